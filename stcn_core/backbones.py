@@ -1,0 +1,97 @@
+"""ResNet trunks down to stride 16 (He et al., CVPR 2016), with the checkpoints' attribute names.
+
+Shapes: B images, C channels, H x W pixels. A number in a name is a stride.
+"""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Bottleneck(nn.Module):
+    """1x1, 3x3 (which carries the stride), 1x1 to four times the width."""
+
+    expansion = 4
+
+    def __init__(self, in_dim: int, width: int, stride: int) -> None:
+        super().__init__()
+        out_dim = width * self.expansion
+        self.conv1 = nn.Conv2d(in_dim, width, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, stride, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv3 = nn.Conv2d(width, out_dim, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(out_dim)
+        self.downsample = _shortcut(in_dim, out_dim, stride, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.relu(self.bn1(self.conv1(x)))
+        y = F.relu(self.bn2(self.conv2(y)))
+        y = self.bn3(self.conv3(y))
+        return F.relu(y + (x if self.downsample is None else self.downsample(x)))
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions. Unlike torchvision's, they have biases: the published value encoder does."""
+
+    expansion = 1
+
+    def __init__(self, in_dim: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_dim, width, 3, stride, 1)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, 1, 1)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.downsample = _shortcut(in_dim, width, stride, bias=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.relu(self.bn1(self.conv1(x)))
+        y = self.bn2(self.conv2(y))
+        return F.relu(y + (x if self.downsample is None else self.downsample(x)))
+
+
+Block = type[Bottleneck] | type[BasicBlock]
+
+
+class Trunk(nn.Module):
+    """Stem and three stages; `stages` names them as the checkpoint does."""
+
+    def __init__(
+        self, block: Block, width: int, depths: Sequence[int], stages: Sequence[str],
+        in_dim: int = 3, stem_bias: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_dim, width, 7, 2, 3, bias=stem_bias)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.stages = tuple(stages)
+        dim = width
+        for index, (name, depth) in enumerate(zip(stages, depths, strict=True)):
+            stage_width = width * 2**index
+            self.add_module(name, _stage(block, dim, stage_width, depth, stride=1 if index == 0 else 2))
+            dim = stage_width * block.expansion
+
+    def stem(self, x: Tensor) -> Tensor:
+        """B, C, H, W -> B, width, H/2, W/2, before normalisation."""
+        return self.conv1(x)  # type: ignore[no-any-return]
+
+    def features(self, stem: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The stem's output -> f4, f8, f16."""
+        x = F.max_pool2d(F.relu(self.bn1(stem)), 3, 2, 1)
+        f4 = self.get_submodule(self.stages[0])(x)
+        f8 = self.get_submodule(self.stages[1])(f4)
+        return f4, f8, self.get_submodule(self.stages[2])(f8)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return self.features(self.stem(x))
+
+
+def _stage(block: Block, in_dim: int, width: int, depth: int, stride: int) -> nn.Sequential:
+    rest = [block(width * block.expansion, width, 1) for _ in range(depth - 1)]
+    return nn.Sequential(block(in_dim, width, stride), *rest)
+
+
+def _shortcut(in_dim: int, out_dim: int, stride: int, bias: bool) -> nn.Sequential | None:
+    if stride == 1 and in_dim == out_dim:
+        return None
+    return nn.Sequential(nn.Conv2d(in_dim, out_dim, 1, stride, bias=bias), nn.BatchNorm2d(out_dim))

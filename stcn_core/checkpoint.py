@@ -1,0 +1,186 @@
+"""Load and save networks. Recognises the published STCN and STM files by what is in them."""
+
+import dataclasses
+import json
+import pickle
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from stcn_core.config import ModelConfig
+from stcn_core.network import Network
+from stcn_core.stcn import STCN
+from stcn_core.stm import STM
+
+State = Mapping[str, Tensor]
+
+SHIPPED = Path(__file__).parent / "models"
+KINDS = (
+    "STCN (stcn.pth; its 4-channel stage-0 file; with or without CBAM; a training checkpoint that nests it "
+    "under 'network'), STM (STM_weights.pth), and .safetensors saved by stcn"
+)
+METADATA = "stcn"  # the entry of a .safetensors file's metadata that holds our JSON
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that is not one of the known kinds, or not whole."""
+
+
+def shipped_models() -> list[str]:
+    """Names of the models in the package."""
+    return sorted(path.stem for path in SHIPPED.glob("*.safetensors"))
+
+
+def load_model(
+    source: str | Path | State, device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32
+) -> Network:
+    """Build the network that `source` holds: a shipped model's name, a path, or a state dict.
+
+    Kind and sizes are recognised from the entries. Nothing in a file is executed. The model comes in
+    evaluation mode. Raises CheckpointError, which says what is missing and unexpected, or FileNotFoundError.
+    """
+    name = "the state dict" if isinstance(source, Mapping) else str(source)
+    state, metadata = (source, {}) if isinstance(source, Mapping) else _read(locate(source))
+    try:
+        state = _normalised(state)
+        config = _recognise(state, metadata)
+        with torch.device("meta"):
+            model: Network = STCN(config) if config.network == "stcn" else STM(config)
+        _check_entries(model.state_dict(), state)
+        model.load_state_dict(state, strict=False, assign=True)
+    except CheckpointError as error:
+        raise CheckpointError(f"{name}: {error}. Known kinds: {KINDS}") from None
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    return model.to(device, dtype).eval()
+
+
+def save_model(model: Network, path: str | Path, dtype: torch.dtype = torch.float16, **card: object) -> None:
+    """Write .safetensors with the model's config and a card: JSON-able facts, such as how it was made."""
+    state = {name: _stored(tensor, dtype) for name, tensor in model.state_dict().items()}
+    metadata = json.dumps({"config": dataclasses.asdict(model.config), "card": card})
+    safetensors.torch.save_file(state, path, {METADATA: metadata})
+
+
+def read_card(source: str | Path) -> dict[str, object]:
+    """What `save_model` was told of how a model was made; empty for other files."""
+    return dict(_read(locate(source))[1].get("card", {}))  # type: ignore[call-overload]
+
+
+def locate(source: str | Path) -> Path:
+    """The file of a shipped model's name or a path. Raises FileNotFoundError."""
+    shipped = SHIPPED / f"{source}.safetensors"
+    path = shipped if str(source) in shipped_models() else Path(source)
+    if not path.is_file():
+        raise FileNotFoundError(f"no model {str(source)!r}; legal: a file, or one of {shipped_models()}")
+    return path
+
+
+def _stored(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    return (tensor.to(dtype) if tensor.is_floating_point() else tensor).contiguous()
+
+
+def _read(path: Path) -> tuple[State, dict[str, object]]:
+    try:
+        if path.suffix == ".safetensors":
+            with safe_open(path, "pt") as file:
+                metadata = (file.metadata() or {}).get(METADATA, "{}")
+            return safetensors.torch.load_file(path), json.loads(metadata)
+        return torch.load(path, map_location="cpu", weights_only=True), {}
+    except (SafetensorError, OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CheckpointError(f"{path}: not a checkpoint that holds plain tensors ({reason})") from error
+
+
+
+
+def _normalised(state: object) -> dict[str, Tensor]:
+    """Unwrap training checkpoints, drop DataParallel's prefix, and give stage 0 its fifth input channel."""
+    if isinstance(state, Mapping) and isinstance(state.get("network"), Mapping):
+        state = state["network"]
+    if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
+        found = list(state)[:5] if isinstance(state, Mapping) else type(state).__name__
+        raise CheckpointError(f"expected a mapping from names to tensors, found {found}")
+    entries = {str(name).removeprefix("module."): tensor for name, tensor in state.items()}
+    stem = entries.get("value_encoder.conv1.weight")
+    if stem is not None and stem.ndim == 4 and stem.shape[1] == 4:
+        # Trained with one object: weights of zero ignore the other objects' plane, as the authors' loader does.
+        entries["value_encoder.conv1.weight"] = torch.cat((stem, torch.zeros_like(stem[:, :1])), dim=1)
+    return entries
+
+
+def _recognise(state: State, metadata: Mapping[str, object]) -> ModelConfig:
+    """Read kind and sizes off the entries. Similarity alone cannot be: it comes from our metadata."""
+    saved = metadata.get("config")
+    similarity = {"similarity": saved["similarity"]} if isinstance(saved, dict) else {}
+    try:
+        if "key_encoder.conv1.weight" in state:
+            return dataclasses.replace(_stcn_config(state), **similarity)
+        if "Encoder_M.conv1.weight" in state:
+            return dataclasses.replace(_stm_config(state), **similarity)
+    except KeyError as error:
+        raise CheckpointError(f"missing entry {error}") from None
+    raise CheckpointError(f"neither STCN's nor STM's entries; it begins {sorted(state)[:5]}")
+
+
+def _stcn_config(state: State) -> ModelConfig:
+    return ModelConfig(
+        key_width=len(state["key_encoder.conv1.weight"]),
+        key_depths=_depths(state, "key_encoder", ("res2", "layer2", "layer3")),
+        value_width=len(state["value_encoder.conv1.weight"]),
+        value_depths=_depths(state, "value_encoder", ("layer1", "layer2", "layer3")),
+        key_dim=len(state["key_proj.key_proj.weight"]),
+        value_dim=len(state["key_comp.weight"]),
+        attention=any(name.startswith("value_encoder.fuser.attention.") for name in state),
+    )
+
+
+def _stm_config(state: State) -> ModelConfig:
+    return dataclasses.replace(
+        ModelConfig.stm(),
+        key_width=len(state["Encoder_M.conv1.weight"]),
+        key_depths=_depths(state, "Encoder_M", ("res2", "res3", "res4")),
+        key_dim=len(state["KV_M_r4.Key.weight"]),
+        value_dim=len(state["KV_M_r4.Value.weight"]),
+        decoder_dim=len(state["Decoder.convFM.weight"]),
+    )
+
+
+def _depths(state: State, trunk: str, stages: tuple[str, str, str]) -> tuple[int, int, int]:
+    """How many blocks each stage has: the entries name them 0, 1, 2, ..."""
+
+    def depth(stage: str) -> int:
+        pattern = re.compile(rf"{trunk}\.{stage}\.(\d+)\.")
+        numbers = [int(match[1]) for name in state if (match := pattern.match(name))]
+        if not numbers:
+            raise KeyError(f"{trunk}.{stage}.0.conv1.weight")
+        return max(numbers) + 1
+
+    first, second, third = (depth(stage) for stage in stages)
+    return first, second, third
+
+
+def _check_entries(expected: State, found: State) -> None:
+    """Raise if names or shapes differ. Old files lack num_batches_tracked, which nothing here uses."""
+    needed = {name for name in expected if not name.endswith("num_batches_tracked")}
+    problems = {
+        "missing": sorted(needed - found.keys()),
+        "unexpected": sorted(found.keys() - expected.keys()),
+        "of another shape": sorted(
+            f"{name} {tuple(found[name].shape)} for {tuple(expected[name].shape)}"
+            for name in expected.keys() & found.keys()
+            if found[name].shape != expected[name].shape
+        ),
+    }
+    text = "; ".join(f"{len(names)} {what}: {_some(names)}" for what, names in problems.items() if names)
+    if text:
+        raise CheckpointError(text)
+
+
+def _some(names: list[str], limit: int = 6) -> str:
+    return ", ".join(names[:limit]) + (", ..." if len(names) > limit else "")

@@ -1,0 +1,100 @@
+"""What a network is made of, and how a clip is propagated: plain, frozen data."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Literal, Protocol, get_args
+
+Network = Literal["stcn", "stm"]
+Similarity = Literal["l2", "cosine", "dot"]
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Sizes of one network. The defaults are the published STCN (NeurIPS 2021).
+
+    Widths are channels. A ResNet trunk of `width` w gives w*4, w*8 and w*16 channels at strides
+    4, 8 and 16 with bottleneck blocks (ResNet-50), and w, w*2 and w*4 with basic blocks (ResNet-18).
+    """
+
+    network: Network = "stcn"
+    similarity: Similarity = "l2"
+    key_width: int = 64
+    key_depths: tuple[int, int, int] = (3, 4, 6)  # bottleneck blocks of res2, res3, res4
+    value_width: int = 64  # STCN only: STM's memory encoder has the key trunk's shape
+    value_depths: tuple[int, int, int] = (2, 2, 2)  # basic blocks; STCN only
+    key_dim: int = 64
+    value_dim: int = 512
+    decoder_dim: int = 256  # STM only: STCN's decoder follows value_dim
+    attention: bool = True  # CBAM in STCN's feature fusion
+
+    def __post_init__(self) -> None:
+        _require(self.network in get_args(Network), "network", self.network, get_args(Network))
+        _require(self.similarity in get_args(Similarity), "similarity", self.similarity, get_args(Similarity))
+        for name in ("key_width", "value_width", "key_dim", "value_dim", "decoder_dim"):
+            size = getattr(self, name)
+            _require(isinstance(size, int) and size > 0, name, size, "a positive integer")
+        for name in ("key_depths", "value_depths"):
+            depths = getattr(self, name)
+            _require(len(depths) == 3 and min(depths) > 0, name, depths, "three positive integers")
+        _require(self.value_dim % 16 == 0, "value_dim", self.value_dim, "a multiple of 16")
+
+    @classmethod
+    def stm(cls) -> "ModelConfig":
+        """The published STM (ICCV 2019)."""
+        return cls(network="stm", similarity="dot", key_dim=128, attention=False)
+
+    @classmethod
+    def mini(cls) -> "ModelConfig":
+        """`stcn-mini`, the model that ships: STCN at a quarter of the decoder's width."""
+        return cls(
+            key_width=32, key_depths=(2, 2, 3), value_width=32, value_depths=(1, 1, 1), key_dim=64, value_dim=128
+        )
+
+
+class HasConfig(Protocol):
+    """A loaded network."""
+
+    config: ModelConfig
+
+
+@dataclass(frozen=True)
+class PropagationConfig:
+    """How masks are carried through a clip. `for_model` fills in a network's published defaults."""
+
+    memory_every: int = 5  # frames between permanent memory frames
+    top_k: int | None = 20  # memory positions that a query position attends to; None: all of them
+    include_last: bool = False  # keep the previous frame in memory too, as a temporary last entry
+    short_side: int | None = 480  # frames with a longer short side are scaled down to it; None: never
+    key_batch: int = 8  # frames whose keys are encoded together
+    decode_batch: int = 8  # (frame, object) pairs that go through the decoder together
+
+    def __post_init__(self) -> None:
+        for name in ("memory_every", "key_batch", "decode_batch"):
+            _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+        _require(self.top_k is None or self.top_k >= 1, "top_k", self.top_k, "at least 1, or None for all")
+        _require(
+            self.short_side is None or self.short_side >= 16,
+            "short_side", self.short_side, "at least 16 pixels, or None to keep the size",
+        )  # fmt: skip
+
+    @classmethod
+    def for_network(cls, network: Network, **options: object) -> "PropagationConfig":
+        """The defaults published with `network`, overridden by the `options` that are given.
+
+        Raises ValueError for an option that does not exist.
+        """
+        defaults: dict[str, object] = {"top_k": None, "include_last": True} if network == "stm" else {}
+        known = [field.name for field in dataclasses.fields(cls)]
+        for name in options:
+            _require(name in known, "option", name, known)
+        return cls(**(defaults | options))  # type: ignore[arg-type]
+
+    @classmethod
+    def for_model(cls, model: "HasConfig", **options: object) -> "PropagationConfig":
+        """`for_network` of a loaded model."""
+        return cls.for_network(model.config.network, **options)
+
+
+def _require(holds: bool, name: str, value: object, legal: object) -> None:
+    if not holds:
+        raise ValueError(f"{name}={value!r} is not usable; legal: {legal}")

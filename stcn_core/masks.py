@@ -1,0 +1,125 @@
+"""Images and masks: scaling, padding, one-hot planes, soft aggregation, label maps.
+
+Shapes: O objects, H x W pixels; leading dimensions (frames, clips) are kept.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+STRIDE = 16  # of the keys: images are padded to a multiple of it
+IMAGE_MEAN = (0.485, 0.456, 0.406)  # ImageNet, RGB in [0, 1]
+IMAGE_STD = (0.229, 0.224, 0.225)
+
+
+class Padding(NamedTuple):
+    """Pixels added on each side, in the order of `torch.nn.functional.pad`."""
+
+    left: int
+    right: int
+    top: int
+    bottom: int
+
+    @classmethod
+    def to_stride(cls, height: int, width: int) -> "Padding":
+        """Up to a multiple of STRIDE, split evenly; the odd pixel goes to the right and bottom."""
+        across, down = -width % STRIDE, -height % STRIDE
+        return cls(across // 2, across - across // 2, down // 2, down - down // 2)
+
+    def add(self, x: Tensor) -> Tensor:
+        """(..., H, W) with zeros around it."""
+        return F.pad(x, self)
+
+    def cut(self, x: Tensor) -> Tensor:
+        """The inverse of `add`."""
+        height, width = x.shape[-2:]
+        return x[..., self.top : height - self.bottom, self.left : width - self.right]
+
+    def blank(self, x: Tensor) -> Tensor:
+        """Set the border to zero."""
+        return self.add(self.cut(x))
+
+
+def scaled_size(height: int, width: int, short_side: int | None) -> tuple[int, int]:
+    """The size at which the network sees a frame: its short side at most `short_side` pixels."""
+    short = min(height, width)
+    if short_side is None or short <= short_side:
+        return height, width
+    return round(height * short_side / short), round(width * short_side / short)
+
+
+def resize(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """Bilinear, with low-pass filtering where it shrinks: (B, C, H, W) -> (B, C, *size)."""
+    if x.shape[-2:] == size:
+        return x
+    return F.interpolate(x, size, mode="bilinear", align_corners=False, antialias=True)
+
+
+def resize_labels(labels: Tensor, size: tuple[int, int]) -> Tensor:
+    """Nearest label at each new pixel's centre: (H, W) -> size. Ids of any magnitude survive."""
+    rows, columns = (
+        ((torch.arange(new, device=labels.device) + 0.5) * old / new).long()
+        for new, old in zip(size, labels.shape, strict=True)
+    )
+    return labels[rows[:, None], columns]
+
+
+def one_hot(labels: Tensor, object_ids: Sequence[int]) -> Tensor:
+    """Label map (H, W) -> float32 planes (O, H, W), one an id."""
+    ids = torch.tensor(list(object_ids), device=labels.device, dtype=labels.dtype)
+    return (labels == ids[:, None, None]).float()
+
+
+def aggregate(probabilities: Tensor) -> Tensor:
+    """Soft aggregation (STM section 3.4): (..., O, H, W) -> (..., 1 + O, H, W), background first.
+
+    Objects are estimated independently; background is where none is. Softmax of the logits makes
+    them sum to one.
+    """
+    background = (1 - probabilities).prod(dim=-3, keepdim=True)
+    planes = torch.cat((background, probabilities), dim=-3).clamp(1e-7, 1 - 1e-7)
+    return (planes / (1 - planes)).log().softmax(dim=-3)
+
+
+def other_objects(masks: Tensor) -> Tensor:
+    """For every object, the sum of all the others' masks: (..., O, H, W)."""
+    return masks.sum(dim=-3, keepdim=True) - masks
+
+
+def put_prompt(planes: Tensor, labels: Tensor, object_ids: Sequence[int], ids_after: Sequence[int]) -> Tensor:
+    """Let a prompt overrule the planes (O, H, W) of the objects seen so far.
+
+    Inside the prompted region no other object remains; a prompted object's plane becomes its prompt.
+    labels (H, W) is the prompt, and `ids_after` is `object_ids` followed by new ones. Returns
+    (len(ids_after), H, W), which is yet to be aggregated.
+    """
+    prompt = one_hot(labels, ids_after)
+    kept = torch.zeros_like(prompt)
+    kept[: len(object_ids)] = planes * (labels == 0)
+    prompted = prompt.flatten(1).any(dim=1)[:, None, None]
+    return torch.where(prompted, prompt, kept)
+
+
+def winners(planes: Tensor) -> tuple[Tensor, Tensor]:
+    """The most probable plane of (1 + O, H, W) at each pixel, and its margin over the runner-up."""
+    if len(planes) == 1:
+        return torch.zeros_like(planes[0], dtype=torch.long), planes[0]
+    best, winner = planes.max(dim=0)
+    runner_up = planes.scatter(0, winner[None], -1.0).amax(dim=0)
+    return winner, best - runner_up
+
+
+def mean_inside(values: Tensor, winner: Tensor, objects: int) -> Tensor:
+    """Mean of values (H, W) where object plane 1, 2, ... wins: (objects,); 0 where it wins nowhere."""
+    sums = values.new_zeros(objects + 1).index_add_(0, winner.flatten(), values.flatten())
+    counts = winner.flatten().bincount(minlength=objects + 1)
+    return (sums / counts.clamp(min=1))[1:]
+
+
+def present_ids(labels: np.ndarray) -> list[int]:
+    """Ascending ids of the objects in a label map."""
+    return [int(i) for i in np.unique(labels) if i != 0]

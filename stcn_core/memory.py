@@ -1,0 +1,89 @@
+"""The memory: keys and values of the frames that were memorised.
+
+Shapes: K key sets (1 where all objects share keys, O where each has its own), O objects, CK/CV
+key/value channels, N memory positions (T*h*w), Q query positions.
+"""
+
+import torch
+from torch import Tensor
+
+from stcn_core.attention import affinity, readout, similarity
+from stcn_core.config import Similarity
+
+MAX_AFFINITY = 2**25  # entries of one (N, Q) matrix: 128 MB in float32; longer reads go in pieces
+
+
+class MemoryBank:
+    """Memory of the objects that were first prompted on the same frame: they have the same frames."""
+
+    def __init__(self, kind: Similarity, top_k: int | None) -> None:
+        self._kind, self._top_k = kind, top_k
+        self._keys = torch.empty(0)  # K, CK, capacity
+        self._values = torch.empty(0)  # O, CV, capacity
+        self._permanent = 0  # positions that stay
+        self._length = 0  # those and the temporary frame's
+
+    def add(self, key: Tensor, value: Tensor, permanent: bool) -> None:
+        """Memorise one frame: key (K, CK, h, w), value (O, CV, h, w).
+
+        A temporary frame is replaced by whatever is added next.
+        """
+        key, value = key.flatten(2), value.flatten(2)
+        start, end = self._permanent, self._permanent + key.shape[-1]
+        self._keys = _with_capacity(self._keys, key, start, end)
+        self._values = _with_capacity(self._values, value, start, end)
+        self._keys[..., start:end] = key
+        self._values[..., start:end] = value
+        self._length = end
+        if permanent:
+            self._permanent = end
+
+    def read(self, query_key: Tensor) -> Tensor:
+        """Read for all positions of query keys (B, CK, h, w): (B, O, CV, h, w)."""
+        batch, _, height, width = query_key.shape
+        query = query_key.flatten(2).transpose(0, 1).flatten(1)  # CK, B*h*w
+        chunk = max(1, MAX_AFFINITY // (self._length * len(self._keys)))
+        parts = [self._attend(piece) for piece in query.split(chunk, dim=1)]
+        return torch.cat(parts, dim=-1).unflatten(-1, (batch, height, width)).movedim(2, 0)
+
+    def _attend(self, query: Tensor) -> Tensor:
+        """CK, Q -> O, CV, Q."""
+        keys, values = self._keys[..., : self._length], self._values[..., : self._length]
+        weights = affinity(similarity(keys, query, self._kind), self._top_k)  # K, N, Q
+        # One product for all objects where they share keys: matmul folds O into CV for a 2-D right side.
+        return readout(weights[0] if len(weights) == 1 else weights, values)
+
+
+class ClipMemory:
+    """All objects' memory: a bank for each frame on which objects were first prompted.
+
+    So an object only reads memory from its first prompt on.
+    """
+
+    def __init__(self, kind: Similarity, top_k: int | None) -> None:
+        self._kind, self._top_k = kind, top_k
+        self._banks: list[tuple[slice, MemoryBank]] = []
+        self.objects = 0
+
+    def add(self, key: Tensor, value: Tensor, permanent: bool) -> None:
+        """Memorise a frame: key (K, CK, h, w), value (O, CV, h, w). Objects beyond those known are new."""
+        if len(value) > self.objects:
+            new = slice(self.objects, len(value))
+            self._banks.append((new, MemoryBank(self._kind, self._top_k)))
+            self.objects = len(value)
+        for objects, bank in self._banks:
+            bank.add(key if len(key) == 1 else key[objects], value[objects], permanent)
+
+    def read(self, query_key: Tensor) -> Tensor:
+        """Read for query keys (B, CK, h, w): (B, O, CV, h, w)."""
+        return torch.cat([bank.read(query_key) for _, bank in self._banks], dim=1)
+
+
+def _with_capacity(buffer: Tensor, like: Tensor, used: int, needed: int) -> Tensor:
+    """A buffer that holds `needed` positions, doubled rather than grown by a frame: no copy at each add."""
+    if needed <= buffer.shape[-1]:
+        return buffer
+    grown = like.new_empty(*like.shape[:-1], max(needed, 2 * buffer.shape[-1]))
+    if used:
+        grown[..., :used] = buffer[..., :used]
+    return grown

@@ -1,0 +1,56 @@
+"""What propagation asks of a network; STCN and STM are the two that answer.
+
+Shapes: B images, O objects, CK/CV key/value channels, H x W pixels (multiples of 16), h x w = H/16 x W/16.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from stcn_core.config import ModelConfig
+
+
+@dataclass(frozen=True)
+class Query:
+    """What a frame brings to a memory read and to the decoder. A trailing number is a stride."""
+
+    key: Tensor  # B, CK, h, w
+    value: Tensor  # B, CV, h, w
+    f16: Tensor
+    f8: Tensor
+    f4: Tensor
+
+    def __getitem__(self, frames: slice) -> "Query":
+        return Query(self.key[frames], self.value[frames], self.f16[frames], self.f8[frames], self.f4[frames])
+
+
+class Network(nn.Module, ABC):
+    """A space-time memory network. Masks are soft, in [0, 1]."""
+
+    memorises_padding: bool  # predictions go to memory with their padded border, or with a border of zeros
+    memorises_prompt_exactly: bool  # a prompt goes to memory as it is given, or through soft aggregation
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    @abstractmethod
+    def preprocess(self, images: Tensor) -> Tensor:
+        """RGB in [0, 1] (B, 3, any, any) -> (B, 3, H, W), padded to multiples of 16."""
+
+    @abstractmethod
+    def encode_query(self, images: Tensor) -> Query:
+        """Key, value and features of preprocessed images (B, 3, H, W)."""
+
+    @abstractmethod
+    def encode_memory(self, images: Tensor, query: Query, masks: Tensor) -> tuple[Tensor, Tensor]:
+        """Memorise images (B, 3, H, W), whose query is given, with masks (B, O, H, W).
+
+        Returns keys (B, K, CK, h, w), where K is 1 if all objects share them and O if not, and
+        values (B, O, CV, h, w).
+        """
+
+    @abstractmethod
+    def segment(self, readout: Tensor, query: Query) -> Tensor:
+        """Memory readout (B, O, CV, h, w) -> probabilities (B, O, H, W), before soft aggregation."""

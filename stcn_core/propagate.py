@@ -1,0 +1,189 @@
+"""Carry the prompted masks of a clip through all of its frames.
+
+Shapes: B frames of a block, O objects, H x W pixels at the network's size (scaled and padded).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stcn_core import masks
+from stcn_core.config import PropagationConfig
+from stcn_core.memory import ClipMemory
+from stcn_core.network import Network, Query
+from stcn_core.schedule import Block, Frame, blocks, windows
+
+
+@dataclass(frozen=True)
+class FrameMasks:
+    """What is known of one frame."""
+
+    frame_index: int
+    object_ids: tuple[int, ...]  # ascending; the objects prompted so far
+    labels: np.ndarray  # int32 (H, W) at the input's size: an object's id, 0 where there is none
+    scores: np.ndarray  # float32, one an object: mean margin over the runner-up inside its mask, in [0, 1]
+    probabilities: np.ndarray | None  # float32 (1 + objects, H, W), background first, if asked for
+
+
+def propagate(
+    model: Network,
+    frames: Iterable[np.ndarray],
+    prompts: Mapping[int, np.ndarray],
+    config: PropagationConfig,
+    return_probabilities: bool = False,
+) -> Iterator[FrameMasks]:
+    """Yield the masks of every frame, in order.
+
+    frames: RGB uint8 (H, W, 3), all of one size. prompts: frame index -> integer label map (H, W) of
+    that size; 0 = unlabelled, a positive id = an object. An object's mask given again corrects it.
+    Frames before the first prompt have no objects; a prompt without objects says nothing.
+
+    What is held is the frames of a few blocks and the memory. Raises ValueError for a frame or prompt
+    that is not as above, and at the end of the clip for prompts on frames that it lacks.
+    """
+    prompts = {index: labels for index, labels in prompts.items() if np.any(labels)}
+    stream = _checked(frames, prompts)
+    for index, frame in stream:
+        if index in prompts:
+            clip = _Clip(model, prompts, config, frame.shape[:2], return_probabilities)
+            from_first_prompt = blocks(chain([(index, frame)], stream), prompts, config)
+            for window in windows(from_first_prompt, config.key_batch):
+                yield from clip.segment(window)
+        else:
+            yield _result(index, [], torch.ones((1, *frame.shape[:2])), return_probabilities)
+
+
+class _Clip:
+    """The state of one clip from its first prompt on: its objects and their memory."""
+
+    def __init__(
+        self,
+        model: Network,
+        prompts: Mapping[int, np.ndarray],
+        config: PropagationConfig,
+        frame_size: tuple[int, int],
+        return_probabilities: bool,
+    ) -> None:
+        self._model, self._prompts, self._config = model, prompts, config
+        self._return_probabilities = return_probabilities
+        parameter = next(model.parameters())
+        self._device, self._dtype = parameter.device, parameter.dtype
+        self._frame_size = frame_size
+        self._size = masks.scaled_size(*frame_size, config.short_side)
+        self._padding = masks.Padding.to_stride(*self._size)
+        self._object_ids: list[int] = []  # in the order of the planes: by first prompt
+        self._memory = ClipMemory(model.config.similarity, config.top_k)
+        self._pending: tuple[Tensor, Query, Tensor, bool] | None = None  # what the next block will memorise
+
+    @torch.inference_mode()
+    def segment(self, window: Sequence[Block]) -> list[FrameMasks]:
+        """Encode the keys of all the window's frames together, then segment block after block."""
+        images = self._images([frame for block in window for _, frame in block.frames])
+        query = self._model.encode_query(images)
+        results, start = [], 0
+        for block in window:
+            end = start + len(block.frames)
+            results += self._segment_block(block, images[start:end], query[start:end])
+            start = end
+        return results
+
+    def _images(self, frames: Sequence[np.ndarray]) -> Tensor:
+        images = torch.from_numpy(np.stack(frames)).to(self._device).permute(0, 3, 1, 2).contiguous() / 255
+        return self._model.preprocess(masks.resize(images, self._size)).to(self._dtype)
+
+    def _segment_block(self, block: Block, images: Tensor, query: Query) -> list[FrameMasks]:
+        self._memorise_pending()
+        planes = masks.aggregate(self._probabilities(query, images.shape[-2:]))  # B, 1 + O, H, W
+        results = [self._at_frame_size(index, planes[b]) for b, (index, _) in enumerate(block.frames)]
+        memorised, last = planes[-1, 1:], block.frames[-1][0]
+        if last in self._prompts:
+            memorised = self._prompted(memorised, last, self._size, self._padding)
+            if not self._model.memorises_prompt_exactly:
+                memorised = masks.aggregate(memorised)[1:]
+            self._object_ids = self._ids_after(last)
+        if block.ends_in_memory_frame or self._config.include_last:
+            self._pending = images[-1:], query[-1:], memorised, block.ends_in_memory_frame
+        return results
+
+    def _probabilities(self, query: Query, size: Sequence[int]) -> Tensor:
+        """B, O, H, W of the objects in memory; `decode_batch` (frame, object) pairs at a time."""
+        if self._memory.objects == 0:
+            return torch.zeros((len(query.key), 0, *size), device=self._device)
+        readout = self._memory.read(query.key)  # B, O, CV, h, w
+        pairs = self._config.decode_batch
+        step = max(1, pairs // self._memory.objects)
+        rows = []
+        for some in (slice(start, start + step) for start in range(0, len(readout), step)):
+            parts = [self._model.segment(part, query[some]) for part in readout[some].split(pairs, dim=1)]
+            rows.append(torch.cat(parts, dim=1))
+        return torch.cat(rows)
+
+    def _memorise_pending(self) -> None:
+        """Memorise the frame before this block, now that it is known not to be the clip's last."""
+        if self._pending is None:
+            return
+        image, query, planes, permanent = self._pending
+        if not self._model.memorises_padding:
+            planes = self._padding.blank(planes)
+        key, value = self._model.encode_memory(image, query, planes[None])
+        self._memory.add(key[0], value[0], permanent)
+        self._pending = None
+
+    def _prompted(self, planes: Tensor, index: int, size: tuple[int, int], padding: masks.Padding) -> Tensor:
+        """The object planes (O, ...) of a prompted frame with its prompt, scaled and padded, put in."""
+        labels = torch.from_numpy(self._prompts[index].astype(np.int64)).to(self._device)
+        labels = padding.add(masks.resize_labels(labels, size))
+        return masks.put_prompt(planes, labels, self._object_ids, self._ids_after(index))
+
+    def _ids_after(self, index: int) -> list[int]:
+        """The objects seen so far, then those that the prompt on frame `index` brings."""
+        new = [i for i in masks.present_ids(self._prompts[index]) if i not in self._object_ids]
+        return self._object_ids + new
+
+    def _at_frame_size(self, index: int, planes: Tensor) -> FrameMasks:
+        """Scale planes (1 + O, H, W) to the frame. A prompt is put in anew there, unblurred by scaling."""
+        planes, ids = masks.resize(self._padding.cut(planes)[None], self._frame_size)[0], self._object_ids
+        if index in self._prompts:
+            unpadded = masks.Padding(0, 0, 0, 0)
+            planes = masks.aggregate(self._prompted(planes[1:], index, self._frame_size, unpadded))
+            ids = self._ids_after(index)
+        return _result(index, ids, planes, self._return_probabilities)
+
+
+def _result(index: int, object_ids: list[int], planes: Tensor, return_probabilities: bool) -> FrameMasks:
+    """Sort planes (1 + O, H, W) by id, and describe them."""
+    order = sorted(range(len(object_ids)), key=object_ids.__getitem__)
+    ids = tuple(object_ids[i] for i in order)
+    planes = planes[[0, *(i + 1 for i in order)]]
+    winner, margin = masks.winners(planes)
+    scores = masks.mean_inside(margin, winner, len(ids)).cpu().numpy()
+    labels = torch.tensor([0, *ids], dtype=torch.int32, device=planes.device)[winner].cpu().numpy()
+    return FrameMasks(index, ids, labels, scores, planes.cpu().numpy() if return_probabilities else None)
+
+
+def _checked(frames: Iterable[np.ndarray], prompts: Mapping[int, np.ndarray]) -> Iterator[Frame]:
+    """Number the frames, and refuse what cannot be segmented."""
+    shape: tuple[int, ...] | None = None
+    count = 0
+    for index, frame in enumerate(frames):
+        shape, count = shape or frame.shape, index + 1
+        if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
+            raise ValueError(f"frame {index} is {frame.dtype} {frame.shape}; legal: uint8 (height, width, 3)")
+        if frame.shape != shape:
+            raise ValueError(f"frame {index} is {frame.shape}, those before it {shape}; legal: one size a clip")
+        if index in prompts:
+            _check_prompt(index, prompts[index], shape)
+        yield index, frame
+    if missing := sorted(index for index in prompts if not 0 <= index < count):
+        raise ValueError(f"prompts on frames {missing}, but the clip has frames 0 to {count - 1}")
+
+
+def _check_prompt(index: int, labels: np.ndarray, shape: tuple[int, ...]) -> None:
+    if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
+        raise ValueError(f"the prompt on frame {index} is {labels.dtype}, least {labels.min()}; legal: integers >= 0")
+    if labels.shape != shape[:2]:
+        raise ValueError(f"the prompt on frame {index} is {labels.shape}, its frame {shape[:2]}; legal: the same size")

@@ -1,0 +1,103 @@
+"""Our networks compute what the published STCN and STM compute."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+
+from stcn_core import PropagationConfig, masks, propagate
+from stcn_core.memory import MemoryBank
+from stcn_core.network import Network
+from tests.core.conformance import Vector
+
+VECTORS = ("stcn-davis-2obj", "stcn-davis-1obj-includelast", "stcn-generic-3obj-late", "stm-2obj")
+
+
+@pytest.fixture(autouse=True)
+def two_threads() -> Iterator[None]:
+    """As the vectors were made: STM's clip amplifies the last bit, and a thread more or less changes it."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("name", VECTORS)
+def test_a_clip_matches_the_published_network(name: str) -> None:
+    vector = Vector(name)
+    config = PropagationConfig.for_model(vector.model, **vector.options)
+    results = list(propagate(vector.model, vector.frames, vector.prompts, config, return_probabilities=True))
+
+    labels = np.stack([result.labels for result in results])
+    assert (labels == vector.expected["labels"]).mean() >= 0.999
+    difference = np.concatenate(
+        [
+            # An object that is prompted later has a plane of zeros in the vectors until then.
+            np.abs(results[frame].probabilities - expected[: len(results[frame].object_ids) + 1]).ravel()
+            for frame, expected in zip(vector.meta["keep"], vector.expected["probabilities"], strict=True)
+        ]
+    )
+    assert (difference < 1e-3).mean() >= 0.999
+    assert difference.mean() <= 5e-5
+
+
+@torch.inference_mode()
+def test_every_stage_of_stcn_matches() -> None:
+    vector = Vector("stcn-davis-2obj")
+    model, expected = vector.model, vector.expected
+    images = _images(model, vector.frames[:2])
+    query = model.encode_query(images)
+    _close(query.key[:1], expected["stage_key"])
+    _close(query.value[:1], expected["stage_query_value"])
+    _close(query.f16[:1], expected["stage_f16"])
+    _close(query.f8[:1, :16], expected["stage_f8"])
+    _close(query.f4[:1, :16], expected["stage_f4"])
+    prompt = masks.aggregate(_prompt(vector))[1:]
+    key, value = model.encode_memory(images[:1], query[:1], prompt[None])
+    _close(value[0], expected["stage_value"])
+    readout = _read(model, key[0], value[0], query.key[1:], top_k=20)
+    _close(readout[0], expected["stage_readout"])
+    _close(model.segment(readout, query[1:])[0, :, None], expected["stage_probability"])
+
+
+@torch.inference_mode()
+def test_every_stage_of_stm_matches() -> None:
+    vector = Vector("stm-2obj")
+    model, expected = vector.model, vector.expected
+    images = _images(model, vector.frames[:2])
+    query = model.encode_query(images)
+    _close(query.key[1:], expected["stage_query_key"])
+    _close(query.value[1:], expected["stage_query_value"])
+    key, value = model.encode_memory(images[:1], query[:1], _prompt(vector)[None])
+    _close(key[0], expected["stage_memory_key"])
+    _close(value[0], expected["stage_memory_value"])
+    readout = _read(model, key[0], value[0], query.key[1:], top_k=None)
+    read = torch.cat((readout, query.value[1:, None].expand_as(readout)), dim=2)
+    _close(read[0], expected["stage_read"])
+    foreground = torch.from_numpy(expected["stage_logits"]).softmax(dim=1)[:, 1]
+    _close(model.segment(readout, query[1:])[0], foreground.numpy())
+
+
+def _images(model: Network, frames: np.ndarray) -> torch.Tensor:
+    return model.preprocess(torch.from_numpy(frames).permute(0, 3, 1, 2).contiguous() / 255)
+
+
+def _prompt(vector: Vector) -> torch.Tensor:
+    labels = torch.from_numpy(vector.prompts[0].astype(np.int64))
+    padded = masks.Padding.to_stride(*labels.shape).add(labels)
+    return masks.one_hot(padded, vector.meta["prompts"]["0"])
+
+
+def _read(
+    model: Network, key: torch.Tensor, value: torch.Tensor, query_key: torch.Tensor, top_k: int | None
+) -> torch.Tensor:
+    bank = MemoryBank(model.config.similarity, top_k)
+    bank.add(key, value, permanent=True)
+    return bank.read(query_key)
+
+
+def _close(found: torch.Tensor, expected: np.ndarray) -> None:
+    """Within 1e-3 of the stage's largest magnitude."""
+    assert found.shape == expected.shape
+    assert np.abs(found.numpy() - expected).max() <= 1e-3 * np.abs(expected).max()
