@@ -1,0 +1,62 @@
+"""J&F on clips that the model never saw: 20 fixed ones, drawn from seeds that training does not reach."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stcn_core.config import PropagationConfig
+from stcn_core.metrics import contour_accuracy, region_similarity
+from stcn_core.network import Network
+from stcn_core.propagate import propagate
+from stcn_core.synthetic import Clip, draw_clip
+
+FIRST_SEED = 2**41  # training draws its clips' seeds below 2**40
+CLIPS, FRAMES, HEIGHT, WIDTH = 20, 48, 240, 427
+OBJECTS = (1, 2, 3)  # in turn
+
+
+@dataclass(frozen=True)
+class DrawnScores:
+    """J and F of each object of each clip: rows of (clip, object, J, F), beside those of copying its first mask."""
+
+    model: NDArray[np.float64]  # objects, 4
+    copy: NDArray[np.float64]  # objects, 4
+
+    def summary(self) -> dict[str, float]:
+        """Means over all objects, pooled."""
+        j, f = self.model[:, 2:].mean(0)
+        copy_j, copy_f = self.copy[:, 2:].mean(0)
+        values = {"j": j, "f": f, "j_and_f": (j + f) / 2}
+        values |= {"copy_j": copy_j, "copy_f": copy_f, "copy_j_and_f": (copy_j + copy_f) / 2}
+        return {name: round(float(value), 4) for name, value in values.items()}
+
+
+def evaluation_clip(number: int) -> Clip:
+    """One of the fixed clips, 0 to 19: 48 frames at 240p with 1, 2 or 3 objects."""
+    return draw_clip(FIRST_SEED + number, range(FRAMES), HEIGHT, WIDTH, OBJECTS[number % len(OBJECTS)])
+
+
+def evaluate_clips(model: Network, clips: int = CLIPS) -> DrawnScores:
+    """Propagate each clip's first mask and score every frame but the first and the last, as DAVIS does."""
+    config = PropagationConfig.for_model(model, memory_every=5, top_k=20, short_side=None)
+    found: list[list[float]] = []
+    copied: list[list[float]] = []
+    for number in range(clips):
+        clip = evaluation_clip(number)
+        labels = [result.labels for result in propagate(model, clip.frames, {0: clip.labels[0]}, config)]
+        found += score_clip(number, labels, clip.labels)
+        copied += score_clip(number, [clip.labels[0]] * FRAMES, clip.labels)
+    return DrawnScores(np.array(found), np.array(copied))
+
+
+def score_clip(number: int, labels: Sequence[NDArray[np.integer]], truth: NDArray[np.uint8]) -> list[list[float]]:
+    """Rows (clip, object, J, F), means over the frames between the first and the last."""
+    rows = []
+    for object_id in range(1, int(truth[0].max()) + 1):
+        pairs = [(a == object_id, b == object_id) for a, b in zip(labels, truth, strict=True)][1:-1]
+        j = float(np.mean([region_similarity(a, b) for a, b in pairs]))
+        f = float(np.mean([contour_accuracy(a, b) for a, b in pairs]))
+        rows.append([number, object_id, j, f])
+    return rows
