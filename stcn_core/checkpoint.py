@@ -1,6 +1,7 @@
 """Load and save networks. Recognises the published STCN and STM files by what is in them."""
 
 import dataclasses
+import io
 import json
 import pickle
 import re
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from torch import Tensor
 
 from stcn_core.config import ModelConfig
@@ -18,6 +19,7 @@ from stcn_core.stcn import STCN
 from stcn_core.stm import STM
 
 State = Mapping[str, Tensor]
+Metadata = dict[str, object]
 
 SHIPPED = Path(__file__).parent / "models"
 KINDS = (
@@ -37,17 +39,17 @@ def shipped_models() -> list[str]:
 
 
 def load_model(
-    source: str | Path | State, device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32
+    source: str | Path | bytes | State, device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32
 ) -> Network:
-    """Build the network that `source` holds: a shipped model's name, a path, or a state dict.
+    """Build the network that `source` holds: a shipped model's name, a path, a file's content, or a state dict.
 
     Kind and sizes are recognised from the entries. Nothing in a file is executed. The model comes in
     evaluation mode. Raises CheckpointError, which says what is missing and unexpected, or FileNotFoundError.
     """
-    name = "the state dict" if isinstance(source, Mapping) else str(source)
-    state, metadata = (source, {}) if isinstance(source, Mapping) else _read(locate(source))
+    name = str(source) if isinstance(source, (str, Path)) else "the checkpoint"
     try:
-        state = _normalised(state)
+        content, metadata = (source, {}) if isinstance(source, Mapping) else _parse(_bytes(source))
+        state = _normalised(content)
         config = _recognise(state, metadata)
         with torch.device("meta"):
             model: Network = STCN(config) if config.network == "stcn" else STM(config)
@@ -69,7 +71,8 @@ def save_model(model: Network, path: str | Path, dtype: torch.dtype = torch.floa
 
 def read_card(source: str | Path) -> dict[str, object]:
     """What `save_model` was told of how a model was made; empty for other files."""
-    return dict(_read(locate(source))[1].get("card", {}))  # type: ignore[call-overload]
+    card = _parse(_bytes(source))[1].get("card", {})
+    return dict(card) if isinstance(card, dict) else {}
 
 
 def locate(source: str | Path) -> Path:
@@ -85,18 +88,26 @@ def _stored(tensor: Tensor, dtype: torch.dtype) -> Tensor:
     return (tensor.to(dtype) if tensor.is_floating_point() else tensor).contiguous()
 
 
-def _read(path: Path) -> tuple[State, dict[str, object]]:
+def _bytes(source: str | Path | bytes) -> bytes:
+    return source if isinstance(source, bytes) else locate(source).read_bytes()
+
+
+def _parse(content: bytes) -> tuple[object, Metadata]:
+    """Read a file of either format, and our metadata if it has any."""
     try:
-        if path.suffix == ".safetensors":
-            with safe_open(path, "pt") as file:
-                metadata = (file.metadata() or {}).get(METADATA, "{}")
-            return safetensors.torch.load_file(path), json.loads(metadata)
-        return torch.load(path, map_location="cpu", weights_only=True), {}
-    except (SafetensorError, OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(f"{path}: not a checkpoint that holds plain tensors ({reason})") from error
+        if content.startswith((b"PK", b"\x80")):  # zip, or a pickle from before torch 1.6
+            return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True), {}
+        return safetensors.torch.load(content), _metadata(content)
+    except (SafetensorError, pickle.UnpicklingError, OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise CheckpointError(f"not a file of plain tensors ({reason})") from None
 
 
+def _metadata(content: bytes) -> Metadata:
+    """A .safetensors file begins with the length of a JSON header, 8 bytes, and that header."""
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    return dict(json.loads(header.get("__metadata__", {}).get(METADATA, "{}")))
 
 
 def _normalised(state: object) -> dict[str, Tensor]:

@@ -39,7 +39,8 @@ class UpsampleBlock(nn.Module):
     def forward(self, skip: Tensor, x: Tensor) -> Tensor:
         """skip (B, C, H, W) is one per image; x (B*O, C', H/2, W/2) is one per image and object."""
         skip = self.skip_conv(skip).repeat_interleave(len(x) // len(skip), dim=0)  # once an image, not an object
-        return torch.as_tensor(self.out_conv(skip + upsample(x, 2)))
+        merged: Tensor = self.out_conv(skip + upsample(x, 2))
+        return merged
 
 
 class ChannelGate(nn.Module):
@@ -53,7 +54,8 @@ class ChannelGate(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         scale = self.mlp(x.mean((2, 3))) + self.mlp(x.amax((2, 3)))  # B, C
-        return x * scale.sigmoid()[..., None, None]
+        gated: Tensor = x * scale.sigmoid()[..., None, None]
+        return gated
 
 
 class SpatialGate(nn.Module):
@@ -61,12 +63,12 @@ class SpatialGate(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.spatial = nn.Module()
-        self.spatial.conv = nn.Conv2d(2, 1, 7, padding=3)
+        self.spatial = nn.ModuleDict({"conv": nn.Conv2d(2, 1, 7, padding=3)})
 
     def forward(self, x: Tensor) -> Tensor:
         pooled = torch.stack((x.amax(1), x.mean(1)), dim=1)  # B, 2, H, W
-        return x * self.spatial.conv(pooled).sigmoid()
+        gated: Tensor = x * self.spatial["conv"](pooled).sigmoid()
+        return gated
 
 
 class CBAM(nn.Module):
@@ -78,7 +80,8 @@ class CBAM(nn.Module):
         self.SpatialGate = SpatialGate()
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.as_tensor(self.SpatialGate(self.ChannelGate(x)))
+        gated: Tensor = self.SpatialGate(self.ChannelGate(x))
+        return gated
 
 
 class FeatureFusion(nn.Module):
@@ -94,4 +97,5 @@ class FeatureFusion(nn.Module):
         x = self.block1(torch.cat((x, f16), dim=1))
         if self.attention is not None:
             x = x + self.attention(x)
-        return torch.as_tensor(self.block2(x))
+        fused: Tensor = self.block2(x)
+        return fused

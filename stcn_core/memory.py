@@ -44,7 +44,8 @@ class MemoryBank:
         query = query_key.flatten(2).transpose(0, 1).flatten(1)  # CK, B*h*w
         chunk = max(1, MAX_AFFINITY // (self._length * len(self._keys)))
         parts = [self._attend(piece) for piece in query.split(chunk, dim=1)]
-        return torch.cat(parts, dim=-1).unflatten(-1, (batch, height, width)).movedim(2, 0)
+        values: Tensor = torch.cat(parts, dim=-1).unflatten(-1, (batch, height, width))  # O, CV, B, h, w
+        return values.movedim(2, 0)
 
     def _attend(self, query: Tensor) -> Tensor:
         """CK, Q -> O, CV, Q."""

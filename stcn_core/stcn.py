@@ -27,8 +27,7 @@ class STCN(Network):
         f16_dim, value_dim = config.key_width * 16, config.value_dim
         self.key_encoder = Trunk(Bottleneck, config.key_width, config.key_depths, ("res2", "layer2", "layer3"))
         self.value_encoder = ValueEncoder(config)
-        self.key_proj = nn.Module()
-        self.key_proj.key_proj = nn.Conv2d(f16_dim, config.key_dim, 3, padding=1)
+        self.key_proj = nn.ModuleDict({"key_proj": nn.Conv2d(f16_dim, config.key_dim, 3, padding=1)})
         self.key_comp = nn.Conv2d(f16_dim, value_dim, 3, padding=1)
         self.decoder = Decoder(value_dim, f8_dim=config.key_width * 8, f4_dim=config.key_width * 4)
 
@@ -40,7 +39,7 @@ class STCN(Network):
     def encode_query(self, images: Tensor) -> Query:
         """Key and features of images (B, 3, H, W), from the images alone (section 3.2)."""
         f4, f8, f16 = self.key_encoder(images)
-        return Query(self.key_proj.key_proj(f16), self.key_comp(f16), f16, f8, f4)
+        return Query(self.key_proj["key_proj"](f16), self.key_comp(f16), f16, f8, f4)
 
     def encode_memory(self, images: Tensor, query: Query, masks: Tensor) -> tuple[Tensor, Tensor]:
         """Memorise images (B, 3, H, W) with soft masks (B, O, H, W).
@@ -55,7 +54,8 @@ class STCN(Network):
         value = query.value[:, None].expand_as(readout)
         x = torch.cat((readout, value), dim=2).flatten(0, 1)  # B*O, 2*CV, h, w
         logits = self.decoder(x, query.f8, query.f4)  # B*O, 1, H, W
-        return logits.float().sigmoid().view(batch, objects, *logits.shape[-2:])
+        foreground: Tensor = logits.float().sigmoid().view(batch, objects, *logits.shape[-2:])
+        return foreground
 
 
 class ValueEncoder(Trunk):

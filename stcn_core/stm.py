@@ -56,7 +56,8 @@ class STM(Network):
         value = query.value[:, None].expand_as(readout)
         x = torch.cat((readout, value), dim=2).flatten(0, 1)  # B*O, 2*CV, h, w
         logits = self.Decoder(x, query.f8, query.f4)  # B*O, 2, H, W
-        return logits.float().softmax(dim=1)[:, 1].unflatten(0, (batch, objects))
+        foreground: Tensor = logits.float().softmax(dim=1)[:, 1].unflatten(0, (batch, objects))
+        return foreground
 
 
 class QueryEncoder(Trunk):
@@ -115,7 +116,8 @@ class Refine(nn.Module):
     def forward(self, skip: Tensor, x: Tensor) -> Tensor:
         """skip (B, C, H, W) is one per image; x (B*O, C', H/2, W/2) is one per image and object."""
         skip = self.ResFS(self.convFS(skip)).repeat_interleave(len(x) // len(skip), dim=0)
-        return torch.as_tensor(self.ResMM(skip + upsample(x, 2)))
+        merged: Tensor = self.ResMM(skip + upsample(x, 2))
+        return merged
 
 
 class Decoder(nn.Module):

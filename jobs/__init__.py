@@ -1,0 +1,1 @@
+"""The batch job: everything that touches storage, video files, Ray, or a person."""

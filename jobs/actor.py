@@ -1,0 +1,85 @@
+"""The Ray shell over `segment`: one process that holds a model and works through shards."""
+
+import os
+import tempfile
+import time
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import torch
+
+from jobs import storage, store
+from jobs.errors import VideoError
+from jobs.records import Event, FramesDone, Shard, ShardWritten, VideoFinished, VideoRow, VideoStarted, WorkItem
+from jobs.segment import Segmented, failed_row, segment_video
+from stcn_core.checkpoint import load_model
+from stcn_core.config import PropagationConfig
+
+REPORT_SECONDS = 0.5  # between reports of frames done
+
+
+class Segmenter:
+    """Loads a model once, then segments whatever shards it is given. The driver makes it a Ray actor."""
+
+    def __init__(self, model: bytes, device: str, threads: int, config: PropagationConfig) -> None:
+        torch.set_num_threads(threads)
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        self._model = load_model(model, device)
+        self._config = config
+
+    def ready(self) -> tuple[str, int]:
+        """The host and process id, once the model is loaded."""
+        return os.uname().nodename, os.getpid()
+
+    def run(self, shard: Shard, attempt: str) -> Iterator[Event]:
+        """Segment a shard's videos one after another, and write their masks into the folder `attempt`.
+
+        A video's own error becomes its row. Anything else is raised: it is the shard's.
+        """
+        with tempfile.TemporaryDirectory(prefix="stcn-") as folder:
+            masks = Path(folder) / f"{shard.shard_id}.parquet"
+            rows: list[VideoRow] = []
+            with store.MaskWriter(masks) as writer:
+                for item in shard.items:
+                    yield VideoStarted(item.work_id)
+                    row, tables = yield from self._segment(item, Path(folder) / item.work_id)
+                    for table in tables:
+                        writer.add(table)
+                    rows.append(row)
+                    yield VideoFinished(row)
+            yield _upload(masks, storage.join(attempt, masks.name), any(row.status == "done" for row in rows))
+
+    def _segment(self, item: WorkItem, folder: Path) -> Generator[Event, None, Segmented]:
+        started = time.monotonic()
+        try:
+            video = storage.download(item.entry.video, folder / "video")
+            prompts = storage.download(item.entry.prompts, folder / "prompts")
+            return (yield from _reported(segment_video(item, video, prompts, self._model, self._config)))
+        except FileNotFoundError as error:
+            return failed_row(item, VideoError(str(error)), seconds=time.monotonic() - started), []
+        except Exception as error:
+            # Whatever a video's bytes bring about is that video's failure, never the job's.
+            return failed_row(item, error, seconds=time.monotonic() - started), []
+
+
+def _reported(work: Generator[int, None, Segmented]) -> Generator[Event, None, Segmented]:
+    """Turn a count of frames into a report now and then."""
+    last_time, last_frames, frames = time.monotonic(), 0, 0
+    while True:
+        try:
+            frames = next(work)
+        except StopIteration as end:
+            yield FramesDone(frames - last_frames)
+            return end.value  # type: ignore[no-any-return]
+        if time.monotonic() - last_time >= REPORT_SECONDS:
+            yield FramesDone(frames - last_frames)
+            last_time, last_frames = time.monotonic(), frames
+
+
+def _upload(masks: Path, location: str, any_done: bool) -> ShardWritten:
+    if not any_done:
+        return ShardWritten(None, 0, "")
+    content = masks.read_bytes()
+    storage.write(location, content)
+    return ShardWritten(location, len(content), storage.sha256(content))

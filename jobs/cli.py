@@ -1,0 +1,172 @@
+"""The `stcn` command. Each command builds one config and calls one function."""
+
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+
+from jobs.config import SegmentConfig
+from jobs.errors import FatalError, UserError
+
+app = typer.Typer(
+    name="stcn",
+    help="Segment objects in video archives: masks of a few frames in, masks of every frame out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+FATAL, USAGE, FAILURES, INTERRUPTED = 1, 2, 3, 130  # exit codes; 0: all done
+
+Manifest = Annotated[
+    str, typer.Argument(help="Table of videos (.parquet, .csv, .jsonl), or a DAVIS / YouTube-VOS tree.")
+]
+Output = Annotated[str, typer.Argument(help="Folder or URL prefix for the masks.")]
+Model = Annotated[str, typer.Option(help="A shipped model's name, a path, or a URL.")]
+Sha256 = Annotated[str | None, typer.Option(help="Refuse a model file with another digest.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Actors = Annotated[int | None, typer.Option(help="Processes with a model each. [default: one a GPU; one for 4 CPUs]")]
+Gpus = Annotated[float | None, typer.Option(help="GPUs for each actor, such as 0.5. [default: 1 if there are any]")]
+MemoryEvery = Annotated[int | None, typer.Option(help="Frames between memory frames. [default: 5]")]
+TopK = Annotated[int | None, typer.Option(help="Memory positions attended to. [default: STCN 20, STM all]")]
+IncludeLast = Annotated[
+    bool | None, typer.Option(help="Keep the previous frame in memory too. [default: STCN no, STM yes]")
+]
+ShortSide = Annotated[int, typer.Option(help="Scale frames with a longer short side down to it; 0: never.")]
+FramesPerShard = Annotated[int, typer.Option(help="Expected frames that are committed together.")]
+MaxAttempts = Annotated[int, typer.Option(help="Times a video may take its process down before it is given up.")]
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Also run the videos that failed before.")]
+
+
+@app.command()
+def segment(
+    manifest: Manifest,
+    output: Output,
+    model: Model = "stcn-mini",
+    model_sha256: Sha256 = None,
+    device: Device = "auto",
+    actors: Actors = None,
+    num_gpus_per_actor: Gpus = None,
+    memory_every: MemoryEvery = None,
+    top_k: TopK = None,
+    include_last: IncludeLast = None,
+    short_side: ShortSide = 480,
+    frames_per_shard: FramesPerShard = 4000,
+    max_attempts: MaxAttempts = 3,
+    retry_failed: RetryFailed = False,
+) -> None:
+    """Propagate the prompts of every video through all of its frames. Run it again to resume."""
+    config = SegmentConfig(**locals())
+
+    from jobs.driver import run
+    from jobs.progress import reporter
+    from jobs.status import summarise
+
+    rows = run(config, reporter())
+    print(summarise(rows, output))
+    if any(row.status == "failed" for row in rows):
+        raise typer.Exit(FAILURES)
+
+
+@app.command()
+def plan(
+    manifest: Manifest,
+    output: Output,
+    model: Model = "stcn-mini",
+    model_sha256: Sha256 = None,
+    actors: Annotated[int, typer.Option(help="Actors to plan for.")] = 1,
+    memory_every: MemoryEvery = None,
+    top_k: TopK = None,
+    include_last: IncludeLast = None,
+    short_side: ShortSide = 480,
+    frames_per_shard: FramesPerShard = 4000,
+    retry_failed: RetryFailed = False,
+) -> None:
+    """Show what `segment` would do, without doing it."""
+    config = SegmentConfig(**locals())
+
+    from jobs.driver import prepare
+    from jobs.status import describe_plan
+
+    job = prepare(config)
+    print(describe_plan(job.shards(actors), job.rows()))
+
+
+@app.command()
+def status(output: Output) -> None:
+    """Say how far a run is, from storage alone."""
+    from jobs.status import read_status, summarise
+
+    print(summarise(read_status(output), output))
+
+
+@app.command()
+def evaluate(
+    output: Output,
+    truth: Annotated[str, typer.Option(help="Folder of true masks: one folder of indexed PNGs a video.")],
+) -> None:
+    """Score masks against the truth: J and F, as davis2017-evaluation computes them."""
+    from jobs.evaluate import evaluate_output, format_scores
+
+    print(format_scores(evaluate_output(output, truth)))
+
+
+@app.command()
+def export(
+    output: Output,
+    dest: Annotated[Path, typer.Argument(help="Folder to write to.")],
+    format: Annotated[str, typer.Option(help="davis: one indexed PNG a frame.")] = "davis",
+) -> None:
+    """Write masks in another format."""
+    from jobs.export import export_output
+
+    print(f"{export_output(output, dest, format)} masks written to {dest}")
+
+
+@app.command()
+def overlay(output: Output, dest: Annotated[Path, typer.Argument(help="Folder to write MP4s to.")]) -> None:
+    """Draw the masks over their videos, as MP4."""
+    from jobs.overlay import overlay_output
+
+    for path in overlay_output(output, dest):
+        print(path)
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command; turn a user's mistakes into messages, and outcomes into exit codes."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    sys.exit(_run(lambda: app(args=args, standalone_mode=False)))
+
+
+def _run(command: Callable[[], Any]) -> int:
+    try:
+        result = command()
+    except typer.Exit as done:
+        return done.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        print("interrupted; what was finished is kept, and the same command goes on from there", file=sys.stderr)
+        return INTERRUPTED
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USAGE
+    except (FatalError, OSError) as error:
+        print(f"fatal: {error}", file=sys.stderr)
+        return FATAL
+    except Exception as error:
+        if hasattr(error, "show") and hasattr(error, "exit_code"):  # a usage error of Typer's own
+            error.show()
+            return int(error.exit_code)
+        raise
+    return result if isinstance(result, int) else 0
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()

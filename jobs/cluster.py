@@ -1,0 +1,82 @@
+"""Ray: connect to a cluster or start one here, and divide it among actors."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+
+from jobs.actor import Segmenter
+from jobs.config import SegmentConfig
+from jobs.errors import FatalError
+from jobs.models import ModelFile
+from stcn_core.config import PropagationConfig
+
+START_SECONDS = 120  # for an actor to load its model; on a cluster that grows, for the node to come too
+OBJECT_STORE_BYTES = 256 * 2**20  # only the model and small events pass through it
+CPUS_PER_ACTOR = 4  # by default; more threads in one actor bring less than more actors do
+
+
+@dataclass(frozen=True)
+class Division:
+    """How many actors there are, and what each is given."""
+
+    actors: int
+    gpus: float
+    cpus: float
+    threads: int
+
+
+@contextlib.contextmanager
+def connected() -> Iterator[None]:
+    """Join the cluster that RAY_ADDRESS names (as `ray job submit` sets it), or start one on this machine."""
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
+    try:
+        if os.environ.get("RAY_ADDRESS"):
+            ray.init(**quiet)
+        else:
+            ray.init(include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, **quiet)
+    except ConnectionError as error:
+        raise FatalError(f"no Ray cluster at RAY_ADDRESS={os.environ.get('RAY_ADDRESS')}: {error}") from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def divide(resources: dict[str, float], config: SegmentConfig) -> Division:
+    """Share a cluster's CPUs and GPUs out evenly. Raises FatalError for more GPUs than there are."""
+    cpus, gpus = resources.get("CPU", 1.0), resources.get("GPU", 0.0)
+    per_actor = config.num_gpus_per_actor
+    if per_actor is None:
+        per_actor = 1.0 if gpus and config.device != "cpu" else 0.0
+    actors = config.actors or max(1, int(gpus / per_actor if per_actor else cpus / CPUS_PER_ACTOR))
+    if actors * per_actor > gpus:
+        raise FatalError(
+            f"{actors} actors with {per_actor:g} GPUs each need {actors * per_actor:g}, the cluster has {gpus:g}; "
+            "lower --actors or --num-gpus-per-actor, or use --device cpu"
+        )
+    share = cpus / actors
+    return Division(actors, per_actor, min(share, 1.0) if per_actor else share, max(1, int(share)))
+
+
+def start_actor(division: Division, model: Any, config: SegmentConfig, options: PropagationConfig) -> Any:
+    """Start one actor; it is not waited for. Its death is final: the driver decides what follows."""
+    remote = ray.remote(Segmenter).options(
+        num_cpus=division.cpus, num_gpus=division.gpus, max_restarts=0, max_task_retries=0
+    )
+    return remote.remote(model, config.device, division.threads, options)
+
+
+def share_model(file: ModelFile) -> Any:
+    """Put the model's bytes where every node's actors read them once."""
+    return ray.put(file.content)
+
+
+def available() -> dict[str, float]:
+    """The resources of the whole cluster."""
+    return dict(ray.cluster_resources())

@@ -1,0 +1,60 @@
+"""What a run is told: one frozen dataclass, whose fields are the flags of `stcn segment`."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from jobs.errors import UserError
+from stcn_core.config import PropagationConfig
+
+
+@dataclass(frozen=True)
+class SegmentConfig:
+    """Options of one run. None for a propagation option means the network's published default."""
+
+    manifest: str  # a table of videos, or a DAVIS / YouTube-VOS tree
+    output: str  # folder or URL prefix
+    model: str = "stcn-mini"  # a shipped model's name, a path, or a URL
+    model_sha256: str | None = None  # refuse a model file with another digest
+    device: str = "auto"  # "cpu", "cuda", or "auto": cuda where an actor has a GPU
+    actors: int | None = None  # processes with a model each; None: as many as GPUs, or one on CPUs
+    num_gpus_per_actor: float | None = None  # None: 1 where the cluster has GPUs, else 0
+    memory_every: int | None = None
+    top_k: int | None = None
+    include_last: bool | None = None
+    short_side: int = 480  # 0: never scale down
+    frames_per_shard: int = 4000  # expected frames that are committed together, about 10 minutes on a CPU
+    max_attempts: int = 3  # times a video may take its process down before it is given up
+    retry_failed: bool = False  # also run the videos that failed before
+
+    def __post_init__(self) -> None:
+        _require(self.device in ("auto", "cpu", "cuda"), "--device", self.device, "auto, cpu, cuda")
+        _require(self.actors is None or self.actors >= 1, "--actors", self.actors, "1 or more")
+        gpus = self.num_gpus_per_actor
+        _require(gpus is None or gpus >= 0, "--num-gpus-per-actor", gpus, "0 or more, such as 0.5")
+        _require(not (self.device == "cpu" and gpus), "--num-gpus-per-actor", gpus, "0 with --device cpu")
+        _require(self.frames_per_shard >= 1, "--frames-per-shard", self.frames_per_shard, "1 or more")
+        _require(self.max_attempts >= 1, "--max-attempts", self.max_attempts, "1 or more")
+        try:
+            self.propagation("stcn")
+        except ValueError as error:
+            raise UserError(str(error)) from error
+
+    def propagation(self, network: str) -> PropagationConfig:
+        """The propagation options for a network: its published defaults, and what was given."""
+        return PropagationConfig.for_network(network, **self.given_options())  # type: ignore[arg-type]
+
+    def given_options(self) -> dict[str, Any]:
+        """Propagation options that were given."""
+        options = {name: getattr(self, name) for name in ("memory_every", "top_k", "include_last")}
+        given = {name: value for name, value in options.items() if value is not None}
+        return given | {"short_side": self.short_side or None}
+
+    def as_dict(self) -> dict[str, Any]:
+        """For run.json."""
+        return dataclasses.asdict(self)
+
+
+def _require(holds: bool, flag: str, value: object, legal: str) -> None:
+    if not holds:
+        raise UserError(f"{flag} {value} is not usable; legal: {legal}")

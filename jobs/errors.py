@@ -1,0 +1,21 @@
+"""Errors that a user meets. Their messages say what was given, what is legal, and what to do."""
+
+
+class UserError(Exception):
+    """The command cannot be carried out as given: shown without a traceback."""
+
+
+class ManifestError(UserError):
+    """The manifest has problems; the message lists all of them with their rows."""
+
+
+class FatalError(Exception):
+    """The run cannot go on for a reason that no single video has: no cluster, storage gone."""
+
+
+class VideoError(Exception):
+    """One video cannot be segmented. Becomes that video's row; the job goes on."""
+
+
+class PromptError(VideoError):
+    """A video's prompts cannot be used."""

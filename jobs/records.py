@@ -1,0 +1,100 @@
+"""The records that pass between the parts of the job: plain, frozen data."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Status = Literal["done", "failed", "pending"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One manifest row: what to segment."""
+
+    video_id: str
+    video: str  # location of a video file, or of a folder of frames
+    prompts: str  # location of an indexed PNG, a folder of them, or a Parquet file of masks
+    start: int = 0  # first frame, counted from the video's own first
+    end: int | None = None  # frame to stop before; None: the video's end
+    # Trees of benchmarks hold the truth of many frames: there only an object's first mask is a prompt.
+    first_masks_only: bool = False
+
+
+@dataclass(frozen=True)
+class WorkItem:
+    """An entry with its identity and an estimate of its size."""
+
+    entry: Entry
+    work_id: str
+    expected_frames: int
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Whole videos that one actor segments and that are committed together."""
+
+    shard_id: str
+    items: tuple[WorkItem, ...]
+
+    @property
+    def expected_frames(self) -> int:
+        return sum(item.expected_frames for item in self.items)
+
+
+@dataclass(frozen=True)
+class VideoRow:
+    """What became of one entry: a row of `videos/`."""
+
+    video_id: str
+    work_id: str
+    status: Status
+    video: str
+    prompts: str
+    frames_expected: int | None = None
+    frames_decoded: int | None = None
+    frames_corrupt: int | None = None
+    height: int | None = None
+    width: int | None = None
+    objects: int | None = None
+    masks: int | None = None
+    seconds: float | None = None
+    attempts: int = 0
+    error_class: str | None = None
+    error_message: str | None = None
+    error_traceback: str | None = None
+    masks_file: str | None = None
+
+
+# What an actor tells the driver while it works through a shard.
+
+
+@dataclass(frozen=True)
+class VideoStarted:
+    """From here on a death of the process is charged to this video."""
+
+    work_id: str
+
+
+@dataclass(frozen=True)
+class FramesDone:
+    """Frames segmented since the last report."""
+
+    frames: int
+
+
+@dataclass(frozen=True)
+class VideoFinished:
+    """A video is done, or failed with an error of its own."""
+
+    row: VideoRow
+
+
+@dataclass(frozen=True)
+class ShardWritten:
+    """The attempt's masks are in storage, whole, but not committed."""
+
+    masks_location: str | None  # None if no video of the shard was done
+    num_bytes: int
+    sha256: str
+
+
+Event = VideoStarted | FramesDone | VideoFinished | ShardWritten

@@ -1,0 +1,141 @@
+"""One video from files to rows: decode, propagate, encode. Knows nothing of Ray or storage."""
+
+import time
+import traceback
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jobs import rle, store
+from jobs.errors import PromptError, VideoError
+from jobs.prompts import Prompts, fit, load_prompts
+from jobs.records import Entry, VideoRow, WorkItem
+from jobs.video import Video, VideoFrame
+from stcn_core.config import PropagationConfig
+from stcn_core.masks import present_ids
+from stcn_core.network import Network
+from stcn_core.propagate import FrameMasks, propagate
+
+ROWS_AT_ONCE = 2_000  # turned into Arrow together
+
+Segmented = tuple[VideoRow, list[Any]]  # a video's row, and its masks as Arrow tables
+
+
+def segment_video(
+    item: WorkItem, video_path: Path, prompts_path: Path, model: Network, config: PropagationConfig
+) -> Generator[int, None, Segmented]:
+    """Segment one video from local files. Yields the frames done so far, returns rows.
+
+    Raises VideoError for a video or prompts that cannot be used.
+    """
+    started, entry = time.monotonic(), item.entry
+    with Video(video_path, entry.start, entry.end) as video:
+        frames = iter(video)
+        first = next(frames, None)
+        if first is None:
+            raise VideoError(f"no frame could be decoded from frame {entry.start} on; the file claims {_claim(video)}")
+        prompts = _prompts(entry, prompts_path, video, first)
+        rows = _mask_rows(entry.video_id, chain([first], frames), prompts, model, config)
+        tables = yield from _gather(rows)
+        return VideoRow(
+            video_id=entry.video_id,
+            work_id=item.work_id,
+            status="done",
+            video=entry.video,
+            prompts=entry.prompts,
+            frames_expected=video.frames_expected,
+            frames_decoded=video.frames_decoded,
+            frames_corrupt=video.frames_corrupt,
+            height=first.image.shape[0],
+            width=first.image.shape[1],
+            objects=len({i for labels in prompts.values() for i in present_ids(labels)}),
+            masks=sum(len(table) for table in tables),
+            seconds=time.monotonic() - started,
+            attempts=1,
+        ), tables
+
+
+def failed_row(item: WorkItem, error: BaseException, attempts: int = 1, seconds: float | None = None) -> VideoRow:
+    """The row of a video that could not be segmented."""
+    entry = item.entry
+    trace = None if isinstance(error, VideoError) else "".join(traceback.format_exception(error))
+    return VideoRow(
+        entry.video_id, item.work_id, "failed", entry.video, entry.prompts,
+        seconds=seconds, attempts=attempts,
+        error_class=type(error).__name__, error_message=str(error), error_traceback=trace,
+    )  # fmt: skip
+
+
+def _prompts(entry: Entry, path: Path, video: Video, first: VideoFrame) -> Prompts:
+    """The prompts within the entry's window, at the frame's size, by frame of the window."""
+    height, width = first.image.shape[:2]
+    given = load_prompts(path, entry.video_id, video.names, entry.start, entry.first_masks_only)
+    inside = {
+        frame - entry.start: fit(labels, height, width)
+        for frame, labels in given.items()
+        if frame >= entry.start and (entry.end is None or frame < entry.end)
+    }
+    if not any(labels.any() for labels in inside.values()):
+        raise PromptError(f"no object is prompted from frame {entry.start} to {entry.end}; prompts: {sorted(given)}")
+    return inside
+
+
+def _mask_rows(
+    video_id: str, frames: Iterable[VideoFrame], prompts: Prompts, model: Network, config: PropagationConfig
+) -> Iterator[list[store.MaskRow]]:
+    """The rows of each frame."""
+    under_way: deque[VideoFrame] = deque()  # what is known of frames that are in the network
+    prompted = {frame: set(present_ids(labels)) for frame, labels in prompts.items()}
+    try:
+        for result in propagate(model, _images(frames, under_way), prompts, config):
+            yield _rows(video_id, under_way.popleft(), result, prompted.get(result.frame_index, set()))
+    except ValueError as error:  # what propagate refuses
+        raise VideoError(str(error)) from error
+
+
+def _images(frames: Iterable[VideoFrame], under_way: "deque[VideoFrame]") -> Iterator[np.ndarray]:
+    for frame in frames:
+        under_way.append(frame)
+        yield frame.image
+
+
+def _rows(video_id: str, frame: VideoFrame, result: FrameMasks, prompted: set[int]) -> list[store.MaskRow]:
+    height, width = result.labels.shape
+    masks = rle.encode(result.labels, result.object_ids)
+    return [
+        {
+            "video_id": video_id,
+            "frame_index": frame.index,
+            "frame_name": frame.name,
+            "pts_seconds": frame.pts_seconds,
+            "object_id": object_id,
+            "height": height,
+            "width": width,
+            "counts": mask.counts,
+            "area": mask.area,
+            "box": mask.box,
+            "score": float(score),
+            "is_prompt": object_id in prompted,
+        }
+        for object_id, mask, score in zip(result.object_ids, masks, result.scores, strict=True)
+    ]
+
+
+def _gather(rows_of_frames: Iterator[list[store.MaskRow]]) -> Generator[int, None, list[Any]]:
+    """Collect rows as Arrow tables; yields the frames done so far."""
+    tables, rows = [], []
+    for frames, of_one_frame in enumerate(rows_of_frames, start=1):
+        rows += of_one_frame
+        if len(rows) >= ROWS_AT_ONCE:
+            tables.append(store.masks_table(rows))
+            rows = []
+        yield frames
+    return [*tables, store.masks_table(rows)]
+
+
+def _claim(video: Video) -> str:
+    return "nothing" if video.frames_expected is None else f"{video.frames_expected} frames there"

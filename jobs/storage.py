@@ -1,0 +1,206 @@
+"""Files anywhere fsspec reaches: read, list, download, and write so that nothing partial is ever seen.
+
+Locations are local paths or URLs (`s3://bucket/key`). Writing through `fs.open` is avoided on purpose:
+leaving it by an exception still publishes what was written so far.
+"""
+
+import hashlib
+import os
+import posixpath
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fsspec.core import url_to_fs
+
+from jobs.errors import UserError
+
+
+@dataclass(frozen=True)
+class FileInfo:
+    """One file as storage describes it."""
+
+    location: str
+    num_bytes: int
+    version: str  # ETag, or modification time where there is none
+
+
+def join(location: str, *parts: str) -> str:
+    """A location below another."""
+    return posixpath.join(location, *parts)
+
+
+def name_of(location: str) -> str:
+    """The last part of a location."""
+    return posixpath.basename(location.rstrip("/"))
+
+
+def resolve(location: str, base: str) -> str:
+    """A location that may be relative to the folder `base`."""
+    return location if "://" in location or location.startswith("/") else join(base, location)
+
+
+def read(location: str) -> bytes:
+    """The content of a file. Raises FileNotFoundError."""
+    fs, path = _open(location)
+    return bytes(fs.cat_file(path))
+
+
+def find(location: str, suffixes: Iterable[str] = ("",)) -> list[FileInfo]:
+    """The files directly in a folder that end in one of `suffixes`, by name; none if there is no such folder."""
+    fs, path = _open(location)
+    try:
+        entries = fs.ls(path, detail=True)
+    except FileNotFoundError:
+        return []
+    files = [_describe(fs, entry) for entry in entries if entry["type"] == "file"]
+    return sorted(
+        (f for f in files if f.location.lower().endswith(tuple(suffixes))), key=lambda info: info.location
+    )
+
+
+def folders(location: str) -> list[str]:
+    """The folders directly in a folder, by name; none if there is no such folder."""
+    fs, path = _open(location)
+    try:
+        return sorted(fs.unstrip_protocol(e["name"]) for e in fs.ls(path, detail=True) if e["type"] == "directory")
+    except FileNotFoundError:
+        return []
+
+
+def stat(location: str) -> FileInfo | None:
+    """Size and version of a file; None if it is a folder. Raises FileNotFoundError."""
+    fs, path = _open(location)
+    entry = fs.info(path)
+    return _describe(fs, entry) if entry["type"] == "file" else None
+
+
+def exists(location: str) -> bool:
+    """Whether there is a file or folder."""
+    fs, path = _open(location)
+    return bool(fs.exists(path))
+
+
+def create(location: str, content: bytes) -> bool:
+    """Write a file only if there is none; False if there is. Of many writers exactly one succeeds."""
+    fs, path = _open(location)
+    if _is_local(fs):
+        return _create_local(Path(path), content)
+    try:
+        fs.pipe_file(path, content, mode="create")  # If-None-Match: * on S3
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if fs.exists(path):  # how some servers' refusal arrives
+            return False
+        raise error
+    return True
+
+
+def write(location: str, content: bytes) -> None:
+    """Write a file whole, replacing one that is there."""
+    fs, path = _open(location)
+    if not _is_local(fs):
+        fs.pipe_file(path, content)
+        return
+    temporary = _write_beside(Path(path), content)
+    os.replace(temporary, path)
+
+
+def upload(source: Path, location: str) -> None:
+    """Write a local file whole."""
+    write(location, source.read_bytes())
+
+
+def copy(source: str, target: str) -> None:
+    """Copy a file whole, replacing one that is there. Both are in the same storage."""
+    fs, path = _open(source)
+    if _is_local(fs):
+        write(target, Path(path).read_bytes())
+    else:
+        fs.cp_file(path, _open(target)[1])
+
+
+def remove(location: str) -> None:
+    """Delete a file or a folder with all that is in it; nothing happens if it is not there."""
+    fs, path = _open(location)
+    if fs.exists(path):
+        fs.rm(path, recursive=True)
+
+
+def download(location: str, folder: Path) -> Path:
+    """A local path of the file or folder: itself if it is local, else a copy below `folder`.
+
+    Raises FileNotFoundError, or OSError if a copy is not as long as storage says.
+    """
+    fs, path = _open(location)
+    if not fs.exists(path):
+        raise FileNotFoundError(f"{location} does not exist")
+    if _is_local(fs):
+        return Path(path)
+    target = folder / name_of(location)
+    if fs.isfile(path):
+        return _fetch(fs, path, target)
+    target.mkdir(parents=True, exist_ok=True)
+    for info in find(location):
+        _fetch(fs, fs._strip_protocol(info.location), target / name_of(info.location))
+    return target
+
+
+def sha256(content: bytes) -> str:
+    """Hexadecimal digest."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _open(location: str) -> tuple[Any, str]:
+    if "::" in location:
+        raise UserError(f"{location!r}: chained URLs ('::') are not supported; give a plain path or URL")
+    try:
+        fs, path = url_to_fs(location, use_listings_cache=False)
+    except (ValueError, ImportError) as error:
+        raise UserError(f"{location!r}: {error}; legal: a local path, or a URL such as s3://bucket/key") from error
+    return fs, str(path)
+
+
+def _is_local(fs: Any) -> bool:
+    return "file" in ((fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol)
+
+
+def _describe(fs: Any, entry: dict[str, Any]) -> FileInfo:
+    version = entry.get("ETag") or entry.get("mtime") or entry.get("LastModified") or entry.get("created") or ""
+    location = entry["name"] if _is_local(fs) else fs.unstrip_protocol(entry["name"])
+    return FileInfo(location, int(entry["size"]), str(version).strip('"'))
+
+
+def _write_beside(path: Path, content: bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    with temporary.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    return temporary
+
+
+def _create_local(path: Path, content: bytes) -> bool:
+    """Link a finished file into place: unlike O_EXCL, which would show it empty at first."""
+    temporary = _write_beside(path, content)
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        return False
+    finally:
+        temporary.unlink()
+    return True
+
+
+def _fetch(fs: Any, path: str, target: Path) -> Path:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fs.get_file(path, str(target))
+    expected, found = fs.info(path)["size"], target.stat().st_size
+    if found != expected:
+        target.unlink()
+        raise OSError(f"{path}: {found} bytes came, storage says {expected}")
+    return target

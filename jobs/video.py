@@ -1,0 +1,135 @@
+"""A video of any kind as a stream of upright RGB frames: a file that PyAV decodes, or a folder of images."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+import av
+import numpy as np
+from av.video.reformatter import VideoReformatter
+from PIL import Image, ImageOps
+
+from jobs.errors import VideoError
+
+# The decoder guesses formats from content, and some of them (playlists, concat scripts) open further
+# files and connections: only self-contained ones are allowed.
+FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts"
+MAX_PIXELS = 8192 * 8192  # a 377 kB file can claim 16,000 x 8,000 and take 1.3 GB
+IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+
+
+@dataclass(frozen=True)
+class VideoFrame:
+    """One frame, upright."""
+
+    index: int  # from the video's own first frame
+    name: str | None  # the image's name without its ending; None for video files
+    pts_seconds: float | None  # presentation time; None for images, which have none
+    image: np.ndarray  # uint8 (H, W, 3), RGB
+
+
+@dataclass
+class Video:
+    """Frames `start` to `end` (exclusive) of a video. A context manager; iterate it once.
+
+    Raises VideoError for what cannot be decoded, and where the frame size changes.
+    """
+
+    path: Path
+    start: int = 0
+    end: int | None = None
+    frames_expected: int | None = field(default=None, init=False)  # as the file claims; None where it does not
+    frames_decoded: int = field(default=0, init=False)
+    frames_corrupt: int = field(default=0, init=False)
+    names: list[str] | None = field(default=None, init=False)  # of a folder's images; None for video files
+
+    def __enter__(self) -> "Video":
+        self._source: _File | _Folder = _Folder(self.path) if self.path.is_dir() else _File(self.path)
+        self.names = self._source.names
+        total = self._source.frames
+        if total is not None:
+            self.frames_expected = max(0, min(total, total if self.end is None else self.end) - self.start)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._source.close()
+
+    def __iter__(self) -> Iterator[VideoFrame]:
+        shape: tuple[int, ...] | None = None
+        for frame, corrupt in self._source.read(self.start, self.end):
+            shape = shape or frame.image.shape
+            if frame.image.shape != shape:
+                raise VideoError(
+                    f"the frame size changes at frame {frame.index}, from {_size(shape)} to "
+                    f"{_size(frame.image.shape)}; split the video there"
+                )
+            self.frames_decoded += 1
+            self.frames_corrupt += corrupt
+            yield frame
+
+
+class _File:
+    """A video file."""
+
+    names = None
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._container = av.open(
+                str(path), container_options={"format_whitelist": FORMATS}, metadata_errors="replace"
+            )
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise VideoError(f"cannot be opened as a video ({error}); formats: {FORMATS}") from error
+        if not self._container.streams.video:
+            self._container.close()
+            raise VideoError("has no video stream")
+        self._stream = self._container.streams.video[0]
+        self._stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+        self._stream.thread_type = "AUTO"
+        self.frames: int | None = self._stream.frames or None
+
+    def read(self, start: int, end: int | None) -> Iterator[tuple[VideoFrame, bool]]:
+        reformatter = VideoReformatter()  # one a reader: sharing one between threads crashes
+        try:
+            for index, frame in enumerate(self._container.decode(self._stream)):
+                if end is not None and index >= end:
+                    return
+                if index >= start:
+                    rgb = reformatter.reformat(frame, format="rgb24").to_ndarray()
+                    upright = np.rot90(rgb, round(frame.rotation / 90))  # both count counter-clockwise
+                    yield VideoFrame(index, None, frame.time, np.ascontiguousarray(upright)), bool(frame.is_corrupt)
+        except (av.FFmpegError, MemoryError, ValueError) as error:
+            raise VideoError(f"cannot be decoded: {error}") from error
+
+    def close(self) -> None:
+        self._container.close()
+
+
+class _Folder:
+    """A folder of images, in the order of their names."""
+
+    def __init__(self, path: Path) -> None:
+        self._paths = sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGES)
+        if not self._paths:
+            raise VideoError(f"the folder holds no images; legal endings: {' '.join(IMAGES)}")
+        self.names = [p.stem for p in self._paths]
+        self.frames: int | None = len(self._paths)
+
+    def read(self, start: int, end: int | None) -> Iterator[tuple[VideoFrame, bool]]:
+        for index, path in list(enumerate(self._paths))[start:end]:
+            try:
+                with Image.open(path) as image:
+                    rgb = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+            except (OSError, ValueError, Image.DecompressionBombError) as error:
+                raise VideoError(f"frame {path.name} cannot be read: {error}") from error
+            yield VideoFrame(index, path.stem, None, rgb), False
+
+    def close(self) -> None:
+        pass
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]}x{shape[0]}"

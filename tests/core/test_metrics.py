@@ -1,0 +1,67 @@
+"""J and F agree with definitions written out pixel by pixel."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stcn_core.metrics import boundary, contour_accuracy, dilate, region_similarity
+
+
+def blobs(seed: int, height: int, width: int) -> np.ndarray:
+    """Random smooth masks: thresholded sums of waves."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0:height, 0:width]
+    waves = sum(np.sin(rng.uniform(-0.4, 0.4) * x + rng.uniform(-0.4, 0.4) * y + rng.uniform(0, 6)) for _ in range(4))
+    return np.asarray(waves > rng.uniform(-1, 1))
+
+
+@given(st.integers(0, 1000), st.integers(1, 40), st.integers(1, 40), st.integers(0, 6))
+@settings(max_examples=40, deadline=None)
+def test_dilation_is_a_disk(seed: int, height: int, width: int, radius: int) -> None:
+    mask = np.random.default_rng(seed).random((height, width)) < 0.02
+    y, x = np.mgrid[0:height, 0:width]
+    expected = np.zeros_like(mask)
+    for row, column in np.argwhere(mask):
+        expected |= (y - row) ** 2 + (x - column) ** 2 <= radius**2
+    assert np.array_equal(dilate(mask, radius), expected)
+
+
+def test_boundary_is_the_one_of_davis() -> None:
+    """Written out from the definition: XOR with the neighbours, the image's last row and column apart."""
+    mask = blobs(3, 30, 41)
+    expected = np.zeros_like(mask)
+    for row in range(30):
+        for column in range(41):
+            below, right = min(row + 1, 29), min(column + 1, 40)
+            neighbours = (mask[below, column], mask[row, right], mask[below, right])
+            expected[row, column] = any(mask[row, column] != n for n in neighbours)
+    assert np.array_equal(boundary(mask), expected)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_contour_accuracy_counts_boundaries_within_the_tolerance(seed: int) -> None:
+    mask, truth = blobs(seed, 60, 107), blobs(seed + 100, 60, 107)
+    radius = math.ceil(0.008 * math.hypot(60, 107))
+    found, wanted = np.argwhere(boundary(mask)), np.argwhere(boundary(truth))
+    distances = np.hypot(*(found[:, None] - wanted[None]).transpose(2, 0, 1))
+    precision = (distances.min(1) <= radius).mean()
+    recall = (distances.min(0) <= radius).mean()
+    expected = 2 * precision * recall / (precision + recall)
+    assert contour_accuracy(mask, truth) == pytest.approx(expected, abs=1e-9)
+
+
+def test_empty_masks() -> None:
+    empty, full = np.zeros((20, 20), bool), np.pad(np.ones((8, 8), bool), 6)
+    assert region_similarity(empty, empty) == contour_accuracy(empty, empty) == 1
+    assert region_similarity(empty, full) == contour_accuracy(empty, full) == contour_accuracy(full, empty) == 0
+
+
+def test_void_pixels_do_not_count() -> None:
+    truth = np.pad(np.ones((8, 8), bool), 6)
+    mask, void = truth.copy(), np.zeros_like(truth)
+    mask[:4], void[:4] = True, True
+    assert region_similarity(mask, truth) < 1
+    assert region_similarity(mask, truth, void) == 1
