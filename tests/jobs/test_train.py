@@ -1,0 +1,93 @@
+"""`stcn train`'s files: the model and its card, the checkpoint, and a run that is killed and taken up."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+import jobs.train
+from jobs.drawn_scores import DrawnScores, evaluate_clips, evaluation_clip
+from jobs.train import TrainingConfig, train
+from stcn_core.checkpoint import load_model, read_card
+from stcn_core.config import ModelConfig
+from stcn_core.stcn import STCN
+
+TINY = ModelConfig(
+    key_width=8, key_depths=(1, 1, 1), value_width=16, value_depths=(1, 1, 1), key_dim=16, value_dim=32, attention=False
+)
+
+
+class Death(BaseException):
+    """Stands for the process's death."""
+
+
+@pytest.fixture(autouse=True)
+def one_short_evaluation_clip(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fixed clips take minutes."""
+    monkeypatch.setattr("jobs.drawn_scores.CLIPS", 1)
+    monkeypatch.setattr("jobs.drawn_scores.FRAMES", 4)
+    monkeypatch.setattr("jobs.drawn_scores.HEIGHT", 48)
+    monkeypatch.setattr("jobs.drawn_scores.WIDTH", 64)
+    monkeypatch.setattr(jobs.train, "evaluate_clips", lambda model, clips=1: evaluate_clips(model, 1))
+
+
+def config_in(folder: Path, name: str) -> TrainingConfig:
+    return TrainingConfig(
+        str(folder / f"{name}.safetensors"), steps=6, clips=2, warmup=2, log_every=1, checkpoint_every=2
+    )
+
+
+def losses_of(lines: list[Mapping[str, object]]) -> dict[object, object]:
+    return {line["step"]: line["loss"] for line in lines if line["event"] == "trained"}
+
+
+def test_a_killed_run_repeats_the_losses_of_an_uninterrupted_one(tmp_path: Path) -> None:
+    straight: list[Mapping[str, object]] = []
+    train(config_in(tmp_path, "straight"), straight.append, TINY)
+    config, broken = config_in(tmp_path, "broken"), []  # type: TrainingConfig, list[Mapping[str, object]]
+
+    def die_at_step_5(line: Mapping[str, object]) -> None:
+        broken.append(line)
+        if line["step"] == 5:
+            raise Death
+
+    with pytest.raises(Death):
+        train(config, die_at_step_5, TINY)
+    assert not Path(config.output).exists()
+    resumed: list[Mapping[str, object]] = []
+    train(config, resumed.append, TINY)
+    assert list(losses_of(resumed)) == [5, 6]  # from the checkpoint of step 4
+    assert losses_of(broken) | losses_of(resumed) == losses_of(straight)
+
+    one, other = (load_model(str(tmp_path / f"{name}.safetensors")) for name in ("straight", "broken"))
+    for name, tensor in one.state_dict().items():
+        assert torch.equal(tensor, other.state_dict()[name]), name
+    card = read_card(config.output)
+    assert card["training"] == config.recipe()
+    assert {"j_and_f", "copy_j_and_f"} <= set(card["scores"])  # type: ignore[call-overload]
+    assert "commit" in card["origin"]  # type: ignore[operator]
+
+    with pytest.raises(ValueError, match="legal: the same"):
+        train(replace(config, learning_rate=0.5), resumed.append, TINY)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"steps": 0}, {"learning_rate": 0.0}, {"drawers": 0}, {"output": "model.pth"}, {"seed": -1}]
+)
+def test_an_unusable_option_is_refused_by_name(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=f"{next(iter(wrong))}=.*legal"):
+        TrainingConfig(**({"output": "model.safetensors"} | wrong))  # type: ignore[arg-type]
+
+
+def test_scores_put_the_copied_mask_beside_the_model() -> None:
+    model = STCN(TINY).eval()
+    scores = evaluate_clips(model, 1)
+    assert isinstance(scores, DrawnScores)
+    assert scores.model.shape == scores.copy.shape == (1, 4)
+    assert 0 < scores.summary()["copy_j"] <= 1
+
+
+def test_evaluation_clips_have_one_two_and_three_objects() -> None:
+    assert [int(evaluation_clip(number).labels.max()) for number in range(3)] == [1, 2, 3]
