@@ -92,7 +92,8 @@ def forward_losses(model: STCN, batch: Batch, share: float) -> dict[str, Tensor]
         planes = aggregate(read_and_segment(model, keys, values, queries[frame]))  # B, 1 + O, H, W
         predicted.append(planes)
     stacked, truth = torch.cat(predicted), torch.cat([targets[:, 1], targets[:, 2]])
-    terms["cross_entropy"] = losses.bootstrapped_cross_entropy(stacked, truth.argmax(1), share)
+    labels = torch.cat([batch.labels[:, 1], batch.labels[:, 2]])
+    terms["cross_entropy"] = losses.bootstrapped_cross_entropy(stacked, labels, share)
     terms["dice"] = losses.dice_loss(stacked[:, 1:], truth[:, 1:])
     terms["iou"] = mean_iou(stacked.detach(), truth)
     return terms
