@@ -136,6 +136,17 @@ def overlay(output: Output, dest: Annotated[Path, typer.Argument(help="Folder to
         print(path)
 
 
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Folder to write to.")] = Path("demo"),
+    actors: Annotated[int, typer.Option(help="Processes with a model each.")] = 2,
+) -> None:
+    """Draw a small archive with known masks, segment it, and show what comes out."""
+    from jobs.demo import run_demo
+
+    run_demo(folder, actors)
+
+
 def main(args: list[str] | None = None) -> None:
     """Run the command; turn a user's mistakes into messages, and outcomes into exit codes."""
     signal.signal(signal.SIGTERM, _interrupt)

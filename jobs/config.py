@@ -4,6 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from jobs import storage
 from jobs.errors import UserError
 from stcn_core.config import PropagationConfig
 
@@ -35,6 +36,8 @@ class SegmentConfig:
         _require(not (self.device == "cpu" and gpus), "--num-gpus-per-actor", gpus, "0 with --device cpu")
         _require(self.frames_per_shard >= 1, "--frames-per-shard", self.frames_per_shard, "1 or more")
         _require(self.max_attempts >= 1, "--max-attempts", self.max_attempts, "1 or more")
+        for name in ("manifest", "output"):  # actors have working folders of their own
+            object.__setattr__(self, name, storage.absolute(getattr(self, name)))
         try:
             self.propagation("stcn")
         except ValueError as error:

@@ -101,7 +101,7 @@ def _entry(row: dict[str, Any], folder: str) -> Entry:
 
 def _read_tree(root: str) -> list[Entry]:
     """A sequence is a folder of frames in JPEGImages and one of masks in Annotations, of one name."""
-    images, masks = (_without_resolution(storage.join(root, name)) for name in ("JPEGImages", "Annotations"))
+    images, masks = (without_resolution(storage.join(root, name)) for name in ("JPEGImages", "Annotations"))
     if storage.find(images, IMAGES):  # one sequence, without a folder of its own
         return [Entry(storage.name_of(root), images, masks, first_masks_only=True)]
     return [
@@ -111,6 +111,6 @@ def _read_tree(root: str) -> list[Entry]:
     ]
 
 
-def _without_resolution(folder: str) -> str:
+def without_resolution(folder: str) -> str:
     present = [storage.name_of(f) for f in storage.folders(folder)]
     return next((storage.join(folder, name) for name in RESOLUTIONS if name in present), folder)

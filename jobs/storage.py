@@ -42,6 +42,11 @@ def resolve(location: str, base: str) -> str:
     return location if "://" in location or location.startswith("/") else join(base, location)
 
 
+def absolute(location: str) -> str:
+    """The location as any process finds it, whatever its working folder."""
+    return location if "://" in location else str(Path(location).absolute())
+
+
 def read(location: str) -> bytes:
     """The content of a file. Raises FileNotFoundError."""
     fs, path = _open(location)
@@ -56,9 +61,7 @@ def find(location: str, suffixes: Iterable[str] = ("",)) -> list[FileInfo]:
     except FileNotFoundError:
         return []
     files = [_describe(fs, entry) for entry in entries if entry["type"] == "file"]
-    return sorted(
-        (f for f in files if f.location.lower().endswith(tuple(suffixes))), key=lambda info: info.location
-    )
+    return sorted((f for f in files if f.location.lower().endswith(tuple(suffixes))), key=lambda info: info.location)
 
 
 def folders(location: str) -> list[str]:

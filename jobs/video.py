@@ -1,7 +1,11 @@
-"""A video of any kind as a stream of upright RGB frames: a file that PyAV decodes, or a folder of images."""
+"""A video of any kind as a stream of upright RGB frames: a file that PyAV decodes, or a folder of images.
+
+Also the way back, frames to an MP4. Nothing else uses PyAV.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
@@ -16,6 +20,7 @@ from jobs.errors import VideoError
 # files and connections: only self-contained ones are allowed.
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts"
 MAX_PIXELS = 8192 * 8192  # a 377 kB file can claim 16,000 x 8,000 and take 1.3 GB
+FOLDER_RATE = Fraction(24)  # frames/s of a folder of images, which has none of its own: DAVIS is 24
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
 
@@ -43,10 +48,11 @@ class Video:
     frames_decoded: int = field(default=0, init=False)
     frames_corrupt: int = field(default=0, init=False)
     names: list[str] | None = field(default=None, init=False)  # of a folder's images; None for video files
+    frames_per_second: Fraction = field(default=FOLDER_RATE, init=False)  # on average
 
     def __enter__(self) -> "Video":
         self._source: _File | _Folder = _Folder(self.path) if self.path.is_dir() else _File(self.path)
-        self.names = self._source.names
+        self.names, self.frames_per_second = self._source.names, self._source.rate
         total = self._source.frames
         if total is not None:
             self.frames_expected = max(0, min(total, total if self.end is None else self.end) - self.start)
@@ -90,6 +96,7 @@ class _File:
         self._stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
         self._stream.thread_type = "AUTO"
         self.frames: int | None = self._stream.frames or None
+        self.rate = Fraction(self._stream.average_rate or FOLDER_RATE)
 
     def read(self, start: int, end: int | None) -> Iterator[tuple[VideoFrame, bool]]:
         reformatter = VideoReformatter()  # one a reader: sharing one between threads crashes
@@ -110,6 +117,8 @@ class _File:
 
 class _Folder:
     """A folder of images, in the order of their names."""
+
+    rate = FOLDER_RATE
 
     def __init__(self, path: Path) -> None:
         self._paths = sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGES)
@@ -133,3 +142,30 @@ class _Folder:
 
 def _size(shape: tuple[int, ...]) -> str:
     return f"{shape[1]}x{shape[0]}"
+
+
+class VideoWriter:
+    """Encodes frames as an H.264 MP4. A context manager."""
+
+    def __init__(self, path: Path, frames_per_second: Fraction) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._container = av.open(str(path), "w")
+        self._stream = self._container.add_stream("libx264", rate=frames_per_second)
+        self._stream.pix_fmt = "yuv420p"
+        self._stream.options = {"crf": "20", "preset": "veryfast"}
+
+    def write(self, image: np.ndarray) -> None:
+        """Append an RGB frame, uint8 (H, W, 3); an odd last row or column is cut, as H.264's 4:2:0 wants it."""
+        even = np.ascontiguousarray(image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2])
+        if not self._stream.codec_context.is_open:
+            self._stream.height, self._stream.width = even.shape[:2]
+        self._container.mux(self._stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
+
+    def __enter__(self) -> "VideoWriter":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._container.mux(self._stream.encode(None))
+        self._container.close()

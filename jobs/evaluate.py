@@ -1,0 +1,114 @@
+"""Score an output against true masks: J and F as davis2017-evaluation computes them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from jobs import rle, storage, store
+from jobs.errors import UserError
+from jobs.manifest import without_resolution
+from jobs.prompts import fit, read_labels
+from jobs.store import MaskRow
+from stcn_core.masks import present_ids
+from stcn_core.metrics import contour_accuracy, region_similarity
+
+VOID = 255  # in trees whose other ids are small: pixels that count for neither side
+
+
+@dataclass(frozen=True)
+class ObjectScore:
+    """Mean scores of one object over its frames, the first and the last left out."""
+
+    video_id: str
+    object_id: int
+    frames: int
+    region: float  # J
+    contour: float  # F
+
+    @property
+    def mean(self) -> float:
+        """J&F."""
+        return (self.region + self.contour) / 2
+
+
+def evaluate_output(output: str, truth: str) -> list[ObjectScore]:
+    """Score every object of every video that has a folder of true masks.
+
+    truth: a folder with a folder of indexed PNGs for each video id, or a DAVIS tree; for a tree of one
+    sequence, its folder of PNGs. A true mask belongs to the frame of its name. An object counts from the
+    frame after the one where the truth first shows it.
+    """
+    root = storage.join(truth, "Annotations")
+    root = without_resolution(root if storage.exists(root) else truth)
+    scores: list[ObjectScore] = []
+    for video_id, rows in store.masks_by_video(output):
+        folder = root if storage.find(root, [".png"]) else storage.join(root, video_id)
+        with TemporaryDirectory(prefix="stcn-") as local:
+            files = [(Path(info.location).stem, info.location) for info in storage.find(folder, [".png"])]
+            labels = [(name, read_labels(storage.download(location, Path(local)))) for name, location in files]
+            scores += score_video(video_id, rows, labels)
+    if not scores:
+        raise UserError(f"--truth {truth} has true masks of none of the videos of {output}; legal: a folder for each")
+    return scores
+
+
+def score_video(video_id: str, rows: Sequence[MaskRow], truth: Sequence[tuple[str, np.ndarray]]) -> list[ObjectScore]:
+    """Score one video: its rows against label maps by frame name, in order."""
+    frames = _match(rows, [name for name, _ in truth])
+    ids = sorted({i for _, labels in truth for i in present_ids(labels)})
+    if len(ids) > 1 and VOID in ids:
+        ids.remove(VOID)
+    scores = [
+        _score_object(video_id, object_id, [(frames.get((name, object_id)), labels) for name, labels in truth])
+        for object_id in ids
+    ]
+    return [score for score in scores if score.frames]  # an object that only the last frame shows has none
+
+
+def format_scores(scores: Sequence[ObjectScore]) -> str:
+    """A line an object, then the mean over all objects pooled."""
+    width = max(len("video"), *(len(score.video_id) for score in scores))
+    lines = [f"{'video':{width}}  object  frames      J      F    J&F"]
+    lines += [
+        f"{s.video_id:{width}}  {s.object_id:6d}  {s.frames:6d}  {s.region:5.3f}  {s.contour:5.3f}  {s.mean:5.3f}"
+        for s in scores
+    ]
+    region, contour = _mean(s.region for s in scores), _mean(s.contour for s in scores)
+    both = (region + contour) / 2
+    lines.append(f"{'all':{width}}  {len(scores):6d}          {region:5.3f}  {contour:5.3f}  {both:5.3f}")
+    return "\n".join(lines)
+
+
+def _match(rows: Iterable[MaskRow], names: Sequence[str]) -> dict[tuple[str, int], MaskRow]:
+    """Find each true mask's row by its frame's name; for video files, whose frames have none, by number."""
+    by_number = {int(name): name for name in names if name.isdigit()}
+    return {(row["frame_name"] or by_number.get(row["frame_index"], ""), row["object_id"]): row for row in rows}
+
+
+def _score_object(video_id: str, object_id: int, frames: Sequence[tuple[MaskRow | None, np.ndarray]]) -> ObjectScore:
+    first = next(i for i, (_, labels) in enumerate(frames) if (labels == object_id).any())
+    pairs = list(_masks(object_id, frames[first + 1 : -1]))
+    regions = [region_similarity(mask, true, void) for mask, true, void in pairs]
+    contours = [contour_accuracy(mask, true, void) for mask, true, void in pairs]
+    return ObjectScore(video_id, object_id, len(pairs), _mean(regions), _mean(contours))
+
+
+def _masks(
+    object_id: int, frames: Iterable[tuple[MaskRow | None, np.ndarray]]
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
+    """Mask, true mask and void pixels of each frame; a frame without a row has an empty mask."""
+    for row, labels in frames:
+        if row is not None:
+            labels = fit(labels, row["height"], row["width"])
+            mask = rle.decode(row["counts"], row["height"], row["width"])
+        else:
+            mask = np.zeros(labels.shape, bool)
+        yield mask, labels == object_id, None if object_id == VOID else labels == VOID
+
+
+def _mean(values: Iterable[float]) -> float:
+    values = list(values)
+    return float(np.mean(values)) if values else 0.0

@@ -1,0 +1,60 @@
+"""Write masks in the formats of others."""
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+from PIL import Image
+
+from jobs import rle, store
+from jobs.errors import UserError
+from jobs.palette import voc_palette
+from jobs.store import MaskRow
+
+FORMATS = ("davis",)
+
+
+def export_output(output: str, dest: Path, format: str) -> int:
+    """Write all masks of an output; returns how many.
+
+    davis: `dest`/<video id>/<frame>.png, indexed, with DAVIS's palette; 16-bit grey where an id is over
+    255. A frame is named as its image was, or numbered. Frames before the first prompt have no file.
+    """
+    if format not in FORMATS:
+        raise UserError(f"--format {format} is not known; legal: {', '.join(FORMATS)}")
+    count = 0
+    for video_id, rows in store.masks_by_video(output):
+        folder = dest / file_name(video_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        for _, name, labels in label_maps(rows):
+            to_image(labels).save(folder / f"{name}.png")
+        count += len(rows)
+    return count
+
+
+def label_maps(rows: Iterable[MaskRow]) -> Iterator[tuple[int, str, np.ndarray]]:
+    """The frames of one video's rows: index, name, and label map (H, W)."""
+    for index, group in groupby(rows, key=lambda row: row["frame_index"]):
+        of_frame = list(group)
+        height, width = of_frame[0]["height"], of_frame[0]["width"]
+        labels = np.zeros((height, width), np.int32)
+        for row in of_frame:
+            labels[rle.decode(row["counts"], height, width)] = row["object_id"]
+        yield index, of_frame[0]["frame_name"] or f"{index:05d}", labels
+
+
+def file_name(video_id: str) -> str:
+    """A name for a file or folder that no id can use to leave its place: '/' and a leading '.' are escaped."""
+    name = quote(video_id, safe=" ")
+    return f"%2E{name[1:]}" if name.startswith(".") else name
+
+
+def to_image(labels: np.ndarray) -> Image.Image:
+    """A label map as an indexed image; 16-bit grey where an id is over 255."""
+    if labels.max(initial=0) > 255:
+        return Image.fromarray(labels.astype(np.uint16))
+    image = Image.fromarray(labels.astype(np.uint8))  # grey
+    image.putpalette(voc_palette().tobytes())  # now indexed
+    return image

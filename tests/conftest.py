@@ -1,0 +1,15 @@
+"""Settings for all tests."""
+
+import os
+
+import pytest
+import torch
+
+# Ray's first look for accelerators and its usage report are of no use to tests.
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """Small tensors gain nothing from threads, and equal numbers of them give equal bits."""
+    torch.set_num_threads(1)

@@ -1,0 +1,54 @@
+"""Padding, scaling, soft aggregation and label maps."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stcn_core import masks
+
+
+@given(st.integers(1, 70), st.integers(1, 70))
+def test_padding_reaches_the_stride_and_can_be_cut(height: int, width: int) -> None:
+    x = torch.rand(2, height, width)
+    padding = masks.Padding.to_stride(height, width)
+    padded = padding.add(x)
+    assert padded.shape[1] % 16 == padded.shape[2] % 16 == 0
+    assert padded.shape[1] - height < 16
+    assert padding.bottom - padding.top in (0, 1)
+    assert padding.right - padding.left in (0, 1)
+    assert torch.equal(padding.cut(padded), x)
+    assert padded.sum() == pytest.approx(float(x.sum()), rel=1e-5)
+
+
+def test_aggregation_is_the_papers() -> None:
+    """Odds of each plane over the sum of all odds, the background's being that no object is there."""
+    p = torch.tensor([0.9, 0.2])
+    planes = masks.aggregate(p.view(2, 1, 1)).flatten()
+    odds = torch.tensor([0.1 * 0.8 / (1 - 0.1 * 0.8), 0.9 / 0.1, 0.2 / 0.8])
+    torch.testing.assert_close(planes, odds / odds.sum())
+    assert masks.aggregate(torch.zeros(0, 2, 3)).shape == (1, 2, 3)
+
+
+def test_a_resized_label_map_keeps_its_ids() -> None:
+    labels = torch.zeros(40, 60, dtype=torch.int64)
+    labels[10:30, 20:50] = 2**40 + 1
+    small = masks.resize_labels(labels, (20, 30))
+    assert small.unique().tolist() == [0, 2**40 + 1]
+    assert torch.equal(small[5:15, 10:25] > 0, torch.ones(10, 15, dtype=torch.bool))
+
+
+def test_a_prompt_overrules_what_was_there() -> None:
+    planes = torch.full((2, 1, 4), 0.6)
+    labels = torch.tensor([[0, 0, 8, 3]])
+    edited = masks.put_prompt(planes, labels, object_ids=[3, 5], ids_after=[3, 5, 8])
+    assert edited[:, 0].tolist() == [
+        [0, 0, 0, 1],  # 3 was prompted: its plane is its prompt
+        pytest.approx([0.6, 0.6, 0, 0]),  # 5 was not: it stays outside the prompted region
+        [0, 0, 1, 0],  # 8 is new
+    ]
+
+
+def test_present_ids() -> None:
+    assert masks.present_ids(np.array([[0, 7], [300, 7]])) == [7, 300]

@@ -1,0 +1,221 @@
+"""Propagation in blocks equals propagation frame by frame, whatever the clip and its prompts."""
+
+import gc
+import weakref
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stcn_core import PropagationConfig, masks, propagate
+from stcn_core.config import Network as Kind
+from stcn_core.propagate import FrameMasks
+from tests.core import recipe
+from tests.core.reference import reference
+from tests.core.tiny import tiny_model
+
+
+def segment(
+    frames: Sequence[np.ndarray], prompts: dict[int, np.ndarray], kind: Kind = "stcn", **options: object
+) -> list[FrameMasks]:
+    """Propagate with the tiny network; every result's own parts must agree."""
+    config = PropagationConfig.for_network(kind, **{"short_side": None, **options})
+    results = list(propagate(tiny_model(kind), frames, prompts, config, return_probabilities=True))
+    assert [result.frame_index for result in results] == list(range(len(frames)))
+    for result, frame in zip(results, frames, strict=True):
+        probabilities = result.probabilities
+        assert probabilities is not None
+        assert probabilities.dtype == np.float32
+        assert probabilities.shape == (1 + len(result.object_ids), *frame.shape[:2])
+        assert list(result.object_ids) == sorted(result.object_ids)
+        assert result.labels.shape == frame.shape[:2]
+        ids = np.array([0, *result.object_ids])
+        assert np.array_equal(result.labels, ids[probabilities.argmax(axis=0)])
+    return results
+
+
+def agree(results: list[FrameMasks], expected: list[dict[int, np.ndarray]]) -> None:
+    """Equal but for the last bits, which soft aggregation amplifies where objects compete."""
+    for result, planes in zip(results, expected, strict=True):
+        assert list(result.object_ids) == sorted(i for i in planes if i)
+        assert result.probabilities is not None
+        difference = np.abs(result.probabilities - np.stack([planes[i] for i in sorted(planes)]))
+        assert np.mean(difference < 1e-3) >= 0.999
+        assert difference.mean() <= 5e-5
+
+
+@st.composite
+def prompted_clips(draw: st.DrawFn) -> tuple[np.ndarray, dict[int, np.ndarray]]:
+    """Clips of any size, with prompts of any of their objects on any of their frames."""
+    frames, height, width = draw(st.integers(1, 12)), draw(st.integers(16, 50)), draw(st.integers(16, 70))
+    objects = draw(st.integers(1, 3))
+    video, labels = recipe.clip(draw(st.integers(0, 99)), frames, height, width, objects)
+    ids = np.array([0, *draw(st.permutations([1, 2, 300]))[:objects]])
+    prompts = {}
+    for frame in draw(st.sets(st.integers(0, frames - 1), min_size=1, max_size=4)):
+        chosen = draw(st.sets(st.integers(1, objects)))
+        prompts[frame] = ids[np.where(np.isin(labels[frame], list(chosen)), labels[frame], 0)]
+    return video, prompts
+
+
+@given(
+    prompted_clips(),
+    st.sampled_from(["stcn", "stm"]),
+    st.integers(1, 6),
+    st.sampled_from([None, 1, 20]),
+    st.booleans(),
+    st.sampled_from([(1, 1), (4, 3), (16, 64)]),
+)
+@settings(max_examples=30, deadline=None)
+def test_blocks_equal_frame_by_frame(
+    clip: tuple[np.ndarray, dict[int, np.ndarray]],
+    kind: Kind,
+    memory_every: int,
+    top_k: int | None,
+    include_last: bool,
+    batches: tuple[int, int],
+) -> None:
+    frames, prompts = clip
+    options = {"memory_every": memory_every, "top_k": top_k, "include_last": include_last}
+    results = segment(frames, prompts, kind, **options, key_batch=batches[0], decode_batch=batches[1])
+    agree(results, reference(tiny_model(kind), frames, prompts, memory_every, top_k, include_last))
+
+
+def clip_and_prompt(frames: int = 12, height: int = 40, width: int = 56, objects: int = 2) -> tuple[np.ndarray, np.ndarray]:
+    return recipe.clip(11, frames, height, width, objects)
+
+
+def test_an_object_that_is_prompted_again_is_corrected_and_others_stay() -> None:
+    frames, labels = clip_and_prompt()
+    again = np.zeros_like(labels[0])
+    again[5:15, 8:20] = 1
+    results = segment(frames, {0: labels[0], 7: again})
+    assert np.array_equal(results[7].labels == 1, again == 1)
+    without = segment(frames, {0: labels[0]})
+    outside = again == 0
+    assert results[7].object_ids == (1, 2)
+    stays = outside & (without[7].labels == 2)
+    assert stays.any()
+    assert (results[7].labels[stays] == 2).all()
+    agree(results, reference(tiny_model(), frames, {0: labels[0], 7: again}, 5, 20, False))
+
+
+def test_an_object_that_vanishes_and_returns_keeps_its_memory() -> None:
+    frames, labels = clip_and_prompt()
+    frames = frames.copy()
+    frames[4:8] = 0
+    results = segment(frames, {0: labels[0]}, memory_every=2)
+    assert all(result.object_ids == (1, 2) for result in results)
+    agree(results, reference(tiny_model(), frames, {0: labels[0]}, 2, 20, False))
+
+
+def test_an_empty_prompt_says_nothing() -> None:
+    frames, labels = clip_and_prompt()
+    empty = np.zeros_like(labels[0])
+    with_empty = segment(frames, {0: labels[0], 3: empty})
+    without = segment(frames, {0: labels[0]})
+    for a, b in zip(with_empty, without, strict=True):
+        assert a.probabilities is not None
+        assert b.probabilities is not None
+        assert np.array_equal(a.probabilities, b.probabilities)
+    assert all(result.object_ids == () for result in segment(frames, {2: empty}))
+
+
+def test_frames_before_the_first_prompt_have_no_objects() -> None:
+    frames, labels = clip_and_prompt()
+    results = segment(frames, {4: labels[4]})
+    assert [len(result.object_ids) for result in results] == [0] * 4 + [2] * 8
+    assert not any(result.labels.any() for result in results[:4])
+
+
+def test_a_clip_of_one_frame_gives_its_prompt_back() -> None:
+    frames, labels = clip_and_prompt(frames=1)
+    (result,) = segment(frames, {0: labels[0]})
+    assert np.array_equal(result.labels, labels[0])
+    assert result.scores == pytest.approx([1, 1], abs=1e-5)
+
+
+def test_ids_are_returned_as_given() -> None:
+    frames, labels = clip_and_prompt()
+    renamed = np.array([0, 70_000, 300])[labels[0]]
+    results = segment(frames, {0: renamed})
+    plain = segment(frames, {0: np.array([0, 2, 1])[labels[0]]})
+    for a, b in zip(results, plain, strict=True):
+        assert a.object_ids == (300, 70_000)
+        assert np.array_equal(a.labels, np.array([0, 300, 70_000])[b.labels])
+
+
+def test_a_prompt_comes_back_exactly_though_the_network_sees_a_smaller_frame() -> None:
+    frames, labels = clip_and_prompt(frames=3, height=90, width=122)
+    results = segment(frames, {0: labels[0]}, short_side=32)
+    assert np.array_equal(results[0].labels, labels[0])
+    assert results[2].labels.shape == (90, 122)
+
+
+def test_scaling_happens_only_downwards() -> None:
+    assert masks.scaled_size(480, 854, 480) == (480, 854)
+    assert masks.scaled_size(1080, 1920, 480) == (480, 853)
+    assert masks.scaled_size(240, 426, 480) == (240, 426)
+    assert masks.scaled_size(1080, 1920, None) == (1080, 1920)
+
+
+def test_scores_are_the_mean_margin_inside_the_mask() -> None:
+    frames, labels = clip_and_prompt()
+    for result in segment(frames, {0: labels[0]})[1:]:
+        assert result.probabilities is not None
+        ranked = np.sort(result.probabilities, axis=0)
+        margin = ranked[-1] - ranked[-2]
+        for object_id, score in zip(result.object_ids, result.scores, strict=True):
+            inside = result.labels == object_id
+            assert score == pytest.approx(margin[inside].mean() if inside.any() else 0, abs=1e-5)
+
+
+def test_only_memory_grows_with_the_clip() -> None:
+    """Frames are let go: of 200, no more than two windows are ever alive."""
+    frames, labels = clip_and_prompt(frames=1)
+    alive: "weakref.WeakSet[Frame]" = weakref.WeakSet()
+
+    class Frame(np.ndarray):
+        pass
+
+    def stream() -> Iterator[np.ndarray]:
+        for _ in range(200):
+            frame = frames[0].copy().view(Frame)
+            alive.add(frame)
+            yield frame
+
+    config = PropagationConfig(short_side=None, key_batch=8)
+    most = 0
+    for result in propagate(tiny_model(), stream(), {0: labels[0]}, config):
+        gc.collect() if result.frame_index % 50 == 0 else None
+        most = max(most, len(alive))
+    assert most <= 2 * 12
+
+
+@pytest.mark.parametrize(
+    ("frames", "prompts", "message"),
+    [
+        ([np.zeros((32, 32, 3), np.uint8)], {0: np.ones((32, 31), int)}, "prompt on frame 0"),
+        ([np.zeros((32, 32, 3), np.uint8)], {0: np.full((32, 32), -1)}, "integers >= 0"),
+        ([np.zeros((32, 32, 3), np.uint8)], {0: np.ones((32, 32))}, "integers >= 0"),
+        ([np.zeros((32, 32, 3), np.uint8)], {5: np.ones((32, 32), int)}, r"frames \[5\]"),
+        ([np.zeros((32, 32), np.uint8)], {}, "uint8 \\(height, width, 3\\)"),
+        ([np.zeros((32, 32, 3), np.uint8), np.zeros((32, 48, 3), np.uint8)], {}, "one size a clip"),
+    ],
+)
+def test_what_cannot_be_segmented_is_refused(
+    frames: list[np.ndarray], prompts: dict[int, np.ndarray], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        list(propagate(tiny_model(), frames, prompts, PropagationConfig()))
+
+
+def test_state_does_not_leak_between_clips() -> None:
+    frames, labels = clip_and_prompt()
+    first = segment(frames, {0: labels[0]})
+    segment(frames[::-1].copy(), {0: labels[-1]})
+    second = segment(frames, {0: labels[0]})
+    assert all(torch.equal(*map(torch.from_numpy, (a.labels, b.labels))) for a, b in zip(first, second, strict=True))

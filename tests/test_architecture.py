@@ -1,0 +1,92 @@
+"""Imports go downward only, and each heavy library appears in one place."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+CORE_MAY_IMPORT = {"torch", "numpy", "safetensors", "stcn_core", *sys.stdlib_module_names}
+ONLY_IN = {
+    "ray": {"actor", "cluster", "pool"},
+    "av": {"video"},
+    "typer": {"cli"},
+    "fsspec": {"storage"},
+    "pycocotools": {"rle"},
+}
+# Top to bottom: a module imports only from lines below its own.
+LAYERS = (
+    ("cli",),
+    ("demo",),
+    ("driver",),
+    ("pool",),
+    ("cluster",),
+    ("actor",),
+    ("archive", "evaluate", "overlay", "progress", "train"),
+    ("status", "segment", "export"),
+    ("ledger", "plan", "identity", "manifest", "models", "prompts", "drawn_scores"),
+    ("store", "config"),
+    ("storage", "video"),
+    ("rle", "palette", "records", "errors"),
+)
+
+
+def imports(path: Path) -> set[str]:
+    """Full names of all modules that a file imports, anywhere in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name}: relative import"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "stcn_core").glob("*.py")), ids=lambda path: path.stem)
+def test_the_core_needs_torch_numpy_and_safetensors_alone(path: Path) -> None:
+    assert {name.split(".")[0] for name in imports(path)} <= CORE_MAY_IMPORT
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "jobs").glob("*.py")), ids=lambda path: path.stem)
+def test_jobs_import_downward(path: Path) -> None:
+    layer_of = {module: depth for depth, layer in enumerate(LAYERS) for module in layer}
+    if path.stem == "__init__":
+        return
+    assert path.stem in layer_of, f"jobs/{path.name} has no place in LAYERS"
+    for name in imports(path):
+        top, *rest = name.split(".")
+        if top == "jobs" and rest[0] in layer_of:
+            assert layer_of[rest[0]] > layer_of[path.stem], f"{path.stem} imports {rest[0]}, which is not below it"
+        if top in ONLY_IN:
+            assert path.stem in ONLY_IN[top], f"{path.stem} imports {top}; only {ONLY_IN[top]} may"
+
+
+def test_modules_do_not_import_from_package_roots() -> None:
+    for package in ("stcn_core", "jobs"):
+        for path in (ROOT / package).glob("*.py"):
+            if path.stem != "__init__":
+                roots = {n for n in imports(path) if n.count(".") == 1 and n.split(".")[0] in ("stcn_core", "jobs")}
+                modules = {p.stem for p in (ROOT / "stcn_core").glob("*.py")} | {p.stem for p in (ROOT / "jobs").glob("*.py")}
+                assert {n.split(".")[1] for n in roots} <= modules, path.name
+
+
+def test_the_core_runs_where_nothing_else_is_installed() -> None:
+    """A fresh interpreter in which every other distribution's import fails."""
+    script = """
+import sys
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {"ray", "av", "pyarrow", "fsspec", "s3fs", "typer", "rich", "PIL", "pycocotools", "jobs"}:
+            raise ImportError(f"{name} is not installed here")
+sys.meta_path.insert(0, Refuse())
+import numpy as np, stcn_core
+model = stcn_core.load_model("stcn-mini")
+frames = np.zeros((3, 32, 48, 3), np.uint8)
+prompt = np.pad(np.ones((16, 16), int), ((8, 8), (8, 24)))
+config = stcn_core.PropagationConfig.for_model(model)
+assert len(list(stcn_core.propagate(model, frames, {0: prompt}, config))) == 3
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT)
