@@ -58,7 +58,7 @@ def find(location: str, suffixes: Iterable[str] = ("",)) -> list[FileInfo]:
     fs, path = _open(location)
     try:
         entries = fs.ls(path, detail=True)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
     files = [_describe(fs, entry) for entry in entries if entry["type"] == "file"]
     return sorted((f for f in files if f.location.lower().endswith(tuple(suffixes))), key=lambda info: info.location)
@@ -68,9 +68,10 @@ def folders(location: str) -> list[str]:
     """The folders directly in a folder, by name; none if there is no such folder."""
     fs, path = _open(location)
     try:
-        return sorted(fs.unstrip_protocol(e["name"]) for e in fs.ls(path, detail=True) if e["type"] == "directory")
-    except FileNotFoundError:
+        entries = [entry for entry in fs.ls(path, detail=True) if entry["type"] == "directory"]
+    except (FileNotFoundError, NotADirectoryError):
         return []
+    return sorted(_location(fs, entry["name"]) for entry in entries)
 
 
 def stat(location: str) -> FileInfo | None:
@@ -171,10 +172,13 @@ def _is_local(fs: Any) -> bool:
     return "file" in ((fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol)
 
 
+def _location(fs: Any, path: str) -> str:
+    return path if _is_local(fs) else str(fs.unstrip_protocol(path))
+
+
 def _describe(fs: Any, entry: dict[str, Any]) -> FileInfo:
     version = entry.get("ETag") or entry.get("mtime") or entry.get("LastModified") or entry.get("created") or ""
-    location = entry["name"] if _is_local(fs) else fs.unstrip_protocol(entry["name"])
-    return FileInfo(location, int(entry["size"]), str(version).strip('"'))
+    return FileInfo(_location(fs, entry["name"]), int(entry["size"]), str(version).strip('"'))
 
 
 def _write_beside(path: Path, content: bytes) -> Path:

@@ -100,16 +100,28 @@ class _File:
 
     def read(self, start: int, end: int | None) -> Iterator[tuple[VideoFrame, bool]]:
         reformatter = VideoReformatter()  # one a reader: sharing one between threads crashes
-        try:
-            for index, frame in enumerate(self._container.decode(self._stream)):
-                if end is not None and index >= end:
-                    return
-                if index >= start:
-                    rgb = reformatter.reformat(frame, format="rgb24").to_ndarray()
-                    upright = np.rot90(rgb, round(frame.rotation / 90))  # both count counter-clockwise
-                    yield VideoFrame(index, None, frame.time, np.ascontiguousarray(upright)), bool(frame.is_corrupt)
-        except (av.FFmpegError, MemoryError, ValueError) as error:
-            raise VideoError(f"cannot be decoded: {error}") from error
+        for index, frame in enumerate(self._decode()):
+            if end is not None and index >= end:
+                return
+            if index >= start:
+                rgb = reformatter.reformat(frame, format="rgb24").to_ndarray()
+                upright = np.rot90(rgb, round(frame.rotation / 90))  # both count counter-clockwise
+                yield VideoFrame(index, None, frame.time, np.ascontiguousarray(upright)), bool(frame.is_corrupt)
+
+    def _decode(self) -> Iterator[av.VideoFrame]:
+        """Decode packet by packet; like players, go on after one that is damaged."""
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets)
+                frames = packet.decode()
+            except StopIteration:
+                return
+            except av.InvalidDataError:
+                continue  # its frames are missing from frames_decoded
+            except (av.FFmpegError, MemoryError, ValueError) as error:
+                raise VideoError(f"cannot be decoded: {error}") from error
+            yield from frames
 
     def close(self) -> None:
         self._container.close()

@@ -69,7 +69,9 @@ def test_modules_do_not_import_from_package_roots() -> None:
         for path in (ROOT / package).glob("*.py"):
             if path.stem != "__init__":
                 roots = {n for n in imports(path) if n.count(".") == 1 and n.split(".")[0] in ("stcn_core", "jobs")}
-                modules = {p.stem for p in (ROOT / "stcn_core").glob("*.py")} | {p.stem for p in (ROOT / "jobs").glob("*.py")}
+                modules = {p.stem for p in (ROOT / "stcn_core").glob("*.py")} | {
+                    p.stem for p in (ROOT / "jobs").glob("*.py")
+                }
                 assert {n.split(".")[1] for n in roots} <= modules, path.name
 
 

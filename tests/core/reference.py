@@ -29,7 +29,8 @@ def reference(
         image = model.preprocess(torch.from_numpy(frame).permute(2, 0, 1)[None].contiguous() / 255)
         query = model.encode_query(image)
         soft = {
-            i: _segment(model, query, permanent[i] + (last.get(i, []) if include_last else []), top_k) for i in permanent
+            i: _segment(model, query, permanent[i] + (last.get(i, []) if include_last else []), top_k)
+            for i in permanent
         }
         planes = _aggregate(soft, image)
         memorised = {i: plane for i, plane in planes.items() if i}
@@ -93,9 +94,7 @@ def _memorise(model: Network, image: Tensor, query: Query, planes: dict[int, Ten
     ids = list(planes)
     masks = torch.stack([planes[i] for i in ids])
     key, value = model.encode_memory(image, query, masks[None])
-    return {
-        i: [(key[0, n if key.shape[1] > 1 else 0].flatten(1), value[0, n].flatten(1))] for n, i in enumerate(ids)
-    }
+    return {i: [(key[0, n if key.shape[1] > 1 else 0].flatten(1), value[0, n].flatten(1))] for n, i in enumerate(ids)}
 
 
 def _pad(plane: np.ndarray, image: Tensor) -> Tensor:

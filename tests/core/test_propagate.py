@@ -84,7 +84,9 @@ def test_blocks_equal_frame_by_frame(
     agree(results, reference(tiny_model(kind), frames, prompts, memory_every, top_k, include_last))
 
 
-def clip_and_prompt(frames: int = 12, height: int = 40, width: int = 56, objects: int = 2) -> tuple[np.ndarray, np.ndarray]:
+def clip_and_prompt(
+    frames: int = 12, height: int = 40, width: int = 56, objects: int = 2
+) -> tuple[np.ndarray, np.ndarray]:
     return recipe.clip(11, frames, height, width, objects)
 
 

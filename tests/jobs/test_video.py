@@ -1,0 +1,135 @@
+"""Real files: frames, times and sizes are those that were written; damage and traps are refused."""
+
+import struct
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jobs.errors import VideoError
+from jobs.video import Video, VideoFrame, VideoWriter
+
+HEIGHT, WIDTH = 48, 64
+
+
+def picture(t: int, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
+    """Red on the left and blue on the right, brighter from frame to frame."""
+    image = np.zeros((height, width, 3), np.uint8)
+    image[:, : width // 2, 0] = image[:, width // 2 :, 2] = 60 + 15 * t % 180
+    return image
+
+
+def write(path: Path, frames: int = 10, rate: Fraction = Fraction(25)) -> Path:
+    with VideoWriter(path, rate) as writer:
+        for t in range(frames):
+            writer.write(picture(t))
+    return path
+
+
+def read(path: Path, start: int = 0, end: int | None = None) -> tuple[Video, list[VideoFrame]]:
+    with Video(path, start, end) as video:
+        return video, list(video)
+
+
+@pytest.mark.parametrize("rate", [Fraction(25), Fraction(30000, 1001), Fraction(15)])
+def test_a_file_gives_its_frames_and_times(rate: Fraction, tmp_path: Path) -> None:
+    video, frames = read(write(tmp_path / "v.mp4", 10, rate))
+    assert video.frames_expected == video.frames_decoded == 10
+    assert video.frames_corrupt == 0
+    assert video.frames_per_second == rate
+    assert [frame.index for frame in frames] == list(range(10))
+    assert [frame.pts_seconds for frame in frames] == pytest.approx([t / float(rate) for t in range(10)], abs=1e-4)
+    for frame in frames:
+        assert frame.image.dtype == np.uint8
+        assert np.abs(frame.image.astype(int) - picture(frame.index)).mean() < 6
+
+
+def test_a_window_keeps_the_videos_own_numbers(tmp_path: Path) -> None:
+    video, frames = read(write(tmp_path / "v.mp4"), start=3, end=6)
+    assert [frame.index for frame in frames] == [3, 4, 5]
+    assert frames[0].pts_seconds == pytest.approx(3 / 25)
+    assert video.frames_expected == video.frames_decoded == 3
+
+
+def test_a_folder_gives_its_images_by_name(tmp_path: Path) -> None:
+    for t in (0, 5, 10):
+        Image.fromarray(picture(t)).save(tmp_path / f"{t:05d}.png")
+    (tmp_path / "notes.txt").write_text("not a frame")
+    video, frames = read(tmp_path)
+    assert video.names == ["00000", "00005", "00010"]
+    assert [(f.index, f.name, f.pts_seconds) for f in frames] == [
+        (0, "00000", None),
+        (1, "00005", None),
+        (2, "00010", None),
+    ]
+    assert np.array_equal(frames[1].image, picture(5))
+
+
+@pytest.mark.parametrize(("degrees", "turns"), [(90, -1), (180, 2), (270, 1)])
+def test_a_rotated_file_comes_upright(degrees: int, turns: int, tmp_path: Path) -> None:
+    """The track header's matrix says how far players turn the picture clockwise, as phones write it."""
+    path = write(tmp_path / "v.mp4", 3)
+    content = bytearray(path.read_bytes())
+    cos, sin = {90: (0, 1), 180: (-1, 0), 270: (0, -1)}[degrees]
+    matrix = struct.pack(">9i", cos << 16, sin << 16, 0, -sin << 16, cos << 16, 0, 0, 0, 1 << 30)
+    start = content.index(b"tkhd") + 4 + 40
+    content[start : start + 36] = matrix
+    path.write_bytes(content)
+    _, frames = read(path)
+    expected = np.rot90(picture(0), turns)
+    assert frames[0].image.shape == expected.shape
+    assert np.abs(frames[0].image.astype(int) - expected).mean() < 6
+
+
+def test_a_frame_size_that_changes_is_refused(tmp_path: Path) -> None:
+    Image.fromarray(picture(0)).save(tmp_path / "0.png")
+    Image.fromarray(picture(0, 50, 64)).save(tmp_path / "1.png")
+    with pytest.raises(VideoError, match="changes at frame 1, from 64x48 to 64x50"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"no video at all", b"ffconcat version 1.0\nfile 'secret.mp4'\n"])
+def test_what_is_no_video_is_refused(content: bytes, tmp_path: Path) -> None:
+    write(tmp_path / "secret.mp4")
+    (tmp_path / "v.mp4").write_bytes(content)
+    with pytest.raises(VideoError, match="cannot be opened as a video"):
+        read(tmp_path / "v.mp4")
+
+
+def test_a_file_that_is_cut_off_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "v.mp4")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(VideoError):
+        read(path)
+
+
+def test_damage_is_counted(tmp_path: Path) -> None:
+    """Bytes flipped in the middle of the coded frames lose frames or mark them, but raise nothing."""
+    path = write(tmp_path / "v.mp4", 40)
+    content = bytearray(path.read_bytes())
+    start = content.index(b"mdat")
+    rng = np.random.default_rng(3)
+    for position in rng.integers(start + 1500, start + (len(content) - start) // 2, 12):
+        content[position] ^= 0xFF
+    path.write_bytes(content)
+    video, frames = read(path)
+    assert video.frames_expected == 40
+    assert len(frames) == video.frames_decoded
+    assert video.frames_decoded < 40 or video.frames_corrupt > 0
+
+
+def test_a_folder_without_images_or_with_a_broken_one(tmp_path: Path) -> None:
+    with pytest.raises(VideoError, match="holds no images"):
+        read(tmp_path)
+    (tmp_path / "0.jpg").write_bytes(b"no jpeg")
+    with pytest.raises(VideoError, match=r"0\.jpg cannot be read"):
+        read(tmp_path)
+
+
+def test_an_odd_size_is_written_without_its_last_row(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "v.mp4", Fraction(25)) as writer:
+        writer.write(picture(0, 47, 63))
+    _, frames = read(tmp_path / "v.mp4")
+    assert frames[0].image.shape == (46, 62, 3)
