@@ -34,12 +34,13 @@ class TrainingConfig:
 
     output: str  # the model, .safetensors
     checkpoint: str = ""  # default: the output's name with .checkpoint; taken up if it is there
-    steps: int = 5000
+    steps: int = 5500  # that the schedules are laid out for
+    stop_after: int = 0  # steps after which to end all the same; 0: all of them
     clips: int = 6  # a step, at 128 x 128 pixels; fewer of larger frames
     learning_rate: float = 1e-3  # its peak
     warmup: int = 100  # steps
     seed: int = 0
-    threads: int = 0  # of the training process; 0: torch's choice
+    threads: int = 2  # parts of a batch that are computed side by side, by one thread each
     drawers: int = 1  # processes that draw clips
     log_every: int = 50  # steps
     checkpoint_every: int = 250  # steps
@@ -47,13 +48,15 @@ class TrainingConfig:
     evaluate_clips: int = 4  # of the 20 fixed ones, while training; all of them at the end
 
     def __post_init__(self) -> None:
-        least = {"threads": 0, "seed": 0}
+        least = {"seed": 0}
         for name in (
             "steps", "clips", "warmup", "seed", "threads", "drawers", "log_every", "checkpoint_every",
             "evaluate_every", "evaluate_clips",
         ):  # fmt: skip
             if getattr(self, name) < least.get(name, 1):
                 raise ValueError(f"{name}={getattr(self, name)!r} is not usable; legal: at least {least.get(name, 1)}")
+        if not 0 <= self.stop_after <= self.steps:
+            raise ValueError(f"stop_after={self.stop_after!r} is not usable; legal: 0 to steps={self.steps}")
         if not 0 < self.learning_rate < 1:
             raise ValueError(f"learning_rate={self.learning_rate!r} is not usable; legal: between 0 and 1")
         if Path(self.output).suffix != ".safetensors":
@@ -63,9 +66,13 @@ class TrainingConfig:
     def checkpoint_path(self) -> Path:
         return Path(self.checkpoint) if self.checkpoint else Path(self.output).with_suffix(".checkpoint")
 
+    @property
+    def last_step(self) -> int:
+        return self.stop_after or self.steps
+
     def recipe(self) -> dict[str, object]:
         """What changes the weights."""
-        return {name: getattr(self, name) for name in ("steps", "clips", "learning_rate", "warmup", "seed")}
+        return {name: getattr(self, name) for name in ("steps", "clips", "learning_rate", "warmup", "threads", "seed")}
 
 
 def train(config: TrainingConfig, report: Report, model_config: ModelConfig | None = None) -> STCN:
@@ -74,10 +81,10 @@ def train(config: TrainingConfig, report: Report, model_config: ModelConfig | No
     `report` gets a mapping of plain values every `log_every` steps and after each evaluation. Raises
     ValueError if the checkpoint belongs to another run. An interrupt saves the checkpoint first.
     """
-    if config.threads:
-        torch.set_num_threads(config.threads)
+    torch.set_num_threads(1)  # inside each of the config's threads
     torch.manual_seed(config.seed)
-    trainer = Trainer(STCN(model_config or ModelConfig.mini()), config.steps, config.learning_rate, config.warmup)
+    model = STCN(model_config or ModelConfig.mini())
+    trainer = Trainer(model, config.steps, config.learning_rate, config.warmup, config.threads)
     origin = restore(trainer, config) or {"commit": source_commit()}
     try:
         run_steps(trainer, config, report, origin)
@@ -87,7 +94,13 @@ def train(config: TrainingConfig, report: Report, model_config: ModelConfig | No
     model = trainer.averaged_model()
     scores = evaluate_clips(model)
     report({"event": "evaluated", "step": trainer.step, **scores.summary()})
-    save_model(model, config.output, training=config.recipe(), scores=scores.summary(), origin=origin)
+    save_model(
+        model,
+        config.output,
+        training=config.recipe() | {"steps_made": trainer.step},
+        scores=scores.summary(),
+        origin=origin,
+    )
     return model
 
 
@@ -99,14 +112,14 @@ def run_steps(trainer: Trainer, config: TrainingConfig, report: Report, origin: 
         for name, value in trainer.train_step(batch).items():
             sums[name] += value
         count += 1
-        if trainer.step % config.log_every == 0 or trainer.step == config.steps:
+        if trainer.step % config.log_every == 0 or trainer.step == config.last_step:
             means = {name: round(total / count, 4) for name, total in sums.items()}
             seconds = round((time.monotonic() - since) / count, 3)
             report({"event": "trained", "step": trainer.step, **means, "seconds_per_step": seconds})
             sums, count, since = dict.fromkeys(TERMS, 0.0), 0, time.monotonic()
-        if trainer.step % config.checkpoint_every == 0 or trainer.step == config.steps:
+        if trainer.step % config.checkpoint_every == 0 or trainer.step == config.last_step:
             save_checkpoint(trainer, config, origin)
-        if trainer.step % config.evaluate_every == 0 and trainer.step < config.steps:
+        if trainer.step % config.evaluate_every == 0 and trainer.step < config.last_step:
             scores = evaluate_clips(trainer.averaged_model(), config.evaluate_clips)
             report({"event": "evaluated", "step": trainer.step, **scores.summary()})
 
@@ -117,8 +130,8 @@ def drawn_batches(config: TrainingConfig, start: int) -> Iterator[Batch]:
     with ProcessPoolExecutor(config.drawers, context, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         waiting: deque[Future[Batch]] = deque()
         try:
-            for step in range(start, config.steps):
-                while len(waiting) < min(DRAWN_AHEAD * config.drawers, config.steps - step):
+            for step in range(start, config.last_step):
+                while len(waiting) < min(DRAWN_AHEAD * config.drawers, config.last_step - step):
                     ahead = step + len(waiting)
                     waiting.append(pool.submit(draw_batch, config.seed, ahead, config.steps, config.clips))
                 yield waiting.popleft().result()

@@ -73,7 +73,7 @@ def draw_layer(
     rng: Generator, label: int, height: int, width: int, short: float, camera: Path, palettes: list[Tensor]
 ) -> Layer:
     """One object or distractor. One in two borrows a palette, so that colour alone does not find it."""
-    half = short * math.exp(rng.uniform(math.log(0.11), math.log(0.4)))
+    half = short * math.exp(rng.uniform(math.log(0.12), math.log(0.42)))
     palette = draw_palette(rng, int(rng.integers(2, 6)))
     if rng.random() < 0.5:
         borrowed = palettes[0] if rng.random() < 0.6 else palettes[rng.integers(len(palettes))]

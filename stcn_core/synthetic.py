@@ -12,12 +12,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
+from torch import Tensor
 
-from stcn_core.rendering import label_areas, render
+from stcn_core.rendering import glimpse, render
 from stcn_core.scene import Scene, draw_scene
 
-MIN_VISIBLE = 0.0015  # of the frame: an object shows at least this much where it first appears
+MIN_VISIBLE = 0.004  # of the frame: an object shows at least this much where it first appears
+MIN_CONTRAST = 0.12  # of 1: and its colours differ at least so much from those around it
 MAX_ATTEMPTS = 20
 FRAMES_AT_ONCE = 8  # bounds the memory of long clips; no pixel depends on it
 
@@ -66,7 +69,22 @@ def draw_visible_scene(
     for attempt in range(MAX_ATTEMPTS):
         scene = draw_scene(np.random.default_rng([seed, attempt]), height, width, objects, late, zoom)
         firsts = {label: max(late.get(label, 0), start) for label in range(1, objects + 1)}
-        areas = {first: label_areas(scene, first, height, width) for first in set(firsts.values())}
-        if all(areas[first][label] >= MIN_VISIBLE for label, first in firsts.items()):
+        glimpses = {first: glimpse(scene, first, height, width) for first in set(firsts.values())}
+        if all(stands_out(*glimpses[first], label) for label, first in firsts.items()):
             break
     return scene
+
+
+def stands_out(picture: Tensor, labels: Tensor, label: int) -> bool:
+    """Whether a person could outline the object: it is large enough, and its surroundings look different.
+
+    picture (3, H, W), labels (H, W). Compared are mean and spread of the colours inside and in a band of
+    three pixels around.
+    """
+    inside = labels == label
+    if inside.float().mean() < MIN_VISIBLE:
+        return False
+    band = (F.max_pool2d(inside[None].float(), 7, 1, 3)[0] > 0) & ~inside
+    one, other = picture[:, inside], picture[:, band]
+    mean, spread = one.mean(1) - other.mean(1), one.std(1) - other.std(1)
+    return (mean.square().sum() + spread.square().sum()).sqrt().item() >= MIN_CONTRAST

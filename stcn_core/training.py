@@ -7,7 +7,9 @@ up again repeats what it would have been.
 Shapes: B clips, T = 3 frames, O objects, H x W pixels, h x w = H/16 x W/16.
 """
 
+import copy
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +40,11 @@ class Batch:
     labels: Tensor  # B, T, H, W: int64, 0 to O
     surfaces: Tensor  # B, T, h, w, 3
     objects: int
+
+    def split(self, parts: int) -> "list[Batch]":
+        """At most `parts` batches of about as many clips each."""
+        parted = [x.tensor_split(parts) for x in (self.images, self.labels, self.surfaces)]
+        return [Batch(images, labels, surfaces, self.objects) for images, labels, surfaces in zip(*parted, strict=True)]
 
 
 def draw_batch(seed: int, step: int, steps: int, clips: int) -> Batch:
@@ -132,31 +139,56 @@ def mean_iou(planes: Tensor, targets: Tensor) -> Tensor:
     return iou.sum() / (union > 0).sum().clamp(min=1)
 
 
-class Trainer:
-    """A network in training, its optimiser, and the running average of its weights that is kept."""
+def share_parameters(model: STCN) -> STCN:
+    """A network with the parameters of `model`, the same tensors, and batch statistics of its own."""
+    other = copy.deepcopy(model)
+    for module, twin in zip(model.modules(), other.modules(), strict=True):
+        twin._parameters.update(module._parameters)
+    return other
 
-    def __init__(self, model: STCN, steps: int, peak_rate: float, warmup: int, average_decay: float = 0.998) -> None:
-        self.model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.optimizer = torch.optim.AdamW(model.parameters(), lr=peak_rate, weight_decay=1e-4)
+
+class Trainer:
+    """A network in training, its optimiser, and the running average of its weights that is kept.
+
+    A batch is split in `threads` parts, computed side by side by a thread each: the convolutions of a small
+    network gain little from more threads inside. Batch norm sees a part; the first part's statistics stay.
+    """
+
+    def __init__(
+        self, model: STCN, steps: int, peak_rate: float, warmup: int, threads: int = 1, average_decay: float = 0.998
+    ) -> None:
+        self.model = model.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+        self.replicas = [self.model, *(share_parameters(self.model) for _ in range(threads - 1))]
+        self.pool = ThreadPoolExecutor(threads)
+        self.optimizer = torch.optim.AdamW(model.parameters(), lr=peak_rate, weight_decay=1e-4, fused=True)
         self.average = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
         self.step, self.steps, self.peak_rate, self.warmup = 0, steps, peak_rate, warmup
         self.average_decay = average_decay
 
     def train_step(self, batch: Batch) -> dict[str, float]:
         """One update. Returns the terms of the loss, their weighted total "loss", "iou" and "gradient"."""
-        self.model.train()
         rate = learning_rate(self.step, self.steps, self.peak_rate, self.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        terms = forward_losses(self.model, batch, bootstrap_share(self.step, self.steps))
-        loss = terms["cross_entropy"] + sum(weight * terms[name] for name, weight in WEIGHTS.items())
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        parts = [part for part in batch.split(len(self.replicas)) if len(part.images)]
+        results = list(self.pool.map(self.gradients, self.replicas, parts))
+        shares = [len(part.images) / len(batch.images) for part in parts]
+        for index, parameter in enumerate(self.model.parameters()):
+            pairs = zip(shares, results, strict=True)
+            parameter.grad = torch.stack([share * result[1][index] for share, result in pairs]).sum(0)
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), MAX_GRADIENT_NORM)
         self.optimizer.step()
         self.update_average()
         self.step += 1
-        return {name: value.item() for name, value in (terms | {"loss": loss, "gradient": norm}).items()}
+        terms = {name: sum(s * r[0][name] for s, r in zip(shares, results, strict=True)) for name in results[0][0]}
+        return terms | {"gradient": norm.item()}
+
+    def gradients(self, replica: STCN, part: Batch) -> tuple[dict[str, float], tuple[Tensor, ...]]:
+        """The terms of the loss on a part of a batch, and the gradient of each parameter."""
+        terms = forward_losses(replica, part, bootstrap_share(self.step, self.steps))
+        loss = terms["cross_entropy"] + sum(weight * terms[name] for name, weight in WEIGHTS.items())
+        gradients = torch.autograd.grad(loss, list(self.model.parameters()))
+        return {name: value.item() for name, value in (terms | {"loss": loss}).items()}, gradients
 
     @torch.no_grad()
     def update_average(self) -> None:
