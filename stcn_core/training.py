@@ -174,8 +174,8 @@ class Trainer:
         results = list(self.pool.map(self.gradients, self.replicas, parts))
         shares = [len(part.images) / len(batch.images) for part in parts]
         for index, parameter in enumerate(self.model.parameters()):
-            pairs = zip(shares, results, strict=True)
-            parameter.grad = torch.stack([share * result[1][index] for share, result in pairs]).sum(0)
+            weighted = [share * gradients[index] for share, (_, gradients) in zip(shares, results, strict=True)]
+            parameter.grad = sum(weighted[1:], start=weighted[0])  # keeps the layout, which fused AdamW relies on
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), MAX_GRADIENT_NORM)
         self.optimizer.step()
         self.update_average()
