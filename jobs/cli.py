@@ -2,10 +2,9 @@
 
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -31,6 +30,7 @@ Sha256 = Annotated[str | None, typer.Option(help="Refuse a model file with anoth
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Actors = Annotated[int | None, typer.Option(help="Processes with a model each. [default: one a GPU; one for 4 CPUs]")]
 Gpus = Annotated[float | None, typer.Option(help="GPUs for each actor, such as 0.5. [default: 1 if there are any]")]
+Threads = Annotated[int | None, typer.Option(help="CPU threads of each actor. [default: an even share]")]
 MemoryEvery = Annotated[int | None, typer.Option(help="Frames between memory frames. [default: 5]")]
 TopK = Annotated[int | None, typer.Option(help="Memory positions attended to. [default: STCN 20, STM all]")]
 IncludeLast = Annotated[
@@ -51,6 +51,7 @@ def segment(
     device: Device = "auto",
     actors: Actors = None,
     num_gpus_per_actor: Gpus = None,
+    threads_per_actor: Threads = None,
     memory_every: MemoryEvery = None,
     top_k: TopK = None,
     include_last: IncludeLast = None,
@@ -150,29 +151,24 @@ def demo(
 def main(args: list[str] | None = None) -> None:
     """Run the command; turn a user's mistakes into messages, and outcomes into exit codes."""
     signal.signal(signal.SIGTERM, _interrupt)
-    sys.exit(_run(lambda: app(args=args, standalone_mode=False)))
-
-
-def _run(command: Callable[[], Any]) -> int:
-    try:
-        result = command()
-    except typer.Exit as done:
-        return done.exit_code
-    except (KeyboardInterrupt, typer.Abort):
+    code = _run(args)
+    if code == INTERRUPTED:
         print("interrupted; what was finished is kept, and the same command goes on from there", file=sys.stderr)
-        return INTERRUPTED
+    sys.exit(code)
+
+
+def _run(args: list[str] | None) -> int:
+    try:
+        app(args=args)
+    except SystemExit as done:  # Typer's way to end, with 2 for a usage error and 130 for an interrupt
+        return int(done.code or 0)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return USAGE
     except (FatalError, OSError) as error:
         print(f"fatal: {error}", file=sys.stderr)
         return FATAL
-    except Exception as error:
-        if hasattr(error, "show") and hasattr(error, "exit_code"):  # a usage error of Typer's own
-            error.show()
-            return int(error.exit_code)
-        raise
-    return result if isinstance(result, int) else 0
+    return 0
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +35,7 @@ def connected() -> Iterator[None]:
     """Join the cluster that RAY_ADDRESS names (as `ray job submit` sets it), or start one on this machine."""
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    on_terminate = signal.getsignal(signal.SIGTERM)
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
     try:
         if os.environ.get("RAY_ADDRESS"):
@@ -42,6 +44,7 @@ def connected() -> Iterator[None]:
             ray.init(include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, **quiet)
     except ConnectionError as error:
         raise FatalError(f"no Ray cluster at RAY_ADDRESS={os.environ.get('RAY_ADDRESS')}: {error}") from error
+    signal.signal(signal.SIGTERM, on_terminate)  # Ray has put a handler of its own there
     try:
         yield
     finally:
@@ -61,7 +64,8 @@ def divide(resources: dict[str, float], config: SegmentConfig) -> Division:
             "lower --actors or --num-gpus-per-actor, or use --device cpu"
         )
     share = cpus / actors
-    return Division(actors, per_actor, min(share, 1.0) if per_actor else share, max(1, int(share)))
+    threads = config.threads_per_actor or max(1, int(share))
+    return Division(actors, per_actor, min(share, 1.0) if per_actor else share, threads)
 
 
 def start_actor(division: Division, model: Any, config: SegmentConfig, options: PropagationConfig) -> Any:

@@ -20,6 +20,7 @@ class SegmentConfig:
     device: str = "auto"  # "cpu", "cuda", or "auto": cuda where an actor has a GPU
     actors: int | None = None  # processes with a model each; None: as many as GPUs, or one on CPUs
     num_gpus_per_actor: float | None = None  # None: 1 where the cluster has GPUs, else 0
+    threads_per_actor: int | None = None  # None: an even share of the CPUs; the same number gives the same bits
     memory_every: int | None = None
     top_k: int | None = None
     include_last: bool | None = None
@@ -34,6 +35,8 @@ class SegmentConfig:
         gpus = self.num_gpus_per_actor
         _require(gpus is None or gpus >= 0, "--num-gpus-per-actor", gpus, "0 or more, such as 0.5")
         _require(not (self.device == "cpu" and gpus), "--num-gpus-per-actor", gpus, "0 with --device cpu")
+        threads = self.threads_per_actor
+        _require(threads is None or threads >= 1, "--threads-per-actor", threads, "1 or more")
         _require(self.frames_per_shard >= 1, "--frames-per-shard", self.frames_per_shard, "1 or more")
         _require(self.max_attempts >= 1, "--max-attempts", self.max_attempts, "1 or more")
         for name in ("manifest", "output"):  # actors have working folders of their own

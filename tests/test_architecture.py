@@ -65,14 +65,15 @@ def test_jobs_import_downward(path: Path) -> None:
 
 
 def test_modules_do_not_import_from_package_roots() -> None:
-    for package in ("stcn_core", "jobs"):
-        for path in (ROOT / package).glob("*.py"):
-            if path.stem != "__init__":
-                roots = {n for n in imports(path) if n.count(".") == 1 and n.split(".")[0] in ("stcn_core", "jobs")}
-                modules = {p.stem for p in (ROOT / "stcn_core").glob("*.py")} | {
-                    p.stem for p in (ROOT / "jobs").glob("*.py")
-                }
-                assert {n.split(".")[1] for n in roots} <= modules, path.name
+    files = [path for package in ("stcn_core", "jobs") for path in (ROOT / package).glob("*.py")]
+    modules = {path.stem for path in files}
+    for path in files:
+        if path.stem == "__init__":
+            continue
+        for name in imports(path):
+            package, _, member = name.partition(".")
+            if package in ("stcn_core", "jobs"):
+                assert member.split(".")[0] in modules, f"{path.name} imports {name} from the package's root"
 
 
 def test_the_core_runs_where_nothing_else_is_installed() -> None:
@@ -81,7 +82,8 @@ def test_the_core_runs_where_nothing_else_is_installed() -> None:
 import sys
 class Refuse:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {"ray", "av", "pyarrow", "fsspec", "s3fs", "typer", "rich", "PIL", "pycocotools", "jobs"}:
+        others = {"ray", "av", "pyarrow", "fsspec", "s3fs", "typer", "rich", "PIL", "pycocotools", "jobs"}
+        if name.split(".")[0] in others:
             raise ImportError(f"{name} is not installed here")
 sys.meta_path.insert(0, Refuse())
 import numpy as np, stcn_core

@@ -1,6 +1,6 @@
 """Propagation written plainly: one frame at a time, the affinity whole, each object by itself."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ Memory = dict[int, list[tuple[Tensor, Tensor]]]  # object -> key (CK, h*w) and v
 @torch.inference_mode()
 def reference(
     model: Network,
-    frames: Sequence[np.ndarray],
+    frames: Iterable[np.ndarray],
     prompts: Mapping[int, np.ndarray],
     memory_every: int,
     top_k: int | None,
@@ -28,10 +28,8 @@ def reference(
     for t, frame in enumerate(frames):
         image = model.preprocess(torch.from_numpy(frame).permute(2, 0, 1)[None].contiguous() / 255)
         query = model.encode_query(image)
-        soft = {
-            i: _segment(model, query, permanent[i] + (last.get(i, []) if include_last else []), top_k)
-            for i in permanent
-        }
+        temporary = last if include_last else {}
+        soft = {i: _segment(model, query, entries + temporary.get(i, []), top_k) for i, entries in permanent.items()}
         planes = _aggregate(soft, image)
         memorised = {i: plane for i, plane in planes.items() if i}
         prompt = prompts.get(t)

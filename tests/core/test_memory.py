@@ -20,7 +20,8 @@ def plain_read(frames: list[tuple[torch.Tensor, torch.Tensor]], query: torch.Ten
     keys = torch.cat([key.flatten(2) for key, _ in frames], dim=2)
     values = torch.cat([value.flatten(2) for _, value in frames], dim=2)
     reads = [readout(affinity(similarity(keys, q.flatten(1), "l2"), top_k), values) for q in query]
-    return torch.stack(reads).unflatten(-1, (H, W))
+    stacked: torch.Tensor = torch.stack(reads)
+    return stacked.view(*stacked.shape[:-1], H, W)
 
 
 @pytest.mark.parametrize("key_sets", [1, 2])

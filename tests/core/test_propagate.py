@@ -2,7 +2,8 @@
 
 import gc
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from tests.core.tiny import tiny_model
 
 
 def segment(
-    frames: Sequence[np.ndarray], prompts: dict[int, np.ndarray], kind: Kind = "stcn", **options: object
+    frames: Collection[np.ndarray], prompts: dict[int, np.ndarray], kind: Kind = "stcn", **options: object
 ) -> list[FrameMasks]:
     """Propagate with the tiny network; every result's own parts must agree."""
     config = PropagationConfig.for_network(kind, **{"short_side": None, **options})
@@ -79,7 +80,7 @@ def test_blocks_equal_frame_by_frame(
     batches: tuple[int, int],
 ) -> None:
     frames, prompts = clip
-    options = {"memory_every": memory_every, "top_k": top_k, "include_last": include_last}
+    options: dict[str, Any] = {"memory_every": memory_every, "top_k": top_k, "include_last": include_last}
     results = segment(frames, prompts, kind, **options, key_batch=batches[0], decode_batch=batches[1])
     agree(results, reference(tiny_model(kind), frames, prompts, memory_every, top_k, include_last))
 
@@ -178,10 +179,11 @@ def test_scores_are_the_mean_margin_inside_the_mask() -> None:
 def test_only_memory_grows_with_the_clip() -> None:
     """Frames are let go: of 200, no more than two windows are ever alive."""
     frames, labels = clip_and_prompt(frames=1)
-    alive: "weakref.WeakSet[Frame]" = weakref.WeakSet()
 
     class Frame(np.ndarray):
         pass
+
+    alive: weakref.WeakSet[Frame] = weakref.WeakSet()
 
     def stream() -> Iterator[np.ndarray]:
         for _ in range(200):
@@ -192,7 +194,8 @@ def test_only_memory_grows_with_the_clip() -> None:
     config = PropagationConfig(short_side=None, key_batch=8)
     most = 0
     for result in propagate(tiny_model(), stream(), {0: labels[0]}, config):
-        gc.collect() if result.frame_index % 50 == 0 else None
+        if result.frame_index % 50 == 0:
+            gc.collect()
         most = max(most, len(alive))
     assert most <= 2 * 12
 

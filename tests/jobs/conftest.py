@@ -1,10 +1,12 @@
 """Real parts for the job's tests: video files, a model, an S3 server, a Ray cluster."""
 
 import os
+import secrets
 import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from fractions import Fraction
@@ -83,11 +85,13 @@ def ray_cluster() -> Iterator[str]:
     ports = {"port": _free_port(), "dashboard-port": _free_port(), "ray-client-server-port": _free_port()}
     options = [f"--{name}={port}" for name, port in ports.items()]
     command = [ray_command(), "start", "--head", "--num-cpus=2", "--object-store-memory=200000000", *options]
+    settings = {
+        "RAY_ADDRESS": f"127.0.0.1:{ports['port']}", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32),
+    }  # fmt: skip
+    os.environ.update(settings)
     head = subprocess.Popen(
         [*command, "--block", "--include-dashboard=true"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    before = os.environ.get("RAY_ADDRESS")
-    os.environ["RAY_ADDRESS"] = f"127.0.0.1:{ports['port']}"
     dashboard = f"http://127.0.0.1:{ports['dashboard-port']}"
     try:
         _wait_for(f"{dashboard}/api/version")
@@ -95,9 +99,8 @@ def ray_cluster() -> Iterator[str]:
     finally:
         head.terminate()  # with --block it takes its raylet and servers along
         head.wait()
-        os.environ.pop("RAY_ADDRESS")
-        if before:
-            os.environ["RAY_ADDRESS"] = before
+        for name in settings:
+            del os.environ[name]
 
 
 def ray_command() -> str:
@@ -122,6 +125,8 @@ def _wait_for(url: str) -> None:
     while True:
         try:
             urllib.request.urlopen(url, timeout=1).close()
+            return
+        except urllib.error.HTTPError:  # it answers: Ray's dashboard with 401, for want of its token
             return
         except OSError:
             if time.monotonic() > deadline:

@@ -22,7 +22,8 @@ def test_write_read_find_and_remove(base: str) -> None:
     assert [storage.name_of(f) for f in storage.folders(f"{base}/folder")] == ["deeper"]
     assert storage.read(storage.find(f"{base}/folder")[0].location) == b"a.txt"
     assert storage.read(f"{storage.folders(f'{base}/folder')[0]}/d.txt") == b"d"
-    assert storage.find(f"{base}/none") == storage.folders(f"{base}/none") == []
+    assert storage.find(f"{base}/none") == []
+    assert storage.folders(f"{base}/none") == []
     storage.remove(f"{base}/folder")
     storage.remove(f"{base}/folder")
     assert not storage.exists(f"{base}/folder")
