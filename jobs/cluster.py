@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from jobs.models import ModelFile
 from stcn_core.config import PropagationConfig
 
 START_SECONDS = 120  # for an actor to load its model; on a cluster that grows, for the node to come too
+CONNECT_SECONDS = 10
 OBJECT_STORE_BYTES = 256 * 2**20  # only the model and small events pass through it
 CPUS_PER_ACTOR = 4  # by default; more threads in one actor bring less than more actors do
 
@@ -35,6 +37,7 @@ def connected() -> Iterator[None]:
     """Join the cluster that RAY_ADDRESS names (as `ray job submit` sets it), or start one on this machine."""
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    _check_address(os.environ.get("RAY_ADDRESS", ""))
     on_terminate = signal.getsignal(signal.SIGTERM)
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
     try:
@@ -49,6 +52,17 @@ def connected() -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _check_address(address: str) -> None:
+    """Ray itself retries for minutes, without a word, where nobody listens."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdigit():
+        return  # none, or "auto"
+    try:
+        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+    except OSError as error:
+        raise FatalError(f"no Ray cluster at RAY_ADDRESS={address}: {error}; unset it to run on this machine") from None
 
 
 def divide(resources: dict[str, float], config: SegmentConfig) -> Division:

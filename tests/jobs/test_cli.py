@@ -1,0 +1,81 @@
+"""The command's flags are the config's fields; a user's mistakes are messages, never tracebacks."""
+
+import dataclasses
+import inspect
+import os
+from pathlib import Path
+
+import pytest
+
+from jobs import cli
+from jobs.config import SegmentConfig
+from jobs.errors import UserError
+from tests.jobs.conftest import stcn
+
+
+def test_flags_and_fields_are_the_same() -> None:
+    fields = {field.name: field.default for field in dataclasses.fields(SegmentConfig)}
+    flags = {
+        name: dataclasses.MISSING if parameter.default is inspect.Parameter.empty else parameter.default
+        for name, parameter in inspect.signature(cli.segment).parameters.items()
+    }
+    assert flags == fields
+    assert set(inspect.signature(cli.plan).parameters) < set(fields)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"device": "tpu"}, "--device tpu is not usable; legal: auto, cpu, cuda"),
+        ({"actors": 0}, "--actors 0"),
+        ({"num_gpus_per_actor": -1.0}, "--num-gpus-per-actor -1.0"),
+        ({"device": "cpu", "num_gpus_per_actor": 1.0}, "0 with --device cpu"),
+        ({"threads_per_actor": 0}, "--threads-per-actor 0"),
+        ({"memory_every": 0}, "memory_every=0"),
+        ({"top_k": 0}, "top_k=0"),
+        ({"short_side": 8}, "short_side=8"),
+        ({"frames_per_shard": 0}, "--frames-per-shard 0"),
+        ({"max_attempts": 0}, "--max-attempts 0"),
+    ],
+)
+def test_options_that_are_not_usable(options: dict[str, object], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        SegmentConfig("m.csv", "out", **options)  # type: ignore[arg-type]
+
+
+def test_published_defaults_hold_where_nothing_is_given() -> None:
+    config = SegmentConfig("m.csv", "out", memory_every=3)
+    assert (config.propagation("stcn").top_k, config.propagation("stm").top_k) == (20, None)
+    assert config.propagation("stm").include_last
+    assert config.propagation("stm").memory_every == 3
+    assert SegmentConfig("m.csv", "out", short_side=0).propagation("stcn").short_side is None
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "message"),
+    [
+        (["segment"], 2, "Missing argument"),
+        (["segment", "m.csv", "out", "--speed", "9"], 2, "No such option"),
+        (["segment", "none.csv", "out"], 2, "none.csv does not exist"),
+        (["segment", "{archive}/manifest.csv", "out", "--device", "tpu"], 2, "legal: auto, cpu, cuda"),
+        (["segment", "{archive}/manifest.csv", "out", "--model", "stcn-huge"], 2, "no model 'stcn-huge'"),
+        (["plan", "{archive}/manifest.csv", "gopher://x/out"], 2, "legal: a local path, or a URL"),
+        (["status", "nothing-here"], 2, "holds no run"),
+        (["export", "nothing-here", "out", "--format", "xml"], 2, "legal: davis"),
+    ],
+)
+def test_mistakes_are_explained(command: list[str], code: int, message: str, archive: Path, tmp_path: Path) -> None:
+    result = stcn(*(part.format(archive=archive) for part in command), cwd=tmp_path)
+    assert result.returncode == code
+    assert message in result.stderr.replace("\n", " ")
+    assert "Traceback" not in result.stderr
+    assert not any(tmp_path.iterdir())
+
+
+def test_no_cluster_at_the_address_is_fatal(archive: Path, model_file: Path, tmp_path: Path) -> None:
+    environment = {**os.environ, "RAY_ADDRESS": "127.0.0.1:1"}
+    command = ("segment", archive / "manifest.csv", tmp_path / "out", "--model", model_file)
+    result = stcn(*command, env=environment)
+    assert result.returncode == 1
+    assert "fatal: no Ray cluster at RAY_ADDRESS=127.0.0.1:1" in result.stderr
+    assert "Traceback" not in result.stderr

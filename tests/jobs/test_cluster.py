@@ -1,0 +1,29 @@
+"""A cluster is divided evenly, and too much is refused before anything waits for it."""
+
+import pytest
+
+from jobs.cluster import Division, divide
+from jobs.config import SegmentConfig
+from jobs.errors import FatalError
+
+
+def share(resources: dict[str, float], **options: object) -> Division:
+    return divide(resources, SegmentConfig("m.csv", "out", **options))  # type: ignore[arg-type]
+
+
+def test_division() -> None:
+    assert share({"CPU": 2.0}) == Division(actors=1, gpus=0, cpus=2, threads=2)
+    assert share({"CPU": 2.0}, actors=2) == Division(actors=2, gpus=0, cpus=1, threads=1)
+    assert share({"CPU": 2.0}, actors=3) == Division(actors=3, gpus=0, cpus=2 / 3, threads=1)
+    assert share({"CPU": 16.0}) == Division(actors=4, gpus=0, cpus=4, threads=4)
+    assert share({"CPU": 16.0, "GPU": 4.0}) == Division(actors=4, gpus=1, cpus=1, threads=4)
+    assert share({"CPU": 16.0, "GPU": 4.0}, num_gpus_per_actor=0.5) == Division(8, 0.5, 1, 2)
+    assert share({"CPU": 16.0, "GPU": 4.0}, device="cpu") == Division(actors=4, gpus=0, cpus=4, threads=4)
+    assert share({"CPU": 16.0}, threads_per_actor=1) == Division(actors=4, gpus=0, cpus=4, threads=1)
+
+
+def test_more_gpus_than_there_are() -> None:
+    with pytest.raises(FatalError, match="3 actors with 1 GPUs each need 3, the cluster has 2"):
+        share({"CPU": 16.0, "GPU": 2.0}, actors=3)
+    with pytest.raises(FatalError, match="the cluster has 0"):
+        share({"CPU": 16.0}, num_gpus_per_actor=1.0)

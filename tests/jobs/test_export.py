@@ -1,0 +1,100 @@
+"""Exports and overlays hold exactly the masks of the output."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jobs import rle, storage, store
+from jobs.errors import UserError
+from jobs.export import export_output, file_name
+from jobs.overlay import blend, overlay_output
+from jobs.palette import voc_palette
+from jobs.records import VideoRow
+from jobs.video import Video
+from stcn_core.metrics import dilate
+from tests.jobs.test_evaluate import FOUND, rows
+
+
+def write(output: Path, masks: list[store.MaskRow]) -> None:
+    with store.MaskWriter(output.parent / "m.parquet") as writer:
+        writer.add(store.masks_table(masks))
+    storage.upload(output.parent / "m.parquet", f"{output}/masks/m.parquet")
+
+
+def test_davis_pngs_are_the_masks_in_davis_colours(tmp_path: Path) -> None:
+    write(tmp_path / "out", rows("clip", FOUND, [1, 2]))
+    assert export_output(str(tmp_path / "out"), tmp_path / "png", "davis") == 12
+    paths = sorted((tmp_path / "png/clip").iterdir())
+    assert [path.name for path in paths] == [f"{t:05d}.png" for t in range(6)]
+    for path, labels in zip(paths, FOUND, strict=True):
+        with Image.open(path) as image:
+            assert image.mode == "P"
+            assert np.array_equal(np.asarray(image), labels)
+            assert (image.getpalette() or [])[:9] == [0, 0, 0, 128, 0, 0, 0, 128, 0]
+
+
+def test_frames_keep_their_names_and_ids_over_255_their_values(tmp_path: Path) -> None:
+    labels = [np.where(frame == 2, 300, frame) for frame in FOUND]
+    write(tmp_path / "out", rows("clip", labels, [1, 300], names=list("abcdef")))
+    export_output(str(tmp_path / "out"), tmp_path / "png", "davis")
+    with Image.open(tmp_path / "png/clip/c.png") as image:
+        assert np.array_equal(np.asarray(image), labels[2])
+
+
+@pytest.mark.parametrize("video_id", ["../../etc/passwd", "/abs", ".", "..", ".hidden", "a/b", "a\\b", "x\0y"])
+def test_an_id_cannot_leave_the_folder(video_id: str) -> None:
+    name = file_name(video_id)
+    assert "/" not in name
+    assert "\\" not in name
+    assert "\0" not in name
+    assert not name.startswith(".")
+
+
+def test_different_ids_have_different_names() -> None:
+    ids = ["a/b", "a%2Fb", "a b", "a_b", ".a", "%2Ea", "ä", "a"]
+    assert len({file_name(i) for i in ids}) == len(ids)
+
+
+def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="legal: davis"):
+        export_output(str(tmp_path), tmp_path, "coco")
+
+
+def test_the_palette_is_that_of_voc() -> None:
+    palette = voc_palette()
+    assert palette[[0, 1, 2, 3, 8, 255]].tolist() == [
+        [0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0], [64, 0, 0], [224, 224, 192],
+    ]  # fmt: skip
+    assert len(np.unique(palette, axis=0)) == 256
+
+
+def test_blending_tints_objects_and_leaves_the_rest() -> None:
+    image = np.full((40, 50, 3), 100, np.uint8)
+    out = blend(image, FOUND[0])
+    touched = dilate(FOUND[0] > 0, 2)
+    assert (out[~touched] == 100).all()
+    assert out[10, 10].tolist() == [114, 50, 50]  # half of the palette's (128, 0, 0)
+    assert out[16, 16].tolist() == [255, 255, 255]  # the outline
+
+
+def test_an_overlay_has_the_videos_frames_and_rate(archive: Path, tmp_path: Path) -> None:
+    video = archive / "videos/b.mp4"
+    masks = rows("b", FOUND, [1, 2])
+    write(tmp_path / "out", [{**row, "height": 50, "width": 70, "counts": _counts(row)} for row in masks])
+    store.write_videos(
+        f"{tmp_path}/out/{store.VIDEOS_FILE}", [VideoRow("b", "w", "done", str(video), "p", masks_file="m.parquet")]
+    )
+    (path,) = overlay_output(str(tmp_path / "out"), tmp_path / "overlays")
+    with Video(path) as overlay, Video(video) as source:
+        drawn, frames = list(overlay), list(source)
+    assert len(drawn) == 6  # the frames up to the last with a mask
+    assert overlay.frames_per_second == source.frames_per_second
+    assert drawn[0].image.shape == frames[0].image.shape
+
+
+def _counts(row: store.MaskRow) -> str:
+    """The mask of a row at the video's size."""
+    mask = rle.decode(row["counts"], 40, 50)
+    return rle.encode(np.pad(mask, ((0, 10), (0, 20))).astype(np.int32), [1])[0].counts
