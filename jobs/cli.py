@@ -1,5 +1,6 @@
 """The `stcn` command. Each command builds one config and calls one function."""
 
+import json
 import signal
 import sys
 from pathlib import Path
@@ -28,13 +29,13 @@ Output = Annotated[str, typer.Argument(help="Folder or URL prefix for the masks.
 Model = Annotated[str, typer.Option(help="A shipped model's name, a path, or a URL.")]
 Sha256 = Annotated[str | None, typer.Option(help="Refuse a model file with another digest.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-Actors = Annotated[int | None, typer.Option(help="Processes with a model each. [default: one a GPU; one for 4 CPUs]")]
-Gpus = Annotated[float | None, typer.Option(help="GPUs for each actor, such as 0.5. [default: 1 if there are any]")]
-Threads = Annotated[int | None, typer.Option(help="CPU threads of each actor. [default: an even share]")]
-MemoryEvery = Annotated[int | None, typer.Option(help="Frames between memory frames. [default: 5]")]
-TopK = Annotated[int | None, typer.Option(help="Memory positions attended to. [default: STCN 20, STM all]")]
+Actors = Annotated[int | None, typer.Option(help="Processes with a model each. (default: one a GPU; one for 4 CPUs)")]
+Gpus = Annotated[float | None, typer.Option(help="GPUs for each actor, such as 0.5. (default: 1 if there are any)")]
+Threads = Annotated[int | None, typer.Option(help="CPU threads of each actor. (default: an even share)")]
+MemoryEvery = Annotated[int | None, typer.Option(help="Frames between memory frames. (default: 5)")]
+TopK = Annotated[int | None, typer.Option(help="Memory positions attended to. (default: STCN 20, STM all)")]
 IncludeLast = Annotated[
-    bool | None, typer.Option(help="Keep the previous frame in memory too. [default: STCN no, STM yes]")
+    bool | None, typer.Option(help="Keep the previous frame in memory too. (default: STCN no, STM yes)")
 ]
 ShortSide = Annotated[int, typer.Option(help="Scale frames with a longer short side down to it; 0: never.")]
 FramesPerShard = Annotated[int, typer.Option(help="Expected frames that are committed together.")]
@@ -135,6 +136,35 @@ def overlay(output: Output, dest: Annotated[Path, typer.Argument(help="Folder to
 
     for path in overlay_output(output, dest):
         print(path)
+
+
+@app.command()
+def train(
+    output: Annotated[str, typer.Argument(help="The model to write, .safetensors.")],
+    checkpoint: Annotated[str, typer.Option(help="Resumed if it is there. (default: beside the output)")] = "",
+    steps: Annotated[int, typer.Option(help="Steps that the schedules are laid out for.")] = 5500,
+    stop_after: Annotated[int, typer.Option(help="End after this step all the same; 0: do not.")] = 0,
+    clips: Annotated[int, typer.Option(help="Clips a step, at 128 x 128 pixels; fewer of larger frames.")] = 6,
+    learning_rate: Annotated[float, typer.Option(help="Its peak.")] = 1e-3,
+    warmup: Annotated[int, typer.Option(help="Steps until the learning rate is at its peak.")] = 100,
+    seed: Annotated[int, typer.Option(help="Of weights and clips.")] = 0,
+    threads: Annotated[int, typer.Option(help="Parts of a batch that are computed side by side.")] = 2,
+    drawers: Annotated[int, typer.Option(help="Processes that draw clips.")] = 1,
+    log_every: Annotated[int, typer.Option(help="Steps between lines of the log.")] = 50,
+    checkpoint_every: Annotated[int, typer.Option(help="Steps between checkpoints.")] = 250,
+    evaluate_every: Annotated[int, typer.Option(help="Steps between evaluations.")] = 1000,
+    evaluate_clips: Annotated[int, typer.Option(help="Clips of an evaluation; all 20 at the end.")] = 4,
+) -> None:
+    """Train a small STCN on clips that it draws itself. Run it again to resume."""
+    given = locals()
+
+    from jobs.train import TrainingConfig
+    from jobs.train import train as run_training
+
+    try:
+        run_training(TrainingConfig(**given), lambda line: print(json.dumps(line), flush=True))
+    except ValueError as error:
+        raise UserError(str(error)) from error
 
 
 @app.command()

@@ -44,7 +44,7 @@ def connected() -> Iterator[None]:
         if os.environ.get("RAY_ADDRESS"):
             ray.init(**quiet)
         else:
-            ray.init(include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, **quiet)
+            ray.init("local", include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, **quiet)
     except ConnectionError as error:
         raise FatalError(f"no Ray cluster at RAY_ADDRESS={os.environ.get('RAY_ADDRESS')}: {error}") from error
     signal.signal(signal.SIGTERM, on_terminate)  # Ray has put a handler of its own there

@@ -88,7 +88,8 @@ class _File:
                 str(path), container_options={"format_whitelist": FORMATS}, metadata_errors="replace"
             )
         except (av.FFmpegError, OSError, ValueError) as error:
-            raise VideoError(f"cannot be opened as a video ({error}); formats: {FORMATS}") from error
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise VideoError(f"cannot be opened as a video ({reason}); legal formats: {FORMATS}") from error
         if not self._container.streams.video:
             self._container.close()
             raise VideoError("has no video stream")

@@ -95,16 +95,17 @@ def _bytes(source: str | Path | bytes) -> bytes:
 def _parse(content: bytes) -> tuple[object, Metadata]:
     """Read a file of either format, and our metadata if it has any."""
     try:
-        if content.startswith((b"PK", b"\x80")):  # zip, or a pickle from before torch 1.6
-            return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True), {}
-        return safetensors.torch.load(content), _metadata(content)
-    except (SafetensorError, pickle.UnpicklingError, OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        if content[8:9] == b"{":  # .safetensors: the length of a JSON header, then that header
+            return safetensors.torch.load(content), _metadata(content)
+        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True), {}
+    except pickle.UnpicklingError:
+        raise CheckpointError("not a file of plain tensors: it is damaged, or it would run code when loaded") from None
+    except (SafetensorError, OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise CheckpointError(f"not a file of plain tensors ({reason})") from None
 
 
 def _metadata(content: bytes) -> Metadata:
-    """A .safetensors file begins with the length of a JSON header, 8 bytes, and that header."""
     length = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + length])
     return dict(json.loads(header.get("__metadata__", {}).get(METADATA, "{}")))

@@ -3,24 +3,32 @@
 import dataclasses
 import inspect
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from jobs import cli
 from jobs.config import SegmentConfig
 from jobs.errors import UserError
+from jobs.train import TrainingConfig
 from tests.jobs.conftest import stcn
 
 
-def test_flags_and_fields_are_the_same() -> None:
-    fields = {field.name: field.default for field in dataclasses.fields(SegmentConfig)}
+@pytest.mark.parametrize(("command", "config"), [(cli.segment, SegmentConfig), (cli.train, TrainingConfig)])
+def test_flags_and_fields_are_the_same(command: Callable[..., None], config: Any) -> None:
+    fields = {field.name: field.default for field in dataclasses.fields(config)}
     flags = {
         name: dataclasses.MISSING if parameter.default is inspect.Parameter.empty else parameter.default
-        for name, parameter in inspect.signature(cli.segment).parameters.items()
+        for name, parameter in inspect.signature(command).parameters.items()
     }
     assert flags == fields
-    assert set(inspect.signature(cli.plan).parameters) < set(fields)
+
+
+def test_plan_takes_options_of_segment() -> None:
+    segment = inspect.signature(cli.segment).parameters
+    assert set(inspect.signature(cli.plan).parameters) < set(segment)
 
 
 @pytest.mark.parametrize(
@@ -60,6 +68,7 @@ def test_published_defaults_hold_where_nothing_is_given() -> None:
         (["segment", "{archive}/manifest.csv", "out", "--device", "tpu"], 2, "legal: auto, cpu, cuda"),
         (["segment", "{archive}/manifest.csv", "out", "--model", "stcn-huge"], 2, "no model 'stcn-huge'"),
         (["plan", "{archive}/manifest.csv", "gopher://x/out"], 2, "legal: a local path, or a URL"),
+        (["train", "model.pth"], 2, "a name that ends in .safetensors"),
         (["status", "nothing-here"], 2, "holds no run"),
         (["export", "nothing-here", "out", "--format", "xml"], 2, "legal: davis"),
     ],
