@@ -3,16 +3,18 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-# A CUDA torch that is already installed is used as it is: the environment then sees the system's packages.
-CUDA_TORCH := $(shell $(PYTHON) -c "import torch; print(torch.version.cuda or '')" 2>/dev/null)
-
 .PHONY: install demo test check clean
 
 install: $(VENV)/installed
 
+# A CUDA torch that is already installed is used as it is: .venv then sees the system's packages.
 $(VENV)/installed: pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(if $(CUDA_TORCH),--system-site-packages) $(VENV)
-	grep -v $(if $(CUDA_TORCH),'^torch==','^#') constraints.txt > $(VENV)/constraints.txt
+	$(PYTHON) -m venv --clear --system-site-packages $(VENV)
+	if $(BIN)/python -c 'import sys, torch; sys.exit(not torch.version.cuda)' 2>/dev/null; then \
+		grep -v '^torch==' constraints.txt > $(VENV)/constraints.txt; \
+	else \
+		$(PYTHON) -m venv --clear $(VENV) && cp constraints.txt $(VENV)/constraints.txt; \
+	fi
 	$(BIN)/python -m pip install --quiet --constraint $(VENV)/constraints.txt --editable '.[dev]'
 	touch $@
 

@@ -46,9 +46,7 @@ class ModelConfig:
     @classmethod
     def mini(cls) -> "ModelConfig":
         """`stcn-mini`, the model that ships: STCN at a quarter of the trunks' width, 2.3 M parameters."""
-        return cls(
-            key_width=16, key_depths=(2, 3, 3), value_width=16, value_depths=(1, 1, 1), key_dim=64, value_dim=96
-        )
+        return cls(key_width=16, key_depths=(2, 3, 3), value_width=16, value_depths=(1, 1, 1), key_dim=64, value_dim=96)
 
 
 class HasConfig(Protocol):
