@@ -7,11 +7,13 @@ and a checkpoint holds all the rest. On one machine a resumed run repeats an uni
 import multiprocessing
 import os
 import subprocess
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing.connection import wait
 from pathlib import Path
 
 import torch
@@ -127,7 +129,7 @@ def run_steps(trainer: Trainer, config: TrainingConfig, report: Report, origin: 
 def drawn_batches(config: TrainingConfig, start: int) -> Iterator[Batch]:
     """The batches of the steps from `start` on, in order, drawn ahead by processes of one thread each."""
     context = multiprocessing.get_context("spawn")  # a fork of a process with OpenMP threads can hang
-    with ProcessPoolExecutor(config.drawers, context, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    with ProcessPoolExecutor(config.drawers, context, initializer=begin_drawing) as pool:
         waiting: deque[Future[Batch]] = deque()
         try:
             for step in range(start, config.last_step):
@@ -137,6 +139,19 @@ def drawn_batches(config: TrainingConfig, start: int) -> Iterator[Batch]:
                 yield waiting.popleft().result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def begin_drawing() -> None:
+    """Set up a drawing process: one thread, and an end when the training process ends, even if it is killed."""
+    torch.set_num_threads(1)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def end_with_parent() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
 
 
 def save_checkpoint(trainer: Trainer, config: TrainingConfig, origin: Mapping[str, object]) -> None:

@@ -1,5 +1,10 @@
 """`stcn train`'s files: the model and its card, the checkpoint, and a run that is killed and taken up."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -91,3 +96,37 @@ def test_scores_put_the_copied_mask_beside_the_model() -> None:
 
 def test_evaluation_clips_have_one_two_and_three_objects() -> None:
     assert [int(evaluation_clip(number).labels.max()) for number in range(3)] == [1, 2, 3]
+
+
+def test_drawing_processes_end_with_a_training_process_that_is_killed(tmp_path: Path) -> None:
+    program = (
+        "import os, sys\n"
+        "from jobs.train import TrainingConfig, drawn_batches\n"
+        "if __name__ == '__main__':\n"
+        "    batches = drawn_batches(TrainingConfig('m.safetensors', steps=9, clips=2), 0)\n"
+        "    next(batches)\n"
+        "    import multiprocessing\n"
+        "    print(*[child.pid for child in multiprocessing.active_children()], flush=True)\n"
+        "    os.kill(os.getpid(), 9)\n"
+    )
+    script = tmp_path / "train_and_die.py"
+    script.write_text(program)
+    root = Path(jobs.train.__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, str(script)], env=os.environ | {"PYTHONPATH": str(root)}, stdout=subprocess.PIPE, text=True
+    )
+    assert done.returncode == -signal.SIGKILL
+    drawers = [int(pid) for pid in done.stdout.split()]
+    assert drawers
+    deadline = time.monotonic() + 20
+    while any(is_running(pid) for pid in drawers) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(is_running(pid) for pid in drawers)
+
+
+def is_running(pid: int) -> bool:
+    """Whether the process exists and is no zombie that nobody has waited for."""
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
