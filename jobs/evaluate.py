@@ -52,7 +52,7 @@ def evaluate_output(output: str, truth: str) -> list[ObjectScore]:
             scores += score_video(video_id, rows, labels)
     if not scores:
         raise UserError(f"--truth {truth} has true masks of none of the videos of {output}; legal: a folder for each")
-    return scores
+    return sorted(scores, key=lambda score: (score.video_id, score.object_id))
 
 
 def score_video(video_id: str, rows: Sequence[MaskRow], truth: Sequence[tuple[str, np.ndarray]]) -> list[ObjectScore]:

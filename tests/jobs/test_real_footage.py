@@ -1,0 +1,86 @@
+"""The command on real data sets and real video files: frames, times and sizes are those that the files hold."""
+
+import csv
+import os
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from jobs import rle, store
+from jobs.export import to_image
+from jobs.prompts import read_labels
+from tests.jobs.conftest import stcn
+
+SHARED = Path(os.environ.get("STCN_SHARED", Path(__file__).parents[3] / "shared"))
+pytestmark = pytest.mark.skipif(not SHARED.exists(), reason="needs the data sets of ../shared (or STCN_SHARED)")
+
+LIMIT = 120  # frames of a video; the longest has 3,678
+
+
+def segment(manifest: Path, output: Path, model_file: Path) -> dict[str, list[Any]]:
+    """Run the command; the rows of each video."""
+    options = ("--model", model_file, "--actors", "2", "--short-side", "96")
+    result = stcn("segment", manifest, output, *options)
+    assert result.returncode == 0, result.stderr
+    return dict(store.masks_by_video(str(output)))
+
+
+def test_judo_has_four_objects_that_come_one_by_one(ray_cluster: str, model_file: Path, tmp_path: Path) -> None:
+    masks = segment(SHARED / "judo", tmp_path / "out", model_file)["judo"]
+    firsts = {1: 0, 2: 5, 3: 8, 4: 13}
+    expected = {(frame, i) for i, first in firsts.items() for frame in range(first, 16)}
+    assert {(m["frame_index"], m["object_id"]) for m in masks} == expected
+    assert {(m["frame_index"], m["object_id"]) for m in masks if m["is_prompt"]} == {(f, i) for i, f in firsts.items()}
+    assert {(m["height"], m["width"]) for m in masks} == {(480, 854)}
+    for mask in masks:
+        if mask["is_prompt"]:
+            given = read_labels(SHARED / f"judo/Annotations/{mask['frame_name']}.png") == mask["object_id"]
+            found = rle.decode(mask["counts"], 480, 854)[:, : given.shape[1]]  # one mask is a pixel narrow
+            assert np.mean(found != given) < 0.002
+
+
+def test_davis_sequences_are_prompted_by_their_first_masks_only(
+    ray_cluster: str, model_file: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    masks = segment(SHARED / "davis2016-dev", output, model_file)
+    assert set(masks) == {"blackswan", "car-shadow", "libby", "motocross-jump"}
+    for name, rows in masks.items():
+        images = sorted((SHARED / "davis2016-dev/JPEGImages" / name).iterdir())
+        assert [row["frame_name"] for row in rows] == [path.stem for path in images]
+        assert {(row["object_id"], row["height"], row["width"]) for row in rows} == {(255, 480, 854)}
+        assert [row["frame_index"] for row in rows if row["is_prompt"]] == [0]
+    scores = stcn("evaluate", output, "--truth", SHARED / "davis2016-dev")
+    assert scores.returncode == 0
+    assert len(scores.stdout.splitlines()) == 6
+    assert [line.split()[2] for line in scores.stdout.splitlines()[1:5]] == ["48", "38", "47", "38"]
+
+
+def test_video_files_give_all_frames_at_their_own_times(ray_cluster: str, model_file: Path, tmp_path: Path) -> None:
+    held = {path.stem: _held(path) for path in sorted((SHARED / "videos").glob("*.mp4"))}
+    assert len(held) == 5
+    with (tmp_path / "manifest.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("video_id", "video", "prompts", "end"))
+        for name, (_, height, width) in held.items():
+            labels = np.zeros((height, width), np.int32)
+            labels[height // 4 : height // 2, width // 4 : width // 2] = 1
+            to_image(labels).save(tmp_path / f"{name}.png")
+            writer.writerow((name, SHARED / f"videos/{name}.mp4", f"{name}.png", LIMIT))
+    masks = segment(tmp_path / "manifest.csv", tmp_path / "out", model_file)
+    for name, (times, height, width) in held.items():
+        rows = masks[name]
+        assert [row["frame_index"] for row in rows] == list(range(min(len(times), LIMIT)))
+        assert [row["pts_seconds"] for row in rows] == pytest.approx(times[:LIMIT])
+        assert {(row["height"], row["width"]) for row in rows} == {(height, width)}
+
+
+def _held(path: Path) -> tuple[list[float], int, int]:
+    """Presentation times, height and width, from the packets' headers: nothing is decoded."""
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        times = sorted(float(p.pts * p.time_base) for p in container.demux(stream) if p.pts is not None)
+        return times, stream.height, stream.width
