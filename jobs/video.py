@@ -88,7 +88,7 @@ class _File:
                 str(path), container_options={"format_whitelist": FORMATS}, metadata_errors="replace"
             )
         except (av.FFmpegError, OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else error
+            reason = getattr(error, "strerror", None) or error
             raise VideoError(f"cannot be opened as a video ({reason}); legal formats: {FORMATS}") from error
         if not self._container.streams.video:
             self._container.close()

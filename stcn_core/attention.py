@@ -14,7 +14,7 @@ from stcn_core.config import Similarity
 
 
 def similarity(memory_key: Tensor, query_key: Tensor, kind: Similarity) -> Tensor:
-    """Compare every memory position with every query position, in float32.
+    """Compare every memory position with every query position, in float32 or better.
 
     memory_key (..., C, N) and query_key (..., C, Q) give (..., N, Q).
 
@@ -23,7 +23,7 @@ def similarity(memory_key: Tensor, query_key: Tensor, kind: Similarity) -> Tenso
       position and so cancels in the softmax
     - "cosine": m.q / (|m| |q|) (STCN eq. 4); its range of 2 is widened to that of the others by sqrt(C)
     """
-    memory_key, query_key = memory_key.float(), query_key.float()
+    memory_key, query_key = at_least_float32(memory_key), at_least_float32(query_key)
     channels = memory_key.shape[-2]
     if kind == "cosine":
         memory_key = F.normalize(memory_key, dim=-2)
@@ -32,6 +32,11 @@ def similarity(memory_key: Tensor, query_key: Tensor, kind: Similarity) -> Tenso
     if kind == "l2":
         product = 2 * product - memory_key.square().sum(-2).unsqueeze(-1)
     return product / math.sqrt(channels)
+
+
+def at_least_float32(x: Tensor) -> Tensor:
+    """Half precision is too coarse for exponents and odds: widen it, leave the rest."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def affinity(similarity: Tensor, top_k: int | None = None) -> Tensor:

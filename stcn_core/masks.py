@@ -68,10 +68,10 @@ def resize_labels(labels: Tensor, size: tuple[int, int]) -> Tensor:
     return labels[rows[:, None], columns]
 
 
-def one_hot(labels: Tensor, object_ids: Sequence[int]) -> Tensor:
-    """Label map (H, W) -> float32 planes (O, H, W), one an id."""
+def one_hot(labels: Tensor, object_ids: Sequence[int], dtype: torch.dtype = torch.float32) -> Tensor:
+    """Label map (H, W) -> planes (O, H, W) of 0 and 1, one an id."""
     ids = torch.tensor(list(object_ids), device=labels.device, dtype=labels.dtype)
-    return (labels == ids[:, None, None]).float()
+    return (labels == ids[:, None, None]).to(dtype)
 
 
 def aggregate(probabilities: Tensor) -> Tensor:
@@ -97,7 +97,7 @@ def put_prompt(planes: Tensor, labels: Tensor, object_ids: Sequence[int], ids_af
     labels (H, W) is the prompt, and `ids_after` is `object_ids` followed by new ones. Returns
     (len(ids_after), H, W), which is yet to be aggregated.
     """
-    prompt = one_hot(labels, ids_after)
+    prompt = one_hot(labels, ids_after, planes.dtype)
     kept = torch.zeros_like(prompt)
     kept[: len(object_ids)] = planes * (labels == 0)
     prompted = prompt.flatten(1).any(dim=1)[:, None, None]

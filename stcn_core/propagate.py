@@ -112,7 +112,8 @@ class _Clip:
     def _probabilities(self, query: Query, size: Sequence[int]) -> Tensor:
         """B, O, H, W of the objects in memory; `decode_batch` (frame, object) pairs at a time."""
         if self._memory.objects == 0:
-            return torch.zeros((len(query.key), 0, *size), device=self._device)
+            dtype = torch.promote_types(self._dtype, torch.float32)
+            return torch.zeros((len(query.key), 0, *size), device=self._device, dtype=dtype)
         readout = self._memory.read(query.key)  # B, O, CV, h, w
         pairs = self._config.decode_batch
         step = max(1, pairs // self._memory.objects)
@@ -160,9 +161,9 @@ def _result(index: int, object_ids: list[int], planes: Tensor, return_probabilit
     ids = tuple(object_ids[i] for i in order)
     planes = planes[[0, *(i + 1 for i in order)]]
     winner, margin = masks.winners(planes)
-    scores = masks.mean_inside(margin, winner, len(ids)).cpu().numpy()
+    scores = masks.mean_inside(margin, winner, len(ids)).float().cpu().numpy()
     labels = torch.tensor([0, *ids], dtype=torch.int32, device=planes.device)[winner].cpu().numpy()
-    return FrameMasks(index, ids, labels, scores, planes.cpu().numpy() if return_probabilities else None)
+    return FrameMasks(index, ids, labels, scores, planes.float().cpu().numpy() if return_probabilities else None)
 
 
 def _checked(frames: Iterable[np.ndarray], prompts: Mapping[int, np.ndarray]) -> Iterator[Frame]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from stcn_core.attention import at_least_float32
 from stcn_core.backbones import BasicBlock, Bottleneck, Trunk
 from stcn_core.config import ModelConfig
 from stcn_core.layers import FeatureFusion, ResBlock, UpsampleBlock, upsample
@@ -54,7 +55,7 @@ class STCN(Network):
         value = query.value[:, None].expand_as(readout)
         x = torch.cat((readout, value), dim=2).flatten(0, 1)  # B*O, 2*CV, h, w
         logits = self.decoder(x, query.f8, query.f4)  # B*O, 1, H, W
-        foreground: Tensor = logits.float().sigmoid().view(batch, objects, *logits.shape[-2:])
+        foreground: Tensor = at_least_float32(logits).sigmoid().view(batch, objects, *logits.shape[-2:])
         return foreground
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from stcn_core.attention import at_least_float32
 from stcn_core.backbones import Bottleneck, Trunk
 from stcn_core.config import ModelConfig
 from stcn_core.layers import ResBlock, upsample
@@ -56,7 +57,7 @@ class STM(Network):
         value = query.value[:, None].expand_as(readout)
         x = torch.cat((readout, value), dim=2).flatten(0, 1)  # B*O, 2*CV, h, w
         logits = self.Decoder(x, query.f8, query.f4)  # B*O, 2, H, W
-        foreground: Tensor = logits.float().softmax(dim=1)[:, 1].unflatten(0, (batch, objects))
+        foreground: Tensor = at_least_float32(logits).softmax(dim=1)[:, 1].unflatten(0, (batch, objects))
         return foreground
 
 

@@ -1,4 +1,4 @@
-"""Propagation written plainly: one frame at a time, the affinity whole, each object by itself."""
+"""Propagation written plainly: one frame at a time, the affinity whole, each object by itself; in float64."""
 
 from collections.abc import Iterable, Mapping
 
@@ -26,7 +26,7 @@ def reference(
     last: Memory = {}
     last_permanent = -1
     for t, frame in enumerate(frames):
-        image = model.preprocess(torch.from_numpy(frame).permute(2, 0, 1)[None].contiguous() / 255)
+        image = model.preprocess(torch.from_numpy(frame).permute(2, 0, 1)[None].contiguous() / 255).double()
         query = model.encode_query(image)
         temporary = last if include_last else {}
         soft = {i: _segment(model, query, entries + temporary.get(i, []), top_k) for i, entries in permanent.items()}
@@ -69,7 +69,7 @@ def _segment(model: Network, query: Query, memory: list[tuple[Tensor, Tensor]], 
 
 
 def _aggregate(soft: dict[int, Tensor], image: Tensor) -> dict[int, Tensor]:
-    background = torch.ones(image.shape[-2:])
+    background = torch.ones(image.shape[-2:], dtype=image.dtype)
     for plane in soft.values():
         background = background * (1 - plane)
     odds = {}
@@ -84,7 +84,7 @@ def _put_prompt(planes: dict[int, Tensor], prompt: Tensor) -> dict[int, Tensor]:
     edited = {i: plane * (prompt == 0) for i, plane in planes.items()}
     for i in prompt.unique().tolist():
         if i:
-            edited[int(i)] = (prompt == i).float()
+            edited[int(i)] = (prompt == i).double()
     return edited
 
 
@@ -99,7 +99,7 @@ def _pad(plane: np.ndarray, image: Tensor) -> Tensor:
     height, width = image.shape[-2:]
     down, across = height - plane.shape[0], width - plane.shape[1]
     sides = ((down // 2, down - down // 2), (across // 2, across - across // 2))
-    return torch.from_numpy(np.pad(plane.astype(np.float32), sides))
+    return torch.from_numpy(np.pad(plane.astype(np.float64), sides))
 
 
 def _cut(plane: Tensor, frame: np.ndarray) -> Tensor:

@@ -24,7 +24,7 @@ def segment(
 ) -> list[FrameMasks]:
     """Propagate with the tiny network; every result's own parts must agree."""
     config = PropagationConfig.for_network(kind, **{"short_side": None, **options})
-    results = list(propagate(tiny_model(kind), frames, prompts, config, return_probabilities=True))
+    results = list(propagate(tiny_model(kind, torch.float64), frames, prompts, config, return_probabilities=True))
     assert [result.frame_index for result in results] == list(range(len(frames)))
     for result, frame in zip(results, frames, strict=True):
         probabilities = result.probabilities
@@ -33,19 +33,33 @@ def segment(
         assert probabilities.shape == (1 + len(result.object_ids), *frame.shape[:2])
         assert list(result.object_ids) == sorted(result.object_ids)
         assert result.labels.shape == frame.shape[:2]
-        ids = np.array([0, *result.object_ids])
-        assert np.array_equal(result.labels, ids[probabilities.argmax(axis=0)])
+        planes = {0: 0, **{object_id: plane for plane, object_id in enumerate(result.object_ids, start=1)}}
+        chosen = np.vectorize(planes.__getitem__, otypes=[int])(result.labels)
+        of_chosen = np.take_along_axis(probabilities, chosen[None], axis=0)[0]
+        assert (of_chosen >= probabilities.max(axis=0) - 1e-6).all()
     return results
 
 
 def agree(results: list[FrameMasks], expected: list[dict[int, np.ndarray]]) -> None:
-    """Equal but for the last bits, which soft aggregation amplifies where objects compete."""
+    """Equal to the last bits of float32, in which probabilities are returned.
+
+    The networks compute in float64: in float32 the order of sums decides which of two nearly equal
+    memory positions is among the top k, here and in the published code alike.
+    """
     for result, planes in zip(results, expected, strict=True):
         assert list(result.object_ids) == sorted(i for i in planes if i)
         assert result.probabilities is not None
-        difference = np.abs(result.probabilities - np.stack([planes[i] for i in sorted(planes)]))
-        assert np.mean(difference < 1e-3) >= 0.999
-        assert difference.mean() <= 5e-5
+        assert np.abs(result.probabilities - np.stack([planes[i] for i in sorted(planes)])).max() < 1e-6
+
+
+def noisy_clip(seed: int, frames: int, height: int, width: int, objects: int) -> tuple[np.ndarray, np.ndarray]:
+    """A clip whose frames all differ everywhere.
+
+    Where nothing moves, keys of two frames are equal, and which of them is among the top k is anybody's guess.
+    """
+    video, labels = recipe.clip(seed, frames, height, width, objects)
+    noise = np.random.default_rng(seed).integers(-12, 13, video.shape)
+    return np.clip(video + noise, 0, 255).astype(np.uint8), labels
 
 
 @st.composite
@@ -53,7 +67,7 @@ def prompted_clips(draw: st.DrawFn) -> tuple[np.ndarray, dict[int, np.ndarray]]:
     """Clips of any size, with prompts of any of their objects on any of their frames."""
     frames, height, width = draw(st.integers(1, 12)), draw(st.integers(16, 50)), draw(st.integers(16, 70))
     objects = draw(st.integers(1, 3))
-    video, labels = recipe.clip(draw(st.integers(0, 99)), frames, height, width, objects)
+    video, labels = noisy_clip(draw(st.integers(0, 99)), frames, height, width, objects)
     ids = np.array([0, *draw(st.permutations([1, 2, 300]))[:objects]])
     prompts = {}
     for frame in draw(st.sets(st.integers(0, frames - 1), min_size=1, max_size=4)):
@@ -82,7 +96,7 @@ def test_blocks_equal_frame_by_frame(
     frames, prompts = clip
     options: dict[str, Any] = {"memory_every": memory_every, "top_k": top_k, "include_last": include_last}
     results = segment(frames, prompts, kind, **options, key_batch=batches[0], decode_batch=batches[1])
-    agree(results, reference(tiny_model(kind), frames, prompts, memory_every, top_k, include_last))
+    agree(results, reference(tiny_model(kind, torch.float64), frames, prompts, memory_every, top_k, include_last))
 
 
 def clip_and_prompt(
@@ -97,22 +111,21 @@ def test_an_object_that_is_prompted_again_is_corrected_and_others_stay() -> None
     again[5:15, 8:20] = 1
     results = segment(frames, {0: labels[0], 7: again})
     assert np.array_equal(results[7].labels == 1, again == 1)
-    without = segment(frames, {0: labels[0]})
-    outside = again == 0
-    assert results[7].object_ids == (1, 2)
-    stays = outside & (without[7].labels == 2)
-    assert stays.any()
-    assert (results[7].labels[stays] == 2).all()
-    agree(results, reference(tiny_model(), frames, {0: labels[0], 7: again}, 5, 20, False))
+    assert all(result.object_ids == (1, 2) for result in results)
+    probabilities = results[7].probabilities
+    assert probabilities is not None
+    assert probabilities[2][again == 0].max() > 0.1
+    assert probabilities[2][again == 1].max() < 1e-3
+    agree(results, reference(tiny_model("stcn", torch.float64), frames, {0: labels[0], 7: again}, 5, 20, False))
 
 
 def test_an_object_that_vanishes_and_returns_keeps_its_memory() -> None:
     frames, labels = clip_and_prompt()
     frames = frames.copy()
-    frames[4:8] = 0
+    frames[4:8] = np.random.default_rng(0).integers(0, 256, frames[4:8].shape)  # all objects are gone
     results = segment(frames, {0: labels[0]}, memory_every=2)
     assert all(result.object_ids == (1, 2) for result in results)
-    agree(results, reference(tiny_model(), frames, {0: labels[0]}, 2, 20, False))
+    agree(results, reference(tiny_model("stcn", torch.float64), frames, {0: labels[0]}, 2, 20, False))
 
 
 def test_an_empty_prompt_says_nothing() -> None:
@@ -180,24 +193,27 @@ def test_only_memory_grows_with_the_clip() -> None:
     """Frames are let go: of 200, no more than two windows are ever alive."""
     frames, labels = clip_and_prompt(frames=1)
 
-    class Frame(np.ndarray):
-        pass
+    alive = 0
 
-    alive: weakref.WeakSet[Frame] = weakref.WeakSet()
+    def freed() -> None:
+        nonlocal alive
+        alive -= 1
 
     def stream() -> Iterator[np.ndarray]:
+        nonlocal alive
         for _ in range(200):
-            frame = frames[0].copy().view(Frame)
-            alive.add(frame)
+            frame = frames[0].copy()
+            weakref.finalize(frame, freed)
+            alive += 1
             yield frame
 
     config = PropagationConfig(short_side=None, key_batch=8)
     most = 0
-    for result in propagate(tiny_model(), stream(), {0: labels[0]}, config):
-        if result.frame_index % 50 == 0:
-            gc.collect()
-        most = max(most, len(alive))
+    for _ in propagate(tiny_model(), stream(), {0: labels[0]}, config):
+        most = max(most, alive)
     assert most <= 2 * 12
+    gc.collect()
+    assert alive <= 1  # our own loop's last
 
 
 @pytest.mark.parametrize(

@@ -22,13 +22,13 @@ STM_SIZES = ModelConfig(
 
 
 @cache
-def tiny_model(kind: Kind = "stcn", seed: int = 5) -> Network:
+def tiny_model(kind: Kind = "stcn", dtype: torch.dtype = torch.float32) -> Network:
     """A network with the recipe's seeded weights."""
     model: Network = STCN(STCN_SIZES) if kind == "stcn" else STM(STM_SIZES)
     state = {
         name: tensor
         if name.endswith(("num_batches_tracked", ".mean", ".std"))
-        else torch.from_numpy(recipe.tensor(name, tuple(tensor.shape), seed))
+        else torch.from_numpy(recipe.tensor(name, tuple(tensor.shape), seed=5))
         for name, tensor in model.state_dict().items()
     }
-    return load_model(state)
+    return load_model(state, dtype=dtype)
