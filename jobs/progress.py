@@ -95,7 +95,7 @@ class Bar:
             completed=counts.done + counts.failed,
             rate=counts.frames_per_second,
             failures=f"[red]{counts.failed} failed[/]" if counts.failed else "",
-            left="" if left is None else f"about {_minutes(left)} left",
+            left=f"about {_minutes(left)} left" if left else "",
         )
 
     def note(self, text: str) -> None:
