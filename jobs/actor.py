@@ -1,10 +1,10 @@
 """The Ray shell over `segment`: one process that holds a model and works through shards."""
 
 import os
-import tempfile
 import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 
@@ -37,24 +37,25 @@ class Segmenter:
 
         A video's own error becomes its row. Anything else is raised: it is the shard's.
         """
-        with tempfile.TemporaryDirectory(prefix="stcn-") as folder:
+        with TemporaryDirectory(prefix="stcn-") as folder:
             masks = Path(folder) / f"{shard.shard_id}.parquet"
             rows: list[VideoRow] = []
             with store.MaskWriter(masks) as writer:
                 for item in shard.items:
                     yield VideoStarted(item.work_id)
-                    row, tables = yield from self._segment(item, Path(folder) / item.work_id)
+                    with TemporaryDirectory(prefix="stcn-") as downloads:
+                        row, tables = yield from self._segment(item, Path(downloads))
                     for table in tables:
                         writer.add(table)
                     rows.append(row)
                     yield VideoFinished(row)
             yield _upload(masks, storage.join(attempt, masks.name), any(row.status == "done" for row in rows))
 
-    def _segment(self, item: WorkItem, folder: Path) -> Generator[Event, None, Segmented]:
+    def _segment(self, item: WorkItem, downloads: Path) -> Generator[Event, None, Segmented]:
         started = time.monotonic()
         try:
-            video = storage.download(item.entry.video, folder / "video")
-            prompts = storage.download(item.entry.prompts, folder / "prompts")
+            video = storage.download(item.entry.video, downloads / "video")
+            prompts = storage.download(item.entry.prompts, downloads / "prompts")
             return (yield from _reported(segment_video(item, video, prompts, self._model, self._config)))
         except FileNotFoundError as error:
             return failed_row(item, VideoError(str(error)), seconds=time.monotonic() - started), []

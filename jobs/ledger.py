@@ -7,6 +7,7 @@ no video is committed twice. A record places files: it says which attempt's file
 finds that an earlier one was killed in between.
 """
 
+import contextlib
 import dataclasses
 import json
 from collections.abc import Iterable, Sequence
@@ -59,7 +60,9 @@ class Ledger:
         """
         published = {storage.name_of(info.location) for info in storage.find(storage.join(self._output, "masks"))}
         unfinished = [name for name, file in self.files.items() if self._is_unfinished(name, file, published)]
-        self._publish({name: self.files[name] for name in unfinished})
+        for name in unfinished:
+            with contextlib.suppress(FileNotFoundError):  # another driver, which is at it too, was first
+                self._publish({name: self.files[name]})
         lost = {name for name, file in self.files.items() if file and name not in published} - set(unfinished)
         videos = [row.video_id for row in self.videos.values() if row.masks_file in lost]
         for video_id in videos:
