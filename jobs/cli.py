@@ -142,9 +142,8 @@ def overlay(output: Output, dest: Annotated[Path, typer.Argument(help="Folder to
 def train(
     output: Annotated[str, typer.Argument(help="The model to write, .safetensors.")],
     checkpoint: Annotated[str, typer.Option(help="Resumed if it is there. (default: beside the output)")] = "",
-    steps: Annotated[int, typer.Option(help="Steps that the schedules are laid out for.")] = 5500,
+    steps: Annotated[int, typer.Option(help="Steps that the schedules are laid out for.")] = 4000,
     stop_after: Annotated[int, typer.Option(help="End after this step all the same; 0: do not.")] = 0,
-    cooldown: Annotated[int, typer.Option(help="Last steps over which the learning rate falls to 0.")] = 0,
     clips: Annotated[int, typer.Option(help="Clips a step, at 128 x 128 pixels; fewer of larger frames.")] = 6,
     learning_rate: Annotated[float, typer.Option(help="Its peak.")] = 1e-3,
     warmup: Annotated[int, typer.Option(help="Steps until the learning rate is at its peak.")] = 100,

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from multiprocessing.connection import wait
 from pathlib import Path
 
@@ -36,9 +36,8 @@ class TrainingConfig:
 
     output: str  # the model, .safetensors
     checkpoint: str = ""  # default: the output's name with .checkpoint; taken up if it is there
-    steps: int = 5500  # that the schedules are laid out for
+    steps: int = 4000  # that the schedules are laid out for
     stop_after: int = 0  # steps after which to end all the same; 0: all of them
-    cooldown: int = 0  # last steps over which the learning rate also falls linearly; may be chosen until it begins
     clips: int = 6  # a step, at 128 x 128 pixels; fewer of larger frames
     learning_rate: float = 1e-3  # its peak
     warmup: int = 100  # steps
@@ -60,8 +59,6 @@ class TrainingConfig:
                 raise ValueError(f"{name}={getattr(self, name)!r} is not usable; legal: at least {least.get(name, 1)}")
         if not 0 <= self.stop_after <= self.steps:
             raise ValueError(f"stop_after={self.stop_after!r} is not usable; legal: 0 to steps={self.steps}")
-        if not 0 <= self.cooldown <= self.last_step:
-            raise ValueError(f"cooldown={self.cooldown!r} is not usable; legal: 0 to {self.last_step}")
         if not 0 < self.learning_rate < 1:
             raise ValueError(f"learning_rate={self.learning_rate!r} is not usable; legal: between 0 and 1")
         if Path(self.output).suffix != ".safetensors":
@@ -74,6 +71,13 @@ class TrainingConfig:
     @property
     def last_step(self) -> int:
         return self.stop_after or self.steps
+
+    def command(self) -> str:
+        """The command line that makes these weights, without what is at its default."""
+        defaults = {field.name: field.default for field in fields(self)}
+        given = self.recipe() | {"stop_after": self.stop_after}
+        options = [f"--{name.replace('_', '-')} {value}" for name, value in given.items() if value != defaults[name]]
+        return " ".join(["stcn train", Path(self.output).name, *options])
 
     def recipe(self) -> dict[str, object]:
         """What changes the weights."""
@@ -89,12 +93,8 @@ def train(config: TrainingConfig, report: Report, model_config: ModelConfig | No
     torch.set_num_threads(1)  # inside each of the config's threads
     torch.manual_seed(config.seed)
     model = STCN(model_config or ModelConfig.mini())
-    cooldown = (config.last_step - config.cooldown, config.last_step)
-    trainer = Trainer(
-        model, config.steps, config.learning_rate, config.warmup, config.threads,
-        cooldown=cooldown if config.cooldown else None,
-    )  # fmt: skip
-    origin = (restore(trainer, config) or {"began_at_commit": source_commit()}) | {"commit": source_commit()}
+    trainer = Trainer(model, config.steps, config.learning_rate, config.warmup, config.threads)
+    origin = restore(trainer, config) or {"commit": source_commit()}
     try:
         run_steps(trainer, config, report, origin)
     except KeyboardInterrupt:
@@ -106,6 +106,7 @@ def train(config: TrainingConfig, report: Report, model_config: ModelConfig | No
     save_model(
         model,
         config.output,
+        command=config.command(),
         training=config.recipe() | {"steps_made": trainer.step},
         scores=scores.summary(),
         origin=origin,
@@ -179,8 +180,7 @@ def restore(trainer: Trainer, config: TrainingConfig) -> dict[str, object] | Non
     if state["recipe"] != config.recipe():
         raise ValueError(f"{path} was made with {state['recipe']}, this run has {config.recipe()}; legal: the same")
     trainer.load_state_dict(state)
-    origin = dict(state["origin"])
-    return {"began_at_commit": origin.get("began_at_commit", origin["commit"])}
+    return dict(state["origin"])
 
 
 def source_commit() -> str:

@@ -75,11 +75,6 @@ def learning_rate(step: int, steps: int, peak: float, warmup: int) -> float:
     return peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
-def cooldown_factor(step: int, first: int, last: int) -> float:
-    """Ends a run before its schedule does: 1 up to step `first`, then linearly to 0 after step `last`."""
-    return min(1.0, max(0.0, (last - step) / max(1, last - first)))
-
-
 def bootstrap_share(step: int, steps: int) -> float:
     """The hardest share of pixels that cross-entropy looks at: all for a fifth of the run, then down to 0.15."""
     return min(1.0, max(0.15, 1 - 0.85 * (step / steps - 0.2) / 0.4))
@@ -160,14 +155,7 @@ class Trainer:
     """
 
     def __init__(
-        self,
-        model: STCN,
-        steps: int,
-        peak_rate: float,
-        warmup: int,
-        threads: int = 1,
-        average_decay: float = 0.998,
-        cooldown: tuple[int, int] | None = None,  # first and last step
+        self, model: STCN, steps: int, peak_rate: float, warmup: int, threads: int = 1, average_decay: float = 0.998
     ) -> None:
         self.model = model.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.replicas = [self.model, *(share_parameters(self.model) for _ in range(threads - 1))]
@@ -175,13 +163,11 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(model.parameters(), lr=peak_rate, weight_decay=1e-4, fused=True)
         self.average = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
         self.step, self.steps, self.peak_rate, self.warmup = 0, steps, peak_rate, warmup
-        self.average_decay, self.cooldown = average_decay, cooldown
+        self.average_decay = average_decay
 
     def train_step(self, batch: Batch) -> dict[str, float]:
         """One update. Returns the terms of the loss, their weighted total "loss", "iou" and "gradient"."""
         rate = learning_rate(self.step, self.steps, self.peak_rate, self.warmup)
-        if self.cooldown:
-            rate *= cooldown_factor(self.step, *self.cooldown)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         parts = [part for part in batch.split(len(self.replicas)) if len(part.images)]

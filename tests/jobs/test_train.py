@@ -70,7 +70,8 @@ def test_a_killed_run_repeats_the_losses_of_an_uninterrupted_one(tmp_path: Path)
     for name, tensor in one.state_dict().items():
         assert torch.equal(tensor, other.state_dict()[name]), name
     card = read_card(config.output)
-    assert card["training"] == config.recipe() | {"steps_made": 6, "cooldown": 0}
+    assert card["command"] == "stcn train broken.safetensors --steps 6 --clips 2 --warmup 2"
+    assert card["training"] == config.recipe() | {"steps_made": 6}
     assert {"j_and_f", "copy_j_and_f"} <= set(card["scores"])  # type: ignore[call-overload]
     assert "commit" in card["origin"]  # type: ignore[operator]
 
