@@ -134,8 +134,12 @@ def overlay(output: Output, dest: Annotated[Path, typer.Argument(help="Folder to
     """Draw the masks over their videos, as MP4."""
     from jobs.overlay import overlay_output
 
-    for path in overlay_output(output, dest):
-        print(path)
+    complete = True
+    for video_id, result in overlay_output(output, dest):
+        complete &= isinstance(result, Path)
+        print(result if isinstance(result, Path) else f"{video_id}: {result}")
+    if not complete:
+        raise typer.Exit(FAILURES)
 
 
 @app.command()

@@ -44,7 +44,7 @@ def run_demo(folder: Path, actors: int = 2) -> None:
     for row in rows:
         if row.status == "failed":
             console.print(f"{row.video_id} was broken on purpose, and became a row: {row.error_message}", markup=False)
-    overlays = sorted(overlay_output(str(output), folder / "overlays"))
+    overlays = sorted(path for _, path in overlay_output(str(output), folder / "overlays") if isinstance(path, Path))
     sheet = folder / "contact-sheet.png"
     contact_sheet(overlays).save(sheet)
     console.print(f"Masks:         {output}/masks (Parquet, COCO RLE)")

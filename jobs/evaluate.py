@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from jobs import rle, storage, store
-from jobs.errors import UserError
+from jobs.errors import PromptError, UserError
 from jobs.manifest import without_resolution
 from jobs.prompts import fit, read_labels
 from jobs.store import MaskRow
@@ -27,6 +27,8 @@ class ObjectScore:
     frames: int
     region: float  # J
     contour: float  # F
+    copied_region: float  # J of a copy of the object's first true mask, what doing nothing would score
+    copied_contour: float  # F of the same
 
     @property
     def mean(self) -> float:
@@ -48,8 +50,11 @@ def evaluate_output(output: str, truth: str) -> list[ObjectScore]:
         folder = root if storage.find(root, [".png"]) else storage.join(root, video_id)
         with TemporaryDirectory(prefix="stcn-") as local:
             files = [(Path(info.location).stem, info.location) for info in storage.find(folder, [".png"])]
-            labels = [(name, read_labels(storage.download(location, Path(local)))) for name, location in files]
-            scores += score_video(video_id, rows, labels)
+            try:
+                labels = [(name, read_labels(storage.download(location, Path(local)))) for name, location in files]
+                scores += score_video(video_id, rows, labels)
+            except PromptError as error:
+                raise UserError(f"--truth: the true masks of {video_id} cannot be used: {error}") from error
     if not scores:
         raise UserError(f"--truth {truth} has true masks of none of the videos of {output}; legal: a folder for each")
     return sorted(scores, key=lambda score: (score.video_id, score.object_id))
@@ -69,17 +74,19 @@ def score_video(video_id: str, rows: Sequence[MaskRow], truth: Sequence[tuple[st
 
 
 def format_scores(scores: Sequence[ObjectScore]) -> str:
-    """A line an object, then the mean over all objects pooled."""
+    """A line an object, then the mean over all objects pooled; on the right what copying the first mask scores."""
     width = max(len("video"), *(len(score.video_id) for score in scores))
-    lines = [f"{'video':{width}}  object  frames      J      F    J&F"]
-    lines += [
-        f"{s.video_id:{width}}  {s.object_id:6d}  {s.frames:6d}  {s.region:5.3f}  {s.contour:5.3f}  {s.mean:5.3f}"
-        for s in scores
-    ]
-    region, contour = _mean(s.region for s in scores), _mean(s.contour for s in scores)
-    both = (region + contour) / 2
-    lines.append(f"{'all':{width}}  {len(scores):6d}          {region:5.3f}  {contour:5.3f}  {both:5.3f}")
+    lines = [f"{'video':{width}}  object  frames      J      F    J&F   copy J      F    J&F"]
+    lines += [f"{s.video_id:{width}}  {s.object_id:6d}  {s.frames:6d}  {_columns([s])}" for s in scores]
+    lines.append(f"{'all':{width}}  {len(scores):6d}          {_columns(scores)}")
     return "\n".join(lines)
+
+
+def _columns(scores: Sequence[ObjectScore]) -> str:
+    own = _mean(s.region for s in scores), _mean(s.contour for s in scores)
+    copied = _mean(s.copied_region for s in scores), _mean(s.copied_contour for s in scores)
+    groups = ("  ".join(f"{value:5.3f}" for value in (*pair, _mean(pair))) for pair in (own, copied))
+    return "    ".join(groups)
 
 
 def _match(rows: Iterable[MaskRow], names: Sequence[str]) -> dict[tuple[str, int], MaskRow]:
@@ -90,10 +97,12 @@ def _match(rows: Iterable[MaskRow], names: Sequence[str]) -> dict[tuple[str, int
 
 def _score_object(video_id: str, object_id: int, frames: Sequence[tuple[MaskRow | None, np.ndarray]]) -> ObjectScore:
     first = next(i for i, (_, labels) in enumerate(frames) if (labels == object_id).any())
-    pairs = list(_masks(object_id, frames[first + 1 : -1]))
-    regions = [region_similarity(mask, true, void) for mask, true, void in pairs]
-    contours = [contour_accuracy(mask, true, void) for mask, true, void in pairs]
-    return ObjectScore(video_id, object_id, len(pairs), _mean(regions), _mean(contours))
+    values = []
+    for mask, true, void in _masks(object_id, frames[first + 1 : -1]):
+        copied = fit(frames[first][1], *true.shape) == object_id
+        values.append([score(x, true, void) for x in (mask, copied) for score in (region_similarity, contour_accuracy)])
+    means = np.mean(values, axis=0).tolist() if values else [0.0] * 4
+    return ObjectScore(video_id, object_id, len(values), *means)
 
 
 def _masks(

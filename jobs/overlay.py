@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from jobs import storage, store
+from jobs.errors import VideoError
 from jobs.export import file_name, label_maps
 from jobs.palette import voc_palette
 from jobs.records import VideoRow
@@ -18,25 +19,38 @@ from stcn_core.metrics import boundary
 OPACITY = 0.5
 
 
-def overlay_output(output: str, dest: Path) -> Iterator[Path]:
-    """Write an MP4 for every video that is done; yields their paths."""
+def overlay_output(output: str, dest: Path) -> Iterator[tuple[str, Path | Exception]]:
+    """Write an MP4 for every video that is done. Yields each video's id with its MP4, or why there is none."""
     rows = {row.video_id: row for row in read_status(output) if row.status == "done"}
     for video_id, masks in store.masks_by_video(output):
         if video_id in rows:
             path = dest / f"{file_name(video_id)}.mp4"
-            write_overlay(rows[video_id], masks, path)
-            yield path
+            try:
+                write_overlay(rows[video_id], masks, path)
+                yield video_id, path
+            except (VideoError, OSError) as error:
+                path.unlink(missing_ok=True)
+                yield video_id, error
 
 
 def write_overlay(row: VideoRow, masks: list[MaskRow], path: Path) -> None:
-    """Draw one video's masks over its frames."""
-    labels_of = {index: labels for index, _, labels in label_maps(masks)}
+    """Draw one video's masks over its frames, up to the last that has one. Raises VideoError."""
+    maps = label_maps(masks)
+    index, _, labels = next(maps)
     with TemporaryDirectory(prefix="stcn-") as folder:
         local = storage.download(row.video, Path(folder))
-        with Video(local, end=max(labels_of) + 1) as video, VideoWriter(path, video.frames_per_second) as writer:
+        with (
+            Video(local, end=masks[-1]["frame_index"] + 1) as video,
+            VideoWriter(path, video.frames_per_second) as writer,
+        ):
             for frame in video:
-                labels = labels_of.get(frame.index)
-                writer.write(frame.image if labels is None else blend(frame.image, labels))
+                if frame.index < index:
+                    writer.write(frame.image)
+                    continue
+                if frame.image.shape[:2] != labels.shape:
+                    raise VideoError("its frames no longer have the size of its masks")
+                writer.write(blend(frame.image, labels))
+                index, _, labels = next(maps, (index, "", labels))
 
 
 def blend(image: np.ndarray, labels: np.ndarray) -> np.ndarray:

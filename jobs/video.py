@@ -180,5 +180,6 @@ class VideoWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._container.mux(self._stream.encode(None))
+        if error is None:
+            self._container.mux(self._stream.encode(None))
         self._container.close()

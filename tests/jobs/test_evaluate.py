@@ -52,6 +52,8 @@ def test_the_first_and_last_frame_are_left_out_and_objects_are_pooled(tmp_path: 
     assert first.region == pytest.approx(np.mean([region_similarity(*pair) for pair in pairs]))
     assert first.contour == pytest.approx(np.mean([contour_accuracy(*pair) for pair in pairs]))
     assert (first.object_id, first.frames, second.region, second.contour) == (1, 4, 1.0, 1.0)
+    assert first.copied_region == pytest.approx(np.mean([region_similarity(TRUTH[0] == 1, true) for _, true in pairs]))
+    assert second.copied_contour < 1
     table = evaluate.format_scores([first, second])
     assert f"{(first.mean + 1) / 2:5.3f}" in table.splitlines()[-1]
 
@@ -95,4 +97,11 @@ def test_a_missing_mask_scores_nothing() -> None:
 def test_truth_of_other_videos_is_an_error(tmp_path: Path) -> None:
     write(tmp_path / "out", tmp_path / "truth/other", rows("v", FOUND, [1, 2]), [("00000", TRUTH[0])])
     with pytest.raises(UserError, match="of none of the videos"):
+        evaluate.evaluate_output(str(tmp_path / "out"), str(tmp_path / "truth"))
+
+
+def test_true_masks_that_cannot_be_read_are_an_error_with_the_videos_name(tmp_path: Path) -> None:
+    truth = [(f"{t:05d}", labels[:20]) for t, labels in enumerate(TRUTH)]
+    write(tmp_path / "out", tmp_path / "truth/v", rows("v", FOUND, [1, 2]), truth)
+    with pytest.raises(UserError, match="true masks of v cannot be used.*50x20"):
         evaluate.evaluate_output(str(tmp_path / "out"), str(tmp_path / "truth"))

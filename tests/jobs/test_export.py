@@ -14,6 +14,7 @@ from jobs.palette import voc_palette
 from jobs.records import VideoRow
 from jobs.video import Video
 from stcn_core.metrics import dilate
+from tests.jobs.conftest import stcn
 from tests.jobs.test_evaluate import FOUND, rows
 
 
@@ -86,12 +87,29 @@ def test_an_overlay_has_the_videos_frames_and_rate(archive: Path, tmp_path: Path
     store.write_videos(
         f"{tmp_path}/out/{store.VIDEOS_FILE}", [VideoRow("b", "w", "done", str(video), "p", masks_file="m.parquet")]
     )
-    (path,) = overlay_output(str(tmp_path / "out"), tmp_path / "overlays")
+    ((video_id, path),) = overlay_output(str(tmp_path / "out"), tmp_path / "overlays")
+    assert video_id == "b"
+    assert isinstance(path, Path)
     with Video(path) as overlay, Video(video) as source:
         drawn, frames = list(overlay), list(source)
     assert len(drawn) == 6  # the frames up to the last with a mask
     assert overlay.frames_per_second == source.frames_per_second
     assert drawn[0].image.shape == frames[0].image.shape
+
+
+def test_a_video_that_is_gone_costs_its_own_overlay_only(archive: Path, tmp_path: Path) -> None:
+    output = str(tmp_path / "out")
+    write(tmp_path / "out", rows("gone", FOUND, [1, 2]) + rows("other-size", FOUND, [1, 2]))
+    paths = {"gone": tmp_path / "gone.mp4", "other-size": archive / "videos/b.mp4"}
+    done = [VideoRow(name, "w", "done", str(path), "p", masks_file="m.parquet") for name, path in paths.items()]
+    store.write_videos(f"{output}/{store.VIDEOS_FILE}", done)
+    results = dict(overlay_output(output, tmp_path / "overlays"))
+    assert "gone.mp4" in str(results["gone"])
+    assert "no longer have the size" in str(results["other-size"])
+    assert not list((tmp_path / "overlays").glob("*"))
+    command = stcn("overlay", output, tmp_path / "overlays")
+    assert command.returncode == 3
+    assert "Traceback" not in command.stderr
 
 
 def _counts(row: store.MaskRow) -> str:
