@@ -1,11 +1,11 @@
 """The Ray shell over `segment`: one process that holds a model and works through shards."""
 
-import os
 import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import ray
 import torch
 
 from jobs import storage, store
@@ -28,9 +28,9 @@ class Segmenter:
         self._model = load_model(model, device)
         self._config = config
 
-    def ready(self) -> tuple[str, int]:
-        """The host and process id, once the model is loaded."""
-        return os.uname().nodename, os.getpid()
+    def ready(self) -> str:
+        """The id of the node it is on, once the model is loaded."""
+        return str(ray.get_runtime_context().get_node_id())
 
     def run(self, shard: Shard, attempt: str) -> Iterator[Event]:
         """Segment a shard's videos one after another, and write their masks into the folder `attempt`.

@@ -4,7 +4,7 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +16,11 @@ from jobs.errors import FatalError
 from jobs.models import ModelFile
 from stcn_core.config import PropagationConfig
 
-START_SECONDS = 120  # for an actor to load its model; on a cluster that grows, for the node to come too
 CONNECT_SECONDS = 10
 OBJECT_STORE_BYTES = 256 * 2**20  # only the model and small events pass through it
 CPUS_PER_ACTOR = 4  # by default; more threads in one actor bring less than more actors do
+
+Resources = dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,11 @@ class Division:
 
 
 @contextlib.contextmanager
-def connected() -> Iterator[None]:
-    """Join the cluster that RAY_ADDRESS names (as `ray job submit` sets it), or start one on this machine."""
+def connected() -> Iterator[bool]:
+    """Join the cluster that RAY_ADDRESS names (as `ray job submit` sets it), or start one on this machine.
+
+    Yields whether it may grow.
+    """
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     _check_address(os.environ.get("RAY_ADDRESS", ""))
@@ -49,7 +53,7 @@ def connected() -> Iterator[None]:
         raise FatalError(f"no Ray cluster at RAY_ADDRESS={os.environ.get('RAY_ADDRESS')}: {error}") from error
     signal.signal(signal.SIGTERM, on_terminate)  # Ray has put a handler of its own there
     try:
-        yield
+        yield bool(os.environ.get("RAY_ADDRESS"))
     finally:
         ray.shutdown()
 
@@ -65,21 +69,32 @@ def _check_address(address: str) -> None:
         raise FatalError(f"no Ray cluster at RAY_ADDRESS={address}: {error}; unset it to run on this machine") from None
 
 
-def divide(resources: dict[str, float], config: SegmentConfig) -> Division:
-    """Share a cluster's CPUs and GPUs out evenly. Raises FatalError for more GPUs than there are."""
-    cpus, gpus = resources.get("CPU", 1.0), resources.get("GPU", 0.0)
+def divide(nodes: Sequence[Resources], config: SegmentConfig, grows: bool = False) -> Division:
+    """Share nodes out evenly: no actor needs more than one node has.
+
+    On a cluster that grows, actors may wait for GPUs that are not there yet. Raises FatalError for more
+    GPUs than there are, where there will be no more.
+    """
+    gpus = sum(node.get("GPU", 0.0) for node in nodes)
     per_actor = config.num_gpus_per_actor
     if per_actor is None:
-        per_actor = 1.0 if gpus and config.device != "cpu" else 0.0
-    actors = config.actors or max(1, int(gpus / per_actor if per_actor else cpus / CPUS_PER_ACTOR))
-    if actors * per_actor > gpus:
+        per_actor = 1.0 if config.device != "cpu" and (gpus or config.device == "cuda") else 0.0
+    slots = [node.get("GPU", 0.0) / per_actor if per_actor else node.get("CPU", 0.0) / CPUS_PER_ACTOR for node in nodes]
+    actors = config.actors or max(1, sum(int(slot) for slot in slots))
+    if actors * per_actor > gpus and not grows:
         raise FatalError(
-            f"{actors} actors with {per_actor:g} GPUs each need {actors * per_actor:g}, the cluster has {gpus:g}; "
+            f"{actors} actors with {per_actor:g} GPUs each need {actors * per_actor:g}, this machine has {gpus:g}; "
             "lower --actors or --num-gpus-per-actor, or use --device cpu"
         )
-    share = cpus / actors
+    share = _largest_share([node.get("CPU", 0.0) for node in nodes], actors)
     threads = config.threads_per_actor or max(1, int(share))
     return Division(actors, per_actor, min(share, 1.0) if per_actor else share, threads)
+
+
+def _largest_share(cpus: Sequence[float], actors: int) -> float:
+    """The most CPUs that each of so many actors can have, none of them on two nodes."""
+    shares = sorted({node / count for node in cpus for count in range(1, actors + 1)}, reverse=True)
+    return next((s for s in shares if s and sum(int(node / s + 1e-9) for node in cpus) >= actors), 1.0)
 
 
 def start_actor(division: Division, model: Any, config: SegmentConfig, options: PropagationConfig) -> Any:
@@ -95,6 +110,6 @@ def share_model(file: ModelFile) -> Any:
     return ray.put(file.content)
 
 
-def available() -> dict[str, float]:
-    """The resources of the whole cluster."""
-    return dict(ray.cluster_resources())
+def nodes() -> list[Resources]:
+    """The resources of each node that is up."""
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]

@@ -33,7 +33,8 @@ class SegmentConfig:
         _require(self.device in ("auto", "cpu", "cuda"), "--device", self.device, "auto, cpu, cuda")
         _require(self.actors is None or self.actors >= 1, "--actors", self.actors, "1 or more")
         gpus = self.num_gpus_per_actor
-        _require(gpus is None or gpus >= 0, "--num-gpus-per-actor", gpus, "0 or more, such as 0.5")
+        legal = gpus is None or 0 <= gpus <= 1 or (gpus > 1 and gpus.is_integer())
+        _require(legal, "--num-gpus-per-actor", gpus, "0 to 1, such as 0.5, or a whole number")
         _require(not (self.device == "cpu" and gpus), "--num-gpus-per-actor", gpus, "0 with --device cpu")
         threads = self.threads_per_actor
         _require(threads is None or threads >= 1, "--threads-per-actor", threads, "1 or more")

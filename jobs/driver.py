@@ -3,6 +3,7 @@
 import json
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -13,7 +14,7 @@ from jobs.ledger import Ledger
 from jobs.manifest import read_manifest
 from jobs.models import ModelFile, find_model
 from jobs.plan import plan
-from jobs.pool import GivenUp, Pool
+from jobs.pool import GivenUp, Pool, StillStarting
 from jobs.progress import Counts, Reporter
 from jobs.records import FramesDone, Shard, ShardWritten, VideoFinished, VideoRow, WorkItem
 from jobs.segment import failed_row
@@ -65,28 +66,27 @@ def run(config: SegmentConfig, report: Reporter) -> list[VideoRow]:
         for video_id in job.lost:
             report.note(f"{video_id}: its masks are gone from {config.output}/masks, and are made again")
         if todo:
-            with cluster.connected(), report:
+            with cluster.connected() as grows, report:
                 report.update(counts)
-                _segment(job, counts, report)
+                _segment(job, cluster.divide(cluster.nodes(), job.config, grows), counts, report)
     finally:
+        job.ledger.refresh()  # an interrupt may have come between a record and its being noted here
         store.write_videos(storage.join(config.output, store.VIDEOS_FILE), job.rows())
     return job.rows()
 
 
-def _segment(job: Job, counts: Counts, report: Reporter) -> None:
-    division = cluster.divide(cluster.available(), job.config)
+def _segment(job: Job, division: cluster.Division, counts: Counts, report: Reporter) -> None:
     model = cluster.share_model(job.model)
     attempts = f"_attempts/{time.strftime('%Y%m%dT%H%M%S')}-{uuid.uuid4().hex[:8]}"
-    folder = storage.join(job.config.output, attempts)
     shards = job.shards(division.actors)
     pool = Pool(
         start=lambda: cluster.start_actor(division, model, job.config, job.options),
         actors=min(division.actors, len(shards)),
         max_attempts=job.config.max_attempts,
-        folder=folder,
+        output=job.config.output,
+        folder=attempts,
     )
     try:
-        pool.wait_until_ready(cluster.START_SECONDS)
         rows: dict[str, list[VideoRow]] = {}  # attempt -> what its videos came to
         for worker, event in pool.run(shards):
             if isinstance(event, FramesDone):
@@ -95,29 +95,32 @@ def _segment(job: Job, counts: Counts, report: Reporter) -> None:
                 rows.setdefault(worker.attempt, []).append(event.row)
             elif isinstance(event, ShardWritten):
                 assert worker.shard
-                _commit(job, worker.attempt, worker.shard, rows.pop(worker.attempt), event, pool, counts, report)
+                finished = rows.pop(worker.attempt)
+                if job.ledger.commit(worker.attempt, worker.shard.shard_id, finished, event):
+                    _count(finished, counts, report)
+                else:
+                    _outrun(job, worker.shard.items, pool, counts, report)
             elif isinstance(event, GivenUp):
                 row = failed_row(event.item, event.error, event.attempts)
-                job.ledger.commit(f"{worker.attempt}-given-up-{event.item.work_id}", "", [row], None)
-                _count([row], counts, report)
+                if job.ledger.commit(f"{worker.attempt}-given-up", "", [row], None):
+                    _count([row], counts, report)
+                else:
+                    _outrun(job, [event.item], pool, counts, report)
+            elif isinstance(event, StillStarting):
+                report.note(f"{event.up} of {event.wanted} actors have started; the run goes on with those")
             report.update(counts)
     finally:
         pool.stop()
-        storage.remove(folder)
+        if not job.ledger.unpublished:  # else the next run publishes them
+            storage.remove(storage.join(job.config.output, attempts))
 
 
-def _commit(
-    job: Job, attempt: str, shard: Shard, rows: list[VideoRow], written: ShardWritten,
-    pool: Pool, counts: Counts, report: Reporter,
-) -> None:  # fmt: skip
-    relative = attempt.removeprefix(job.config.output).lstrip("/")
-    if job.ledger.commit(relative, shard.shard_id, rows, written):
-        _count(rows, counts, report)
-        return
-    finished = job.ledger.finished()
-    rest = [item for item in shard.items if item.work_id not in finished]
-    report.note(f"another run has finished {len(shard.items) - len(rest)} videos of a shard; this run's are dropped")
-    counts.done += len(shard.items) - len(rest)
+def _outrun(job: Job, items: Sequence[WorkItem], pool: Pool, counts: Counts, report: Reporter) -> None:
+    """Another run has committed some of a shard's videos first: this run's are dropped, the rest done again."""
+    done = job.ledger.finished(retry_failed=True)
+    rest = [item for item in items if item.work_id not in done]
+    report.note(f"another run has finished {len(items) - len(rest)} videos of a shard; this run's are dropped")
+    counts.done += len(items) - len(rest)
     if rest:
         pool.add(rest)
 

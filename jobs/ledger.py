@@ -4,18 +4,19 @@ A commit is one small record, created only if its number is free. So of two driv
 gets the number, and the other reads its record and tries the next: all commits are in one order, and
 no video is committed twice. A record places files: it says which attempt's files are to stand in
 `masks/`, and which no longer. Publishing carries that out; it can be repeated, and is, when a run
-finds that an earlier one was killed in between.
+finds that an earlier one was killed in between. Files in `masks/` are never changed: where some of
+their videos are replaced, the rest goes into a new file.
 """
 
-import contextlib
 import dataclasses
 import json
+import posixpath
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 from jobs import storage, store
+from jobs.errors import FatalError
 from jobs.records import ShardWritten, VideoRow
 
 PARALLEL_READS = 16
@@ -37,37 +38,61 @@ class Ledger:
     """The log of one output, and what follows from it."""
 
     def __init__(self, output: str) -> None:
+        """Read all records. Raises FatalError if one is missing or damaged."""
         self._output = output
         self._folder = storage.join(output, "_ledger")
         self._next = 0
         self.videos: dict[str, VideoRow] = {}  # video id -> its latest row
         self.files: Files = {}
-        self._committed: dict[str, list[str]] = {}  # attempt -> the files it placed
-        self.refresh()
+        self.unpublished: set[str] = set()  # attempts whose commit has begun, and is not carried out
+        self._committed: dict[str, list[str]] = {}  # attempt -> the files it placed or removed
+        self._gone: dict[str, str] = {}  # video id -> the file of its masks that is lost
+        names = [storage.name_of(info.location) for info in storage.find(self._folder, [".json"])]
+        for number, name in enumerate(names):
+            if name != _record_name(number):
+                raise FatalError(
+                    f"{self._folder} lacks {_record_name(number)}: what is done cannot be known without it"
+                )
+        with ThreadPoolExecutor(PARALLEL_READS) as pool:
+            for record in list(pool.map(storage.read, [storage.join(self._folder, name) for name in names])):
+                self._apply(record)
 
     def refresh(self) -> None:
         """Read the records that were appended since the last time."""
-        names = [info.location for info in storage.find(self._folder, [".json"])]
-        with ThreadPoolExecutor(PARALLEL_READS) as pool:
-            records = list(pool.map(storage.read, names[self._next :]))
-        for content in records:
-            self._apply(json.loads(content))
+        while True:
+            try:
+                record = storage.read(self._record_location())
+            except FileNotFoundError:
+                return
+            self._apply(record)
 
     def recover(self) -> list[str]:
         """Finish what a killed run committed but did not publish.
 
         Returns the ids of videos whose masks are gone from both places: they count as not done.
         """
-        published = {storage.name_of(info.location) for info in storage.find(storage.join(self._output, "masks"))}
-        unfinished = [name for name, file in self.files.items() if self._is_unfinished(name, file, published)]
-        for name in unfinished:
-            with contextlib.suppress(FileNotFoundError):  # another driver, which is at it too, was first
-                self._publish({name: self.files[name]})
-        lost = {name for name, file in self.files.items() if file and name not in published} - set(unfinished)
-        videos = [row.video_id for row in self.videos.values() if row.masks_file in lost]
-        for video_id in videos:
+        published = {
+            storage.name_of(i.location): i.num_bytes for i in storage.find(storage.join(self._output, "masks"))
+        }
+        gone, attempts = set(), set()
+        for name, file in self.files.items():
+            if file is None and name in published:
+                storage.remove(self._target(name))
+            elif file is not None and published.get(name) != file.num_bytes:
+                if self._place(name, file):
+                    attempts.add(posixpath.dirname(file.source))
+                else:
+                    gone.add(name)
+        for attempt in attempts:
+            storage.remove(storage.join(self._output, attempt))
+        if gone:
+            self.refresh()  # another run may have replaced them since
+        gone = {name for name in gone if self.files[name] is not None}
+        lost = {row.video_id: row.masks_file for row in self.videos.values() if row.masks_file in gone}
+        self._gone |= {video_id: name for video_id, name in lost.items() if name}
+        for video_id in lost:
             del self.videos[video_id]
-        return videos
+        return list(lost)
 
     def finished(self, retry_failed: bool = False) -> set[str]:
         """Work ids that need not be run."""
@@ -80,68 +105,128 @@ class Ledger:
         attempt: its folder, below the output. Returns False, and changes nothing, if another driver
         has meanwhile finished one of these videos: what is left of the shard is to be done again.
         """
-        name = f"{shard_id}.parquet"
-        while True:
-            if attempt in self._committed:
-                break
+        self.unpublished.add(attempt)
+        while attempt not in self._committed:
             if any(self._is_done(row) for row in rows):
+                self.unpublished.remove(attempt)
                 return False
-            files = self._without_superseded(attempt, rows)
-            if written is not None and written.masks_location is not None:
-                files[name] = Placement(storage.join(attempt, name), written.num_bytes, written.sha256)
-                rows = [dataclasses.replace(r, masks_file=name if r.status == "done" else None) for r in rows]
-            record = _to_json(attempt, rows, files)
-            if storage.create(storage.join(self._folder, f"{self._next:08d}.json"), record):
-                self._apply(json.loads(record))
-                break
-            self.refresh()  # the number was taken; possibly by us, if the reply to our write was lost
-        self._publish({name: self.files[name] for name in self._committed[attempt]})
-        storage.remove(storage.join(self._output, attempt))
+            known = self._next
+            try:
+                record = self._record(attempt, shard_id, rows, written)
+            except FileNotFoundError:  # another driver has replaced what this one is about to replace
+                self.refresh()
+                if self._next == known:
+                    raise
+                continue
+            if storage.create(self._record_location(), record):
+                self._apply(record)
+            else:
+                self.refresh()  # the number was taken; possibly by us, if the reply to our write was lost
+        self._publish(attempt)
+        self.unpublished.remove(attempt)
         return True
 
-    def _is_unfinished(self, name: str, file: Placement | None, published: set[str]) -> bool:
-        """Whether publishing was cut off: an attempt is removed only after its files are published."""
-        if file is None:
-            return name in published
-        return storage.exists(storage.join(self._output, file.source))
+    def _record(self, attempt: str, shard_id: str, rows: Sequence[VideoRow], written: ShardWritten | None) -> bytes:
+        """The record of an attempt, as it follows on those that are there."""
+        files: Files = {self._gone[row.video_id]: None for row in rows if row.video_id in self._gone}
+        moved: list[VideoRow] = []
+        for name, video_ids in self._superseded(rows).items():
+            files[name] = None
+            if rest := store.without_videos(self._content(name), video_ids):
+                digest = storage.sha256(rest)
+                new = f"{digest[:16]}.parquet"
+                files[new] = Placement(storage.join(attempt, new), len(rest), digest)
+                storage.write(storage.join(self._output, attempt, new), rest)
+                kept = (r for r in self.videos.values() if r.masks_file == name and r.video_id not in video_ids)
+                moved += [dataclasses.replace(row, masks_file=new) for row in kept]
+        if written is not None and written.masks_location is not None:
+            own = f"{shard_id}.parquet"
+            files[own] = Placement(storage.join(attempt, own), written.num_bytes, written.sha256)
+            rows = [dataclasses.replace(r, masks_file=own if r.status == "done" else None) for r in rows]
+        return _to_json(attempt, [*rows, *moved], files)
 
-    def _apply(self, record: dict[str, Any]) -> None:
+    def _apply(self, content: bytes) -> None:
+        try:
+            record = json.loads(content)
+            rows = [VideoRow(**row) for row in record["videos"]]
+            files = {name: Placement(**file) if file else None for name, file in record["files"].items()}
+            self._committed[record["attempt"]] = list(files)
+        except (ValueError, KeyError, TypeError) as error:
+            raise FatalError(f"{self._record_location()} is damaged: {error}") from error
         self._next += 1
-        self._committed[record["attempt"]] = list(record["files"])
-        for row in record["videos"]:
-            self.videos[row["video_id"]] = VideoRow(**row)
-        for name, file in record["files"].items():
-            self.files[name] = Placement(**file) if file else None
+        self.files |= files
+        for row in rows:
+            self.videos[row.video_id] = row
+            self._gone.pop(row.video_id, None)
 
     def _is_done(self, row: VideoRow) -> bool:
         known = self.videos.get(row.video_id)
         return known is not None and known.work_id == row.work_id and known.status == "done"
 
-    def _without_superseded(self, attempt: str, rows: Iterable[VideoRow]) -> Files:
-        """Files that hold masks of an earlier version of these videos, rewritten without them."""
+    def _superseded(self, rows: Iterable[VideoRow]) -> dict[str, set[str]]:
+        """Files that hold masks of an earlier version of these videos, and which videos those are."""
         superseded: dict[str, set[str]] = {}
         for row in rows:
             known = self.videos.get(row.video_id)
             if known is not None and known.masks_file is not None:
                 superseded.setdefault(known.masks_file, set()).add(row.video_id)
-        return {name: self._rewrite(attempt, name, ids) for name, ids in superseded.items()}
+        return superseded
 
-    def _rewrite(self, attempt: str, name: str, video_ids: set[str]) -> Placement | None:
-        rest = store.without_videos(storage.read(storage.join(self._output, "masks", name)), video_ids)
-        if rest is None:
-            return None
-        source = storage.join(attempt, f"rewritten-{name}")
-        storage.write(storage.join(self._output, source), rest)
-        return Placement(source, len(rest), storage.sha256(rest))
+    def _content(self, name: str) -> bytes:
+        """A committed file, wherever it is: its driver may be about to publish it. Raises FileNotFoundError."""
+        file = self.files[name]
+        assert file
+        for location in (self._target(name), storage.join(self._output, file.source), self._target(name)):
+            try:
+                content = storage.read(location)
+            except FileNotFoundError:
+                continue
+            if storage.sha256(content) == file.sha256:
+                return content
+        raise FileNotFoundError(
+            f"{self._target(name)} is not what was committed; delete it, and its videos are made again"
+        )
 
-    def _publish(self, files: Files) -> None:
-        """Put files where readers look: first those that lose rows, so no video is ever there twice."""
-        for name, file in files.items():
-            target = storage.join(self._output, "masks", name)
+    def _publish(self, attempt: str) -> None:
+        """Put files where readers look: old ones go first, so no video is ever there twice."""
+        names = self._committed[attempt]
+        for name in sorted(names, key=lambda name: self.files[name] is not None):
+            file = self.files[name]
             if file is None:
-                storage.remove(target)
-            else:
-                storage.copy(storage.join(self._output, file.source), target)
+                storage.remove(self._target(name))
+            elif not self._place(name, file):
+                raise FatalError(f"{file.source} of {self._output} is gone before it was published; run again")
+        self.refresh()
+        for name in names:  # that another driver has replaced before they were there
+            if self.files[name] is None:
+                storage.remove(self._target(name))
+        storage.remove(storage.join(self._output, attempt))
+
+    def _place(self, name: str, file: Placement) -> bool:
+        """Copy a file into `masks/`; whether it is there then, by us or by another driver."""
+        try:
+            storage.copy(storage.join(self._output, file.source), self._target(name))
+            return True
+        except FileNotFoundError:
+            return self._is_whole(name, file)
+
+    def _is_whole(self, name: str, file: Placement) -> bool:
+        try:
+            info = storage.stat(self._target(name))
+        except FileNotFoundError:
+            return False
+        return info is not None and info.num_bytes == file.num_bytes
+
+    def _target(self, name: str) -> str:
+        return storage.join(self._output, "masks", name)
+
+    def _record_location(self) -> str:
+        """Where the next record goes."""
+        return storage.join(self._folder, _record_name(self._next))
+
+
+def _record_name(number: int) -> str:
+    return f"{number:08d}.json"
 
 
 def _to_json(attempt: str, rows: Sequence[VideoRow], files: Files) -> bytes:

@@ -4,18 +4,39 @@ Locations are local paths or URLs (`s3://bucket/key`). Writing through `fs.open`
 leaving it by an exception still publishes what was written so far.
 """
 
+import functools
 import hashlib
 import os
 import posixpath
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from fsspec.core import url_to_fs
+from tenacity import Retrying, stop_after_attempt, wait_random_exponential
 
 from jobs.errors import UserError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Operation = Callable[Concatenate[str, P], R]
+
+
+def _raises_os_error(operation: Operation[P, R]) -> Operation[P, R]:
+    """Whatever a storage library raises (botocore's errors are none of Python's) becomes an OSError."""
+
+    @functools.wraps(operation)
+    def wrapped(location: str, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return operation(location, *args, **kwargs)
+        except (OSError, UserError):
+            raise
+        except Exception as error:
+            raise OSError(f"{location}: {type(error).__name__}: {error}") from error
+
+    return wrapped
 
 
 @dataclass(frozen=True)
@@ -39,20 +60,25 @@ def name_of(location: str) -> str:
 
 def resolve(location: str, base: str) -> str:
     """A location that may be relative to the folder `base`."""
-    return location if "://" in location or location.startswith("/") else join(base, location)
+    if "://" in location or location.startswith("/"):
+        return absolute(location)
+    scheme, mark, path = join(base, location).rpartition("://")
+    return f"{scheme}://{posixpath.normpath(path)}" if mark else absolute(path)
 
 
 def absolute(location: str) -> str:
-    """The location as any process finds it, whatever its working folder."""
-    return location if "://" in location else str(Path(location).absolute())
+    """The location as any process finds it, whatever its working folder; the same for the same file."""
+    return location if "://" in location else os.path.abspath(location)
 
 
+@_raises_os_error
 def read(location: str) -> bytes:
     """The content of a file. Raises FileNotFoundError."""
     fs, path = _open(location)
     return bytes(fs.cat_file(path))
 
 
+@_raises_os_error
 def find(location: str, suffixes: Iterable[str] = ("",)) -> list[FileInfo]:
     """The files directly in a folder that end in one of `suffixes`, by name; none if there is no such folder."""
     fs, path = _open(location)
@@ -60,20 +86,22 @@ def find(location: str, suffixes: Iterable[str] = ("",)) -> list[FileInfo]:
         entries = fs.ls(path, detail=True)
     except (FileNotFoundError, NotADirectoryError):
         return []
-    files = [_describe(fs, entry) for entry in entries if entry["type"] == "file"]
+    files = [_describe(fs, entry) for entry in _followed(fs, entries) if entry["type"] == "file"]
     return sorted((f for f in files if f.location.lower().endswith(tuple(suffixes))), key=lambda info: info.location)
 
 
+@_raises_os_error
 def folders(location: str) -> list[str]:
     """The folders directly in a folder, by name; none if there is no such folder."""
     fs, path = _open(location)
     try:
-        entries = [entry for entry in fs.ls(path, detail=True) if entry["type"] == "directory"]
+        entries = fs.ls(path, detail=True)
     except (FileNotFoundError, NotADirectoryError):
         return []
-    return sorted(_location(fs, entry["name"]) for entry in entries)
+    return sorted(_location(fs, entry["name"]) for entry in _followed(fs, entries) if entry["type"] == "directory")
 
 
+@_raises_os_error
 def stat(location: str) -> FileInfo | None:
     """Size and version of a file; None if it is a folder. Raises FileNotFoundError."""
     fs, path = _open(location)
@@ -81,28 +109,33 @@ def stat(location: str) -> FileInfo | None:
     return _describe(fs, entry) if entry["type"] == "file" else None
 
 
+@_raises_os_error
 def exists(location: str) -> bool:
     """Whether there is a file or folder."""
     fs, path = _open(location)
     return bool(fs.exists(path))
 
 
+@_raises_os_error
 def create(location: str, content: bytes) -> bool:
     """Write a file only if there is none; False if there is. Of many writers exactly one succeeds."""
     fs, path = _open(location)
     if _is_local(fs):
         return _create_local(Path(path), content)
-    try:
-        fs.pipe_file(path, content, mode="create")  # If-None-Match: * on S3
-    except FileExistsError:
-        return False
-    except OSError as error:
-        if fs.exists(path):  # how some servers' refusal arrives
-            return False
-        raise error
+    for attempt in Retrying(stop=stop_after_attempt(5), wait=wait_random_exponential(0.2), reraise=True):
+        with attempt:  # again where the store answers 409: another write is under way
+            try:
+                fs.pipe_file(path, content, mode="create")  # If-None-Match: * on S3
+            except FileExistsError:
+                return False
+            except Exception:
+                if fs.exists(path):  # how some servers' refusal arrives, or a reply that was lost
+                    return False
+                raise
     return True
 
 
+@_raises_os_error
 def write(location: str, content: bytes) -> None:
     """Write a file whole, replacing one that is there."""
     fs, path = _open(location)
@@ -113,11 +146,7 @@ def write(location: str, content: bytes) -> None:
     os.replace(temporary, path)
 
 
-def upload(source: Path, location: str) -> None:
-    """Write a local file whole."""
-    write(location, source.read_bytes())
-
-
+@_raises_os_error
 def copy(source: str, target: str) -> None:
     """Copy a file whole, replacing one that is there. Both are in the same storage."""
     fs, path = _open(source)
@@ -127,6 +156,7 @@ def copy(source: str, target: str) -> None:
         fs.cp_file(path, _open(target)[1])
 
 
+@_raises_os_error
 def remove(location: str) -> None:
     """Delete a file or a folder with all that is in it; nothing happens if it is not there."""
     fs, path = _open(location)
@@ -134,6 +164,7 @@ def remove(location: str) -> None:
         fs.rm(path, recursive=True)
 
 
+@_raises_os_error
 def download(location: str, folder: Path) -> Path:
     """A local path of the file or folder: itself if it is local, else a copy below `folder`.
 
@@ -172,6 +203,15 @@ def _is_local(fs: Any) -> bool:
     return "file" in ((fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol)
 
 
+def _followed(fs: Any, entries: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
+    """Entries of a folder: links as what they lead to, and without the "folder/" objects that S3 consoles make."""
+    for entry in entries:
+        if entry.get("islink"):
+            entry = fs.info(entry["name"]) if fs.exists(entry["name"]) else entry
+        if not entry["name"].endswith("/"):
+            yield entry
+
+
 def _location(fs: Any, path: str) -> str:
     return path if _is_local(fs) else str(fs.unstrip_protocol(path))
 
@@ -198,8 +238,19 @@ def _create_local(path: Path, content: bytes) -> bool:
         os.link(temporary, path)
     except FileExistsError:
         return False
+    except OSError:  # a file system without links, such as exFAT
+        return _create_exclusively(path, content)
     finally:
         temporary.unlink()
+    return True
+
+
+def _create_exclusively(path: Path, content: bytes) -> bool:
+    try:
+        with path.open("xb") as file:
+            file.write(content)
+    except FileExistsError:
+        return False
     return True
 
 

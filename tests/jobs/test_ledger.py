@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from jobs import storage, store
+from jobs.errors import FatalError
 from jobs.ledger import Ledger
 from jobs.records import ShardWritten, Status, VideoRow
 from tests.jobs.test_store import rows as mask_rows
@@ -90,10 +91,12 @@ def test_publishing_that_was_cut_off_is_finished(output: str, tmp_path: Path, mo
         patch.setattr(storage, "copy", killed)
         ledger.commit("_attempts/1/x", "s1", [row("a")], written)
     assert published(output) == {}
+    assert ledger.unpublished == {"_attempts/1/x"}
     again = Ledger(output)
     assert again.recover() == []
     assert published(output) == {"s1.parquet": ["a"]}
     assert again.finished() == {"work-a"}
+    assert not storage.exists(f"{output}/_attempts/1/x")
 
 
 def test_masks_that_are_gone_are_done_again(output: str, tmp_path: Path) -> None:
@@ -122,8 +125,107 @@ def test_a_changed_video_replaces_its_masks(
         ledger.recover()
     else:
         ledger.commit("_attempts/2/x", "s2", [row("a", "new")], written)
-    assert published(output) == {"s1.parquet": ["b"], "s2.parquet": ["a"]}
-    assert Ledger(output).finished() == {"new", "work-b"}
+    assert sorted(published(output).values()) == [["a"], ["b"]]
+    assert "s1.parquet" not in published(output)
+    again = Ledger(output)
+    assert again.finished() == {"new", "work-b"}
+    assert again.recover() == []
+    assert {name: row.masks_file for name, row in again.videos.items()} == {
+        ids[0]: file for file, ids in published(output).items()
+    }
+    assert not any(storage.folders(run) for run in storage.folders(f"{output}/_attempts"))
+
+
+@pytest.fixture
+def committed(output: str, tmp_path: Path) -> str:
+    """An output with videos a and b in one file."""
+    written = attempt(output, "_attempts/1/x", "s1", "ab", tmp_path)
+    Ledger(output).commit("_attempts/1/x", "s1", [row("a"), row("b")], written)
+    return output
+
+
+def test_two_drivers_that_replace_videos_of_one_file_leave_nothing_twice(
+    committed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second commits while the first has committed but not yet published."""
+    first, second = Ledger(committed), Ledger(committed)
+    copy = storage.copy
+
+    def second_is_faster(source: str, target: str) -> None:
+        monkeypatch.setattr(storage, "copy", copy)
+        written = attempt(committed, "_attempts/3/x", "s3", "b", tmp_path)
+        assert second.commit("_attempts/3/x", "s3", [row("b", "new-b")], written)
+        copy(source, target)
+
+    monkeypatch.setattr(storage, "copy", second_is_faster)
+    written = attempt(committed, "_attempts/2/x", "s2", "a", tmp_path)
+    assert first.commit("_attempts/2/x", "s2", [row("a", "new-a")], written)
+    assert published(committed) == {"s2.parquet": ["a"], "s3.parquet": ["b"]}
+    again = Ledger(committed)
+    assert again.recover() == []
+    assert again.finished() == {"new-a", "new-b"}
+
+
+def test_a_file_that_is_being_published_is_not_taken_for_lost(
+    output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another driver publishes between the listing of masks/ and the look for the attempt."""
+    first = Ledger(output)
+    copy = storage.copy
+    lost: list[str] = []
+
+    def recover_meanwhile(source: str, target: str) -> None:
+        find = storage.find
+
+        def publish_after_listing(location: str, *suffixes: Any) -> Any:
+            found = find(location, *suffixes)
+            if location.endswith("masks"):
+                copy(source, target)
+                storage.remove(f"{output}/_attempts/1/x")
+            return found
+
+        monkeypatch.setattr(storage, "copy", copy)
+        second = Ledger(output)
+        with monkeypatch.context() as patch:
+            patch.setattr(storage, "find", publish_after_listing)
+            lost.extend(second.recover())
+        copy(source, target)
+
+    monkeypatch.setattr(storage, "copy", recover_meanwhile)
+    assert first.commit("_attempts/1/x", "s1", [row("a")], attempt(output, "_attempts/1/x", "s1", "a", tmp_path))
+    assert lost == []
+    assert published(output) == {"s1.parquet": ["a"]}
+
+
+def test_a_file_of_another_length_is_lost_and_made_again(committed: str, tmp_path: Path) -> None:
+    Path(f"{committed}/masks/s1.parquet").write_bytes(b"short")
+    ledger = Ledger(committed)
+    assert sorted(ledger.recover()) == ["a", "b"]
+    written = attempt(committed, "_attempts/2/x", "s2", "ab", tmp_path)
+    assert ledger.commit("_attempts/2/x", "s2", [row("a"), row("b")], written)
+    assert published(committed) == {"s2.parquet": ["a", "b"]}
+    assert Ledger(committed).recover() == []
+
+
+def test_masks_that_were_tampered_with_are_not_copied_on(committed: str, tmp_path: Path) -> None:
+    path = Path(f"{committed}/masks/s1.parquet")
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    with pytest.raises(OSError, match=r"s1.parquet is not what was committed; delete it"):
+        written = attempt(committed, "_attempts/2/x", "s2", "a", tmp_path)
+        Ledger(committed).commit("_attempts/2/x", "s2", [row("a", "new")], written)
+
+
+@pytest.mark.parametrize("damage", ["removed", "emptied"])
+def test_a_damaged_log_is_an_error_that_names_the_record(damage: str, committed: str) -> None:
+    ledger = Ledger(committed)
+    ledger.commit("_attempts/2/x", "s2", [row("c", status="failed")], None)
+    path = Path(f"{committed}/_ledger/00000000.json")
+    if damage == "removed":
+        path.unlink()
+    else:
+        path.write_bytes(b"")
+    with pytest.raises(FatalError, match=r"00000000.json"):
+        Ledger(committed)
 
 
 def test_a_changed_video_that_fails_loses_its_old_masks(output: str, tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ def test_a_run_that_is_killed_resumes_to_the_same_masks(
         [sys.executable, "-m", "jobs.cli", *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     deadline = time.monotonic() + 120
-    while not storage.find(f"{output}/_ledger"):  # until something, but not all, is committed
+    while not storage.find(f"{output}/_ledger", [".json"]):  # until something, but not all, is committed
         assert time.monotonic() < deadline
         assert process.poll() is None
         time.sleep(0.005)
@@ -154,6 +154,29 @@ def test_a_run_that_is_killed_resumes_to_the_same_masks(
     assert not leftovers
 
 
+def test_an_interrupt_between_commit_and_publishing_loses_nothing(
+    undisturbed: Path, archive: Path, model_file: Path, tmp_path: Path
+) -> None:
+    script = """
+from jobs import cli, storage
+def interrupt(source, target):
+    raise KeyboardInterrupt
+storage.copy = interrupt
+cli.main()
+"""
+    output = str(tmp_path / "out")
+    command = ["segment", str(archive / "manifest.csv"), output, *map(str, options(model_file))]
+    interrupted = subprocess.run([sys.executable, "-c", script, *command], check=False, timeout=120)
+    assert interrupted.returncode == 130
+    assert len(storage.find(f"{output}/_ledger")) == 1
+    assert not storage.find(f"{output}/masks")
+    result = stcn(*command)
+    assert result.returncode == 3
+    assert "made again" not in result.stderr
+    assert digest(output) == digest(str(undisturbed))
+    assert not list(Path(output, "_attempts").rglob("*.parquet"))
+
+
 def test_a_video_that_kills_its_process_is_given_up_and_the_rest_is_done(
     ray_cluster: str, archive: Path, model_file: Path, tmp_path: Path
 ) -> None:
@@ -164,8 +187,8 @@ def test_a_video_that_kills_its_process_is_given_up_and_the_rest_is_done(
     shutil.copytree(tmp_path / "long/videos", root / "videos", dirs_exist_ok=True)
     shutil.copytree(tmp_path / "long/prompts", root / "prompts", dirs_exist_ok=True)
     output = tmp_path / "out"
-    run = ["segment", root / "manifest.csv", output, *options(model_file), "--actors", "1", "--max-attempts", "2"]
-    process = subprocess.Popen([sys.executable, "-m", "jobs.cli", *map(str, run)])
+    command = ["segment", root / "manifest.csv", output, *options(model_file), "--actors", "1", "--max-attempts", "2"]
+    process = subprocess.Popen([sys.executable, "-m", "jobs.cli", *map(str, command)])
     killed: set[int] = set()
     while process.poll() is None:
         for pid in _readers_of(lethal) - killed:

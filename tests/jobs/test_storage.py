@@ -82,4 +82,46 @@ def test_relative_locations() -> None:
     assert storage.resolve("s3://other/b.mp4", "/x") == "s3://other/b.mp4"
     assert storage.resolve("/abs/b.mp4", "s3://bucket/x") == "/abs/b.mp4"
     assert storage.absolute("s3://b/c") == "s3://b/c"
-    assert storage.absolute("c") == str(Path.cwd() / "c")
+    assert storage.absolute("c") == storage.absolute("x/../c") == str(Path.cwd() / "c")
+    assert storage.resolve("./../b.mp4", "/x/y") == "/x/b.mp4"
+    assert storage.resolve("./b.mp4", "s3://bucket/x") == "s3://bucket/x/b.mp4"
+
+
+def test_links_are_what_they_lead_to(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real/f.txt").write_bytes(b"one")
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree/clip").symlink_to(tmp_path / "real")
+    (tmp_path / "tree/f.txt").symlink_to(tmp_path / "real/f.txt")
+    (tmp_path / "tree/broken").symlink_to(tmp_path / "none")
+    assert [storage.name_of(f) for f in storage.folders(f"{tmp_path}/tree")] == ["clip"]
+    (info,) = storage.find(f"{tmp_path}/tree")
+    assert (storage.name_of(info.location), info.num_bytes) == ("f.txt", 3)
+    (tmp_path / "real/f.txt").write_bytes(b"changed")
+    assert storage.find(f"{tmp_path}/tree") != [info]
+
+
+def test_the_folder_objects_of_s3_consoles_are_no_files(bucket: str, tmp_path: Path) -> None:
+    import boto3
+
+    client = boto3.client("s3")
+    client.put_object(Bucket=bucket.removeprefix("s3://"), Key="clip/", Body=b"")
+    storage.write(f"{bucket}/clip/00000.jpg", b"zero")
+    assert [storage.name_of(f.location) for f in storage.find(f"{bucket}/clip")] == ["00000.jpg"]
+    assert [path.name for path in storage.download(f"{bucket}/clip", tmp_path).iterdir()] == ["00000.jpg"]
+
+
+def test_where_links_are_not_possible_one_still_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_links(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("os.link", no_links)
+    assert storage.create(f"{tmp_path}/x", b"one")
+    assert not storage.create(f"{tmp_path}/x", b"two")
+    assert storage.read(f"{tmp_path}/x") == b"one"
+
+
+def test_what_a_storage_library_raises_is_an_os_error(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that botocore refuses with an error of its own."""
+    with pytest.raises(OSError, match=r"ParamValidation"):
+        storage.read("s3://not a bucket/x")
