@@ -17,6 +17,7 @@ from jobs.models import ModelFile
 from stcn_core.config import PropagationConfig
 
 CONNECT_SECONDS = 10
+GROW_SECONDS = 900  # for the first node of a cluster that grows to come up
 OBJECT_STORE_BYTES = 256 * 2**20  # only the model and small events pass through it
 CPUS_PER_ACTOR = 4  # by default; more threads in one actor bring less than more actors do
 

@@ -14,7 +14,7 @@ from jobs.ledger import Ledger
 from jobs.manifest import read_manifest
 from jobs.models import ModelFile, find_model
 from jobs.plan import plan
-from jobs.pool import GivenUp, Pool, StillStarting
+from jobs.pool import START_SECONDS, GivenUp, Pool, StillStarting
 from jobs.progress import Counts, Reporter
 from jobs.records import FramesDone, Shard, ShardWritten, VideoFinished, VideoRow, WorkItem
 from jobs.segment import failed_row
@@ -68,14 +68,15 @@ def run(config: SegmentConfig, report: Reporter) -> list[VideoRow]:
         if todo:
             with cluster.connected() as grows, report:
                 report.update(counts)
-                _segment(job, cluster.divide(cluster.nodes(), job.config, grows), counts, report)
+                division = cluster.divide(cluster.nodes(), job.config, grows)
+                _segment(job, division, cluster.GROW_SECONDS if grows else START_SECONDS, counts, report)
     finally:
         job.ledger.refresh()  # an interrupt may have come between a record and its being noted here
         store.write_videos(storage.join(config.output, store.VIDEOS_FILE), job.rows())
     return job.rows()
 
 
-def _segment(job: Job, division: cluster.Division, counts: Counts, report: Reporter) -> None:
+def _segment(job: Job, division: cluster.Division, start_seconds: float, counts: Counts, report: Reporter) -> None:
     model = cluster.share_model(job.model)
     attempts = f"_attempts/{time.strftime('%Y%m%dT%H%M%S')}-{uuid.uuid4().hex[:8]}"
     shards = job.shards(division.actors)
@@ -85,6 +86,7 @@ def _segment(job: Job, division: cluster.Division, counts: Counts, report: Repor
         max_attempts=job.config.max_attempts,
         output=job.config.output,
         folder=attempts,
+        start_seconds=start_seconds,
     )
     try:
         rows: dict[str, list[VideoRow]] = {}  # attempt -> what its videos came to
@@ -150,4 +152,4 @@ def _write_run_info(job: Job) -> None:
         "propagation": vars(job.options),
         "config": job.config.as_dict(),
     }
-    storage.write(storage.join(job.config.output, "run.json"), json.dumps(info, indent=1).encode())
+    storage.write(storage.join(job.config.output, store.RUN_FILE), json.dumps(info, indent=1).encode())

@@ -10,12 +10,11 @@ import numpy as np
 from jobs import rle, storage, store
 from jobs.errors import PromptError, UserError
 from jobs.manifest import without_resolution
-from jobs.prompts import fit, read_labels
+from jobs.prompts import VOID, fit, read_labels, without_void
 from jobs.store import MaskRow
+from jobs.video import in_counting_order
 from stcn_core.masks import present_ids
 from stcn_core.metrics import contour_accuracy, region_similarity
-
-VOID = 255  # in trees whose other ids are small: pixels that count for neither side
 
 
 @dataclass(frozen=True)
@@ -49,9 +48,10 @@ def evaluate_output(output: str, truth: str) -> list[ObjectScore]:
     for video_id, rows in store.masks_by_video(output):
         folder = root if storage.find(root, [".png"]) else storage.join(root, video_id)
         with TemporaryDirectory(prefix="stcn-") as local:
-            files = [(Path(info.location).stem, info.location) for info in storage.find(folder, [".png"])]
+            files = {Path(info.location).stem: info.location for info in storage.find(folder, [".png"])}
+            names = sorted(files, key=in_counting_order)
             try:
-                labels = [(name, read_labels(storage.download(location, Path(local)))) for name, location in files]
+                labels = [(name, read_labels(storage.download(files[name], Path(local)))) for name in names]
                 scores += score_video(video_id, rows, labels)
             except PromptError as error:
                 raise UserError(f"--truth: the true masks of {video_id} cannot be used: {error}") from error
@@ -62,10 +62,11 @@ def evaluate_output(output: str, truth: str) -> list[ObjectScore]:
 
 def score_video(video_id: str, rows: Sequence[MaskRow], truth: Sequence[tuple[str, np.ndarray]]) -> list[ObjectScore]:
     """Score one video: its rows against label maps by frame name, in order."""
-    frames = _match(rows, [name for name, _ in truth])
-    ids = sorted({i for _, labels in truth for i in present_ids(labels)})
-    if len(ids) > 1 and VOID in ids:
-        ids.remove(VOID)
+    names = [name for name, _ in truth]
+    frames = _match(rows, names)
+    if frames and truth and not any(name in names for name, _ in frames):
+        raise UserError(f"--truth: no true mask of {video_id} is named as one of its frames; they are {names[:3]} ...")
+    ids = sorted(without_void({i for _, labels in truth for i in present_ids(labels)}))
     scores = [
         _score_object(video_id, object_id, [(frames.get((name, object_id)), labels) for name, labels in truth])
         for object_id in ids

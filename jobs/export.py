@@ -14,6 +14,7 @@ from jobs.palette import voc_palette
 from jobs.store import MaskRow
 
 FORMATS = ("davis",)
+MAX_ID = 2**16 - 1  # of a 16-bit PNG
 
 
 def export_output(output: str, dest: Path, format: str) -> int:
@@ -52,7 +53,9 @@ def file_name(video_id: str) -> str:
 
 
 def to_image(labels: np.ndarray) -> Image.Image:
-    """A label map as an indexed image; 16-bit grey where an id is over 255."""
+    """A label map as an indexed image; 16-bit grey where an id is over 255. Raises UserError over 65,535."""
+    if labels.max(initial=0) > MAX_ID:
+        raise UserError(f"object id {labels.max()} does not fit a PNG; legal: up to {MAX_ID}")
     if labels.max(initial=0) > 255:
         return Image.fromarray(labels.astype(np.uint16))
     image = Image.fromarray(labels.astype(np.uint8))  # grey

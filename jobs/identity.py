@@ -5,6 +5,7 @@ new work, and anything else is never done twice.
 """
 
 import dataclasses
+import errno
 import hashlib
 import json
 from collections.abc import Iterable
@@ -39,9 +40,13 @@ def _describe(location: str) -> list[tuple[str, int, str]]:
     """Name, size and version of the file, or of each file in the folder; empty if there is none."""
     try:
         info = storage.stat(location)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    files = storage.find(location) if info is None else [info]
+        files = storage.find(location) if info is None else [info]
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return []  # its actor will make a row of that
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return []
+        raise  # storage is out of reach: no id made now could be trusted
     return [(storage.name_of(f.location), f.num_bytes, f.version) for f in files]
 
 

@@ -13,25 +13,13 @@ import json
 import posixpath
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 from jobs import storage, store
 from jobs.errors import FatalError
+from jobs.published import Files, Placement, Published
 from jobs.records import ShardWritten, VideoRow
 
 PARALLEL_READS = 16
-
-
-@dataclass(frozen=True)
-class Placement:
-    """One file of an attempt that a commit puts into `masks/`."""
-
-    source: str  # below the output
-    num_bytes: int
-    sha256: str
-
-
-Files = dict[str, Placement | None]  # name in masks/ -> what is to stand there; None: nothing
 
 
 class Ledger:
@@ -41,6 +29,7 @@ class Ledger:
         """Read all records. Raises FatalError if one is missing or damaged."""
         self._output = output
         self._folder = storage.join(output, "_ledger")
+        self._published = Published(output)
         self._next = 0
         self.videos: dict[str, VideoRow] = {}  # video id -> its latest row
         self.files: Files = {}
@@ -71,15 +60,13 @@ class Ledger:
 
         Returns the ids of videos whose masks are gone from both places: they count as not done.
         """
-        published = {
-            storage.name_of(i.location): i.num_bytes for i in storage.find(storage.join(self._output, "masks"))
-        }
+        published = self._published.sizes()
         gone, attempts = set(), set()
         for name, file in self.files.items():
             if file is None and name in published:
-                storage.remove(self._target(name))
+                self._published.remove(name)
             elif file is not None and published.get(name) != file.num_bytes:
-                if self._place(name, file):
+                if self._published.place(name, file):
                     attempts.add(posixpath.dirname(file.source))
                 else:
                     gone.add(name)
@@ -131,8 +118,9 @@ class Ledger:
         files: Files = {self._gone[row.video_id]: None for row in rows if row.video_id in self._gone}
         moved: list[VideoRow] = []
         for name, video_ids in self._superseded(rows).items():
-            files[name] = None
-            if rest := store.without_videos(self._content(name), video_ids):
+            file, files[name] = self.files[name], None
+            assert file
+            if rest := store.without_videos(self._published.content(name, file), video_ids):
                 digest = storage.sha256(rest)
                 new = f"{digest[:16]}.parquet"
                 files[new] = Placement(storage.join(attempt, new), len(rest), digest)
@@ -172,53 +160,20 @@ class Ledger:
                 superseded.setdefault(known.masks_file, set()).add(row.video_id)
         return superseded
 
-    def _content(self, name: str) -> bytes:
-        """A committed file, wherever it is: its driver may be about to publish it. Raises FileNotFoundError."""
-        file = self.files[name]
-        assert file
-        for location in (self._target(name), storage.join(self._output, file.source), self._target(name)):
-            try:
-                content = storage.read(location)
-            except FileNotFoundError:
-                continue
-            if storage.sha256(content) == file.sha256:
-                return content
-        raise FileNotFoundError(
-            f"{self._target(name)} is not what was committed; delete it, and its videos are made again"
-        )
-
     def _publish(self, attempt: str) -> None:
         """Put files where readers look: old ones go first, so no video is ever there twice."""
         names = self._committed[attempt]
         for name in sorted(names, key=lambda name: self.files[name] is not None):
             file = self.files[name]
             if file is None:
-                storage.remove(self._target(name))
-            elif not self._place(name, file):
+                self._published.remove(name)
+            elif not self._published.place(name, file):
                 raise FatalError(f"{file.source} of {self._output} is gone before it was published; run again")
         self.refresh()
         for name in names:  # that another driver has replaced before they were there
             if self.files[name] is None:
-                storage.remove(self._target(name))
+                self._published.remove(name)
         storage.remove(storage.join(self._output, attempt))
-
-    def _place(self, name: str, file: Placement) -> bool:
-        """Copy a file into `masks/`; whether it is there then, by us or by another driver."""
-        try:
-            storage.copy(storage.join(self._output, file.source), self._target(name))
-            return True
-        except FileNotFoundError:
-            return self._is_whole(name, file)
-
-    def _is_whole(self, name: str, file: Placement) -> bool:
-        try:
-            info = storage.stat(self._target(name))
-        except FileNotFoundError:
-            return False
-        return info is not None and info.num_bytes == file.num_bytes
-
-    def _target(self, name: str) -> str:
-        return storage.join(self._output, "masks", name)
 
     def _record_location(self) -> str:
         """Where the next record goes."""

@@ -7,9 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.json
-import pyarrow.parquet as pq
 
-from jobs import storage
+from jobs import storage, store
 from jobs.errors import ManifestError
 from jobs.records import Entry
 from jobs.video import IMAGES
@@ -43,6 +42,8 @@ def _read_table(location: str) -> list[Entry]:
         raise ManifestError(f"{location} does not exist") from None
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
         raise ManifestError(f"{location} cannot be read: {error}") from error
+    if len(set(table.column_names)) < len(table.column_names):
+        raise ManifestError(f"{location} has the columns {table.column_names}; legal: each once")
     if missing := [name for name in REQUIRED if name not in table.column_names]:
         raise ManifestError(f"{location} lacks the columns {missing}; it has {table.column_names}")
     columns = [name for name in (*REQUIRED, *OPTIONAL) if name in table.column_names]
@@ -59,25 +60,26 @@ def _read_table(location: str) -> list[Entry]:
 
 def _parse(location: str, content: bytes) -> Any:
     if location.lower().endswith(".parquet"):
-        return pq.read_table(io.BytesIO(content))
+        return store.parse(content)
     if location.lower().endswith(".csv"):
         strings = pa.csv.ConvertOptions(column_types=dict.fromkeys(REQUIRED, pa.string()))  # an id 007 stays 007
         return pa.csv.read_csv(io.BytesIO(content), convert_options=strings)
-    return pa.json.read_json(io.BytesIO(content))
+    strings = pa.json.ParseOptions(explicit_schema=pa.schema([(name, pa.string()) for name in REQUIRED]))
+    return pa.json.read_json(io.BytesIO(content), parse_options=strings)  # an id 2024-01-01 is no date
 
 
 def _problems(number: int, row: dict[str, Any]) -> list[str]:
     """What is wrong with one row, counted from 1 without the header."""
     problems = [
-        f"row {number}: {name} is {row[name]!r}; legal: a text that is not empty"
+        f"row {number}: {name} is {row[name]!r}; legal: a text that is not empty, without NUL"
         for name in REQUIRED
-        if not isinstance(row[name], str) or not row[name].strip()
+        if not isinstance(row[name], str) or not row[name].strip() or "\0" in row[name]
     ]
     start, end = row.get("start"), row.get("end")
     problems += [
         f"row {number}: {name} is {value!r}; legal: a frame number, 0 or more"
         for name, value in (("start", start), ("end", end))
-        if value is not None and not (isinstance(value, int) and value >= 0)
+        if value is not None and not (type(value) is int and value >= 0)  # True is an int too
     ]
     if isinstance(start or 0, int) and isinstance(end, int) and end <= (start or 0):
         problems.append(f"row {number}: end {end} is not after start {start or 0}; frames start to end-1 are segmented")
@@ -85,7 +87,7 @@ def _problems(number: int, row: dict[str, Any]) -> list[str]:
 
 
 def _duplicates(rows: list[dict[str, Any]]) -> list[str]:
-    counts = Counter(row["video_id"] for row in rows)
+    counts = Counter(row["video_id"] for row in rows if isinstance(row["video_id"], str))
     return [
         f"rows {[n for n, row in enumerate(rows, start=1) if row['video_id'] == video_id]}: "
         f"video_id {video_id!r} is there {count} times; legal: once"

@@ -61,8 +61,7 @@ class Pool:
     """
 
     def __init__(
-        self, start: Callable[[], Any], actors: int, max_attempts: int, output: str, folder: str,
-        start_seconds: float = START_SECONDS,
+        self, start: Callable[[], Any], actors: int, max_attempts: int, output: str, folder: str, start_seconds: float,
     ) -> None:  # fmt: skip
         self._start, self._max_attempts, self._output, self._folder = start, max_attempts, output, folder
         self._start_seconds = start_seconds

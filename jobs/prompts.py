@@ -1,21 +1,25 @@
 """Masks of any kind -> label maps by frame.
 
 A prompt is an indexed PNG (its pixel values are object ids, 0 = unlabelled), a folder of them whose
-names say the frame, or a Parquet file in our own schema (so an earlier run can prompt).
+names say the frame, or Parquet in our own schema, a file or a folder of files: the prompts of an earlier
+run, or rows that somebody made.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
+import pyarrow.dataset as ds
 from PIL import Image
 
 from jobs import rle
 from jobs.errors import PromptError
+from stcn_core.masks import present_ids
 
 MAX_RESIZE = 0.02  # real masks can be a pixel off their frame's size; more is another picture
+VOID = 255  # in trees of benchmarks whose other ids are small: pixels that count for neither side
+SOFT_VALUES, SOFT_AREA = 32, 64  # more values than this, most of them on fewer pixels, are no objects
 INDEXED = ("P", "L", "1", "I", "I;16", "I;16B", "I;16L")  # Pillow's modes that hold one number a pixel
 
 Prompts = dict[int, np.ndarray]  # frame index -> label map, (H, W) integers
@@ -30,14 +34,13 @@ def load_prompts(
     name. Otherwise its name's number is the frame's index. A single PNG belongs to frame `start`.
     Raises PromptError.
     """
-    if path.is_dir():
-        prompts = {_frame_of(file, names): read_labels(file) for file in _mask_files(path)}
-    elif path.suffix.lower() == ".parquet":
+    if path.suffix.lower() == ".parquet" or any(path.glob("*.parquet")):
         prompts = _from_parquet(path, video_id)
+    elif path.is_dir():
+        files = _mask_files(path, names)
+        prompts = _first_masks(files) if first_masks_only else {frame: read_labels(files[frame]) for frame in files}
     else:
         prompts = {start: read_labels(path)}
-    if first_masks_only:
-        prompts = _first_masks(prompts)
     if not any(labels.any() for labels in prompts.values()):
         raise PromptError(f"the prompts ({path.name}) hold no object: every pixel is 0, or there is no mask")
     return prompts
@@ -59,7 +62,7 @@ def fit(labels: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def read_labels(path: Path) -> np.ndarray:
-    """An indexed image as int32 (H, W). Raises PromptError for colour images and unreadable files."""
+    """An indexed image as int32 (H, W). Raises PromptError for colour images, soft edges and unreadable files."""
     try:
         with Image.open(path) as image:
             if image.mode not in INDEXED:
@@ -67,44 +70,76 @@ def read_labels(path: Path) -> np.ndarray:
                     f"mask {path.name} is a colour image ({image.mode}); legal: indexed or grey, with pixel "
                     "values that are object ids. Convert it with a table from colours to ids"
                 )
-            return np.asarray(image).astype(np.int32)
+            labels = np.asarray(image).astype(np.int32)
+            if image.format == "JPEG" or (image.mode == "L" and _has_soft_edges(labels)):
+                raise PromptError(
+                    f"mask {path.name} has values between its objects', as JPEG or soft edges make them, and each "
+                    "would be an object; legal: one value an object. Draw it without smoothing, as PNG"
+                )
+            return labels
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise PromptError(f"mask {path.name} cannot be read: {error}") from error
 
 
-def _mask_files(folder: Path) -> list[Path]:
-    files = sorted(p for p in folder.iterdir() if p.suffix.lower() == ".png")
+def without_void(ids: set[int]) -> set[int]:
+    """Object ids, without the value that marks pixels of no side where there are others beside it."""
+    return ids - {VOID} if len(ids) > 1 else ids
+
+
+def _has_soft_edges(labels: np.ndarray) -> bool:
+    """Whether most values are on few pixels: they lie between an object's value and the background's."""
+    areas = np.unique(labels[labels > 0], return_counts=True)[1]
+    return len(areas) > SOFT_VALUES and bool(np.median(areas) < SOFT_AREA)
+
+
+def _mask_files(folder: Path, names: Sequence[str] | None) -> dict[int, Path]:
+    """The masks by frame, in order."""
+    files = sorted(p for p in folder.iterdir() if p.suffix.lower() == ".png" and not p.name.startswith("."))
     if not files:
-        raise PromptError(f"the prompts folder {folder.name} holds no .png")
-    return files
+        raise PromptError(f"the prompts folder {folder.name} holds no .png and no .parquet")
+    frames: dict[int, Path] = {}
+    for file in files:
+        other = frames.setdefault(_frame_of(file, names), file)
+        if other is not file:
+            raise PromptError(
+                f"masks {other.name} and {file.name} are of one frame; legal: one mask with all its objects"
+            )
+    return dict(sorted(frames.items()))
 
 
 def _frame_of(path: Path, names: Sequence[str] | None) -> int:
     if names is not None and path.stem in names:
         return names.index(path.stem)
-    number = re.search(r"\d+", path.stem)
-    if names is not None or number is None:
+    numbers = re.findall(r"[0-9]+", path.stem)
+    if names is not None or not numbers:
         legal = f"a frame's name, such as {names[0]}" if names else "a number, such as 00000.png"
         raise PromptError(f"mask {path.name} says no frame; its name must be {legal}")
-    return int(number.group())
+    return int(numbers[-1])  # cam2_00012 is frame 12
 
 
-def _first_masks(prompts: Prompts) -> Prompts:
-    """Keep of each object only the first frame that shows it."""
+def _first_masks(files: Mapping[int, Path]) -> Prompts:
+    """Of each object only the first mask, as the semi-supervised benchmarks give it; void is no object."""
     seen: set[int] = set()
     first: Prompts = {}
-    for frame in sorted(prompts):
-        new = [int(i) for i in np.unique(prompts[frame]) if i and int(i) not in seen]
+    for frame, file in files.items():
+        labels = read_labels(file)
+        new = set(present_ids(labels)) - seen
         if new:
-            first[frame] = np.where(np.isin(prompts[frame], new), prompts[frame], 0)
-            seen.update(new)
-    return first
+            first[frame] = np.where(np.isin(labels, list(new)), labels, 0)
+            seen |= new
+    void = seen - without_void(seen)
+    return {frame: np.where(np.isin(labels, list(void)), 0, labels) for frame, labels in first.items()}
 
 
 def _from_parquet(path: Path, video_id: str) -> Prompts:
+    """The rows that are prompts; all, where a file of one's own does not say."""
     columns = ["frame_index", "object_id", "height", "width", "counts"]
     try:
-        table = pq.read_table(path, columns=columns, filters=[("video_id", "=", video_id)])
+        files = ds.dataset(path)
+        chosen = ds.field("video_id") == video_id
+        if "is_prompt" in files.schema.names:
+            chosen &= ds.field("is_prompt")
+        table = files.to_table(columns=columns, filter=chosen)
     except (OSError, ValueError, KeyError) as error:
         raise PromptError(f"prompts {path.name} cannot be read as Parquet with {columns}: {error}") from error
     prompts: Prompts = {}

@@ -4,39 +4,18 @@ Locations are local paths or URLs (`s3://bucket/key`). Writing through `fs.open`
 leaving it by an exception still publishes what was written so far.
 """
 
-import functools
 import hashlib
 import os
 import posixpath
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any
 
-from fsspec.core import url_to_fs
 from tenacity import Retrying, stop_after_attempt, wait_random_exponential
 
-from jobs.errors import UserError
-
-P = ParamSpec("P")
-R = TypeVar("R")
-Operation = Callable[Concatenate[str, P], R]
-
-
-def _raises_os_error(operation: Operation[P, R]) -> Operation[P, R]:
-    """Whatever a storage library raises (botocore's errors are none of Python's) becomes an OSError."""
-
-    @functools.wraps(operation)
-    def wrapped(location: str, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return operation(location, *args, **kwargs)
-        except (OSError, UserError):
-            raise
-        except Exception as error:
-            raise OSError(f"{location}: {type(error).__name__}: {error}") from error
-
-    return wrapped
+from jobs.filesystem import is_local, location_of, open_location, raises_os_error
 
 
 @dataclass(frozen=True)
@@ -71,17 +50,17 @@ def absolute(location: str) -> str:
     return location if "://" in location else os.path.abspath(location)
 
 
-@_raises_os_error
+@raises_os_error
 def read(location: str) -> bytes:
     """The content of a file. Raises FileNotFoundError."""
-    fs, path = _open(location)
+    fs, path = open_location(location)
     return bytes(fs.cat_file(path))
 
 
-@_raises_os_error
+@raises_os_error
 def find(location: str, suffixes: Iterable[str] = ("",)) -> list[FileInfo]:
     """The files directly in a folder that end in one of `suffixes`, by name; none if there is no such folder."""
-    fs, path = _open(location)
+    fs, path = open_location(location)
     try:
         entries = fs.ls(path, detail=True)
     except (FileNotFoundError, NotADirectoryError):
@@ -90,37 +69,37 @@ def find(location: str, suffixes: Iterable[str] = ("",)) -> list[FileInfo]:
     return sorted((f for f in files if f.location.lower().endswith(tuple(suffixes))), key=lambda info: info.location)
 
 
-@_raises_os_error
+@raises_os_error
 def folders(location: str) -> list[str]:
     """The folders directly in a folder, by name; none if there is no such folder."""
-    fs, path = _open(location)
+    fs, path = open_location(location)
     try:
         entries = fs.ls(path, detail=True)
     except (FileNotFoundError, NotADirectoryError):
         return []
-    return sorted(_location(fs, entry["name"]) for entry in _followed(fs, entries) if entry["type"] == "directory")
+    return sorted(location_of(fs, entry["name"]) for entry in _followed(fs, entries) if entry["type"] == "directory")
 
 
-@_raises_os_error
+@raises_os_error
 def stat(location: str) -> FileInfo | None:
     """Size and version of a file; None if it is a folder. Raises FileNotFoundError."""
-    fs, path = _open(location)
+    fs, path = open_location(location)
     entry = fs.info(path)
     return _describe(fs, entry) if entry["type"] == "file" else None
 
 
-@_raises_os_error
+@raises_os_error
 def exists(location: str) -> bool:
     """Whether there is a file or folder."""
-    fs, path = _open(location)
+    fs, path = open_location(location)
     return bool(fs.exists(path))
 
 
-@_raises_os_error
+@raises_os_error
 def create(location: str, content: bytes) -> bool:
     """Write a file only if there is none; False if there is. Of many writers exactly one succeeds."""
-    fs, path = _open(location)
-    if _is_local(fs):
+    fs, path = open_location(location)
+    if is_local(fs):
         return _create_local(Path(path), content)
     for attempt in Retrying(stop=stop_after_attempt(5), wait=wait_random_exponential(0.2), reraise=True):
         with attempt:  # again where the store answers 409: another write is under way
@@ -135,45 +114,45 @@ def create(location: str, content: bytes) -> bool:
     return True
 
 
-@_raises_os_error
+@raises_os_error
 def write(location: str, content: bytes) -> None:
     """Write a file whole, replacing one that is there."""
-    fs, path = _open(location)
-    if not _is_local(fs):
+    fs, path = open_location(location)
+    if not is_local(fs):
         fs.pipe_file(path, content)
         return
     temporary = _write_beside(Path(path), content)
     os.replace(temporary, path)
 
 
-@_raises_os_error
+@raises_os_error
 def copy(source: str, target: str) -> None:
     """Copy a file whole, replacing one that is there. Both are in the same storage."""
-    fs, path = _open(source)
-    if _is_local(fs):
+    fs, path = open_location(source)
+    if is_local(fs):
         write(target, Path(path).read_bytes())
     else:
-        fs.cp_file(path, _open(target)[1])
+        fs.cp_file(path, open_location(target)[1])
 
 
-@_raises_os_error
+@raises_os_error
 def remove(location: str) -> None:
     """Delete a file or a folder with all that is in it; nothing happens if it is not there."""
-    fs, path = _open(location)
+    fs, path = open_location(location)
     if fs.exists(path):
         fs.rm(path, recursive=True)
 
 
-@_raises_os_error
+@raises_os_error
 def download(location: str, folder: Path) -> Path:
     """A local path of the file or folder: itself if it is local, else a copy below `folder`.
 
     Raises FileNotFoundError, or OSError if a copy is not as long as storage says.
     """
-    fs, path = _open(location)
+    fs, path = open_location(location)
     if not fs.exists(path):
         raise FileNotFoundError(f"{location} does not exist")
-    if _is_local(fs):
+    if is_local(fs):
         return Path(path)
     target = folder / name_of(location)
     if fs.isfile(path):
@@ -189,20 +168,6 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _open(location: str) -> tuple[Any, str]:
-    if "::" in location:
-        raise UserError(f"{location!r}: chained URLs ('::') are not supported; give a plain path or URL")
-    try:
-        fs, path = url_to_fs(location, use_listings_cache=False)
-    except (ValueError, ImportError) as error:
-        raise UserError(f"{location!r}: {error}; legal: a local path, or a URL such as s3://bucket/key") from error
-    return fs, str(path)
-
-
-def _is_local(fs: Any) -> bool:
-    return "file" in ((fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol)
-
-
 def _followed(fs: Any, entries: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
     """Entries of a folder: links as what they lead to, and without the "folder/" objects that S3 consoles make."""
     for entry in entries:
@@ -212,13 +177,9 @@ def _followed(fs: Any, entries: Iterable[dict[str, Any]]) -> Iterable[dict[str, 
             yield entry
 
 
-def _location(fs: Any, path: str) -> str:
-    return path if _is_local(fs) else str(fs.unstrip_protocol(path))
-
-
 def _describe(fs: Any, entry: dict[str, Any]) -> FileInfo:
     version = entry.get("ETag") or entry.get("mtime") or entry.get("LastModified") or entry.get("created") or ""
-    return FileInfo(_location(fs, entry["name"]), int(entry["size"]), str(version).strip('"'))
+    return FileInfo(location_of(fs, entry["name"]), int(entry["size"]), str(version).strip('"'))
 
 
 def _write_beside(path: Path, content: bytes) -> Path:

@@ -13,10 +13,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from jobs import storage
+from jobs.errors import FatalError, UserError
 from jobs.records import VideoRow
 
 SCHEMA_VERSION = "1"
 VIDEOS_FILE = "videos/videos.parquet"
+RUN_FILE = "run.json"
 ROW_GROUP = 20_000  # rows: one video of a million masks is read in about 20 ms
 COMPRESSION: dict[str, Any] = {"compression": "zstd", "compression_level": 3}  # 387 MB a million masks; level 9: 355
 
@@ -102,7 +104,7 @@ class MaskWriter:
 
 def without_videos(content: bytes, video_ids: Iterable[str]) -> bytes | None:
     """A masks file without the rows of some videos; None if no row is left."""
-    table = pq.read_table(io.BytesIO(content))
+    table = parse(content)
     kept = table.filter(pc.invert(pc.is_in(table["video_id"], pa.array(sorted(video_ids)))))
     return _to_bytes(kept.combine_chunks(), MASKS) if len(kept) else None
 
@@ -116,16 +118,22 @@ def write_videos(location: str, rows: Iterable[VideoRow]) -> None:
 def read_videos(location: str) -> list[VideoRow]:
     """Read what `write_videos` wrote; empty if there is no such file."""
     try:
-        table = pq.read_table(io.BytesIO(storage.read(location)))
+        table = _load(location)
     except FileNotFoundError:
         return []
     return [VideoRow(**row) for row in table.to_pylist()]
 
 
 def read_masks(output: str, columns: list[str] | None = None) -> Iterator[Any]:
-    """The tables of masks of an output, one a file: whole, committed files only."""
-    for info in storage.find(storage.join(output, "masks"), [".parquet"]):
-        yield pq.read_table(io.BytesIO(storage.read(info.location)), columns=columns)
+    """The tables of masks of an output, one a file: whole, committed files only.
+
+    Raises UserError if there was no run.
+    """
+    files = storage.find(storage.join(output, "masks"), [".parquet"])
+    if not files and not storage.exists(storage.join(output, RUN_FILE)):
+        raise UserError(f"{output} holds no run: there is no {RUN_FILE}; start one with `stcn segment`")
+    for info in files:
+        yield _load(info.location, columns)
 
 
 def masks_by_video(output: str) -> Iterator[tuple[str, list[MaskRow]]]:
@@ -137,7 +145,23 @@ def masks_by_video(output: str) -> Iterator[tuple[str, list[MaskRow]]]:
 
 def run_info(output: str) -> dict[str, Any]:
     """The content of run.json. Raises FileNotFoundError."""
-    return dict(json.loads(storage.read(storage.join(output, "run.json"))))
+    return dict(json.loads(storage.read(storage.join(output, RUN_FILE))))
+
+
+def parse(content: bytes, columns: list[str] | None = None) -> Any:
+    """Parquet's bytes as a table. Raises pyarrow.ArrowInvalid.
+
+    Not by `read_table`: its threads abort one process in three that ends right after it (pyarrow 26).
+    """
+    return pq.ParquetFile(pa.BufferReader(content)).read(columns)
+
+
+def _load(location: str, columns: list[str] | None = None) -> Any:
+    content = storage.read(location)
+    try:
+        return parse(content, columns)
+    except pa.ArrowInvalid as error:
+        raise FatalError(f"{location} is damaged: {error}") from error
 
 
 def _to_bytes(table: Any, schema: Any) -> bytes:

@@ -3,6 +3,7 @@
 Also the way back, frames to an MP4. Nothing else uses PyAV.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -93,7 +94,9 @@ class _File:
         if not self._container.streams.video:
             self._container.close()
             raise VideoError("has no video stream")
-        self._stream = self._container.streams.video[0]
+        best = self._container.streams.best("video")  # the first may be a cover picture
+        assert isinstance(best, av.VideoStream)
+        self._stream = best
         self._stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
         self._stream.thread_type = "AUTO"
         self.frames: int | None = self._stream.frames or None
@@ -129,12 +132,13 @@ class _File:
 
 
 class _Folder:
-    """A folder of images, in the order of their names."""
+    """A folder of images, in the order of their names; frame 10 comes after frame 9 there."""
 
     rate = FOLDER_RATE
 
     def __init__(self, path: Path) -> None:
-        self._paths = sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGES)
+        images = (p for p in path.iterdir() if p.suffix.lower() in IMAGES and not p.name.startswith("."))
+        self._paths = sorted(images, key=lambda path: in_counting_order(path.stem))
         if not self._paths:
             raise VideoError(f"the folder holds no images; legal endings: {' '.join(IMAGES)}")
         self.names = [p.stem for p in self._paths]
@@ -144,13 +148,27 @@ class _Folder:
         for index, path in list(enumerate(self._paths))[start:end]:
             try:
                 with Image.open(path) as image:
-                    rgb = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+                    rgb = np.asarray(_eight_bit(ImageOps.exif_transpose(image)).convert("RGB"))
             except (OSError, ValueError, Image.DecompressionBombError) as error:
                 raise VideoError(f"frame {path.name} cannot be read: {error}") from error
             yield VideoFrame(index, path.stem, None, rgb), False
 
     def close(self) -> None:
         pass
+
+
+def in_counting_order(name: str) -> tuple[list[str | int], str]:
+    """A key that sorts names by the numbers in them."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"([0-9]+)", name)], name
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """Pillow cuts 16-bit grey off at 255, so it is scaled first."""
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8))
+    if image.mode in ("I", "F"):
+        raise ValueError(f"its pixels are {image.mode}; legal: 8 or 16 bits")
+    return image
 
 
 def _size(shape: tuple[int, ...]) -> str:

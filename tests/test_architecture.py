@@ -13,7 +13,7 @@ ONLY_IN = {
     "ray": {"actor", "cluster", "pool"},
     "av": {"video"},
     "typer": {"cli"},
-    "fsspec": {"storage"},
+    "fsspec": {"filesystem"},
     "pycocotools": {"rle"},
 }
 # Top to bottom: a module imports only from lines below its own.
@@ -26,9 +26,11 @@ LAYERS = (
     ("actor",),
     ("archive", "evaluate", "overlay", "progress", "train"),
     ("status", "segment", "export"),
-    ("ledger", "plan", "identity", "manifest", "models", "prompts", "drawn_scores"),
+    ("ledger",),
+    ("published", "plan", "identity", "manifest", "models", "prompts", "drawn_scores"),
     ("store", "config"),
     ("storage", "video"),
+    ("filesystem",),
     ("rle", "palette", "records", "errors"),
 )
 

@@ -100,6 +100,13 @@ def test_truth_of_other_videos_is_an_error(tmp_path: Path) -> None:
         evaluate.evaluate_output(str(tmp_path / "out"), str(tmp_path / "truth"))
 
 
+def test_truth_with_other_names_is_an_error(tmp_path: Path) -> None:
+    truth = [(f"left{t:05d}", labels) for t, labels in enumerate(TRUTH)]
+    write(tmp_path / "out", tmp_path / "truth/v", rows("v", FOUND, [1, 2]), truth)
+    with pytest.raises(UserError, match="no true mask of v is named as one of its frames"):
+        evaluate.evaluate_output(str(tmp_path / "out"), str(tmp_path / "truth"))
+
+
 def test_true_masks_that_cannot_be_read_are_an_error_with_the_videos_name(tmp_path: Path) -> None:
     truth = [(f"{t:05d}", labels[:20]) for t, labels in enumerate(TRUTH)]
     write(tmp_path / "out", tmp_path / "truth/v", rows("v", FOUND, [1, 2]), truth)

@@ -8,7 +8,7 @@ from PIL import Image
 
 from jobs import rle, storage, store
 from jobs.errors import UserError
-from jobs.export import export_output, file_name
+from jobs.export import export_output, file_name, to_image
 from jobs.overlay import blend, overlay_output
 from jobs.palette import voc_palette
 from jobs.records import VideoRow
@@ -61,6 +61,13 @@ def test_different_ids_have_different_names() -> None:
 def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="legal: davis"):
         export_output(str(tmp_path), tmp_path, "coco")
+
+
+def test_what_cannot_be_exported_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="holds no run"):
+        export_output(str(tmp_path / "none"), tmp_path / "png", "davis")
+    with pytest.raises(UserError, match="object id 70000 does not fit"):
+        to_image(np.full((2, 2), 70_000))
 
 
 def test_the_palette_is_that_of_voc() -> None:

@@ -39,6 +39,12 @@ def test_a_changed_video_prompt_model_or_option_is_new_work(entry: Entry) -> Non
     assert len({before, *others}) == 1 + len(others)
 
 
+def test_a_location_that_cannot_be_is_its_own_problem(entry: Entry, tmp_path: Path) -> None:
+    strange = [Entry(name, f"{tmp_path}/{'x' * 300}.mp4", entry.prompts) for name in ("long", "longer")]
+    items = identify([entry, *strange], "", PropagationConfig())
+    assert [item.entry.video_id for item in items] == ["v", "long", "longer"]
+
+
 def test_expected_frames_follow_the_size_and_the_window(entry: Entry) -> None:
     def frames(start: int, end: int | None) -> int:
         windowed = Entry("v", entry.video, entry.prompts, start, end)

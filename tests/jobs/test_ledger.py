@@ -40,6 +40,7 @@ def published(output: str) -> dict[str, list[str]]:
 
 @pytest.fixture
 def output(tmp_path: Path) -> str:
+    storage.write(f"{tmp_path}/out/{store.RUN_FILE}", b"{}")
     return f"{tmp_path}/out"
 
 

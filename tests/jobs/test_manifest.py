@@ -40,6 +40,11 @@ def test_jsonl_with_optional_columns_left_out(tmp_path: Path) -> None:
     assert read_manifest(f"{tmp_path}/m.jsonl") == [Entry("x", f"{tmp_path}/x.mp4", f"{tmp_path}/x.png")]
 
 
+def test_jsonl_with_an_id_that_looks_like_a_date(tmp_path: Path) -> None:
+    (tmp_path / "m.jsonl").write_text('{"video_id": "2024-01-01", "video": "x.mp4", "prompts": "x.png"}\n')
+    assert read_manifest(f"{tmp_path}/m.jsonl")[0].video_id == "2024-01-01"
+
+
 def test_all_problems_are_listed_with_their_rows(tmp_path: Path) -> None:
     rows = [
         "video_id,video,prompts,start,end",
@@ -65,6 +70,10 @@ def test_all_problems_are_listed_with_their_rows(tmp_path: Path) -> None:
     [
         ("m.csv", "id,video\n1,a.mp4\n", r"lacks the columns \['video_id', 'prompts'\]"),
         ("m.csv", "video_id,video,prompts\n", "no rows"),
+        ("m.csv", "video_id,video,prompts,video\na,b,c,d\n", "legal: each once"),
+        ("m.csv", "video_id,video,prompts\na,b\0,c\n", "row 1: video is .*without NUL"),
+        ("m.jsonl", '{"video_id": [1], "video": "a", "prompts": "b"}', "cannot be read.*video_id"),
+        ("m.jsonl", '{"video_id": "a", "video": "a", "prompts": "b", "start": true}', "row 1: start is True"),
         ("m.jsonl", "{broken", "cannot be read"),
         ("m.parquet", "not parquet", "cannot be read"),
         ("m.txt", "a", "legal: a table"),

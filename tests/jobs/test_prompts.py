@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -38,9 +39,16 @@ def test_grey_and_binary_masks(mode: str, tmp_path: Path) -> None:
 
 
 def test_a_folder_for_a_video_file_says_frame_numbers(tmp_path: Path) -> None:
-    for name in ("00003", "frame_12"):
+    for name in ("00003", "frame_12", "cam2_00007", "._00003"):
         write(tmp_path / f"{name}.png", LABELS)
-    assert list(load_prompts(tmp_path, "v", None)) == [3, 12]
+    assert list(load_prompts(tmp_path, "v", None)) == [3, 7, 12]
+
+
+def test_two_masks_of_one_frame_are_refused(tmp_path: Path) -> None:
+    for name in ("00003", "mask_3"):
+        write(tmp_path / f"{name}.png", LABELS)
+    with pytest.raises(PromptError, match=r"00003\.png and mask_3\.png are of one frame"):
+        load_prompts(tmp_path, "v", None)
 
 
 def test_a_folder_for_images_says_their_names(tmp_path: Path) -> None:
@@ -65,20 +73,37 @@ def test_first_masks_only_keeps_each_objects_first_frame(tmp_path: Path) -> None
     assert {frame: set(np.unique(labels)) for frame, labels in prompts.items()} == {0: {0, 1}, 1: {0, 2}}
 
 
-def test_rows_of_an_earlier_output(tmp_path: Path) -> None:
+def test_void_is_no_object_of_a_benchmarks_tree(tmp_path: Path) -> None:
+    void = LABELS.copy()
+    void[5] = 255
+    write(tmp_path / "00000.png", void)
+    (labels,) = load_prompts(tmp_path, "v", None, first_masks_only=True).values()
+    assert np.array_equal(labels, LABELS)
+    write(tmp_path / "00000.png", (LABELS == 1) * 255)  # as DAVIS 2016 has its one object
+    (labels,) = load_prompts(tmp_path, "v", None, first_masks_only=True).values()
+    assert set(np.unique(labels)) == {0, 255}
+
+
+def test_prompts_of_an_earlier_output(tmp_path: Path) -> None:
+    """Its other masks are what a network made of them."""
     rows = [
         dict(
-            video_id=video, frame_index=4, frame_name=None, pts_seconds=0.5, object_id=object_id, height=6, width=8,
-            counts=mask.counts, area=mask.area, box=mask.box, score=1.0, is_prompt=True,
+            video_id=video, frame_index=frame, frame_name=None, pts_seconds=0.5, object_id=object_id, height=6, width=8,
+            counts=mask.counts, area=mask.area, box=mask.box, score=1.0, is_prompt=frame == 4,
         )
         for video in ("other", "v")
+        for frame in (4, 5)
         for object_id, mask in zip((1, 2), rle.encode(LABELS, (1, 2)), strict=True)
     ]  # fmt: skip
     with store.MaskWriter(tmp_path / "masks.parquet") as writer:
         writer.add(store.masks_table(rows))
-    prompts = load_prompts(tmp_path / "masks.parquet", "v", None)
-    assert list(prompts) == [4]
-    assert np.array_equal(prompts[4], LABELS)
+    for path in (tmp_path / "masks.parquet", tmp_path):
+        prompts = load_prompts(path, "v", None)
+        assert list(prompts) == [4]
+        assert np.array_equal(prompts[4], LABELS)
+    table = pq.read_table(tmp_path / "masks.parquet").drop_columns(["is_prompt", "score", "box"])
+    pq.write_table(table, tmp_path / "own.parquet")
+    assert list(load_prompts(tmp_path / "own.parquet", "v", None)) == [4, 5]
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA"])
@@ -86,6 +111,22 @@ def test_colour_masks_are_refused(mode: str, tmp_path: Path) -> None:
     Image.new(mode, (8, 6)).save(tmp_path / "m.png")
     with pytest.raises(PromptError, match=f"colour image .{mode}.; legal: indexed or grey"):
         load_prompts(tmp_path / "m.png", "v", None)
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg"])
+def test_soft_edges_are_refused(ending: str, tmp_path: Path) -> None:
+    """They would be hundreds of objects."""
+    distance = np.hypot(*(np.mgrid[:200, :200] - 100))
+    Image.fromarray(np.clip((60 - distance) * 30 + 128, 0, 255).astype(np.uint8)).save(tmp_path / f"m.{ending}")
+    with pytest.raises(PromptError, match="legal: one value an object"):
+        load_prompts(tmp_path / f"m.{ending}", "v", None)
+
+
+def test_many_objects_in_grey_are_not_soft_edges(tmp_path: Path) -> None:
+    labels = np.kron(np.arange(100).reshape(10, 10), np.ones((10, 10))).astype(np.uint8)
+    Image.fromarray(labels).save(tmp_path / "m.png")
+    (found,) = load_prompts(tmp_path / "m.png", "v", None).values()
+    assert np.array_equal(found, labels)
 
 
 def test_prompts_without_an_object_are_refused(tmp_path: Path) -> None:

@@ -67,6 +67,20 @@ def test_a_folder_gives_its_images_by_name(tmp_path: Path) -> None:
     assert np.array_equal(frames[1].image, picture(5))
 
 
+def test_images_are_in_the_order_of_the_numbers_in_their_names(tmp_path: Path) -> None:
+    for t in (1, 2, 10, 9):
+        Image.fromarray(picture(t)).save(tmp_path / f"frame{t}.png")
+    Image.fromarray(picture(0)).save(tmp_path / "._frame1.png")
+    assert read(tmp_path)[0].names == ["frame1", "frame2", "frame9", "frame10"]
+
+
+def test_sixteen_bit_images_keep_their_picture(tmp_path: Path) -> None:
+    grey = picture(3).max(axis=2)
+    Image.fromarray(grey.astype(np.uint16) * 257).save(tmp_path / "0.png")
+    _, (frame,) = read(tmp_path)
+    assert np.array_equal(frame.image, np.repeat(grey[:, :, None], 3, axis=2))
+
+
 @pytest.mark.parametrize(("degrees", "turns"), [(90, -1), (180, 2), (270, 1)])
 def test_a_rotated_file_comes_upright(degrees: int, turns: int, tmp_path: Path) -> None:
     """The track header's matrix says how far players turn the picture clockwise, as phones write it."""
