@@ -15,6 +15,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, fields
 from multiprocessing.connection import wait
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 
@@ -94,7 +95,7 @@ def train(config: TrainingConfig, report: Report, model_config: ModelConfig | No
     torch.manual_seed(config.seed)
     model = STCN(model_config or ModelConfig.mini())
     trainer = Trainer(model, config.steps, config.learning_rate, config.warmup, config.threads)
-    origin = restore(trainer, config) or {"commit": source_commit()}
+    origin = (restore(trainer, config) or {"began_at_commit": source_commit()}) | {"commit": source_commit()}
     try:
         run_steps(trainer, config, report, origin)
     except KeyboardInterrupt:
@@ -176,9 +177,13 @@ def restore(trainer: Trainer, config: TrainingConfig) -> dict[str, object] | Non
     path = config.checkpoint_path
     if not path.exists():
         return None
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    if state["recipe"] != config.recipe():
-        raise ValueError(f"{path} was made with {state['recipe']}, this run has {config.recipe()}; legal: the same")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        recipe = state["recipe"]
+    except (KeyError, TypeError, RuntimeError, EOFError, UnpicklingError) as error:
+        raise ValueError(f"{path} is no checkpoint of `stcn train` ({error}); name another by --checkpoint") from error
+    if recipe != config.recipe():
+        raise ValueError(f"{path} was made with {recipe}, this run has {config.recipe()}; legal: the same")
     trainer.load_state_dict(state)
     return dict(state["origin"])
 

@@ -73,10 +73,18 @@ def test_a_killed_run_repeats_the_losses_of_an_uninterrupted_one(tmp_path: Path)
     assert card["command"] == "stcn train broken.safetensors --steps 6 --clips 2 --warmup 2"
     assert card["training"] == config.recipe() | {"steps_made": 6}
     assert {"j_and_f", "copy_j_and_f"} <= set(card["scores"])  # type: ignore[call-overload]
-    assert "commit" in card["origin"]  # type: ignore[operator]
+    assert set(card["origin"]) == {"began_at_commit", "commit"}  # type: ignore[call-overload]
 
     with pytest.raises(ValueError, match="legal: the same"):
         train(replace(config, learning_rate=0.5), resumed.append, TINY)
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint"])
+def test_a_file_that_is_no_checkpoint_is_named(content: bytes, tmp_path: Path) -> None:
+    config = config_in(tmp_path, "model")
+    config.checkpoint_path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"model\.checkpoint is no checkpoint"):
+        train(config, lambda line: None, TINY)
 
 
 @pytest.mark.parametrize(
