@@ -23,15 +23,26 @@ def similarity(memory_key: Tensor, query_key: Tensor, kind: Similarity) -> Tenso
       position and so cancels in the softmax
     - "cosine": m.q / (|m| |q|) (STCN eq. 4); its range of 2 is widened to that of the others by sqrt(C)
     """
+    memory, query, bias, divisor = as_product(memory_key, query_key, kind)
+    product = memory.transpose(-1, -2) @ query  # ..., N, Q
+    if bias is not None:
+        product = product + bias.unsqueeze(-1)
+    return product / divisor
+
+
+def as_product(memory_key: Tensor, query_key: Tensor, kind: Similarity) -> tuple[Tensor, Tensor, Tensor | None, float]:
+    """The similarity's parts: (memory^T query + bias) / divisor.
+
+    memory (..., C, N) and query (..., C, Q); bias (..., N) is there for "l2" alone. What divides comes last, as
+    in the published code: STM's results show the last bit.
+    """
     memory_key, query_key = at_least_float32(memory_key), at_least_float32(query_key)
-    channels = memory_key.shape[-2]
+    root = math.sqrt(memory_key.shape[-2])
     if kind == "cosine":
-        memory_key = F.normalize(memory_key, dim=-2)
-        return memory_key.transpose(-1, -2) @ F.normalize(query_key, dim=-2) * math.sqrt(channels)
-    product = memory_key.transpose(-1, -2) @ query_key  # ..., N, Q
-    if kind == "l2":
-        product = 2 * product - memory_key.square().sum(-2).unsqueeze(-1)
-    return product / math.sqrt(channels)
+        return F.normalize(memory_key, dim=-2), F.normalize(query_key, dim=-2), None, 1 / root
+    if kind == "dot":
+        return memory_key, query_key, None, root
+    return memory_key, 2 * query_key, -memory_key.square().sum(-2), root
 
 
 def at_least_float32(x: Tensor) -> Tensor:

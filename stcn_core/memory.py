@@ -9,6 +9,7 @@ from torch import Tensor
 
 from stcn_core.attention import affinity, readout, similarity
 from stcn_core.config import Similarity
+from stcn_core.top_k import read_top_k
 
 MAX_AFFINITY = 2**25  # entries of one (N, Q) matrix: 128 MB in float32; longer reads go in pieces
 
@@ -19,7 +20,7 @@ class MemoryBank:
     def __init__(self, kind: Similarity, top_k: int | None) -> None:
         self._kind, self._top_k = kind, top_k
         self._keys = torch.empty(0)  # K, CK, capacity
-        self._values = torch.empty(0)  # O, CV, capacity
+        self._values = torch.empty(0)  # O, capacity, CV: the values of one position lie together
         self._permanent = 0  # positions that stay
         self._length = 0  # those and the temporary frame's
 
@@ -28,12 +29,12 @@ class MemoryBank:
 
         A temporary frame is replaced by whatever is added next.
         """
-        key, value = key.flatten(2), value.flatten(2)
+        key, value = key.flatten(2), value.flatten(2).transpose(1, 2)
         start, end = self._permanent, self._permanent + key.shape[-1]
-        self._keys = _with_capacity(self._keys, key, start, end)
-        self._values = _with_capacity(self._values, value, start, end)
+        self._keys = _with_capacity(self._keys, key, start, end, dim=2)
+        self._values = _with_capacity(self._values, value, start, end, dim=1)
         self._keys[..., start:end] = key
-        self._values[..., start:end] = value
+        self._values[:, start:end] = value
         self._length = end
         if permanent:
             self._permanent = end
@@ -42,17 +43,24 @@ class MemoryBank:
         """Read for all positions of query keys (B, CK, h, w): (B, O, CV, h, w)."""
         batch, _, height, width = query_key.shape
         query = query_key.flatten(2).transpose(0, 1).flatten(1)  # CK, B*h*w
-        chunk = max(1, MAX_AFFINITY // (self._length * len(self._keys)))
-        parts = [self._attend(piece) for piece in query.split(chunk, dim=1)]
-        values: Tensor = torch.cat(parts, dim=-1).unflatten(-1, (batch, height, width))  # O, CV, B, h, w
-        return values.movedim(2, 0)
+        keys, values = self._keys[..., : self._length], self._values[:, : self._length]
+        if self._top_k is None:
+            read = read_all(keys, values, query, self._kind)
+        else:
+            read = read_top_k(keys, values, query, self._kind, self._top_k)
+        maps: Tensor = read.unflatten(1, (batch, height, width))  # O, B, h, w, CV
+        return maps.permute(1, 0, 4, 2, 3)
 
-    def _attend(self, query: Tensor) -> Tensor:
-        """CK, Q -> O, CV, Q."""
-        keys, values = self._keys[..., : self._length], self._values[..., : self._length]
-        weights = affinity(similarity(keys, query, self._kind), self._top_k)  # K, N, Q
+
+def read_all(keys: Tensor, values: Tensor, query: Tensor, kind: Similarity) -> Tensor:
+    """Keys (K, CK, N), values (O, N, CV) and query (CK, Q) give (O, Q, CV), attending to all positions."""
+    chunk = max(1, MAX_AFFINITY // (keys.shape[-1] * len(keys)))
+    parts = []
+    for piece in query.split(chunk, dim=1):
+        weights = affinity(similarity(keys, piece, kind))  # K, N, Q
         # One product for all objects where they share keys: matmul folds O into CV for a 2-D right side.
-        return readout(weights[0] if len(weights) == 1 else weights, values)
+        parts.append(readout(weights[0] if len(weights) == 1 else weights, values.transpose(1, 2)))
+    return torch.cat(parts, dim=-1).transpose(1, 2)
 
 
 class ClipMemory:
@@ -80,11 +88,14 @@ class ClipMemory:
         return torch.cat([bank.read(query_key) for _, bank in self._banks], dim=1)
 
 
-def _with_capacity(buffer: Tensor, like: Tensor, used: int, needed: int) -> Tensor:
-    """A buffer that holds `needed` positions, doubled rather than grown by a frame: no copy at each add."""
-    if needed <= buffer.shape[-1]:
+def _with_capacity(buffer: Tensor, like: Tensor, used: int, needed: int, dim: int) -> Tensor:
+    """A buffer that holds `needed` positions along `dim`, doubled rather than grown by a frame: no copy at each add."""
+    capacity = buffer.shape[dim] if buffer.numel() else 0
+    if needed <= capacity:
         return buffer
-    grown = like.new_empty(*like.shape[:-1], max(needed, 2 * buffer.shape[-1]))
+    size = list(like.shape)
+    size[dim] = max(needed, 2 * capacity)
+    grown = like.new_empty(size)
     if used:
-        grown[..., :used] = buffer[..., :used]
+        grown.narrow(dim, 0, used).copy_(buffer.narrow(dim, 0, used))
     return grown

@@ -1,0 +1,69 @@
+"""The memory read over the top k memory positions alone, without ever holding the whole affinity.
+
+STCN's affinity has k = 20 entries a column that are not 0, of tens of thousands. So the similarities are
+computed in tiles, of each tile only the k best are kept, and only those positions' values are gathered.
+
+Shapes: K key sets (1 where all objects share keys, else O), O objects, CK/CV key/value channels, N memory
+positions, Q query positions.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from stcn_core.attention import as_product
+from stcn_core.config import Similarity
+
+TILE = 16_384  # memory positions: with 128 queries 8 MB of scores, which stay in a CPU's cache
+QUERIES = {"cpu": 128, "cuda": 4096}
+BLOCK = 32  # positions of which the best is looked at first
+
+
+def read_top_k(keys: Tensor, values: Tensor, query: Tensor, kind: Similarity, k: int) -> Tensor:
+    """Keys (K, CK, N), values (O, N, CV) and query (CK, Q) give (O, Q, CV): STCN eq. 1 and 3, section 3.3."""
+    scores, positions = most_similar(keys, query, kind, k)
+    weights = scores.softmax(-1).to(values.dtype)
+    reads = []
+    for index, value in enumerate(values):
+        of_keys = index if len(keys) > 1 else 0
+        # Gathers and averages in one step: 4 times as fast as value[positions] and a product.
+        reads.append(F.embedding_bag(positions[of_keys], value, per_sample_weights=weights[of_keys], mode="sum"))
+    return torch.stack(reads)
+
+
+def most_similar(keys: Tensor, query: Tensor, kind: Similarity, k: int) -> tuple[Tensor, Tensor]:
+    """The k most similar memory positions of each query position, and their similarities, (K, Q, k) each."""
+    found = [_most_similar(keys, part, kind, k) for part in query.split(QUERIES.get(query.device.type, 4096), dim=1)]
+    scores, positions = (torch.cat(parts, dim=1) for parts in zip(*found, strict=True))
+    return scores, positions
+
+
+def _most_similar(keys: Tensor, query: Tensor, kind: Similarity, k: int) -> tuple[Tensor, Tensor]:
+    scores, positions, divisor = query.new_empty(0), query.new_empty(0, dtype=torch.long), 1.0
+    for start in range(0, keys.shape[-1], TILE):
+        memory, factor, bias, divisor = as_product(keys[..., start : start + TILE], query, kind)
+        tile = factor.transpose(-1, -2) @ memory  # K, Q, T
+        if bias is not None:
+            tile += bias.unsqueeze(-2)
+        best, at = _top_k(tile, k)
+        if start:
+            best, at = torch.cat((scores, best), -1), torch.cat((positions, at + start), -1)
+            best, chosen = best.topk(min(k, best.shape[-1]), dim=-1, sorted=False)
+            at = at.gather(-1, chosen)
+        scores, positions = best, at
+    return scores / divisor, positions
+
+
+def _top_k(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k largest along the last dimension, or all: like `Tensor.topk`, 3 times as fast where there are many.
+
+    The k largest lie in the k blocks with the largest maxima (or are equal to what does).
+    """
+    count = scores.shape[-1]
+    if count <= k * BLOCK:
+        return scores.topk(min(k, count), dim=-1, sorted=False)
+    blocks = F.pad(scores, (0, -count % BLOCK), value=-torch.inf).unflatten(-1, (-1, BLOCK))
+    chosen = blocks.amax(-1).topk(k, dim=-1, sorted=False).indices  # K, Q, k
+    candidates = blocks.gather(-2, chosen.unsqueeze(-1).expand(*chosen.shape, BLOCK)).flatten(-2)
+    best, at = candidates.topk(k, dim=-1, sorted=False)
+    return best, chosen.gather(-1, at // BLOCK) * BLOCK + at % BLOCK
