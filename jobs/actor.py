@@ -9,7 +9,7 @@ import ray
 import torch
 
 from jobs import storage, store
-from jobs.errors import VideoError
+from jobs.errors import PromptError, VideoError
 from jobs.records import Event, FramesDone, Shard, ShardWritten, VideoFinished, VideoRow, VideoStarted, WorkItem
 from jobs.segment import Segmented, failed_row, segment_video
 from stcn_core.checkpoint import load_model
@@ -54,14 +54,19 @@ class Segmenter:
     def _segment(self, item: WorkItem, downloads: Path) -> Generator[Event, None, Segmented]:
         started = time.monotonic()
         try:
-            video = storage.download(item.entry.video, downloads / "video")
-            prompts = storage.download(item.entry.prompts, downloads / "prompts")
+            video = _fetched(item.entry.video, downloads / "video", VideoError)
+            prompts = _fetched(item.entry.prompts, downloads / "prompts", PromptError)
             return (yield from _reported(segment_video(item, video, prompts, self._model, self._config)))
-        except FileNotFoundError as error:
-            return failed_row(item, VideoError(str(error)), seconds=time.monotonic() - started), []
         except Exception as error:
             # Whatever a video's bytes bring about is that video's failure, never the job's.
             return failed_row(item, error, seconds=time.monotonic() - started), []
+
+
+def _fetched(location: str, folder: Path, error: type[VideoError]) -> Path:
+    try:
+        return storage.download(location, folder)
+    except FileNotFoundError as missing:
+        raise error(str(missing)) from missing
 
 
 def _reported(work: Generator[int, None, Segmented]) -> Generator[Event, None, Segmented]:

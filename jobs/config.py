@@ -40,6 +40,8 @@ class SegmentConfig:
         _require(threads is None or threads >= 1, "--threads-per-actor", threads, "1 or more")
         _require(self.frames_per_shard >= 1, "--frames-per-shard", self.frames_per_shard, "1 or more")
         _require(self.max_attempts >= 1, "--max-attempts", self.max_attempts, "1 or more")
+        _require(self.short_side == 0 or self.short_side >= 16, "--short-side", self.short_side, "16 or more; 0: never")
+        _require(self.top_k is None or self.top_k >= 0, "--top-k", self.top_k, "1 or more; 0: all")
         for name in ("manifest", "output"):  # actors have working folders of their own
             object.__setattr__(self, name, storage.absolute(getattr(self, name)))
         try:
@@ -55,6 +57,8 @@ class SegmentConfig:
         """Propagation options that were given."""
         options = {name: getattr(self, name) for name in ("memory_every", "top_k", "include_last")}
         given = {name: value for name, value in options.items() if value is not None}
+        if self.top_k == 0:
+            given["top_k"] = None
         return given | {"short_side": self.short_side or None}
 
     def as_dict(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 from jobs import cluster, storage, store
 from jobs.config import SegmentConfig
+from jobs.errors import FatalError
 from jobs.identity import identify
 from jobs.ledger import Ledger
 from jobs.manifest import read_manifest
@@ -18,6 +19,7 @@ from jobs.pool import START_SECONDS, GivenUp, Pool, StillStarting
 from jobs.progress import Counts, Reporter
 from jobs.records import FramesDone, Shard, ShardWritten, VideoFinished, VideoRow, WorkItem
 from jobs.segment import failed_row
+from jobs.status import describe_outdated
 from stcn_core.config import PropagationConfig
 
 
@@ -39,6 +41,11 @@ class Job:
     def shards(self, actors: int) -> list[Shard]:
         finished = self.ledger.finished(self.config.retry_failed)
         return plan(self.items, finished, actors, self.config.frames_per_shard)
+
+    def outdated(self) -> int:
+        """How many videos have masks that this run will replace."""
+        known = {item: self.ledger.videos.get(item.entry.video_id) for item in self.items}
+        return sum(row is not None and row.status == "done" and row.work_id != i.work_id for i, row in known.items())
 
     def rows(self) -> list[VideoRow]:
         """One row for every manifest entry: what became of it, or that it is pending."""
@@ -63,6 +70,8 @@ def run(config: SegmentConfig, report: Reporter) -> list[VideoRow]:
     try:
         todo = job.todo()
         counts = Counts(len(todo), len(job.items) - len(todo), sum(item.expected_frames for item in todo))
+        if outdated := job.outdated():
+            report.note(describe_outdated(outdated))
         for video_id in job.lost:
             report.note(f"{video_id}: its masks are gone from {config.output}/masks, and are made again")
         if todo:
@@ -95,17 +104,19 @@ def _segment(job: Job, division: cluster.Division, start_seconds: float, counts:
                 counts.frames += event.frames
             elif isinstance(event, VideoFinished):
                 rows.setdefault(worker.attempt, []).append(event.row)
+                _tell(event.row, report)
             elif isinstance(event, ShardWritten):
                 assert worker.shard
                 finished = rows.pop(worker.attempt)
                 if job.ledger.commit(worker.attempt, worker.shard.shard_id, finished, event):
-                    _count(finished, counts, report)
+                    _count(finished, counts)
                 else:
                     _outrun(job, worker.shard.items, pool, counts, report)
             elif isinstance(event, GivenUp):
                 row = failed_row(event.item, event.error, event.attempts)
+                _tell(row, report)
                 if job.ledger.commit(f"{worker.attempt}-given-up", "", [row], None):
-                    _count([row], counts, report)
+                    _count([row], counts)
                 else:
                     _outrun(job, [event.item], pool, counts, report)
             elif isinstance(event, StillStarting):
@@ -127,12 +138,17 @@ def _outrun(job: Job, items: Sequence[WorkItem], pool: Pool, counts: Counts, rep
         pool.add(rest)
 
 
-def _count(rows: list[VideoRow], counts: Counts, report: Reporter) -> None:
-    for row in rows:
-        counts.done += row.status == "done"
-        counts.failed += row.status == "failed"
-        if row.status == "failed":
-            report.note(f"{row.video_id}: {row.error_class}: {row.error_message}")
+def _count(rows: list[VideoRow], counts: Counts) -> None:
+    counts.done += sum(row.status == "done" for row in rows)
+    counts.failed += sum(row.status == "failed" for row in rows)
+
+
+def _tell(row: VideoRow, report: Reporter) -> None:
+    """Say at once what went wrong, though it counts only when the shard is committed."""
+    if row.status == "failed":
+        report.note(f"{row.video_id}: {row.error_class}: {row.error_message}")
+    elif row.damage:
+        report.note(f"{row.video_id}: {row.damage}")
 
 
 def _row(item: WorkItem, known: VideoRow | None) -> VideoRow:
@@ -152,4 +168,9 @@ def _write_run_info(job: Job) -> None:
         "propagation": vars(job.options),
         "config": job.config.as_dict(),
     }
-    storage.write(storage.join(job.config.output, store.RUN_FILE), json.dumps(info, indent=1).encode())
+    try:
+        storage.write(storage.join(job.config.output, store.RUN_FILE), json.dumps(info, indent=1).encode())
+    except OSError as error:
+        raise FatalError(
+            f"OUTPUT {job.config.output} cannot be written ({error}); legal: a folder or URL prefix that you may write"
+        ) from error

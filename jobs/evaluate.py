@@ -44,9 +44,14 @@ def evaluate_output(output: str, truth: str) -> list[ObjectScore]:
     """
     root = storage.join(truth, "Annotations")
     root = without_resolution(root if storage.exists(root) else truth)
+    if not storage.exists(root):
+        raise UserError(f"--truth {truth} does not exist; legal: a folder with a folder of masks for each video")
+    of_one_video = bool(storage.find(root, [".png"]))
     scores: list[ObjectScore] = []
-    for video_id, rows in store.masks_by_video(output):
-        folder = root if storage.find(root, [".png"]) else storage.join(root, video_id)
+    for number, (video_id, rows) in enumerate(store.masks_by_video(output)):
+        if number and of_one_video:
+            raise UserError(f"--truth {truth} holds the masks of one video, {output} several; legal: a folder for each")
+        folder = root if of_one_video else storage.join(root, video_id)
         with TemporaryDirectory(prefix="stcn-") as local:
             files = {Path(info.location).stem: info.location for info in storage.find(folder, [".png"])}
             names = sorted(files, key=in_counting_order)

@@ -2,6 +2,7 @@
 
 import io
 from collections import Counter
+from difflib import get_close_matches
 from typing import Any
 
 import pyarrow as pa
@@ -46,9 +47,10 @@ def _read_table(location: str) -> list[Entry]:
         raise ManifestError(f"{location} has the columns {table.column_names}; legal: each once")
     if missing := [name for name in REQUIRED if name not in table.column_names]:
         raise ManifestError(f"{location} lacks the columns {missing}; it has {table.column_names}")
+    problems = _misspelt(table.column_names)
     columns = [name for name in (*REQUIRED, *OPTIONAL) if name in table.column_names]
     rows = table.select(columns).to_pylist()
-    problems = [problem for number, row in enumerate(rows, start=1) for problem in _problems(number, row)]
+    problems += [problem for number, row in enumerate(rows, start=1) for problem in _problems(number, row)]
     problems += _duplicates(rows)
     if not rows:
         problems.append("it has no rows")
@@ -84,6 +86,12 @@ def _problems(number: int, row: dict[str, Any]) -> list[str]:
     if isinstance(start or 0, int) and isinstance(end, int) and end <= (start or 0):
         problems.append(f"row {number}: end {end} is not after start {start or 0}; frames start to end-1 are segmented")
     return problems
+
+
+def _misspelt(columns: list[str]) -> list[str]:
+    """Columns that are nearly optional ones; any others are the user's own."""
+    close = {name: get_close_matches(name.strip().lower(), OPTIONAL, 1, 0.75) for name in set(columns) - set(OPTIONAL)}
+    return [f"column {name!r} is not known; legal: {found[0]}" for name, found in sorted(close.items()) if found]
 
 
 def _duplicates(rows: list[dict[str, Any]]) -> list[str]:

@@ -140,6 +140,9 @@ def _from_parquet(path: Path, video_id: str) -> Prompts:
         if "is_prompt" in files.schema.names:
             chosen &= ds.field("is_prompt")
         table = files.to_table(columns=columns, filter=chosen)
+        if not len(table):
+            held = files.to_table(columns=["video_id"])["video_id"].unique().to_pylist()
+            raise PromptError(f"prompts {path.name} hold no prompt of video_id {video_id!r}; they hold {held[:5]}")
     except (OSError, ValueError, KeyError) as error:
         raise PromptError(f"prompts {path.name} cannot be read as Parquet with {columns}: {error}") from error
     prompts: Prompts = {}

@@ -63,6 +63,14 @@ class VideoRow:
     error_traceback: str | None = None
     masks_file: str | None = None
 
+    @property
+    def damage(self) -> str | None:
+        """What is wrong with the frames of a video that is done."""
+        missing = (self.frames_expected or 0) - (self.frames_decoded or 0)
+        if self.status != "done" or not (missing > 0 or self.frames_corrupt):
+            return None
+        return f"{self.frames_decoded} of {self.frames_expected} frames decoded, {self.frames_corrupt} of them damaged"
+
 
 # What an actor tells the driver while it works through a shard.
 

@@ -37,7 +37,7 @@ def segment_video(
         frames = iter(video)
         first = next(frames, None)
         if first is None:
-            raise VideoError(f"no frame could be decoded from frame {entry.start} on; the file claims {_claim(video)}")
+            raise VideoError(f"no frame could be decoded from start={entry.start} on; the file claims {_claim(video)}")
         prompts = _prompts(entry, prompts_path, video, first)
         rows = _mask_rows(entry.video_id, chain([first], frames), prompts, model, config)
         tables = yield from _gather(rows)
@@ -80,7 +80,10 @@ def _prompts(entry: Entry, path: Path, video: Video, first: VideoFrame) -> Promp
         if frame >= entry.start and (entry.end is None or frame < entry.end)
     }
     if not any(labels.any() for labels in inside.values()):
-        raise PromptError(f"no object is prompted from frame {entry.start} to {entry.end}; prompts: {sorted(given)}")
+        raise PromptError(
+            f"no object is prompted on the frames that are segmented, start={entry.start} to before end={entry.end}; "
+            f"there are prompts on frames {sorted(given)}, counted from the video's first"
+        )
     return inside
 
 
@@ -138,4 +141,4 @@ def _gather(rows_of_frames: Iterator[list[store.MaskRow]]) -> Generator[int, Non
 
 
 def _claim(video: Video) -> str:
-    return "nothing" if video.frames_expected is None else f"{video.frames_expected} frames there"
+    return "nothing" if video.frames_claimed is None else f"{video.frames_claimed} frames"

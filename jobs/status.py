@@ -33,13 +33,17 @@ def summarise(rows: Sequence[VideoRow], output: str) -> str:
     lines += [f"  failed {row.video_id}: {row.error_class}: {row.error_message}" for row in failed[:SHOWN_FAILURES]]
     if len(failed) > SHOWN_FAILURES:
         lines.append(f"  ... and {len(failed) - SHOWN_FAILURES} more, in {storage.join(output, store.VIDEOS_FILE)}")
+    damaged = [row for row in rows if row.damage]
+    lines += [f"  damaged {row.video_id}: {row.damage}" for row in damaged[:SHOWN_FAILURES]]
     if failed:
-        lines.append("  run the same command with --retry-failed to try them again")
+        lines.append(
+            "  mend what is wrong and run the same command; --retry-failed also tries again what has not changed"
+        )
     return "\n".join(lines)
 
 
-def describe_plan(shards: Iterable[Shard], rows: Sequence[VideoRow]) -> str:
-    """One line a shard, in the order in which they would start."""
+def describe_plan(shards: Iterable[Shard], rows: Sequence[VideoRow], outdated: int) -> str:
+    """One line a shard, in the order in which they would start. outdated: videos whose masks will be replaced."""
     counts = Counter(row.status for row in rows)
     lines = [
         f"shard {shard.shard_id}: {len(shard.items)} videos, about {shard.expected_frames} frames: "
@@ -47,7 +51,12 @@ def describe_plan(shards: Iterable[Shard], rows: Sequence[VideoRow]) -> str:
         for shard in shards
     ]
     head = f"{len(rows)} videos: {counts['done']} done, {counts['failed']} failed; {len(lines)} shards to do"
-    return "\n".join([head, *lines])
+    return "\n".join([head, *([describe_outdated(outdated)] if outdated else []), *lines])
+
+
+def describe_outdated(count: int) -> str:
+    """Why videos that were done are not."""
+    return f"{count} videos were done with another model, other options, prompts or content; their masks are replaced"
 
 
 def _some(names: Sequence[str], limit: int = 4) -> str:

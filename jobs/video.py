@@ -45,7 +45,8 @@ class Video:
     path: Path
     start: int = 0
     end: int | None = None
-    frames_expected: int | None = field(default=None, init=False)  # as the file claims; None where it does not
+    frames_expected: int | None = field(default=None, init=False)  # in start to end, as the file claims; None: unsaid
+    frames_claimed: int | None = field(default=None, init=False)  # the same, of the whole file
     frames_decoded: int = field(default=0, init=False)
     frames_corrupt: int = field(default=0, init=False)
     names: list[str] | None = field(default=None, init=False)  # of a folder's images; None for video files
@@ -54,7 +55,7 @@ class Video:
     def __enter__(self) -> "Video":
         self._source: _File | _Folder = _Folder(self.path) if self.path.is_dir() else _File(self.path)
         self.names, self.frames_per_second = self._source.names, self._source.rate
-        total = self._source.frames
+        self.frames_claimed = total = self._source.frames
         if total is not None:
             self.frames_expected = max(0, min(total, total if self.end is None else self.end) - self.start)
         return self
@@ -90,6 +91,8 @@ class _File:
             )
         except (av.FFmpegError, OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
+            if path.exists() and not path.stat().st_size:
+                raise VideoError("is an empty file") from error
             raise VideoError(f"cannot be opened as a video ({reason}); legal formats: {FORMATS}") from error
         if not self._container.streams.video:
             self._container.close()

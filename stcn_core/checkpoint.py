@@ -80,7 +80,9 @@ def locate(source: str | Path) -> Path:
     shipped = SHIPPED / f"{source}.safetensors"
     path = shipped if str(source) in shipped_models() else Path(source)
     if not path.is_file():
-        raise FileNotFoundError(f"no model {str(source)!r}; legal: a file, or one of {shipped_models()}")
+        raise FileNotFoundError(
+            f"there is no file {str(source)!r}; legal: a file, or a shipped model: {shipped_models()}"
+        )
     return path
 
 
@@ -101,8 +103,8 @@ def _parse(content: bytes) -> tuple[object, Metadata]:
     except pickle.UnpicklingError:
         raise CheckpointError("not a file of plain tensors: it is damaged, or it would run code when loaded") from None
     except (SafetensorError, OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise CheckpointError(f"not a file of plain tensors ({reason})") from None
+        reason = "" if isinstance(error, KeyError) or not str(error) else f" ({str(error).splitlines()[0]})"
+        raise CheckpointError(f"not a file of plain tensors{reason}") from None
 
 
 def _metadata(content: bytes) -> Metadata:

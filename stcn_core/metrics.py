@@ -46,7 +46,7 @@ def dilate(mask: np.ndarray, radius: int) -> np.ndarray:
     height, width = mask.shape
     out = np.zeros((height, width), bool)
     counts = np.cumsum(np.pad(mask, ((0, 0), (radius + 1, radius))), axis=1, dtype=np.int32)  # set pixels so far
-    for dy in range(-radius, radius + 1):
+    for dy in range(-min(radius, height - 1), min(radius, height - 1) + 1):
         half = math.isqrt(radius * radius - dy * dy)
         near = counts[:, radius + 1 + half :][:, :width] > counts[:, radius - half :][:, :width]
         out[max(0, dy) : height + min(0, dy)] |= near[max(0, -dy) : height + min(0, -dy)]

@@ -45,8 +45,8 @@ def propagate(
     What is held is the frames of a few blocks and the memory. Raises ValueError for a frame or prompt
     that is not as above, and at the end of the clip for prompts on frames that it lacks.
     """
-    prompts = {index: labels for index, labels in prompts.items() if np.any(labels)}
     stream = _checked(frames, prompts)
+    prompts = {index: labels for index, labels in prompts.items() if np.any(labels)}
     for index, frame in stream:
         if index in prompts:
             clip = _Clip(model, prompts, config, frame.shape[:2], return_probabilities)

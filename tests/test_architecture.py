@@ -18,6 +18,7 @@ ONLY_IN = {
 }
 # Top to bottom: a module imports only from lines below its own.
 LAYERS = (
+    ("__main__",),
     ("cli",),
     ("demo",),
     ("driver",),

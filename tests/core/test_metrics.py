@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stcn_core.metrics import boundary, contour_accuracy, dilate, region_similarity
@@ -20,6 +20,7 @@ def blobs(seed: int, height: int, width: int) -> np.ndarray:
 
 @given(st.integers(0, 1000), st.integers(1, 40), st.integers(1, 40), st.integers(0, 6))
 @settings(max_examples=40, deadline=None)
+@example(seed=0, height=2, width=1, radius=3)  # a disk that is higher than the mask
 def test_dilation_is_a_disk(seed: int, height: int, width: int, radius: int) -> None:
     mask = np.random.default_rng(seed).random((height, width)) < 0.02
     y, x = np.mgrid[0:height, 0:width]

@@ -3,6 +3,8 @@
 import dataclasses
 import inspect
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,27 @@ def test_flags_and_fields_are_the_same(command: Callable[..., None], config: Any
     assert flags == fields
 
 
+def test_zero_stands_for_no_limit() -> None:
+    config = SegmentConfig("m.csv", "out", top_k=0, short_side=0)
+    assert (config.propagation("stcn").top_k, config.propagation("stcn").short_side) == (None, None)
+    assert SegmentConfig("m.csv", "out").propagation("stcn").top_k == 20
+
+
+def test_an_interrupt_while_imports_are_under_way_is_one() -> None:
+    script = """
+import sys
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == "torch":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupt())
+from jobs.__main__ import main
+main()
+"""
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (130, "interrupted\n")
+
+
 def test_plan_takes_options_of_segment() -> None:
     segment = inspect.signature(cli.segment).parameters
     assert set(inspect.signature(cli.plan).parameters) < set(segment)
@@ -40,8 +63,8 @@ def test_plan_takes_options_of_segment() -> None:
         ({"device": "cpu", "num_gpus_per_actor": 1.0}, "0 with --device cpu"),
         ({"threads_per_actor": 0}, "--threads-per-actor 0"),
         ({"memory_every": 0}, "memory_every=0"),
-        ({"top_k": 0}, "top_k=0"),
-        ({"short_side": 8}, "short_side=8"),
+        ({"top_k": -1}, "--top-k -1"),
+        ({"short_side": 8}, "--short-side 8"),
         ({"frames_per_shard": 0}, "--frames-per-shard 0"),
         ({"max_attempts": 0}, "--max-attempts 0"),
     ],
@@ -66,7 +89,7 @@ def test_published_defaults_hold_where_nothing_is_given() -> None:
         (["segment", "m.csv", "out", "--speed", "9"], 2, "No such option"),
         (["segment", "none.csv", "out"], 2, "none.csv does not exist"),
         (["segment", "{archive}/manifest.csv", "out", "--device", "tpu"], 2, "legal: auto, cpu, cuda"),
-        (["segment", "{archive}/manifest.csv", "out", "--model", "stcn-huge"], 2, "no model 'stcn-huge'"),
+        (["segment", "{archive}/manifest.csv", "out", "--model", "stcn-huge"], 2, "there is no file 'stcn-huge'"),
         (["plan", "{archive}/manifest.csv", "gopher://x/out"], 2, "legal: a local path, or a URL"),
         (["train", "model.pth"], 2, "a name that ends in .safetensors"),
         (["status", "nothing-here"], 2, "holds no run"),

@@ -100,6 +100,18 @@ def test_truth_of_other_videos_is_an_error(tmp_path: Path) -> None:
         evaluate.evaluate_output(str(tmp_path / "out"), str(tmp_path / "truth"))
 
 
+def test_truth_of_one_video_is_not_taken_for_every_videos(tmp_path: Path) -> None:
+    truth = [(f"{t:05d}", labels) for t, labels in enumerate(TRUTH)]
+    masks = rows("v", FOUND, [1, 2])
+    write(tmp_path / "one", tmp_path / "truth", masks, truth)
+    assert len(evaluate.evaluate_output(str(tmp_path / "one"), str(tmp_path / "truth"))) == 2
+    write(tmp_path / "two", tmp_path / "other", masks + rows("w", FOUND, [1, 2]), truth)
+    with pytest.raises(UserError, match="holds the masks of one video"):
+        evaluate.evaluate_output(str(tmp_path / "two"), str(tmp_path / "truth"))
+    with pytest.raises(UserError, match="does not exist"):
+        evaluate.evaluate_output(str(tmp_path / "two"), str(tmp_path / "none"))
+
+
 def test_truth_with_other_names_is_an_error(tmp_path: Path) -> None:
     truth = [(f"left{t:05d}", labels) for t, labels in enumerate(TRUTH)]
     write(tmp_path / "out", tmp_path / "truth/v", rows("v", FOUND, [1, 2]), truth)

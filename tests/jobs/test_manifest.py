@@ -74,6 +74,11 @@ def test_all_problems_are_listed_with_their_rows(tmp_path: Path) -> None:
         ("m.csv", "video_id,video,prompts\na,b\0,c\n", "row 1: video is .*without NUL"),
         ("m.jsonl", '{"video_id": [1], "video": "a", "prompts": "b"}', "cannot be read.*video_id"),
         ("m.jsonl", '{"video_id": "a", "video": "a", "prompts": "b", "start": true}', "row 1: start is True"),
+        (
+            "m.csv",
+            "video_id,video,prompts,End,note,strat\na,a.mp4,a.png,5,x,2\n",
+            r"'End'.*legal: end\n.*'strat'.*start$",
+        ),
         ("m.jsonl", "{broken", "cannot be read"),
         ("m.parquet", "not parquet", "cannot be read"),
         ("m.txt", "a", "legal: a table"),

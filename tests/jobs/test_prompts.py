@@ -101,6 +101,8 @@ def test_prompts_of_an_earlier_output(tmp_path: Path) -> None:
         prompts = load_prompts(path, "v", None)
         assert list(prompts) == [4]
         assert np.array_equal(prompts[4], LABELS)
+    with pytest.raises(PromptError, match=r"no prompt of video_id 'w'; they hold \['other', 'v'\]"):
+        load_prompts(tmp_path / "masks.parquet", "w", None)
     table = pq.read_table(tmp_path / "masks.parquet").drop_columns(["is_prompt", "score", "box"])
     pq.write_table(table, tmp_path / "own.parquet")
     assert list(load_prompts(tmp_path / "own.parquet", "v", None)) == [4, 5]

@@ -228,7 +228,11 @@ def test_masks_and_videos_in_s3_by_ray_job_submit(
         sys.executable, "-m", "jobs.cli", "segment", f"{bucket}/manifest.csv", f"{bucket}/out",
         "--model", f"{bucket}/tiny.safetensors", "--actors", "2", "--threads-per-actor", "1",
     ]  # fmt: skip
-    result = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    for _ in range(20):  # Ray's head answers before it takes jobs
+        result = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+        if "No available agent" not in result.stderr:
+            break
+        time.sleep(3)
     assert result.returncode == 1, result.stdout + result.stderr  # Ray's word for an exit code that is not 0
     assert "5 videos: 4 done, 1 failed, 0 pending" in result.stdout
     assert digest(f"{bucket}/out") == digest(str(undisturbed))

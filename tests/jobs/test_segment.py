@@ -60,7 +60,7 @@ def test_a_window_of_a_video(archive: Path) -> None:
     assert (row.frames_expected, row.frames_decoded) == (7, 7)
     assert {m["frame_index"] for m in masks} == set(range(4, 9))  # the prompt on frame 0 is outside
     assert {m["object_id"] for m in masks} == {2}
-    with pytest.raises(PromptError, match="no object is prompted from frame 5 to 9"):
+    with pytest.raises(PromptError, match=r"start=5 to before end=9; there are prompts on frames \[0, 4\]"):
         segment(archive / "videos/b.mp4", archive / "prompts/b", start=5, end=9)
 
 
@@ -91,5 +91,5 @@ def test_a_prompt_beyond_the_end_is_an_error(archive: Path, tmp_path: Path) -> N
 
 
 def test_a_window_beyond_the_end_is_an_error(archive: Path) -> None:
-    with pytest.raises(VideoError, match="no frame could be decoded from frame 50 on"):
+    with pytest.raises(VideoError, match="no frame could be decoded from start=50 on; the file claims 9 frames"):
         segment(archive / "videos/a.mp4", archive / "prompts/a", start=50)

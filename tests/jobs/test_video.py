@@ -104,7 +104,13 @@ def test_a_frame_size_that_changes_is_refused(tmp_path: Path) -> None:
         read(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"", b"no video at all", b"ffconcat version 1.0\nfile 'secret.mp4'\n"])
+def test_an_empty_file_is_called_so(tmp_path: Path) -> None:
+    (tmp_path / "v.mp4").touch()
+    with pytest.raises(VideoError, match="is an empty file"):
+        read(tmp_path / "v.mp4")
+
+
+@pytest.mark.parametrize("content", [b"no video at all", b"ffconcat version 1.0\nfile 'secret.mp4'\n"])
 def test_what_is_no_video_is_refused(content: bytes, tmp_path: Path) -> None:
     write(tmp_path / "secret.mp4")
     (tmp_path / "v.mp4").write_bytes(content)
