@@ -1,14 +1,13 @@
 """The `stcn` command. Each command builds one config and calls one function."""
 
 import json
-import signal
 import sys
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
 
+from jobs import interrupt
 from jobs.config import SegmentConfig
 from jobs.errors import FatalError, UserError
 
@@ -184,7 +183,7 @@ def demo(
 
 def main(args: list[str] | None = None) -> None:
     """Run the command; turn a user's mistakes into messages, and outcomes into exit codes."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    interrupt.listen()
     code = _run(args)
     if code == INTERRUPTED:
         print("interrupted; what was finished is kept, and the same command goes on from there", file=sys.stderr)
@@ -203,10 +202,6 @@ def _run(args: list[str] | None) -> int:
         print(f"fatal: {error}", file=sys.stderr)
         return FATAL
     return 0
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

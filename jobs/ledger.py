@@ -10,7 +10,6 @@ their videos are replaced, the rest goes into a new file.
 
 import dataclasses
 import json
-import posixpath
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -61,17 +60,13 @@ class Ledger:
         Returns the ids of videos whose masks are gone from both places: they count as not done.
         """
         published = self._published.sizes()
-        gone, attempts = set(), set()
+        gone = set()
         for name, file in self.files.items():
             if file is None and name in published:
                 self._published.remove(name)
-            elif file is not None and published.get(name) != file.num_bytes:
-                if self._published.place(name, file):
-                    attempts.add(posixpath.dirname(file.source))
-                else:
-                    gone.add(name)
-        for attempt in attempts:
-            storage.remove(storage.join(self._output, attempt))
+            elif file and published.get(name) != file.num_bytes and not self._published.place(name, file):
+                gone.add(name)
+        self._remove_published_attempts()
         if gone:
             self.refresh()  # another run may have replaced them since
         gone = {name for name in gone if self.files[name] is not None}
@@ -132,6 +127,12 @@ class Ledger:
             files[own] = Placement(storage.join(attempt, own), written.num_bytes, written.sha256)
             rows = [dataclasses.replace(r, masks_file=own if r.status == "done" else None) for r in rows]
         return _to_json(attempt, [*rows, *moved], files)
+
+    def _remove_published_attempts(self) -> None:
+        for run in storage.folders(storage.join(self._output, "_attempts")):
+            for folder in storage.folders(run):
+                if storage.join("_attempts", storage.name_of(run), storage.name_of(folder)) in self._committed:
+                    storage.remove(folder)
 
     def _apply(self, content: bytes) -> None:
         try:

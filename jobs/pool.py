@@ -9,7 +9,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayActorError, RayError, RayTaskError
 
-from jobs import storage
+from jobs import interrupt, storage
 from jobs.errors import FatalError
 from jobs.plan import make_shard
 from jobs.records import Event, Shard, VideoFinished, VideoStarted, WorkItem
@@ -81,6 +81,7 @@ class Pool:
         """
         self._waiting.extend(shards)
         while self._assign():
+            interrupt.check()
             busy = {worker.starting or worker.events: worker for worker in self._workers if not worker.is_idle}
             ready, _ = ray.wait(list(busy), num_returns=1, timeout=WAIT_SECONDS, fetch_local=False)
             for reference in ready:

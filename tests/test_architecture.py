@@ -32,7 +32,7 @@ LAYERS = (
     ("store", "config"),
     ("storage", "video"),
     ("filesystem",),
-    ("rle", "palette", "records", "errors"),
+    ("rle", "palette", "records", "errors", "interrupt"),
 )
 
 

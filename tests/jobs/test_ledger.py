@@ -100,6 +100,21 @@ def test_publishing_that_was_cut_off_is_finished(output: str, tmp_path: Path, mo
     assert not storage.exists(f"{output}/_attempts/1/x")
 
 
+def test_an_attempt_that_outlived_its_publishing_is_cleared_away(
+    output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And one that is not committed, which may be another run's, is left alone."""
+    written = attempt(output, "_attempts/1/x", "s1", "a", tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "remove", lambda location: None)
+        Ledger(output).commit("_attempts/1/x", "s1", [row("a")], written)
+    attempt(output, "_attempts/2/x", "s2", "b", tmp_path)
+    assert Ledger(output).recover() == []
+    assert published(output) == {"s1.parquet": ["a"]}
+    assert not storage.exists(f"{output}/_attempts/1/x")
+    assert storage.exists(f"{output}/_attempts/2/x/s2.parquet")
+
+
 def test_masks_that_are_gone_are_done_again(output: str, tmp_path: Path) -> None:
     ledger = Ledger(output)
     ledger.commit("_attempts/1/x", "s1", [row("a")], attempt(output, "_attempts/1/x", "s1", "a", tmp_path))

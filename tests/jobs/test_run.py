@@ -141,7 +141,9 @@ def test_a_run_that_is_killed_resumes_to_the_same_masks(
     else:
         assert process.returncode == 130, errors
         assert "the same command goes on from there" in errors
-        assert {row.status for row in videos(output).values()} >= {"done", "pending"}
+        statuses = {row.status for row in videos(output).values()}
+        assert "pending" in statuses
+        assert statuses & {"done", "failed"}  # what was committed first depends on the videos' ids
     committed = len(Ledger(output).videos)
     assert 0 < committed < len(VIDEOS)
     assert "pending" in stcn("status", output).stdout
@@ -168,7 +170,7 @@ cli.main()
     command = ["segment", str(archive / "manifest.csv"), output, *map(str, options(model_file))]
     interrupted = subprocess.run([sys.executable, "-c", script, *command], check=False, timeout=120)
     assert interrupted.returncode == 130
-    assert len(storage.find(f"{output}/_ledger")) == 1
+    assert len(Ledger(output).files) == 1
     assert not storage.find(f"{output}/masks")
     result = stcn(*command)
     assert result.returncode == 3
