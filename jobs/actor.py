@@ -12,8 +12,10 @@ from jobs import storage, store
 from jobs.errors import PromptError, VideoError
 from jobs.records import Event, FramesDone, Shard, ShardWritten, VideoFinished, VideoRow, VideoStarted, WorkItem
 from jobs.segment import Segmented, failed_row, segment_video
+from stcn_core.allocator import keep_freed_memory
 from stcn_core.checkpoint import load_model
 from stcn_core.config import PropagationConfig
+from stcn_core.inference import for_inference
 
 REPORT_SECONDS = 0.5  # between reports of frames done
 
@@ -25,7 +27,8 @@ class Segmenter:
         torch.set_num_threads(threads)
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
-        self._model = load_model(model, device)
+        keep_freed_memory()
+        self._model = for_inference(load_model(model, device))
         self._config = config
 
     def ready(self) -> str:

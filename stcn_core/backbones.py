@@ -26,10 +26,10 @@ class Bottleneck(nn.Module):
         self.downsample = _shortcut(in_dim, out_dim, stride, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.relu(self.bn1(self.conv1(x)))
-        y = F.relu(self.bn2(self.conv2(y)))
+        y = self.bn1(self.conv1(x)).relu_()
+        y = self.bn2(self.conv2(y)).relu_()
         y = self.bn3(self.conv3(y))
-        return F.relu(y + (x if self.downsample is None else self.downsample(x)))
+        return y.add_(x if self.downsample is None else self.downsample(x)).relu_()  # type: ignore[no-any-return]
 
 
 class BasicBlock(nn.Module):
@@ -46,9 +46,9 @@ class BasicBlock(nn.Module):
         self.downsample = _shortcut(in_dim, width, stride, bias=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.relu(self.bn1(self.conv1(x)))
+        y = self.bn1(self.conv1(x)).relu_()
         y = self.bn2(self.conv2(y))
-        return F.relu(y + (x if self.downsample is None else self.downsample(x)))
+        return y.add_(x if self.downsample is None else self.downsample(x)).relu_()  # type: ignore[no-any-return]
 
 
 Block = type[Bottleneck] | type[BasicBlock]
@@ -77,7 +77,7 @@ class Trunk(nn.Module):
 
     def features(self, stem: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The stem's output -> f4, f8, f16."""
-        x = F.max_pool2d(F.relu(self.bn1(stem)), 3, 2, 1)
+        x = F.max_pool2d(self.bn1(stem).relu_(), 3, 2, 1)
         f4 = self.get_submodule(self.stages[0])(x)
         f8 = self.get_submodule(self.stages[1])(f4)
         return f4, f8, self.get_submodule(self.stages[2])(f8)

@@ -13,19 +13,63 @@ def upsample(x: Tensor, factor: int) -> Tensor:
     return F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
 
 
+def per_object(of_image: Tensor, like: Tensor) -> Tensor:
+    """(B, ...), one per image -> (B*O, ...), as many as there are in `like`."""
+    objects = len(like) // len(of_image)
+    return of_image if objects == 1 else of_image.repeat_interleave(objects, dim=0)
+
+
+class PreactivatedConv(nn.Conv2d):
+    """A 3x3 convolution of ReLU(x)."""
+
+    def __init__(self, in_dim: int, out_dim: int) -> None:
+        super().__init__(in_dim, out_dim, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(F.relu(x))
+
+
 class ResBlock(nn.Module):
     """Pre-activation residual block; the shortcut is a 3x3 convolution where the widths differ."""
 
     def __init__(self, in_dim: int, out_dim: int) -> None:
         super().__init__()
         self.downsample = nn.Conv2d(in_dim, out_dim, 3, padding=1) if in_dim != out_dim else None
-        self.conv1 = nn.Conv2d(in_dim, out_dim, 3, padding=1)
-        self.conv2 = nn.Conv2d(out_dim, out_dim, 3, padding=1)
+        self.conv1 = PreactivatedConv(in_dim, out_dim)
+        self.conv2 = PreactivatedConv(out_dim, out_dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        residual = self.conv2(F.relu(self.conv1(F.relu(x))))
-        shortcut = x if self.downsample is None else self.downsample(x)
-        return torch.add(shortcut, residual)
+        residual: Tensor = self.conv2(self.conv1(x))
+        return residual.add_(x if self.downsample is None else self.downsample(x))
+
+
+class SharedConv(nn.Conv2d):
+    """A 3x3 convolution over an object's channels, then its image's: the latter are convolved once for all objects."""
+
+    def __init__(self, own_dim: int, shared_dim: int, out_dim: int) -> None:
+        super().__init__(own_dim + shared_dim, out_dim, 3, padding=1)
+        self.own_dim = own_dim
+
+    def forward(self, x: Tensor, shared: Tensor) -> Tensor:  # type: ignore[override]
+        """x (B*O, C, H, W) is one per image and object, shared (B, C', H, W) one per image."""
+        of_object = F.conv2d(x, self.weight[:, : self.own_dim], padding=1)
+        of_image = F.conv2d(shared, self.weight[:, self.own_dim :], self.bias, padding=1)
+        return of_object.add_(per_object(of_image, of_object))
+
+
+class MergeBlock(nn.Module):
+    """ResBlock over an object's channels, then its image's."""
+
+    def __init__(self, own_dim: int, shared_dim: int, out_dim: int) -> None:
+        super().__init__()
+        self.downsample = SharedConv(own_dim, shared_dim, out_dim)
+        self.conv1 = SharedConv(own_dim, shared_dim, out_dim)
+        self.conv2 = PreactivatedConv(out_dim, out_dim)
+
+    def forward(self, x: Tensor, shared: Tensor) -> Tensor:
+        """x (B*O, C, H, W) is one per image and object, shared (B, C', H, W) one per image."""
+        residual: Tensor = self.conv2(self.conv1(F.relu(x), F.relu(shared)))
+        return residual.add_(self.downsample(x, shared))
 
 
 class UpsampleBlock(nn.Module):
@@ -38,8 +82,7 @@ class UpsampleBlock(nn.Module):
 
     def forward(self, skip: Tensor, x: Tensor) -> Tensor:
         """skip (B, C, H, W) is one per image; x (B*O, C', H/2, W/2) is one per image and object."""
-        skip = self.skip_conv(skip).repeat_interleave(len(x) // len(skip), dim=0)  # once an image, not an object
-        merged: Tensor = self.out_conv(skip + upsample(x, 2))
+        merged: Tensor = self.out_conv(upsample(x, 2).add_(per_object(self.skip_conv(skip), x)))
         return merged
 
 
@@ -87,14 +130,15 @@ class CBAM(nn.Module):
 class FeatureFusion(nn.Module):
     """Fuse value features with the key encoder's (STCN section 3.2): ResBlock, CBAM, ResBlock."""
 
-    def __init__(self, in_dim: int, out_dim: int, attention: bool) -> None:
+    def __init__(self, in_dim: int, f16_dim: int, out_dim: int, attention: bool) -> None:
         super().__init__()
-        self.block1 = ResBlock(in_dim, out_dim)
+        self.block1 = MergeBlock(in_dim, f16_dim, out_dim)
         self.attention = CBAM(out_dim) if attention else None
         self.block2 = ResBlock(out_dim, out_dim)
 
     def forward(self, x: Tensor, f16: Tensor) -> Tensor:
-        x = self.block1(torch.cat((x, f16), dim=1))
+        """x (B*O, C, h, w) is one per image and object, f16 (B, C', h, w) one per image."""
+        x = self.block1(x, f16)
         if self.attention is not None:
             x = x + self.attention(x)
         fused: Tensor = self.block2(x)

@@ -44,6 +44,10 @@ class Network(nn.Module, ABC):
         """Key, value and features of preprocessed images (B, 3, H, W)."""
 
     @abstractmethod
+    def key_projections(self) -> list[nn.Module]:
+        """The layers that keys come from; they may be of a wider type than the rest."""
+
+    @abstractmethod
     def encode_memory(self, images: Tensor, query: Query, masks: Tensor) -> tuple[Tensor, Tensor]:
         """Memorise images (B, 3, H, W), whose query is given, with masks (B, O, H, W).
 

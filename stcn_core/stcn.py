@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from stcn_core.attention import at_least_float32
 from stcn_core.backbones import BasicBlock, Bottleneck, Trunk
 from stcn_core.config import ModelConfig
-from stcn_core.layers import FeatureFusion, ResBlock, UpsampleBlock, upsample
+from stcn_core.layers import FeatureFusion, MergeBlock, UpsampleBlock, upsample
 from stcn_core.masks import IMAGE_MEAN, IMAGE_STD, Padding, other_objects
 from stcn_core.network import Network, Query
 
@@ -40,7 +40,11 @@ class STCN(Network):
     def encode_query(self, images: Tensor) -> Query:
         """Key and features of images (B, 3, H, W), from the images alone (section 3.2)."""
         f4, f8, f16 = self.key_encoder(images)
-        return Query(self.key_proj["key_proj"](f16), self.key_comp(f16), f16, f8, f4)
+        project = self.key_proj["key_proj"]
+        return Query(project(f16.to(project.weight.dtype)), self.key_comp(f16), f16, f8, f4)
+
+    def key_projections(self) -> list[nn.Module]:
+        return [self.key_proj["key_proj"]]
 
     def encode_memory(self, images: Tensor, query: Query, masks: Tensor) -> tuple[Tensor, Tensor]:
         """Memorise images (B, 3, H, W) with soft masks (B, O, H, W).
@@ -52,9 +56,7 @@ class STCN(Network):
     def segment(self, readout: Tensor, query: Query) -> Tensor:
         """Memory readout (B, O, CV, h, w) -> probabilities (B, O, H, W), before soft aggregation."""
         batch, objects = readout.shape[:2]
-        value = query.value[:, None].expand_as(readout)
-        x = torch.cat((readout, value), dim=2).flatten(0, 1)  # B*O, 2*CV, h, w
-        logits = self.decoder(x, query.f8, query.f4)  # B*O, 1, H, W
+        logits = self.decoder(readout.flatten(0, 1), query.value, query.f8, query.f4)  # B*O, 1, H, W
         foreground: Tensor = at_least_float32(logits).sigmoid().view(batch, objects, *logits.shape[-2:])
         return foreground
 
@@ -65,15 +67,13 @@ class ValueEncoder(Trunk):
     def __init__(self, config: ModelConfig) -> None:
         stages = ("layer1", "layer2", "layer3")
         super().__init__(BasicBlock, config.value_width, config.value_depths, stages, in_dim=5, stem_bias=True)
-        fused_dim = config.value_width * 4 + config.key_width * 16
-        self.fuser = FeatureFusion(fused_dim, config.value_dim, config.attention)
+        self.fuser = FeatureFusion(config.value_width * 4, config.key_width * 16, config.value_dim, config.attention)
 
     def forward(self, images: Tensor, f16: Tensor, masks: Tensor) -> Tensor:  # type: ignore[override]
         """(B, 3, H, W), (B, C, h, w), (B, O, H, W) -> values (B, O, CV, h, w)."""
         objects = masks.shape[1]
         planes = torch.stack((masks, other_objects(masks)), dim=2).flatten(0, 1)  # B*O, 2, H, W
         images = images.repeat_interleave(objects, dim=0)
-        f16 = f16.repeat_interleave(objects, dim=0)
         *_, x = super().forward(torch.cat((images, planes.to(images.dtype)), dim=1))
         return self.fuser(x, f16).unflatten(0, (-1, objects))  # type: ignore[no-any-return]
 
@@ -83,13 +83,13 @@ class Decoder(nn.Module):
 
     def __init__(self, value_dim: int, f8_dim: int, f4_dim: int) -> None:
         super().__init__()
-        self.compress = ResBlock(2 * value_dim, value_dim)
+        self.compress = MergeBlock(value_dim, value_dim, value_dim)
         self.up_16_8 = UpsampleBlock(f8_dim, value_dim, value_dim // 2)
         self.up_8_4 = UpsampleBlock(f4_dim, value_dim // 2, value_dim // 2)
         self.pred = nn.Conv2d(value_dim // 2, 1, 3, padding=1)
 
-    def forward(self, x: Tensor, f8: Tensor, f4: Tensor) -> Tensor:
-        """(B*O, 2*CV, h, w) with one f8 and f4 an image -> logits (B*O, 1, H, W)."""
-        x = self.up_16_8(f8, self.compress(x))
+    def forward(self, readout: Tensor, value: Tensor, f8: Tensor, f4: Tensor) -> Tensor:
+        """Readouts (B*O, CV, h, w) with one value (CV), f8 and f4 an image -> logits (B*O, 1, H, W)."""
+        x = self.up_16_8(f8, self.compress(readout, value))
         x = self.up_8_4(f4, x)
         return upsample(self.pred(F.relu(x)), 4)

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from stcn_core.attention import at_least_float32
 from stcn_core.backbones import Bottleneck, Trunk
 from stcn_core.config import ModelConfig
-from stcn_core.layers import ResBlock, upsample
+from stcn_core.layers import ResBlock, SharedConv, per_object, upsample
 from stcn_core.masks import IMAGE_MEAN, IMAGE_STD, Padding, other_objects
 from stcn_core.network import Network, Query
 
@@ -41,6 +41,9 @@ class STM(Network):
         key, value = self.KV_Q_r4(f16)
         return Query(key, value, f16, f8, f4)
 
+    def key_projections(self) -> list[nn.Module]:
+        return [self.KV_M_r4.Key, self.KV_Q_r4.Key]
+
     def encode_memory(self, images: Tensor, query: Query, masks: Tensor) -> tuple[Tensor, Tensor]:
         """Memorise images (B, 3, H, W) with masks (B, O, H, W); the query is not needed.
 
@@ -54,9 +57,7 @@ class STM(Network):
     def segment(self, readout: Tensor, query: Query) -> Tensor:
         """Memory readout (B, O, CV, h, w) -> probabilities (B, O, H, W), before soft aggregation."""
         batch, objects = readout.shape[:2]
-        value = query.value[:, None].expand_as(readout)
-        x = torch.cat((readout, value), dim=2).flatten(0, 1)  # B*O, 2*CV, h, w
-        logits = self.Decoder(x, query.f8, query.f4)  # B*O, 2, H, W
+        logits = self.Decoder(readout.flatten(0, 1), query.value, query.f8, query.f4)  # B*O, 2, H, W
         foreground: Tensor = at_least_float32(logits).softmax(dim=1)[:, 1].unflatten(0, (batch, objects))
         return foreground
 
@@ -102,7 +103,7 @@ class KeyValue(nn.Module):
         self.Value = nn.Conv2d(config.key_width * 16, config.value_dim, 3, padding=1)
 
     def forward(self, f16: Tensor) -> tuple[Tensor, Tensor]:
-        return self.Key(f16), self.Value(f16)
+        return self.Key(f16.to(self.Key.weight.dtype)), self.Value(f16)
 
 
 class Refine(nn.Module):
@@ -116,8 +117,8 @@ class Refine(nn.Module):
 
     def forward(self, skip: Tensor, x: Tensor) -> Tensor:
         """skip (B, C, H, W) is one per image; x (B*O, C', H/2, W/2) is one per image and object."""
-        skip = self.ResFS(self.convFS(skip)).repeat_interleave(len(x) // len(skip), dim=0)
-        merged: Tensor = self.ResMM(skip + upsample(x, 2))
+        skip = self.ResFS(self.convFS(skip))
+        merged: Tensor = self.ResMM(upsample(x, 2).add_(per_object(skip, x)))
         return merged
 
 
@@ -127,14 +128,14 @@ class Decoder(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         dim = config.decoder_dim
-        self.convFM = nn.Conv2d(2 * config.value_dim, dim, 3, padding=1)
+        self.convFM = SharedConv(config.value_dim, config.value_dim, dim)
         self.ResMM = ResBlock(dim, dim)
         self.RF3 = Refine(config.key_width * 8, dim)
         self.RF2 = Refine(config.key_width * 4, dim)
         self.pred2 = nn.Conv2d(dim, 2, 3, padding=1)
 
-    def forward(self, x: Tensor, f8: Tensor, f4: Tensor) -> Tensor:
-        """(B*O, 2*CV, h, w) with one f8 and f4 an image -> logits (B*O, 2, H, W)."""
-        x = self.RF3(f8, self.ResMM(self.convFM(x)))
+    def forward(self, readout: Tensor, value: Tensor, f8: Tensor, f4: Tensor) -> Tensor:
+        """Readouts (B*O, CV, h, w) with one value (CV), f8 and f4 an image -> logits (B*O, 2, H, W)."""
+        x = self.RF3(f8, self.ResMM(self.convFM(readout, value)))
         x = self.RF2(f4, x)
         return upsample(self.pred2(F.relu(x)), 4)

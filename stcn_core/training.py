@@ -175,7 +175,8 @@ class Trainer:
         shares = [len(part.images) / len(batch.images) for part in parts]
         for index, parameter in enumerate(self.model.parameters()):
             weighted = [share * gradients[index] for share, (_, gradients) in zip(shares, results, strict=True)]
-            parameter.grad = sum(weighted[1:], start=weighted[0])  # keeps the layout, which fused AdamW relies on
+            # In the parameter's layout, which fused AdamW relies on.
+            parameter.grad = torch.empty_like(parameter).copy_(sum(weighted[1:], start=weighted[0]))
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), MAX_GRADIENT_NORM)
         self.optimizer.step()
         self.update_average()

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from stcn_core import PropagationConfig, masks, propagate
+from stcn_core.inference import for_inference
 from stcn_core.memory import MemoryBank
 from stcn_core.network import Network
 from tests.core.conformance import Vector
@@ -24,10 +25,12 @@ def two_threads() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("name", VECTORS)
-def test_a_clip_matches_the_published_network(name: str) -> None:
+@pytest.mark.parametrize("form", ["as loaded", "for inference"])
+def test_a_clip_matches_the_published_network(name: str, form: str) -> None:
     vector = Vector(name)
-    config = PropagationConfig.for_model(vector.model, **vector.options)
-    results = list(propagate(vector.model, vector.frames, vector.prompts, config, return_probabilities=True))
+    model = vector.model if form == "as loaded" else for_inference(vector.model, torch.float32)
+    config = PropagationConfig.for_model(model, **vector.options)
+    results = list(propagate(model, vector.frames, vector.prompts, config, return_probabilities=True))
 
     labels = np.stack([result.labels for result in results])
     assert (labels == vector.expected["labels"]).mean() >= 0.999

@@ -1,0 +1,58 @@
+"""Winograd's convolution is the convolution."""
+
+import pytest
+import torch
+from torch import nn
+
+from stcn_core import winograd
+from stcn_core.layers import PreactivatedConv
+from stcn_core.winograd import WinogradConv, replaces
+
+
+@pytest.mark.parametrize("size", [(1, 1), (4, 4), (5, 7), (30, 54), (61, 33)])
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("preactivated", [False, True])
+@pytest.mark.parametrize("workspace", [1, 36 * 24 * 9, 2**22])
+@torch.inference_mode()
+def test_it_is_the_convolution(
+    size: tuple[int, int], batch: int, preactivated: bool, workspace: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(winograd, "WORKSPACE", workspace)  # one tile at a time, a few rows, several images
+    torch.manual_seed(0)
+    conv = (PreactivatedConv(12, 24) if preactivated else nn.Conv2d(12, 24, 3, padding=1)).double()
+    x = torch.randn(batch, 12, *size, dtype=torch.float64)
+    found = WinogradConv(conv)(x)
+    torch.testing.assert_close(found, conv(x), rtol=1e-10, atol=1e-10)
+    assert found.is_contiguous(memory_format=torch.channels_last)
+
+
+@torch.inference_mode()
+def test_its_rounding_error_is_small() -> None:
+    torch.manual_seed(0)
+    conv = nn.Conv2d(256, 64, 3, padding=1, bias=False)
+    x = torch.randn(1, 256, 32, 32)
+    exact = conv.double()(x.double())
+    error = (WinogradConv(conv.float())(x) - exact).square().mean().sqrt() / exact.square().mean().sqrt()
+    assert error < 3e-6  # the usual points 0, +-1, +-2: 6e-6
+
+
+@torch.inference_mode()
+def test_a_convolution_without_bias_has_none() -> None:
+    conv = nn.Conv2d(4, 4, 3, padding=1, bias=False).double()
+    x = torch.randn(1, 4, 9, 9, dtype=torch.float64)
+    torch.testing.assert_close(WinogradConv(conv)(x), conv(x))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"kernel_size": 1},
+        {"kernel_size": 3, "stride": 2, "padding": 1},
+        {"kernel_size": 3},
+        {"kernel_size": 7},
+        {"kernel_size": 3, "padding": 1, "groups": 2},
+        {"kernel_size": 3, "padding": 1, "dilation": 2},
+    ],
+)
+def test_other_convolutions_are_not_its_business(options: dict[str, int]) -> None:
+    assert not replaces(nn.Conv2d(4, 4, **options))  # type: ignore[arg-type]
