@@ -9,6 +9,7 @@ import ray
 import torch
 
 from jobs import storage, store
+from jobs.ahead import Ahead
 from jobs.errors import PromptError, VideoError
 from jobs.records import Event, FramesDone, Shard, ShardWritten, VideoFinished, VideoRow, VideoStarted, WorkItem
 from jobs.segment import Segmented, failed_row, segment_video
@@ -43,29 +44,51 @@ class Segmenter:
         with TemporaryDirectory(prefix="stcn-") as folder:
             masks = Path(folder) / f"{shard.shard_id}.parquet"
             rows: list[VideoRow] = []
-            with store.MaskWriter(masks) as writer:
-                for item in shard.items:
-                    yield VideoStarted(item.work_id)
-                    with TemporaryDirectory(prefix="stcn-") as downloads:
-                        row, tables = yield from self._segment(item, Path(downloads))
+            fetching = Ahead((_Fetched(item) for item in shard.items), most=1)
+            with store.MaskWriter(masks) as writer, fetching as fetched:
+                for video in fetched:
+                    yield VideoStarted(video.item.work_id)
+                    with video.folder:
+                        row, tables = yield from self._segment(video)
                     for table in tables:
                         writer.add(table)
                     rows.append(row)
                     yield VideoFinished(row)
             yield _upload(masks, storage.join(attempt, masks.name), any(row.status == "done" for row in rows))
 
-    def _segment(self, item: WorkItem, downloads: Path) -> Generator[Event, None, Segmented]:
+    def _segment(self, fetched: "_Fetched") -> Generator[Event, None, Segmented]:
         started = time.monotonic()
         try:
-            video = _fetched(item.entry.video, downloads / "video", VideoError)
-            prompts = _fetched(item.entry.prompts, downloads / "prompts", PromptError)
-            return (yield from _reported(segment_video(item, video, prompts, self._model, self._config)))
+            video, prompts = fetched.paths()
+            work = segment_video(fetched.item, video, prompts, self._model, self._config)
+            return (yield from _reported(work))
         except Exception as error:
             # Whatever a video's bytes bring about is that video's failure, never the job's.
-            return failed_row(item, error, seconds=time.monotonic() - started), []
+            return failed_row(fetched.item, error, seconds=time.monotonic() - started), []
 
 
-def _fetched(location: str, folder: Path, error: type[VideoError]) -> Path:
+class _Fetched:
+    """A video and its prompts in a folder of this machine; made while the video before is segmented."""
+
+    def __init__(self, item: WorkItem) -> None:
+        self.item = item
+        self.folder = TemporaryDirectory(prefix="stcn-")
+        self._error: Exception | None = None
+        entry, folder = item.entry, Path(self.folder.name)
+        try:
+            self._video = _download(entry.video, folder / "video", VideoError)
+            self._prompts = _download(entry.prompts, folder / "prompts", PromptError)
+        except Exception as error:
+            self._error = error
+
+    def paths(self) -> tuple[Path, Path]:
+        """The video's and the prompts'. Raises what went wrong."""
+        if self._error:
+            raise self._error
+        return self._video, self._prompts
+
+
+def _download(location: str, folder: Path, error: type[VideoError]) -> Path:
     try:
         return storage.download(location, folder)
     except FileNotFoundError as missing:

@@ -16,6 +16,7 @@ from av.video.reformatter import VideoReformatter
 from PIL import Image, ImageOps
 
 from jobs.errors import VideoError
+from stcn_core.masks import scaled_size
 
 # The decoder guesses formats from content, and some of them (playlists, concat scripts) open further
 # files and connections: only self-contained ones are allowed.
@@ -32,7 +33,9 @@ class VideoFrame:
     index: int  # from the video's own first frame
     name: str | None  # the image's name without its ending; None for video files
     pts_seconds: float | None  # presentation time; None for images, which have none
-    image: np.ndarray  # uint8 (H, W, 3), RGB
+    image: np.ndarray  # uint8 (H, W, 3), RGB; scaled down if the video was asked for that
+    height: int  # of the frame itself
+    width: int
 
 
 @dataclass
@@ -45,6 +48,7 @@ class Video:
     path: Path
     start: int = 0
     end: int | None = None
+    short_side: int | None = None  # scale frames down to it as they are converted to RGB; None: never
     frames_expected: int | None = field(default=None, init=False)  # in start to end, as the file claims; None: unsaid
     frames_claimed: int | None = field(default=None, init=False)  # the same, of the whole file
     frames_decoded: int = field(default=0, init=False)
@@ -66,13 +70,13 @@ class Video:
         self._source.close()
 
     def __iter__(self) -> Iterator[VideoFrame]:
-        shape: tuple[int, ...] | None = None
-        for frame, corrupt in self._source.read(self.start, self.end):
-            shape = shape or frame.image.shape
-            if frame.image.shape != shape:
+        size: tuple[int, int] | None = None
+        for frame, corrupt in self._source.read(self.start, self.end, self.short_side):
+            size = size or (frame.height, frame.width)
+            if (frame.height, frame.width) != size:
                 raise VideoError(
-                    f"the frame size changes at frame {frame.index}, from {_size(shape)} to "
-                    f"{_size(frame.image.shape)}; split the video there"
+                    f"the frame size changes at frame {frame.index}, from {size[1]}x{size[0]} to "
+                    f"{frame.width}x{frame.height}; split the video there"
                 )
             self.frames_decoded += 1
             self.frames_corrupt += corrupt
@@ -105,15 +109,19 @@ class _File:
         self.frames: int | None = self._stream.frames or None
         self.rate = Fraction(self._stream.average_rate or FOLDER_RATE)
 
-    def read(self, start: int, end: int | None) -> Iterator[tuple[VideoFrame, bool]]:
+    def read(self, start: int, end: int | None, short_side: int | None) -> Iterator[tuple[VideoFrame, bool]]:
         reformatter = VideoReformatter()  # one a reader: sharing one between threads crashes
         for index, frame in enumerate(self._decode()):
             if end is not None and index >= end:
                 return
             if index >= start:
-                rgb = reformatter.reformat(frame, format="rgb24").to_ndarray()
-                upright = np.rot90(rgb, round(frame.rotation / 90))  # both count counter-clockwise
-                yield VideoFrame(index, None, frame.time, np.ascontiguousarray(upright)), bool(frame.is_corrupt)
+                rows, columns = scaled_size(frame.height, frame.width, short_side)
+                # Bilinear here is a triangle as wide as the scale, so that fine patterns do not alias.
+                rgb = reformatter.reformat(frame, columns, rows, "rgb24", interpolation="BILINEAR").to_ndarray()
+                turns = round(frame.rotation / 90)  # counter-clockwise, as rot90 counts
+                upright = np.ascontiguousarray(np.rot90(rgb, turns))
+                height, width = (frame.width, frame.height) if turns % 2 else (frame.height, frame.width)
+                yield VideoFrame(index, None, frame.time, upright, height, width), bool(frame.is_corrupt)
 
     def _decode(self) -> Iterator[av.VideoFrame]:
         """Decode packet by packet; like players, go on after one that is damaged."""
@@ -147,14 +155,16 @@ class _Folder:
         self.names = [p.stem for p in self._paths]
         self.frames: int | None = len(self._paths)
 
-    def read(self, start: int, end: int | None) -> Iterator[tuple[VideoFrame, bool]]:
+    def read(self, start: int, end: int | None, short_side: int | None) -> Iterator[tuple[VideoFrame, bool]]:
         for index, path in list(enumerate(self._paths))[start:end]:
             try:
                 with Image.open(path) as image:
-                    rgb = np.asarray(_eight_bit(ImageOps.exif_transpose(image)).convert("RGB"))
+                    rgb = _eight_bit(ImageOps.exif_transpose(image)).convert("RGB")
             except (OSError, ValueError, Image.DecompressionBombError) as error:
                 raise VideoError(f"frame {path.name} cannot be read: {error}") from error
-            yield VideoFrame(index, path.stem, None, rgb), False
+            rows, columns = scaled_size(rgb.height, rgb.width, short_side)
+            scaled = np.asarray(rgb.resize((columns, rows), Image.Resampling.BILINEAR))
+            yield VideoFrame(index, path.stem, None, scaled, rgb.height, rgb.width), False
 
     def close(self) -> None:
         pass
@@ -172,10 +182,6 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     if image.mode in ("I", "F"):
         raise ValueError(f"its pixels are {image.mode}; legal: 8 or 16 bits")
     return image
-
-
-def _size(shape: tuple[int, ...]) -> str:
-    return f"{shape[1]}x{shape[0]}"
 
 
 class VideoWriter:

@@ -6,6 +6,7 @@ from typing import Literal, Protocol, get_args
 
 Network = Literal["stcn", "stm"]
 Similarity = Literal["l2", "cosine", "dot"]
+MemoryPolicy = Literal["recent", "spread", "used"]
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ class PropagationConfig:
     memory_every: int = 5  # frames between permanent memory frames
     top_k: int | None = 20  # memory positions that a query position attends to; None: all of them
     include_last: bool = False  # keep the previous frame in memory too, as a temporary last entry
+    max_memory_frames: int | None = None  # permanent memory frames at most, prompts aside; None: no bound
+    memory_policy: MemoryPolicy = "spread"  # which of them stay: the latest, evenly spread ones, the most attended
     short_side: int | None = 480  # frames with a longer short side are scaled down to it; None: never
     key_batch: int = 8  # frames whose keys are encoded together
     decode_batch: int = 8  # (frame, object) pairs that go through the decoder together
@@ -69,6 +72,10 @@ class PropagationConfig:
     def __post_init__(self) -> None:
         for name in ("memory_every", "key_batch", "decode_batch"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+        bound = self.max_memory_frames
+        _require(bound is None or bound >= 2, "max_memory_frames", bound, "at least 2, or None for no bound")
+        policies = get_args(MemoryPolicy)
+        _require(self.memory_policy in policies, "memory_policy", self.memory_policy, policies)
         _require(self.top_k is None or self.top_k >= 1, "top_k", self.top_k, "at least 1, or None for all")
         _require(
             self.short_side is None or self.short_side >= 16,

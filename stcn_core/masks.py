@@ -108,6 +108,8 @@ def winners(planes: Tensor) -> tuple[Tensor, Tensor]:
     """The most probable plane of (1 + O, H, W) at each pixel, and its margin over the runner-up."""
     if len(planes) == 1:
         return torch.zeros_like(planes[0], dtype=torch.long), planes[0]
+    if len(planes) == 2:
+        return (planes[1] > planes[0]).long(), (planes[1] - planes[0]).abs()
     best, winner = planes.max(dim=0)
     runner_up = planes.scatter(0, winner[None], -1.0).amax(dim=0)
     return winner, best - runner_up

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from stcn_core.attention import affinity, readout, similarity
-from stcn_core.config import Similarity
+from stcn_core.config import PropagationConfig, Similarity
+from stcn_core.retention import MemoryFrame, to_drop
 from stcn_core.top_k import read_top_k
 
 MAX_AFFINITY = 2**25  # entries of one (N, Q) matrix: 128 MB in float32; longer reads go in pieces
@@ -17,47 +18,77 @@ MAX_AFFINITY = 2**25  # entries of one (N, Q) matrix: 128 MB in float32; longer 
 class MemoryBank:
     """Memory of the objects that were first prompted on the same frame: they have the same frames."""
 
-    def __init__(self, kind: Similarity, top_k: int | None) -> None:
-        self._kind, self._top_k = kind, top_k
+    def __init__(self, kind: Similarity, config: PropagationConfig) -> None:
+        self._kind, self._config = kind, config
         self._keys = torch.empty(0)  # K, CK, capacity
         self._values = torch.empty(0)  # O, capacity, CV: the values of one position lie together
-        self._permanent = 0  # positions that stay
-        self._length = 0  # those and the temporary frame's
+        self._received = torch.empty(0)  # capacity: attention that each position has had
+        self._frames: list[MemoryFrame] = []  # the permanent ones, in the order of their positions
+        self._queries_before: list[int] = []  # query positions that were read for before each was memorised
+        self._queries = 0
+        self._length = 0  # positions of the permanent frames and of a temporary one
 
-    def add(self, key: Tensor, value: Tensor, permanent: bool) -> None:
+    def add(self, key: Tensor, value: Tensor, frame: MemoryFrame) -> None:
         """Memorise one frame: key (K, CK, h, w), value (O, CV, h, w).
 
         A temporary frame is replaced by whatever is added next.
         """
         key, value = key.flatten(2), value.flatten(2).transpose(1, 2)
-        start, end = self._permanent, self._permanent + key.shape[-1]
-        self._keys = _with_capacity(self._keys, key, start, end, dim=2)
-        self._values = _with_capacity(self._values, value, start, end, dim=1)
+        size = key.shape[-1]
+        slot = self._slot(frame, size)
+        start, end, used = slot * size, (slot + 1) * size, len(self._frames) * size
+        self._keys = _with_capacity(self._keys, key, used, end, dim=2)
+        self._values = _with_capacity(self._values, value, used, end, dim=1)
+        self._received = _with_capacity(self._received, key[0, 0], used, end, dim=0)
         self._keys[..., start:end] = key
         self._values[:, start:end] = value
-        self._length = end
-        if permanent:
-            self._permanent = end
+        self._received[start:end] = 0
+        if frame.permanent:
+            self._frames[slot : slot + 1] = [frame]
+            self._queries_before[slot : slot + 1] = [self._queries]
+        self._length = max(end, len(self._frames) * size)
+
+    def _slot(self, frame: MemoryFrame, size: int) -> int:
+        """Where a frame goes: after the permanent ones, or in the place of the one that it drives out."""
+        most, held = self._config.max_memory_frames, self._frames
+        if not frame.permanent or most is None or len(held) < most:
+            return len(held)
+        received = self._received[: len(held) * size].view(-1, size).sum(1).tolist()
+        since = (max(1, self._queries - before) for before in self._queries_before)
+        usage = [had / queries for had, queries in zip(received, since, strict=True)]
+        dropped = to_drop(held, usage, self._config.memory_policy)
+        return len(held) if dropped is None else dropped
 
     def read(self, query_key: Tensor) -> Tensor:
         """Read for all positions of query keys (B, CK, h, w): (B, O, CV, h, w)."""
         batch, _, height, width = query_key.shape
         query = query_key.flatten(2).transpose(0, 1).flatten(1)  # CK, B*h*w
         keys, values = self._keys[..., : self._length], self._values[:, : self._length]
-        if self._top_k is None:
-            read = read_all(keys, values, query, self._kind)
+        received = self._received[: self._length] if self._watches_usage else None
+        if self._config.top_k is None:
+            read = read_all(keys, values, query, self._kind, received)
         else:
-            read = read_top_k(keys, values, query, self._kind, self._top_k)
+            read = read_top_k(keys, values, query, self._kind, self._config.top_k, received)
+        self._queries += query.shape[-1]
         maps: Tensor = read.unflatten(1, (batch, height, width))  # O, B, h, w, CV
         return maps.permute(1, 0, 4, 2, 3)
 
+    @property
+    def _watches_usage(self) -> bool:
+        return self._config.max_memory_frames is not None and self._config.memory_policy == "used"
 
-def read_all(keys: Tensor, values: Tensor, query: Tensor, kind: Similarity) -> Tensor:
-    """Keys (K, CK, N), values (O, N, CV) and query (CK, Q) give (O, Q, CV), attending to all positions."""
+
+def read_all(keys: Tensor, values: Tensor, query: Tensor, kind: Similarity, received: Tensor | None = None) -> Tensor:
+    """Keys (K, CK, N), values (O, N, CV) and query (CK, Q) give (O, Q, CV), attending to all positions.
+
+    received (N): the attention that each position gets is added to it.
+    """
     chunk = max(1, MAX_AFFINITY // (keys.shape[-1] * len(keys)))
     parts = []
     for piece in query.split(chunk, dim=1):
         weights = affinity(similarity(keys, piece, kind))  # K, N, Q
+        if received is not None:
+            received += weights.sum((0, 2))
         # One product for all objects where they share keys: matmul folds O into CV for a 2-D right side.
         parts.append(readout(weights[0] if len(weights) == 1 else weights, values.transpose(1, 2)))
     return torch.cat(parts, dim=-1).transpose(1, 2)
@@ -69,19 +100,19 @@ class ClipMemory:
     So an object only reads memory from its first prompt on.
     """
 
-    def __init__(self, kind: Similarity, top_k: int | None) -> None:
-        self._kind, self._top_k = kind, top_k
+    def __init__(self, kind: Similarity, config: PropagationConfig) -> None:
+        self._kind, self._config = kind, config
         self._banks: list[tuple[slice, MemoryBank]] = []
         self.objects = 0
 
-    def add(self, key: Tensor, value: Tensor, permanent: bool) -> None:
+    def add(self, key: Tensor, value: Tensor, frame: MemoryFrame) -> None:
         """Memorise a frame: key (K, CK, h, w), value (O, CV, h, w). Objects beyond those known are new."""
         if len(value) > self.objects:
             new = slice(self.objects, len(value))
-            self._banks.append((new, MemoryBank(self._kind, self._top_k)))
+            self._banks.append((new, MemoryBank(self._kind, self._config)))
             self.objects = len(value)
         for objects, bank in self._banks:
-            bank.add(key if len(key) == 1 else key[objects], value[objects], permanent)
+            bank.add(key if len(key) == 1 else key[objects], value[objects], frame)
 
     def read(self, query_key: Tensor) -> Tensor:
         """Read for query keys (B, CK, h, w): (B, O, CV, h, w)."""

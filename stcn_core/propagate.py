@@ -10,12 +10,17 @@ from itertools import chain
 import numpy as np
 import torch
 from torch import Tensor
+from torch.profiler import record_function
 
 from stcn_core import masks
 from stcn_core.config import PropagationConfig
 from stcn_core.memory import ClipMemory
 from stcn_core.network import Network, Query
+from stcn_core.retention import MemoryFrame
 from stcn_core.schedule import Block, Frame, blocks, windows
+
+# What a profile calls the parts of the work.
+STAGES = KEY, READ, DECODER, LABELS, VALUE = "key", "memory read", "decoder", "labels", "value"
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,7 @@ class FrameMasks:
 
     frame_index: int
     object_ids: tuple[int, ...]  # ascending; the objects prompted so far
-    labels: np.ndarray  # int32 (H, W) at the input's size: an object's id, 0 where there is none
+    labels: np.ndarray  # int32 (H, W), in Fortran order: an object's id, 0 where there is none
     scores: np.ndarray  # float32, one an object: mean margin over the runner-up inside its mask, in [0, 1]
     probabilities: np.ndarray | None  # float32 (1 + objects, H, W), background first, if asked for
 
@@ -35,26 +40,28 @@ def propagate(
     prompts: Mapping[int, np.ndarray],
     config: PropagationConfig,
     return_probabilities: bool = False,
+    size: tuple[int, int] | None = None,
 ) -> Iterator[FrameMasks]:
     """Yield the masks of every frame, in order.
 
     frames: RGB uint8 (H, W, 3), all of one size. prompts: frame index -> integer label map (H, W) of
     that size; 0 = unlabelled, a positive id = an object. An object's mask given again corrects it.
-    Frames before the first prompt have no objects; a prompt without objects says nothing.
+    Frames before the first prompt have no objects; a prompt without objects says nothing. size: that of
+    prompts and results (H, W), where whoever decodes the frames has scaled them down already.
 
     What is held is the frames of a few blocks and the memory. Raises ValueError for a frame or prompt
     that is not as above, and at the end of the clip for prompts on frames that it lacks.
     """
-    stream = _checked(frames, prompts)
+    stream = _checked(frames, prompts, size)
     prompts = {index: labels for index, labels in prompts.items() if np.any(labels)}
     for index, frame in stream:
         if index in prompts:
-            clip = _Clip(model, prompts, config, frame.shape[:2], return_probabilities)
+            clip = _Clip(model, prompts, config, frame.shape[:2], size or frame.shape[:2], return_probabilities)
             from_first_prompt = blocks(chain([(index, frame)], stream), prompts, config)
             for window in windows(from_first_prompt, config.key_batch):
                 yield from clip.segment(window)
         else:
-            yield _result(index, [], torch.ones((1, *frame.shape[:2])), return_probabilities)
+            yield _result(index, [], torch.ones((1, *(size or frame.shape[:2]))), return_probabilities)
 
 
 class _Clip:
@@ -66,24 +73,26 @@ class _Clip:
         prompts: Mapping[int, np.ndarray],
         config: PropagationConfig,
         frame_size: tuple[int, int],
+        result_size: tuple[int, int],
         return_probabilities: bool,
     ) -> None:
         self._model, self._prompts, self._config = model, prompts, config
         self._return_probabilities = return_probabilities
         parameter = next(model.parameters())
         self._device, self._dtype = parameter.device, parameter.dtype
-        self._frame_size = frame_size
+        self._result_size = result_size
         self._size = masks.scaled_size(*frame_size, config.short_side)
         self._padding = masks.Padding.to_stride(*self._size)
         self._object_ids: list[int] = []  # in the order of the planes: by first prompt
-        self._memory = ClipMemory(model.config.similarity, config.top_k)
-        self._pending: tuple[Tensor, Query, Tensor, bool] | None = None  # what the next block will memorise
+        self._memory = ClipMemory(model.config.similarity, config)
+        self._pending: tuple[Tensor, Query, Tensor, MemoryFrame] | None = None  # what the next block will memorise
 
     @torch.inference_mode()
     def segment(self, window: Sequence[Block]) -> list[FrameMasks]:
         """Encode the keys of all the window's frames together, then segment block after block."""
-        images = self._images([frame for block in window for _, frame in block.frames])
-        query = self._model.encode_query(images)
+        with record_function(KEY):
+            images = self._images([frame for block in window for _, frame in block.frames])
+            query = self._model.encode_query(images)
         results, start = [], 0
         for block in window:
             end = start + len(block.frames)
@@ -98,7 +107,8 @@ class _Clip:
     def _segment_block(self, block: Block, images: Tensor, query: Query) -> list[FrameMasks]:
         self._memorise_pending()
         planes = masks.aggregate(self._probabilities(query, images.shape[-2:]))  # B, 1 + O, H, W
-        results = [self._at_frame_size(index, planes[b]) for b, (index, _) in enumerate(block.frames)]
+        with record_function(LABELS):
+            results = [self._at_result_size(index, planes[b]) for b, (index, _) in enumerate(block.frames)]
         memorised, last = planes[-1, 1:], block.frames[-1][0]
         if last in self._prompts:
             memorised = self._prompted(memorised, last, self._size, self._padding)
@@ -106,7 +116,8 @@ class _Clip:
                 memorised = masks.aggregate(memorised)[1:]
             self._object_ids = self._ids_after(last)
         if block.ends_in_memory_frame or self._config.include_last:
-            self._pending = images[-1:], query[-1:], memorised, block.ends_in_memory_frame
+            frame = MemoryFrame(last, block.ends_in_memory_frame, last in self._prompts)
+            self._pending = images[-1:], query[-1:], memorised, frame
         return results
 
     def _probabilities(self, query: Query, size: Sequence[int]) -> Tensor:
@@ -114,24 +125,27 @@ class _Clip:
         if self._memory.objects == 0:
             dtype = torch.promote_types(self._dtype, torch.float32)
             return torch.zeros((len(query.key), 0, *size), device=self._device, dtype=dtype)
-        readout = self._memory.read(query.key)  # B, O, CV, h, w
+        with record_function(READ):
+            readout = self._memory.read(query.key)  # B, O, CV, h, w
         pairs = self._config.decode_batch
         step = max(1, pairs // self._memory.objects)
         rows = []
-        for some in (slice(start, start + step) for start in range(0, len(readout), step)):
-            parts = [self._model.segment(part, query[some]) for part in readout[some].split(pairs, dim=1)]
-            rows.append(torch.cat(parts, dim=1))
+        with record_function(DECODER):
+            for some in (slice(start, start + step) for start in range(0, len(readout), step)):
+                parts = [self._model.segment(part, query[some]) for part in readout[some].split(pairs, dim=1)]
+                rows.append(torch.cat(parts, dim=1))
         return torch.cat(rows)
 
     def _memorise_pending(self) -> None:
         """Memorise the frame before this block, now that it is known not to be the clip's last."""
         if self._pending is None:
             return
-        image, query, planes, permanent = self._pending
+        image, query, planes, frame = self._pending
         if not self._model.memorises_padding:
             planes = self._padding.blank(planes)
-        key, value = self._model.encode_memory(image, query, planes[None])
-        self._memory.add(key[0], value[0], permanent)
+        with record_function(VALUE):
+            key, value = self._model.encode_memory(image, query, planes[None])
+            self._memory.add(key[0], value[0], frame)
         self._pending = None
 
     def _prompted(self, planes: Tensor, index: int, size: tuple[int, int], padding: masks.Padding) -> Tensor:
@@ -145,12 +159,12 @@ class _Clip:
         new = [i for i in masks.present_ids(self._prompts[index]) if i not in self._object_ids]
         return self._object_ids + new
 
-    def _at_frame_size(self, index: int, planes: Tensor) -> FrameMasks:
-        """Scale planes (1 + O, H, W) to the frame. A prompt is put in anew there, unblurred by scaling."""
-        planes, ids = masks.resize(self._padding.cut(planes)[None], self._frame_size)[0], self._object_ids
+    def _at_result_size(self, index: int, planes: Tensor) -> FrameMasks:
+        """Scale planes (1 + O, H, W) to the result. A prompt is put in anew there, unblurred by scaling."""
+        planes, ids = masks.resize(self._padding.cut(planes)[None], self._result_size)[0], self._object_ids
         if index in self._prompts:
             unpadded = masks.Padding(0, 0, 0, 0)
-            planes = masks.aggregate(self._prompted(planes[1:], index, self._frame_size, unpadded))
+            planes = masks.aggregate(self._prompted(planes[1:], index, self._result_size, unpadded))
             ids = self._ids_after(index)
         return _result(index, ids, planes, self._return_probabilities)
 
@@ -159,14 +173,19 @@ def _result(index: int, object_ids: list[int], planes: Tensor, return_probabilit
     """Sort planes (1 + O, H, W) by id, and describe them."""
     order = sorted(range(len(object_ids)), key=object_ids.__getitem__)
     ids = tuple(object_ids[i] for i in order)
-    planes = planes[[0, *(i + 1 for i in order)]]
+    if order != list(range(len(order))):
+        planes = planes[[0, *(i + 1 for i in order)]]
     winner, margin = masks.winners(planes)
     scores = masks.mean_inside(margin, winner, len(ids)).float().cpu().numpy()
-    labels = torch.tensor([0, *ids], dtype=torch.int32, device=planes.device)[winner].cpu().numpy()
+    narrow = torch.uint8 if len(ids) < 256 else torch.int32
+    columns = winner.to(narrow).T.contiguous().cpu().numpy()  # run-length encoders go down columns
+    labels = np.array([0, *ids], np.int32)[columns].T
     return FrameMasks(index, ids, labels, scores, planes.float().cpu().numpy() if return_probabilities else None)
 
 
-def _checked(frames: Iterable[np.ndarray], prompts: Mapping[int, np.ndarray]) -> Iterator[Frame]:
+def _checked(
+    frames: Iterable[np.ndarray], prompts: Mapping[int, np.ndarray], size: tuple[int, int] | None
+) -> Iterator[Frame]:
     """Number the frames, and refuse what cannot be segmented."""
     shape: tuple[int, ...] | None = None
     count = 0
@@ -177,14 +196,14 @@ def _checked(frames: Iterable[np.ndarray], prompts: Mapping[int, np.ndarray]) ->
         if frame.shape != shape:
             raise ValueError(f"frame {index} is {frame.shape}, those before it {shape}; legal: one size a clip")
         if index in prompts:
-            _check_prompt(index, prompts[index], shape)
+            _check_prompt(index, prompts[index], size or shape[:2])
         yield index, frame
     if missing := sorted(index for index in prompts if not 0 <= index < count):
         raise ValueError(f"prompts on frames {missing}, but the clip has frames 0 to {count - 1}")
 
 
-def _check_prompt(index: int, labels: np.ndarray, shape: tuple[int, ...]) -> None:
+def _check_prompt(index: int, labels: np.ndarray, size: tuple[int, ...]) -> None:
     if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
         raise ValueError(f"the prompt on frame {index} is {labels.dtype}, least {labels.min()}; legal: integers >= 0")
-    if labels.shape != shape[:2]:
-        raise ValueError(f"the prompt on frame {index} is {labels.shape}, its frame {shape[:2]}; legal: the same size")
+    if labels.shape != size:
+        raise ValueError(f"the prompt on frame {index} is {labels.shape}, its frame {size}; legal: the same size")

@@ -19,10 +19,18 @@ QUERIES = {"cpu": 128, "cuda": 4096}
 BLOCK = 32  # positions of which the best is looked at first
 
 
-def read_top_k(keys: Tensor, values: Tensor, query: Tensor, kind: Similarity, k: int) -> Tensor:
-    """Keys (K, CK, N), values (O, N, CV) and query (CK, Q) give (O, Q, CV): STCN eq. 1 and 3, section 3.3."""
+def read_top_k(
+    keys: Tensor, values: Tensor, query: Tensor, kind: Similarity, k: int, received: Tensor | None = None
+) -> Tensor:
+    """Keys (K, CK, N), values (O, N, CV) and query (CK, Q) give (O, Q, CV): STCN eq. 1 and 3, section 3.3.
+
+    received (N): the attention that each position gets is added to it.
+    """
     scores, positions = most_similar(keys, query, kind, k)
-    weights = scores.softmax(-1).to(values.dtype)
+    weights = scores.softmax(-1)
+    if received is not None:
+        received.index_add_(0, positions.flatten(), weights.flatten().to(received.dtype))
+    weights = weights.to(values.dtype)
     reads = []
     for index, value in enumerate(values):
         of_keys = index if len(keys) > 1 else 0
@@ -33,25 +41,25 @@ def read_top_k(keys: Tensor, values: Tensor, query: Tensor, kind: Similarity, k:
 
 def most_similar(keys: Tensor, query: Tensor, kind: Similarity, k: int) -> tuple[Tensor, Tensor]:
     """The k most similar memory positions of each query position, and their similarities, (K, Q, k) each."""
-    found = [_most_similar(keys, part, kind, k) for part in query.split(QUERIES.get(query.device.type, 4096), dim=1)]
-    scores, positions = (torch.cat(parts, dim=1) for parts in zip(*found, strict=True))
-    return scores, positions
-
-
-def _most_similar(keys: Tensor, query: Tensor, kind: Similarity, k: int) -> tuple[Tensor, Tensor]:
-    scores, positions, divisor = query.new_empty(0), query.new_empty(0, dtype=torch.long), 1.0
+    size = QUERIES.get(query.device.type, 4096)
+    best: list[tuple[Tensor, Tensor]] = []  # so far, for each part of the queries
+    divisor = 1.0
     for start in range(0, keys.shape[-1], TILE):
         memory, factor, bias, divisor = as_product(keys[..., start : start + TILE], query, kind)
-        tile = factor.transpose(-1, -2) @ memory  # K, Q, T
-        if bias is not None:
-            tile += bias.unsqueeze(-2)
-        best, at = _top_k(tile, k)
-        if start:
-            best, at = torch.cat((scores, best), -1), torch.cat((positions, at + start), -1)
-            best, chosen = best.topk(min(k, best.shape[-1]), dim=-1, sorted=False)
-            at = at.gather(-1, chosen)
-        scores, positions = best, at
-    return scores / divisor, positions
+        for number, part in enumerate(factor.split(size, dim=-1)):
+            scores = part.transpose(-1, -2) @ memory  # K, q, T
+            if bias is not None:
+                scores += bias.unsqueeze(-2)
+            values, positions = _top_k(scores, k)
+            if start:
+                values = torch.cat((best[number][0], values), -1)
+                positions = torch.cat((best[number][1], positions + start), -1)
+                values, chosen = values.topk(min(k, values.shape[-1]), dim=-1, sorted=False)
+                best[number] = values, positions.gather(-1, chosen)
+            else:
+                best.append((values, positions))
+    values, positions = (torch.cat(parts, dim=1) for parts in zip(*best, strict=True))
+    return values / divisor, positions
 
 
 def _top_k(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:

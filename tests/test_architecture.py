@@ -32,7 +32,7 @@ LAYERS = (
     ("store", "config"),
     ("storage", "video"),
     ("filesystem",),
-    ("rle", "palette", "records", "errors", "interrupt"),
+    ("ahead", "rle", "palette", "records", "errors", "interrupt"),
 )
 
 
@@ -48,7 +48,7 @@ def imports(path: Path) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "stcn_core").glob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted((ROOT / "stcn_core").rglob("*.py")), ids=lambda path: path.stem)
 def test_the_core_needs_torch_numpy_and_safetensors_alone(path: Path) -> None:
     assert {name.split(".")[0] for name in imports(path)} <= CORE_MAY_IMPORT
 
@@ -68,8 +68,8 @@ def test_jobs_import_downward(path: Path) -> None:
 
 
 def test_modules_do_not_import_from_package_roots() -> None:
-    files = [path for package in ("stcn_core", "jobs") for path in (ROOT / package).glob("*.py")]
-    modules = {path.stem for path in files}
+    files = [path for package in ("stcn_core", "jobs") for path in (ROOT / package).rglob("*.py")]
+    modules = {path.stem for path in files} | {path.parent.name for path in files}
     for path in files:
         if path.stem == "__init__":
             continue
@@ -77,6 +77,11 @@ def test_modules_do_not_import_from_package_roots() -> None:
             package, _, member = name.partition(".")
             if package in ("stcn_core", "jobs"):
                 assert member.split(".")[0] in modules, f"{path.name} imports {name} from the package's root"
+
+
+def test_propagation_does_not_know_how_it_is_timed() -> None:
+    for path in (ROOT / "stcn_core").glob("*.py"):
+        assert not any(name.startswith("stcn_core.benchmark") for name in imports(path)), path.name
 
 
 def test_the_core_runs_where_nothing_else_is_installed() -> None:

@@ -10,6 +10,7 @@ from stcn_core import PropagationConfig, masks, propagate
 from stcn_core.inference import for_inference
 from stcn_core.memory import MemoryBank
 from stcn_core.network import Network
+from stcn_core.retention import MemoryFrame
 from tests.core.conformance import Vector
 
 VECTORS = ("stcn-davis-2obj", "stcn-davis-1obj-includelast", "stcn-generic-3obj-late", "stm-2obj")
@@ -95,8 +96,8 @@ def _prompt(vector: Vector) -> torch.Tensor:
 def _read(
     model: Network, key: torch.Tensor, value: torch.Tensor, query_key: torch.Tensor, top_k: int | None
 ) -> torch.Tensor:
-    bank = MemoryBank(model.config.similarity, top_k)
-    bank.add(key, value, permanent=True)
+    bank = MemoryBank(model.config.similarity, PropagationConfig(top_k=top_k))
+    bank.add(key, value, MemoryFrame(0))
     return bank.read(query_key)
 
 

@@ -240,3 +240,31 @@ def test_state_does_not_leak_between_clips() -> None:
     segment(frames[::-1].copy(), {0: labels[-1]})
     second = segment(frames, {0: labels[0]})
     assert all(torch.equal(*map(torch.from_numpy, (a.labels, b.labels))) for a, b in zip(first, second, strict=True))
+
+
+def test_frames_that_were_scaled_down_already_give_results_at_the_prompts_size() -> None:
+    frames, labels = clip_and_prompt(height=64, width=96)
+    model = tiny_model("stcn", torch.float64)
+    config = PropagationConfig(short_side=32)
+    small = np.stack([_scaled(frame, (32, 48)) for frame in frames])
+    prompts = {0: labels[0], 7: np.where(labels[7] == 2, 2, 0)}
+    late = list(propagate(model, frames, prompts, config, return_probabilities=True))
+    early = list(propagate(model, small, prompts, config, return_probabilities=True, size=(64, 96)))
+    for one, other in zip(late, early, strict=True):
+        assert one.probabilities is not None
+        assert other.probabilities is not None
+        assert one.labels.shape == other.labels.shape == (64, 96)
+        # Frames that come scaled are rounded to 8 bits once more.
+        assert np.abs(one.probabilities - other.probabilities).mean() < 0.02
+    assert np.array_equal(early[7].labels == 2, labels[7] == 2)
+
+
+def _scaled(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    planes = torch.from_numpy(frame).permute(2, 0, 1)[None].float()
+    return masks.resize(planes, size)[0].permute(1, 2, 0).round().byte().numpy()
+
+
+def test_a_prompt_that_has_not_the_results_size_is_refused() -> None:
+    frames, labels = clip_and_prompt()
+    with pytest.raises(ValueError, match="legal: the same size"):
+        list(propagate(tiny_model(), frames, {0: labels[0]}, PropagationConfig(), size=(80, 112)))

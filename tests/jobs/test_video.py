@@ -97,6 +97,33 @@ def test_a_rotated_file_comes_upright(degrees: int, turns: int, tmp_path: Path) 
     assert np.abs(frames[0].image.astype(int) - expected).mean() < 6
 
 
+@pytest.mark.parametrize("short_side", [24, 48, 100])
+def test_frames_are_scaled_down_as_they_are_read(short_side: int, tmp_path: Path) -> None:
+    path = write(tmp_path / "v.mp4", 3)
+    (tmp_path / "images").mkdir()
+    for t in range(3):
+        Image.fromarray(picture(t)).save(tmp_path / f"images/{t}.png")
+    side = min(short_side, HEIGHT)
+    for source in (path, tmp_path / "images"):
+        with Video(source, short_side=short_side) as video:
+            frames = list(video)
+        assert [frame.image.shape for frame in frames] == [(side, side * WIDTH // HEIGHT, 3)] * 3
+        assert {(frame.height, frame.width) for frame in frames} == {(HEIGHT, WIDTH)}
+        for frame in frames:
+            assert np.abs(frame.image.astype(int) - picture(frame.index, *frame.image.shape[:2])).mean() < 8
+
+
+def test_a_fine_pattern_is_averaged_and_not_picked_from(tmp_path: Path) -> None:
+    """Scaling down by 4 without a low-pass filter would keep one of the pattern's two columns."""
+    stripes = np.zeros((64, 64, 3), np.uint8)
+    stripes[:, ::2] = 200
+    with VideoWriter(tmp_path / "v.mp4", Fraction(25)) as writer:
+        writer.write(stripes)
+    with Video(tmp_path / "v.mp4", short_side=16) as video:
+        (frame,) = video
+    assert np.abs(frame.image[4:-4, 4:-4].astype(int) - 100).max() < 20
+
+
 def test_a_frame_size_that_changes_is_refused(tmp_path: Path) -> None:
     Image.fromarray(picture(0)).save(tmp_path / "0.png")
     Image.fromarray(picture(0, 50, 64)).save(tmp_path / "1.png")

@@ -1,0 +1,131 @@
+"""What is timed. Each case returns its figures by name; units are in the names, and ratios have none."""
+
+import gc
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from stcn_core.attention import affinity, readout, similarity
+from stcn_core.benchmark.clips import clip, endless_clip, seeded_stcn
+from stcn_core.benchmark.comparison import compare, propagation
+from stcn_core.benchmark.measure import Run, extra_memory, in_turn, median_ratio, resident_memory
+from stcn_core.checkpoint import load_model
+from stcn_core.config import PropagationConfig
+from stcn_core.inference import for_inference
+from stcn_core.masks import present_ids
+from stcn_core.metrics import region_similarity
+from stcn_core.propagate import propagate
+from stcn_core.synthetic import draw_clip
+from stcn_core.top_k import read_top_k
+
+Figures = dict[str, float]
+LONG_MEMORY = 64  # memory frames of the long clip
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Of one run of the benchmark."""
+
+    device: torch.device
+    repeats: int = 3
+
+
+def one_object(settings: Settings) -> Figures:
+    """The fastest precision against the frame-by-frame reference: STCN, 480x854, 41 frames, 1 object."""
+    return compare(settings.device, settings.repeats, objects=1, frames=41, precision=None)
+
+
+def one_object_float32(settings: Settings) -> Figures:
+    """The same in float32, 21 frames."""
+    return compare(settings.device, settings.repeats, objects=1, frames=21, precision=torch.float32)
+
+
+def five_objects(settings: Settings) -> Figures:
+    """The fastest precision, 21 frames, 5 objects."""
+    return compare(settings.device, settings.repeats, objects=5, frames=21, precision=None)
+
+
+def large_frames(settings: Settings) -> Figures:
+    """Frames of 1080p scaled to 480p, against frames of 480p: STCN, 21 frames, 1 object."""
+    model = for_inference(seeded_stcn(settings.device))
+    runs = {
+        name: propagation(model, *clip(21, height, width, 1), PropagationConfig())
+        for name, height, width in (("480p", 480, 854), ("1080p", 1080, 1920))
+    }
+    in_turn(runs, 1, settings.device)  # to warm up
+    seconds = in_turn(runs, settings.repeats, settings.device)
+    return {"ratio_to_480p": median_ratio(seconds["480p"], seconds["1080p"])}
+
+
+def reduced_precision(settings: Settings) -> Figures:
+    """How alike masks in bfloat16 and float32 are: stcn-mini on drawn clips, 240p."""
+    plain = load_model("stcn-mini", settings.device)
+    models = [for_inference(plain, precision) for precision in (torch.float32, torch.bfloat16)]
+    equal, overlaps = [], []
+    for seed in range(6):
+        drawn = draw_clip(7_000 + seed, range(24), 240, 427, objects=1 + seed % 3)
+        one, other = (
+            np.stack([r.labels for r in propagate(model, drawn.frames, {0: drawn.labels[0]}, PropagationConfig())])
+            for model in models
+        )
+        equal.append(np.mean(one == other))
+        overlaps += [region_similarity(a == i, b == i) for a, b in zip(one, other, strict=True) for i in present_ids(a)]
+    return {"labels_equal": float(np.mean(equal)), "mean_iou": float(np.mean(overlaps))}
+
+
+@torch.inference_mode()
+def memory_read(settings: Settings) -> Figures:
+    """The tiled read against `topk` over the whole affinity: one 480p frame, 50 to 200 memory frames."""
+    device, positions, most = settings.device, 1620, 200 * 1620
+    keys, query = torch.randn(1, 64, most, device=device), torch.randn(64, positions, device=device)
+    values = torch.randn(1, most, 512, device=device)
+
+    def tiled(frames: int) -> Run:
+        held = frames * positions
+        return lambda: read_top_k(keys[..., :held], values[:, :held], query, "l2", 20)
+
+    def whole() -> None:
+        readout(affinity(similarity(keys, query[None], "l2"), 20), values.transpose(1, 2))
+
+    extra = extra_memory(tiled(200), device)
+    runs: dict[str, Run] = {"50": tiled(50), "100": tiled(100), "200": tiled(200), "whole": whole}
+    seconds = in_turn(runs, settings.repeats, device)
+    return {
+        "extra_megabytes": extra / 1e6,
+        "ratio_to_whole": median_ratio(seconds["whole"], seconds["200"]),
+        "growth_50_to_200": median_ratio(seconds["200"], seconds["50"]),
+        "milliseconds": 1e3 * statistics.median(seconds["200"]),
+    }
+
+
+def long_clip(settings: Settings) -> Figures:
+    """What grows and what slows down over 10,000 frames with bounded memory: stcn-mini, 240p."""
+    config = PropagationConfig(max_memory_frames=LONG_MEMORY)
+    model = for_inference(load_model("stcn-mini", settings.device))
+    prompt = clip(1, 240, 427, 1)[1]
+    marks: dict[int, tuple[float, int]] = {}
+    for result in propagate(model, endless_clip(240, 427, 1, 10_000), {0: prompt}, config):
+        if result.frame_index in (999, 1_999, 8_999, 9_999):
+            gc.collect()
+            marks[result.frame_index] = time.perf_counter(), resident_memory()
+    early, late = (1_000 / (marks[b][0] - marks[a][0]) for a, b in ((999, 1_999), (8_999, 9_999)))
+    return {
+        "growth_megabytes": (marks[9_999][1] - marks[999][1]) / 1e6,
+        "speed_kept": late / early,
+        "frames_per_second": late,
+    }
+
+
+CASES: dict[str, Callable[[Settings], Figures]] = {
+    "one-object": one_object,
+    "one-object-float32": one_object_float32,
+    "five-objects": five_objects,
+    "large-frames": large_frames,
+    "reduced-precision": reduced_precision,
+    "memory-read": memory_read,
+    "long-clip": long_clip,
+}

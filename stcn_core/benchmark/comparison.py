@@ -1,0 +1,81 @@
+"""The product against the frame-by-frame reference, on the same weights and clip, in turn."""
+
+import statistics
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from stcn_core.benchmark.clips import clip, seeded_stcn
+from stcn_core.benchmark.measure import (
+    Run,
+    exhaust,
+    in_turn,
+    matrix_product_rate,
+    median_ratio,
+    peak_memory,
+    stage_seconds,
+)
+from stcn_core.benchmark.operations import operations_per_frame
+from stcn_core.benchmark.reference import propagate_frame_by_frame
+from stcn_core.config import PropagationConfig
+from stcn_core.inference import fastest_precision, for_inference
+from stcn_core.network import Network
+from stcn_core.propagate import STAGES, propagate
+
+HEIGHT, WIDTH, PADDED_WIDTH = 480, 854, 864
+
+
+def compare(
+    device: torch.device, repeats: int, objects: int, frames: int, precision: torch.dtype | None
+) -> dict[str, float]:
+    """STCN with seeded weights at 480x854; precision None: the fastest of the device."""
+    precision = precision or fastest_precision(device)
+    plain, config = seeded_stcn(device), PropagationConfig(short_side=None)
+    fast = for_inference(plain, precision)
+    images, prompt = clip(frames, HEIGHT, WIDTH, objects)
+    product = propagation(fast, images, prompt, config)
+
+    def reference() -> None:
+        exhaust(propagate_frame_by_frame(plain, images, prompt, config))
+
+    peak = peak_memory(product, device)  # the first run: it warms up, too
+    seconds = in_turn({"reference": reference, "product": product}, repeats, device)
+    rate = frames / statistics.median(seconds["product"])
+    stages = stage_seconds(product, device, STAGES)
+    ceiling = matrix_product_rate(device, precision)
+    operations = operations_per_frame(plain.config, HEIGHT, PADDED_WIDTH, objects, config)
+    return {
+        "frames_per_second": rate,
+        "reference_frames_per_second": frames / statistics.median(seconds["reference"]),
+        "ratio": median_ratio(seconds["reference"], seconds["product"]),
+        **agreement(plain, fast, images[:11], prompt, config),
+        "gigaflops": rate * operations / 1e9,
+        "ceiling_gigaflops": ceiling / 1e9,
+        "share_of_ceiling": rate * operations / ceiling,
+        "peak_gigabytes": peak / 1e9,
+        **{f"share_{name.replace(' ', '_')}": spent / sum(stages.values()) for name, spent in stages.items()},
+    }
+
+
+def propagation(model: Network, images: Sequence[np.ndarray], prompt: np.ndarray, config: PropagationConfig) -> Run:
+    """To be timed."""
+    return lambda: exhaust(propagate(model, images, {0: prompt}, config))
+
+
+def agreement(
+    plain: Network, fast: Network, images: Sequence[np.ndarray], prompt: np.ndarray, config: PropagationConfig
+) -> dict[str, float]:
+    """Of the two after the prompt. Seeded weights are undecided, with probabilities near 0.5: labels differ easily."""
+    equal, differences = [], []
+    results = propagate(fast, images, {0: prompt}, config, return_probabilities=True)
+    for (labels, planes), result in zip(propagate_frame_by_frame(plain, images, prompt, config), results, strict=True):
+        assert result.probabilities is not None
+        if result.frame_index:  # the prompt itself comes back exactly
+            equal.append(np.mean(labels == result.labels))
+            differences.append(np.abs(planes.float().cpu().numpy() - result.probabilities))
+    return {
+        "labels_equal": float(np.mean(equal)),
+        "probabilities_within_1e-3": float(np.mean([np.mean(difference < 1e-3) for difference in differences])),
+        "largest_difference": float(max(difference.max() for difference in differences)),
+    }
