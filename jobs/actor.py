@@ -13,7 +13,7 @@ from jobs.ahead import Ahead
 from jobs.errors import PromptError, VideoError
 from jobs.records import Event, FramesDone, Shard, ShardWritten, VideoFinished, VideoRow, VideoStarted, WorkItem
 from jobs.segment import Segmented, failed_row, segment_video
-from stcn_core.allocator import keep_freed_memory
+from stcn_core.allocator import keep_memory_in_large_pages
 from stcn_core.checkpoint import load_model
 from stcn_core.config import PropagationConfig
 from stcn_core.inference import for_inference
@@ -24,12 +24,14 @@ REPORT_SECONDS = 0.5  # between reports of frames done
 class Segmenter:
     """Loads a model once, then segments whatever shards it is given. The driver makes it a Ray actor."""
 
-    def __init__(self, model: bytes, device: str, threads: int, config: PropagationConfig) -> None:
+    def __init__(self, model: bytes, device: str, precision: str, threads: int, config: PropagationConfig) -> None:
         torch.set_num_threads(threads)
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
-        keep_freed_memory()
-        self._model = for_inference(load_model(model, device))
+        keep_memory_in_large_pages()
+        self._model = for_inference(
+            load_model(model, device), None if precision == "auto" else getattr(torch, precision)
+        )
         self._config = config
 
     def ready(self) -> str:

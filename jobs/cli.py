@@ -28,6 +28,7 @@ Output = Annotated[str, typer.Argument(help="Folder or URL prefix for the masks.
 Model = Annotated[str, typer.Option(help="A shipped model's name, a path, or a URL.")]
 Sha256 = Annotated[str | None, typer.Option(help="Refuse a model file with another digest.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Precision = Annotated[str, typer.Option(help="auto, float32 or bfloat16; auto: bfloat16 on GPUs and CPUs with AMX.")]
 Actors = Annotated[int | None, typer.Option(help="Processes with a model each. (default: one a GPU; one for 4 CPUs)")]
 Gpus = Annotated[float | None, typer.Option(help="GPUs for each actor, such as 0.5. (default: 1 if there are any)")]
 Threads = Annotated[int | None, typer.Option(help="CPU threads of each actor. (default: an even share)")]
@@ -39,6 +40,10 @@ IncludeLast = Annotated[
 ShortSide = Annotated[int, typer.Option(help="Scale frames with a longer short side down to it; 0: never.")]
 FramesPerShard = Annotated[int, typer.Option(help="Expected frames that are committed together.")]
 MaxAttempts = Annotated[int, typer.Option(help="Times a video may take its process down before it is given up.")]
+MaxMemoryFrames = Annotated[int | None, typer.Option(help="Memory frames at most; 0: no bound. (default: 64)")]
+MemoryPolicy = Annotated[
+    str | None, typer.Option(help="Which memory frames stay: recent, spread, used. (default: spread)")
+]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Also run the videos that failed before.")]
 
 
@@ -49,12 +54,15 @@ def segment(
     model: Model = "stcn-mini",
     model_sha256: Sha256 = None,
     device: Device = "auto",
+    precision: Precision = "auto",
     actors: Actors = None,
     num_gpus_per_actor: Gpus = None,
     threads_per_actor: Threads = None,
     memory_every: MemoryEvery = None,
     top_k: TopK = None,
     include_last: IncludeLast = None,
+    max_memory_frames: MaxMemoryFrames = None,
+    memory_policy: MemoryPolicy = None,
     short_side: ShortSide = 480,
     frames_per_shard: FramesPerShard = 4000,
     max_attempts: MaxAttempts = 3,
@@ -79,10 +87,13 @@ def plan(
     output: Output,
     model: Model = "stcn-mini",
     model_sha256: Sha256 = None,
+    precision: Precision = "auto",
     actors: Annotated[int, typer.Option(help="Actors to plan for.")] = 1,
     memory_every: MemoryEvery = None,
     top_k: TopK = None,
     include_last: IncludeLast = None,
+    max_memory_frames: MaxMemoryFrames = None,
+    memory_policy: MemoryPolicy = None,
     short_side: ShortSide = 480,
     frames_per_shard: FramesPerShard = 4000,
     retry_failed: RetryFailed = False,
@@ -179,6 +190,26 @@ def demo(
     from jobs.demo import run_demo
 
     run_demo(folder, actors)
+
+
+@app.command()
+def bench(
+    cases: Annotated[list[str] | None, typer.Argument(help="What to time. (default: all)")] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    actors: Annotated[int, typer.Option(help="The case `actors` times 1 to this many.")] = 2,
+    repeats: Annotated[int, typer.Option(help="Timings of each run, in turn; the median counts.")] = 3,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="End with 1 if a figure is behind its budget.")] = False,
+) -> None:
+    """Time the product beside the published way, and hold it to its budget."""
+    from jobs.bench import bench as run_bench
+
+    try:
+        late = run_bench(cases or [], device, actors, repeats, json)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    if check and late:
+        raise typer.Exit(FATAL)
 
 
 def main(args: list[str] | None = None) -> None:

@@ -103,7 +103,7 @@ def start_actor(division: Division, model: Any, config: SegmentConfig, options: 
     remote = ray.remote(Segmenter).options(
         num_cpus=division.cpus, num_gpus=division.gpus, max_restarts=0, max_task_retries=0
     )
-    return remote.remote(model, config.device, division.threads, options)
+    return remote.remote(model, config.device, config.precision, division.threads, options)
 
 
 def share_model(file: ModelFile) -> Any:

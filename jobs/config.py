@@ -8,6 +8,8 @@ from jobs import storage
 from jobs.errors import UserError
 from stcn_core.config import PropagationConfig
 
+PRECISIONS = ("auto", "float32", "bfloat16")
+
 
 @dataclass(frozen=True)
 class SegmentConfig:
@@ -18,12 +20,15 @@ class SegmentConfig:
     model: str = "stcn-mini"  # a shipped model's name, a path, or a URL
     model_sha256: str | None = None  # refuse a model file with another digest
     device: str = "auto"  # "cpu", "cuda", or "auto": cuda where an actor has a GPU
+    precision: str = "auto"  # "float32", "bfloat16", or "auto": bfloat16 where matrix units compute it
     actors: int | None = None  # processes with a model each; None: as many as GPUs, or one on CPUs
     num_gpus_per_actor: float | None = None  # None: 1 where the cluster has GPUs, else 0
     threads_per_actor: int | None = None  # None: an even share of the CPUs; the same number gives the same bits
     memory_every: int | None = None
     top_k: int | None = None
     include_last: bool | None = None
+    max_memory_frames: int | None = None
+    memory_policy: str | None = None
     short_side: int = 480  # 0: never scale down
     frames_per_shard: int = 4000  # expected frames that are committed together, about 10 minutes on a CPU
     max_attempts: int = 3  # times a video may take its process down before it is given up
@@ -31,6 +36,7 @@ class SegmentConfig:
 
     def __post_init__(self) -> None:
         _require(self.device in ("auto", "cpu", "cuda"), "--device", self.device, "auto, cpu, cuda")
+        _require(self.precision in PRECISIONS, "--precision", self.precision, ", ".join(PRECISIONS))
         _require(self.actors is None or self.actors >= 1, "--actors", self.actors, "1 or more")
         gpus = self.num_gpus_per_actor
         legal = gpus is None or 0 <= gpus <= 1 or (gpus > 1 and gpus.is_integer())
@@ -55,10 +61,12 @@ class SegmentConfig:
 
     def given_options(self) -> dict[str, Any]:
         """Propagation options that were given."""
-        options = {name: getattr(self, name) for name in ("memory_every", "top_k", "include_last")}
+        names = ("memory_every", "top_k", "include_last", "max_memory_frames", "memory_policy")
+        options = {name: getattr(self, name) for name in names}
         given = {name: value for name, value in options.items() if value is not None}
-        if self.top_k == 0:
-            given["top_k"] = None
+        for name in ("top_k", "max_memory_frames"):
+            if given.get(name) == 0:
+                given[name] = None
         return given | {"short_side": self.short_side or None}
 
     def as_dict(self) -> dict[str, Any]:

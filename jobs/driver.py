@@ -57,7 +57,7 @@ def prepare(config: SegmentConfig) -> Job:
     entries = read_manifest(config.manifest)
     model = find_model(config.model, config.model_sha256)
     options = config.propagation(model.network)
-    items = identify(entries, model.sha256, options)
+    items = identify(entries, model.sha256, options, config.precision)
     ledger = Ledger(config.output)
     return Job(config, model, options, items, ledger, ledger.recover())
 

@@ -15,16 +15,18 @@ from jobs import storage
 from jobs.records import Entry, WorkItem
 from stcn_core.config import PropagationConfig
 
-SCHEMA = 1  # raised when the same inputs would give other rows
+SCHEMA = 2  # raised when the same inputs would give other rows
 NEUTRAL_OPTIONS = ("key_batch", "decode_batch")  # change speed, and results only by rounding
 BYTES_PER_FRAME = 5_000  # of H.264 at 480p, about 1 Mbit/s: only to balance shards
 PARALLEL_REQUESTS = 16
 
 
-def identify(entries: Iterable[Entry], model_sha256: str, config: PropagationConfig) -> list[WorkItem]:
+def identify(
+    entries: Iterable[Entry], model_sha256: str, config: PropagationConfig, precision: str = "auto"
+) -> list[WorkItem]:
     """Give every entry its id, asking storage for size and version of what it names."""
     options = {k: v for k, v in dataclasses.asdict(config).items() if k not in NEUTRAL_OPTIONS}
-    common = {"schema": SCHEMA, "model": model_sha256, "options": options}
+    common = {"schema": SCHEMA, "model": model_sha256, "options": options, "precision": precision}
     with ThreadPoolExecutor(PARALLEL_REQUESTS) as pool:
         return list(pool.map(lambda entry: _identify(entry, common), entries))
 

@@ -62,6 +62,21 @@ def reporter(stream: TextIO | None = None) -> Reporter:
     return Bar(Console(file=stream)) if stream.isatty() else JsonLines(stream)
 
 
+class Quiet:
+    """Shows nothing."""
+
+    def __enter__(self) -> "Quiet":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+
+    def update(self, counts: Counts) -> None: ...
+
+    def note(self, text: str) -> None: ...
+
+
 class Bar:
     """A progress bar."""
 

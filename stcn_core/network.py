@@ -4,8 +4,10 @@ Shapes: B images, O objects, CK/CV key/value channels, H x W pixels (multiples o
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from stcn_core.config import ModelConfig
@@ -23,6 +25,14 @@ class Query:
 
     def __getitem__(self, frames: slice) -> "Query":
         return Query(self.key[frames], self.value[frames], self.f16[frames], self.f8[frames], self.f4[frames])
+
+    @classmethod
+    def concatenate(cls, parts: "Sequence[Query]") -> "Query":
+        """The queries of several batches as one."""
+        if len(parts) == 1:
+            return parts[0]
+        fields = zip(*((q.key, q.value, q.f16, q.f8, q.f4) for q in parts), strict=True)
+        return cls(*(torch.cat(tensors) for tensors in fields))
 
 
 class Network(nn.Module, ABC):

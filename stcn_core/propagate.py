@@ -5,6 +5,7 @@ Shapes: B frames of a block, O objects, H x W pixels at the network's size (scal
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch.profiler import record_function
 
 from stcn_core import masks
 from stcn_core.config import PropagationConfig
+from stcn_core.halving import halve_until_it_fits
 from stcn_core.memory import ClipMemory
 from stcn_core.network import Network, Query
 from stcn_core.retention import MemoryFrame
@@ -84,6 +86,7 @@ class _Clip:
         self._size = masks.scaled_size(*frame_size, config.short_side)
         self._padding = masks.Padding.to_stride(*self._size)
         self._object_ids: list[int] = []  # in the order of the planes: by first prompt
+        self._key_batch, self._decode_batch = 2 * config.key_batch, config.decode_batch  # a window has at most 2
         self._memory = ClipMemory(model.config.similarity, config)
         self._pending: tuple[Tensor, Query, Tensor, MemoryFrame] | None = None  # what the next block will memorise
 
@@ -92,13 +95,20 @@ class _Clip:
         """Encode the keys of all the window's frames together, then segment block after block."""
         with record_function(KEY):
             images = self._images([frame for block in window for _, frame in block.frames])
-            query = self._model.encode_query(images)
+            query = self._encode(images)
         results, start = [], 0
         for block in window:
             end = start + len(block.frames)
             results += self._segment_block(block, images[start:end], query[start:end])
             start = end
         return results
+
+    def _encode(self, images: Tensor) -> Query:
+        def run(batch: int) -> Query:
+            return Query.concatenate([self._model.encode_query(some) for some in images.split(batch)])
+
+        query, self._key_batch = halve_until_it_fits(run, self._key_batch, "encoding")
+        return query
 
     def _images(self, frames: Sequence[np.ndarray]) -> Tensor:
         images = torch.from_numpy(np.stack(frames)).to(self._device).permute(0, 3, 1, 2).contiguous() / 255
@@ -121,19 +131,24 @@ class _Clip:
         return results
 
     def _probabilities(self, query: Query, size: Sequence[int]) -> Tensor:
-        """B, O, H, W of the objects in memory; `decode_batch` (frame, object) pairs at a time."""
+        """B, O, H, W of the objects in memory."""
         if self._memory.objects == 0:
             dtype = torch.promote_types(self._dtype, torch.float32)
             return torch.zeros((len(query.key), 0, *size), device=self._device, dtype=dtype)
         with record_function(READ):
             readout = self._memory.read(query.key)  # B, O, CV, h, w
-        pairs = self._config.decode_batch
-        step = max(1, pairs // self._memory.objects)
-        rows = []
         with record_function(DECODER):
-            for some in (slice(start, start + step) for start in range(0, len(readout), step)):
-                parts = [self._model.segment(part, query[some]) for part in readout[some].split(pairs, dim=1)]
-                rows.append(torch.cat(parts, dim=1))
+            run = partial(self._decode, readout, query)
+            probabilities, self._decode_batch = halve_until_it_fits(run, self._decode_batch, "decoding")
+        return probabilities
+
+    def _decode(self, readout: Tensor, query: Query, pairs: int) -> Tensor:
+        """B, O, H, W; `pairs` (frame, object) pairs at a time."""
+        step = max(1, pairs // readout.shape[1])
+        rows = []
+        for some in (slice(start, start + step) for start in range(0, len(readout), step)):
+            parts = [self._model.segment(part, query[some]) for part in readout[some].split(pairs, dim=1)]
+            rows.append(torch.cat(parts, dim=1))
         return torch.cat(rows)
 
     def _memorise_pending(self) -> None:

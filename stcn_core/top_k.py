@@ -14,8 +14,8 @@ from torch.nn import functional as F
 from stcn_core.attention import as_product
 from stcn_core.config import Similarity
 
-TILE = 16_384  # memory positions: with 128 queries 8 MB of scores, which stay in a CPU's cache
-QUERIES = {"cpu": 128, "cuda": 4096}
+TILE = 16_384  # memory positions: with 256 queries 16 MB of scores, which stay in a last cache
+QUERIES = {"cpu": 256, "cuda": 4096}
 BLOCK = 32  # positions of which the best is looked at first
 
 
@@ -46,11 +46,11 @@ def most_similar(keys: Tensor, query: Tensor, kind: Similarity, k: int) -> tuple
     divisor = 1.0
     for start in range(0, keys.shape[-1], TILE):
         memory, factor, bias, divisor = as_product(keys[..., start : start + TILE], query, kind)
+        if bias is not None:  # as one more channel, which the product adds for nothing
+            memory = torch.cat((memory, bias.unsqueeze(-2)), dim=-2)
+            factor = torch.cat((factor, torch.ones_like(factor[..., :1, :])), dim=-2)
         for number, part in enumerate(factor.split(size, dim=-1)):
-            scores = part.transpose(-1, -2) @ memory  # K, q, T
-            if bias is not None:
-                scores += bias.unsqueeze(-2)
-            values, positions = _top_k(scores, k)
+            values, positions = _top_k(part.transpose(-1, -2) @ memory, k)  # of K, q, T
             if start:
                 values = torch.cat((best[number][0], values), -1)
                 positions = torch.cat((best[number][1], positions + start), -1)
@@ -70,8 +70,10 @@ def _top_k(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
     count = scores.shape[-1]
     if count <= k * BLOCK:
         return scores.topk(min(k, count), dim=-1, sorted=False)
-    blocks = F.pad(scores, (0, -count % BLOCK), value=-torch.inf).unflatten(-1, (-1, BLOCK))
+    rest = count % BLOCK  # at the end, too few for a block
+    blocks = scores[..., : count - rest].unflatten(-1, (-1, BLOCK))
     chosen = blocks.amax(-1).topk(k, dim=-1, sorted=False).indices  # K, Q, k
     candidates = blocks.gather(-2, chosen.unsqueeze(-1).expand(*chosen.shape, BLOCK)).flatten(-2)
-    best, at = candidates.topk(k, dim=-1, sorted=False)
-    return best, chosen.gather(-1, at // BLOCK) * BLOCK + at % BLOCK
+    best, at = torch.cat((candidates, scores[..., count - rest :]), -1).topk(k, dim=-1, sorted=False)
+    in_block = chosen.gather(-1, (at // BLOCK).clamp(max=k - 1)) * BLOCK + at % BLOCK
+    return best, torch.where(at < k * BLOCK, in_block, at - k * BLOCK + count - rest)

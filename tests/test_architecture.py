@@ -20,7 +20,7 @@ ONLY_IN = {
 LAYERS = (
     ("__main__",),
     ("cli",),
-    ("demo",),
+    ("bench", "demo"),
     ("driver",),
     ("pool",),
     ("cluster",),

@@ -1,17 +1,12 @@
 """`python -m stcn_core.benchmark [CASE ...]`: time cases, print their figures, and hold them to the budget."""
 
 import argparse
-import json
-import os
 import sys
-
-os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # before torch is imported: its profiler would write to stderr
 
 import torch
 
-from stcn_core.allocator import keep_freed_memory
-from stcn_core.benchmark.budget import behind, budget
-from stcn_core.benchmark.cases import CASES, Figures, Settings
+from stcn_core.benchmark.cases import CASES, Settings
+from stcn_core.benchmark.report import run_cases
 
 
 def main() -> int:
@@ -24,41 +19,13 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--check", action="store_true", help="end with 1 if a figure is behind its budget")
     options = parser.parse_args()
-    if unknown := sorted(set(options.cases) - set(CASES)):
-        parser.error(f"no such case: {', '.join(unknown)}; there are: {', '.join(CASES)}")
-
     torch.set_num_threads(options.threads)
-    keep_freed_memory()
     settings = Settings(torch.device(options.device), options.repeats)
-    results: dict[str, Figures] = {}
-    for name in options.cases or CASES:
-        results[name] = CASES[name](settings)
-        if not options.json:
-            print_case(name, results[name])
-    if options.json:
-        print(json.dumps({"machine": machine(settings.device), "cases": results}, indent=2))
-    late = behind(results, budget(settings.device.type))
-    for line in late:
-        print(f"behind: {line}", file=sys.stderr)
+    try:
+        late = run_cases(CASES, options.cases, settings, options.json)
+    except ValueError as error:
+        parser.error(str(error))
     return int(options.check and bool(late))
-
-
-def print_case(name: str, figures: Figures) -> None:
-    """The case's first line of documentation, and a line for each figure."""
-    print(f"{name}: {(CASES[name].__doc__ or '').splitlines()[0]}")
-    for figure, value in figures.items():
-        print(f"  {figure:28} {value:12.4g}")
-    print(flush=True)
-
-
-def machine(device: torch.device) -> dict[str, object]:
-    """What figures depend on besides the code."""
-    on_gpu = device.type == "cuda"
-    return {
-        "device": torch.cuda.get_device_name(device) if on_gpu else torch.cpu.get_capabilities().get("cpu_name", "cpu"),
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-    }
 
 
 if __name__ == "__main__":

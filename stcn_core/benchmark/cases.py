@@ -13,6 +13,7 @@ from stcn_core.attention import affinity, readout, similarity
 from stcn_core.benchmark.clips import clip, endless_clip, seeded_stcn
 from stcn_core.benchmark.comparison import compare, propagation
 from stcn_core.benchmark.measure import Run, extra_memory, in_turn, median_ratio, resident_memory
+from stcn_core.benchmark.vanishing import compare_policies
 from stcn_core.checkpoint import load_model
 from stcn_core.config import PropagationConfig
 from stcn_core.inference import for_inference
@@ -23,7 +24,6 @@ from stcn_core.synthetic import draw_clip
 from stcn_core.top_k import read_top_k
 
 Figures = dict[str, float]
-LONG_MEMORY = 64  # memory frames of the long clip
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def memory_read(settings: Settings) -> Figures:
 
 def long_clip(settings: Settings) -> Figures:
     """What grows and what slows down over 10,000 frames with bounded memory: stcn-mini, 240p."""
-    config = PropagationConfig(max_memory_frames=LONG_MEMORY)
+    config = PropagationConfig()
     model = for_inference(load_model("stcn-mini", settings.device))
     prompt = clip(1, 240, 427, 1)[1]
     marks: dict[int, tuple[float, int]] = {}
@@ -120,6 +120,11 @@ def long_clip(settings: Settings) -> Figures:
     }
 
 
+def memory_policies(settings: Settings) -> Figures:
+    """Mean J by what stays in memory, over 2 drawn clips of 900 frames whose objects vanish for 200 and come back."""
+    return compare_policies(settings.device, clips=2)
+
+
 CASES: dict[str, Callable[[Settings], Figures]] = {
     "one-object": one_object,
     "one-object-float32": one_object_float32,
@@ -128,4 +133,5 @@ CASES: dict[str, Callable[[Settings], Figures]] = {
     "reduced-precision": reduced_precision,
     "memory-read": memory_read,
     "long-clip": long_clip,
+    "memory-policies": memory_policies,
 }

@@ -1,5 +1,6 @@
 """Timings that can be compared on a machine whose speed drifts, and what the machine could do at best."""
 
+import os
 import resource
 import statistics
 import time
@@ -88,6 +89,7 @@ def _status(field: str) -> int:
 
 def stage_seconds(run: Run, device: torch.device, stages: tuple[str, ...]) -> dict[str, float]:
     """Seconds in each of the ranges that `record_function` marks; of the device where there is one."""
+    os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # the profiler would write to stderr
     activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * (device.type == "cuda")
     with profile(activities=activities, acc_events=True) as recorded:
         run()

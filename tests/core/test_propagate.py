@@ -268,3 +268,36 @@ def test_a_prompt_that_has_not_the_results_size_is_refused() -> None:
     frames, labels = clip_and_prompt()
     with pytest.raises(ValueError, match="legal: the same size"):
         list(propagate(tiny_model(), frames, {0: labels[0]}, PropagationConfig(), size=(80, 112)))
+
+
+@pytest.mark.parametrize("method", ["encode_query", "segment"])
+def test_out_of_gpu_memory_goes_on_in_smaller_batches_and_says_so(
+    method: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A network that refuses batches of more than 2, as a full GPU would."""
+    frames, labels = clip_and_prompt(frames=14)
+    expected = segment(frames, {0: labels[0]})
+    model = tiny_model("stcn", torch.float64)
+    compute, sizes = getattr(model, method), []
+
+    def refuse(x: torch.Tensor, *others: object) -> object:
+        sizes.append(x.shape[0] * (x.shape[1] if method == "segment" else 1))
+        if sizes[-1] > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return compute(x, *others)
+
+    monkeypatch.setattr(model, method, refuse)
+    for one, other in zip(segment(frames, {0: labels[0]}), expected, strict=True):
+        assert np.array_equal(one.labels, other.labels)
+    assert len([size for size in sizes if size > 2]) <= 4  # it remembers
+    assert "out of GPU memory" in caplog.text
+
+
+def test_a_single_frame_that_does_not_fit_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    frames, labels = clip_and_prompt()
+    monkeypatch.setattr(tiny_model("stcn", torch.float64), "encode_query", refuse)
+    with pytest.raises(torch.OutOfMemoryError):
+        segment(frames, {0: labels[0]})

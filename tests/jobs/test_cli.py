@@ -29,8 +29,8 @@ def test_flags_and_fields_are_the_same(command: Callable[..., None], config: Any
 
 
 def test_zero_stands_for_no_limit() -> None:
-    config = SegmentConfig("m.csv", "out", top_k=0, short_side=0)
-    assert (config.propagation("stcn").top_k, config.propagation("stcn").short_side) == (None, None)
+    config = SegmentConfig("m.csv", "out", top_k=0, short_side=0, max_memory_frames=0).propagation("stcn")
+    assert (config.top_k, config.short_side, config.max_memory_frames) == (None, None, None)
     assert SegmentConfig("m.csv", "out").propagation("stcn").top_k == 20
 
 
@@ -58,7 +58,10 @@ def test_plan_takes_options_of_segment() -> None:
     ("options", "message"),
     [
         ({"device": "tpu"}, "--device tpu is not usable; legal: auto, cpu, cuda"),
+        ({"precision": "float16"}, "--precision float16 is not usable; legal: auto, float32, bfloat16"),
         ({"actors": 0}, "--actors 0"),
+        ({"max_memory_frames": 1}, "max_memory_frames=1"),
+        ({"memory_policy": "oldest"}, "memory_policy='oldest' is not usable; legal:"),
         ({"num_gpus_per_actor": -1.0}, "--num-gpus-per-actor -1.0"),
         ({"device": "cpu", "num_gpus_per_actor": 1.0}, "0 with --device cpu"),
         ({"threads_per_actor": 0}, "--threads-per-actor 0"),

@@ -1,0 +1,51 @@
+"""Run cases and say what came out: a table or JSON, and what is behind its budget."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+
+from stcn_core.allocator import keep_memory_in_large_pages
+from stcn_core.benchmark.budget import behind, budget
+from stcn_core.benchmark.cases import Figures, Settings
+
+Cases = Mapping[str, Callable[[Settings], Figures]]
+
+
+def run_cases(cases: Cases, names: Sequence[str], settings: Settings, as_json: bool) -> list[str]:
+    """Run the cases named, or all, and print their figures. Returns a line for each that is behind its budget.
+
+    Raises ValueError for a name that is no case's.
+    """
+    if unknown := sorted(set(names) - set(cases)):
+        raise ValueError(f"no such case: {', '.join(unknown)}; there are: {', '.join(cases)}")
+    keep_memory_in_large_pages()
+    results: dict[str, Figures] = {}
+    for name in names or cases:
+        results[name] = cases[name](settings)
+        if not as_json:
+            _print(name, cases[name].__doc__ or "", results[name])
+    if as_json:
+        print(json.dumps({"machine": machine(settings.device), "cases": results}, indent=2))
+    late = behind(results, budget(settings.device.type))
+    for line in late:
+        print(f"behind: {line}", file=sys.stderr)
+    return late
+
+
+def machine(device: torch.device) -> dict[str, object]:
+    """What figures depend on besides the code."""
+    on_gpu = device.type == "cuda"
+    return {
+        "device": torch.cuda.get_device_name(device) if on_gpu else torch.cpu.get_capabilities().get("cpu_name", "cpu"),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+    }
+
+
+def _print(name: str, documentation: str, figures: Figures) -> None:
+    print(f"{name}: {documentation.splitlines()[0]}")
+    for figure, value in figures.items():
+        print(f"  {figure:32} {value:12.4g}")
+    print(flush=True)

@@ -1,0 +1,59 @@
+"""Which memory frames to keep: long drawn clips whose objects vanish for 200 frames and come back."""
+
+import dataclasses
+
+import numpy as np
+import torch
+
+from stcn_core.checkpoint import load_model
+from stcn_core.config import PropagationConfig
+from stcn_core.inference import for_inference
+from stcn_core.masks import present_ids
+from stcn_core.metrics import region_similarity
+from stcn_core.propagate import propagate
+from stcn_core.rendering import render
+from stcn_core.synthetic import draw_visible_scene
+
+HEIGHT, WIDTH, FRAMES, OBJECTS = 144, 256, 900, 3
+AWAY = 200  # frames for which each object is gone, one after the other
+BOUNDS = (16, 32)  # memory frames; the whole clip would have 180
+FIRST_SEED = 30_000  # of clips that nothing was trained on
+
+
+def compare_policies(device: torch.device, clips: int) -> dict[str, float]:
+    """Mean J while an object is to be seen, of all its frames and of the 100 after it came back, by policy."""
+    model = for_inference(load_model("stcn-mini", device))
+    configs = {"unbounded": PropagationConfig(max_memory_frames=None)}
+    for bound in BOUNDS:
+        for policy in ("recent", "spread", "used"):
+            configs[f"{policy}_{bound}"] = PropagationConfig(max_memory_frames=bound, memory_policy=policy)
+    scores: dict[str, list[float]] = {f"{name}_{when}": [] for name in configs for when in ("all", "back")}
+    for number in range(clips):
+        frames, truth = vanishing_clip(FIRST_SEED + number)
+        for name, config in configs.items():
+            results = propagate(model, frames, {0: truth[0]}, config)
+            for result, labels in zip(results, truth, strict=True):
+                for object_id in present_ids(labels):
+                    score = region_similarity(result.labels == object_id, labels == object_id)
+                    scores[f"{name}_all"].append(score)
+                    if 0 <= result.frame_index - _returns(object_id) < 100:
+                        scores[f"{name}_back"].append(score)
+    return {name: float(np.mean(values)) for name, values in scores.items()}
+
+
+def vanishing_clip(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Frames (T, H, W, 3) and labels (T, H, W)."""
+    scene = draw_visible_scene(seed, 0, HEIGHT, WIDTH, OBJECTS, {}, 1.0)
+    frames, labels = [], []
+    for start in range(0, FRAMES, 10):
+        away = {i for i in range(1, OBJECTS + 1) if _returns(i) - AWAY <= start < _returns(i)}
+        shown = dataclasses.replace(scene, layers=[layer for layer in scene.layers if layer.label not in away])
+        some_frames, some_labels, _ = render(shown, range(start, start + 10), HEIGHT, WIDTH)
+        frames.append(some_frames.numpy())
+        labels.append(some_labels.numpy())
+    return np.concatenate(frames), np.concatenate(labels)
+
+
+def _returns(object_id: int) -> int:
+    """The frame on which an object is back: 400, 600, 800."""
+    return 200 + AWAY * object_id
