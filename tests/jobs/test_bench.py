@@ -16,9 +16,9 @@ CPU = Settings(torch.device("cpu"), repeats=1)
 
 def test_a_whole_video_is_timed_beside_the_network(tmp_path: Path) -> None:
     figures = bench._whole_video(CPU, tiny_model(), 48, 64, 12)
-    assert figures["share_of_network"] == pytest.approx(
-        figures["frames_per_second"] / figures["network_frames_per_second"]
-    )
+    speeds = figures["frames_per_second"], figures["network_frames_per_second"]
+    assert speeds[0] > 1
+    assert figures["share_of_network"] == pytest.approx(speeds[0] / speeds[1], rel=0.5)
     assert figures["overhead"] == pytest.approx(1 / figures["share_of_network"] - 1)
 
 
