@@ -5,6 +5,7 @@ channels-last, and 3x3 convolutions take the fewest multiplications that the dev
 """
 
 import copy
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -44,8 +45,14 @@ def for_inference(model: Network, precision: torch.dtype | None = None) -> Netwo
 
 def fastest_precision(device: torch.device) -> torch.dtype:
     """bfloat16 where matrix units compute it, else float32: vector units gain less from it than from Winograd."""
-    has_matrix_units = device.type == "cuda" or torch.cpu.get_capabilities().get("amx_bf16", False)
+    has_matrix_units = device.type == "cuda" or cpu_capabilities().get("amx_bf16", False)
     return torch.bfloat16 if has_matrix_units else torch.float32
+
+
+def cpu_capabilities() -> dict[str, object]:
+    """What this CPU is and can do; empty where PyTorch is too old to say."""
+    capabilities: Callable[[], dict[str, object]] = getattr(torch.cpu, "get_capabilities", dict)
+    return dict(capabilities())
 
 
 def _fold_batch_norm(network: nn.Module) -> None:

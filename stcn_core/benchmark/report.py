@@ -9,6 +9,7 @@ import torch
 from stcn_core.allocator import keep_memory_in_large_pages
 from stcn_core.benchmark.budget import behind, budget
 from stcn_core.benchmark.cases import Figures, Settings
+from stcn_core.inference import cpu_capabilities
 
 Cases = Mapping[str, Callable[[Settings], Figures]]
 
@@ -38,7 +39,7 @@ def machine(device: torch.device) -> dict[str, object]:
     """What figures depend on besides the code."""
     on_gpu = device.type == "cuda"
     return {
-        "device": torch.cuda.get_device_name(device) if on_gpu else torch.cpu.get_capabilities().get("cpu_name", "cpu"),
+        "device": torch.cuda.get_device_name(device) if on_gpu else cpu_capabilities().get("cpu_name", "cpu"),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
     }

@@ -53,6 +53,19 @@ def test_reduced_precision_keeps_keys_wide_and_masks_alike() -> None:
     assert (np.abs(probabilities(reduced) - probabilities(model)) < 0.1).mean() > 0.97
 
 
+@pytest.mark.parametrize(
+    ("capabilities", "expected"), [({"amx_bf16": True}, torch.bfloat16), ({"amx_bf16": False}, torch.float32)]
+)
+def test_bfloat16_is_for_matrix_units(
+    capabilities: dict[str, object], expected: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert inference.fastest_precision(torch.device("cpu")) == expected
+    assert inference.fastest_precision(torch.device("cuda")) == torch.bfloat16
+    monkeypatch.delattr(torch.cpu, "get_capabilities")  # PyTorch before 2.10
+    assert inference.fastest_precision(torch.device("cpu")) == torch.float32
+
+
 def test_a_model_in_training_is_refused() -> None:
     model = load_model("stcn-mini").train()
     with pytest.raises(AssertionError):
