@@ -63,7 +63,7 @@ class PropagationConfig:
     memory_every: int = 5  # frames between permanent memory frames
     top_k: int | None = 20  # memory positions that a query position attends to; None: all of them
     include_last: bool = False  # keep the previous frame in memory too, as a temporary last entry
-    max_memory_frames: int | None = 64  # at most, prompts aside: clips up to 320 frames keep all; None: no bound
+    max_memory_frames: int | None = 64  # permanent ones; prompts count, and stay. 64: all of 320 frames; None: no bound
     memory_policy: MemoryPolicy = "spread"  # which of them stay: the latest, evenly spread ones, the most attended
     short_side: int | None = 480  # frames with a longer short side are scaled down to it; None: never
     key_batch: int = 8  # frames whose keys are encoded together

@@ -1,4 +1,4 @@
-"""A network's form for inference: the same masks up to rounding, several times as fast.
+"""A network's form for inference: the same masks up to rounding, faster.
 
 What changes is how its layers compute, never what: batch norm goes into the convolutions before it, activations lie
 channels-last, and 3x3 convolutions take the fewest multiplications that the device can do.
@@ -31,7 +31,7 @@ def for_inference(model: Network, precision: torch.dtype | None = None) -> Netwo
         precision = fastest_precision(parameter.device) if parameter.dtype == torch.float32 else parameter.dtype
     fast = copy.deepcopy(model)
     if model.config.network == "stm" and precision == torch.float32:
-        # Its dot products amplify the last bit: any other order of sums moves 0.4 % of a clip's probabilities by
+        # Its aggregation amplifies the last bit: any other order of sums moves 0.4 % of a clip's probabilities by
         # 1e-3 (float64 moves 13 %), so what agrees with the published network is left alone.
         return fast
     _fold_batch_norm(fast)

@@ -16,7 +16,7 @@ from stcn_core.synthetic import draw_visible_scene
 
 HEIGHT, WIDTH, FRAMES, OBJECTS = 144, 256, 900, 3
 AWAY = 200  # frames for which each object is gone, one after the other
-BOUNDS = (16, 32)  # memory frames; the whole clip would have 180
+BOUNDS = (8, 16, 32)  # memory frames; the whole clip would have 180
 FIRST_SEED = 30_000  # of clips that nothing was trained on
 
 
