@@ -7,8 +7,6 @@ from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import torch
-
 from jobs import store
 from jobs.archive import DrawnVideo, draw_archive
 from jobs.config import SegmentConfig
@@ -22,7 +20,7 @@ from stcn_core.benchmark.cases import CASES, Figures, Settings
 from stcn_core.benchmark.clips import clip, seeded_stcn
 from stcn_core.benchmark.comparison import propagation
 from stcn_core.benchmark.measure import in_turn, median_ratio
-from stcn_core.benchmark.report import run_cases
+from stcn_core.benchmark.report import find_device, run_cases
 from stcn_core.checkpoint import load_model
 from stcn_core.config import PropagationConfig
 from stcn_core.inference import for_inference
@@ -32,14 +30,16 @@ RATE = Fraction(25)
 
 
 def bench(cases: Sequence[str], device: str, actors: int, repeats: int, as_json: bool) -> list[str]:
-    """Run cases and print their figures. Returns what is behind its budget. Raises ValueError for an unknown case."""
+    """Run cases, print their figures, return what is behind its budget. Raises ValueError for what is not usable."""
+    if actors < 1:
+        raise ValueError(f"--actors {actors} is not usable; legal: 1 or more")
 
     def scaling(settings: Settings) -> Figures:
         """Frames/s of `stcn segment` with 1 to N actors that share this machine: stcn-mini, 240p; start-up left out."""
         return _scaling(actors)
 
     files = {"end-to-end": end_to_end, "end-to-end-480p": end_to_end_480p, "actors": scaling}
-    return run_cases(CASES | files, cases, Settings(torch.device(device), repeats), as_json)
+    return run_cases(CASES | files, cases, Settings(find_device(device), repeats), as_json)
 
 
 def end_to_end(settings: Settings) -> Figures:

@@ -195,7 +195,7 @@ def demo(
 @app.command()
 def bench(
     cases: Annotated[list[str] | None, typer.Argument(help="What to time. (default: all)")] = None,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    device: Device = "auto",
     actors: Annotated[int, typer.Option(help="The case `actors` times 1 to this many.")] = 2,
     repeats: Annotated[int, typer.Option(help="Timings of each run, in turn; the median counts.")] = 3,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,

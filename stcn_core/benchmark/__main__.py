@@ -6,22 +6,22 @@ import sys
 import torch
 
 from stcn_core.benchmark.cases import CASES, Settings
-from stcn_core.benchmark.report import run_cases
+from stcn_core.benchmark.report import find_device, run_cases
 
 
 def main() -> int:
     """Exit code 1 if a figure is behind its budget and --check is given."""
     parser = argparse.ArgumentParser("python -m stcn_core.benchmark", description=__doc__)
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)} (default: all)")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="cpu or cuda")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of the CPU")
     parser.add_argument("--repeats", type=int, default=3, help="timings of each run, in turn; the median counts")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--check", action="store_true", help="end with 1 if a figure is behind its budget")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    settings = Settings(torch.device(options.device), options.repeats)
     try:
+        settings = Settings(find_device(options.device), options.repeats)
         late = run_cases(CASES, options.cases, settings, options.json)
     except ValueError as error:
         parser.error(str(error))

@@ -33,6 +33,10 @@ class Settings:
     device: torch.device
     repeats: int = 3
 
+    def __post_init__(self) -> None:
+        if self.repeats < 1:
+            raise ValueError(f"--repeats {self.repeats} is not usable; legal: 1 or more")
+
 
 def one_object(settings: Settings) -> Figures:
     """The fastest precision against the frame-by-frame reference: STCN, 480x854, 41 frames, 1 object."""

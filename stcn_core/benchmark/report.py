@@ -35,6 +35,15 @@ def run_cases(cases: Cases, names: Sequence[str], settings: Settings, as_json: b
     return late
 
 
+def find_device(name: str) -> torch.device:
+    """ "cpu", "cuda", or "auto": cuda where there is one. Raises ValueError for others, and for cuda without a GPU."""
+    if name not in ("auto", "cpu", "cuda"):
+        raise ValueError(f"--device {name} is not usable; legal: auto, cpu, cuda")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError("--device cuda: PyTorch finds no GPU here; legal: auto, cpu")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
 def machine(device: torch.device) -> dict[str, object]:
     """What figures depend on besides the code."""
     on_gpu = device.type == "cuda"

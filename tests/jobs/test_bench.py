@@ -44,8 +44,19 @@ def test_the_exit_code_says_whether_the_budget_held(
     assert ("behind: reduced-precision.labels_equal is 0.5; budget: >= 0.995" in output.err) == (value < 1)
 
 
-def test_an_unknown_case_is_a_users_mistake(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["everything"], "no such case: everything; there are: one-object"),
+        (["--device", "tpu"], "--device tpu is not usable; legal: auto, cpu, cuda"),
+        (["--repeats", "0"], "--repeats 0 is not usable; legal: 1 or more"),
+        (["--actors", "0"], "--actors 0 is not usable; legal: 1 or more"),
+    ],
+)
+def test_what_is_not_usable_is_a_users_mistake(
+    options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as end:
-        cli.main(["bench", "everything"])
+        cli.main(["bench", *options])
     assert end.value.code == 2
-    assert "no such case: everything; there are: one-object" in capsys.readouterr().err
+    assert message in capsys.readouterr().err
