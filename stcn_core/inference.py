@@ -1,22 +1,19 @@
 """A network's form for inference: the same masks up to rounding, faster.
 
 What changes is how its layers compute, never what: batch norm goes into the convolutions before it, activations lie
-channels-last, and 3x3 convolutions take the fewest multiplications that the device can do.
+channels-last, and on a CPU the layers take the forms of `cpu_layers`.
 """
 
 import copy
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from stcn_core.layers import SharedConv, per_object
+from stcn_core.cpu_layers import use_cpu_layers
 from stcn_core.network import Network
 from stcn_core.stm import MemoryEncoder
-from stcn_core.winograd import WinogradConv, replaces
-
-WINOGRAD_CHANNELS = 96  # fewer do not repay the transforms: 0.7 of a direct convolution's speed at 48, 1.1 at 96
 
 
 def for_inference(model: Network, precision: torch.dtype | None = None) -> Network:
@@ -39,7 +36,7 @@ def for_inference(model: Network, precision: torch.dtype | None = None) -> Netwo
     for projection in fast.key_projections():
         projection.to(torch.promote_types(precision, torch.float32))
     if parameter.device.type == "cpu" and precision == torch.float32:
-        _use_winograd(fast)
+        use_cpu_layers(fast)
     return fast
 
 
@@ -65,40 +62,3 @@ def _fold_batch_norm(network: nn.Module) -> None:
                 before = "0" if isinstance(module, nn.Sequential) else name.replace("bn", "conv")
                 setattr(module, before, fuse_conv_bn_eval(module.get_submodule(before), norm))  # type: ignore[type-var]
                 setattr(module, name, nn.Identity())
-
-
-def _use_winograd(module: nn.Module) -> None:
-    for name, child in module.named_children():
-        if isinstance(child, SharedConv):
-            setattr(module, name, _Parts(child))
-        elif isinstance(child, nn.Conv2d):
-            setattr(module, name, _fewest_multiplications(child))
-        else:
-            _use_winograd(child)
-
-
-def _fewest_multiplications(conv: nn.Conv2d) -> nn.Module:
-    pays = replaces(conv) and min(conv.in_channels, conv.out_channels) >= WINOGRAD_CHANNELS
-    return WinogradConv(conv) if pays else conv
-
-
-class _Parts(nn.Module):
-    """A `SharedConv` whose two parts are modules."""
-
-    def __init__(self, conv: SharedConv) -> None:
-        super().__init__()
-        own, shared = conv.weight.split((conv.own_dim, conv.in_channels - conv.own_dim), dim=1)
-        self.own = _fewest_multiplications(_conv(own, None))
-        self.shared = _fewest_multiplications(_conv(shared, conv.bias))
-
-    def forward(self, x: Tensor, shared: Tensor) -> Tensor:
-        of_object = self.own(x)
-        added: Tensor = of_object + per_object(self.shared(shared), of_object)
-        return added
-
-
-def _conv(weight: Tensor, bias: Tensor | None) -> nn.Conv2d:
-    conv = nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1, bias=bias is not None)
-    conv.weight = nn.Parameter(weight.contiguous(memory_format=torch.channels_last), requires_grad=False)
-    conv.bias = None if bias is None else nn.Parameter(bias, requires_grad=False)
-    return conv

@@ -13,10 +13,10 @@ def upsample(x: Tensor, factor: int) -> Tensor:
     return F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
 
 
-def per_object(of_image: Tensor, like: Tensor) -> Tensor:
-    """(B, ...), one per image -> (B*O, ...), as many as there are in `like`."""
-    objects = len(like) // len(of_image)
-    return of_image if objects == 1 else of_image.repeat_interleave(objects, dim=0)
+def add_to_objects(x: Tensor, of_image: Tensor) -> Tensor:
+    """Add to x (B*O, C, H, W), in place, what is one per image (B, C, H, W)."""
+    x.unflatten(0, (len(of_image), -1)).add_(of_image[:, None])
+    return x
 
 
 class PreactivatedConv(nn.Conv2d):
@@ -54,7 +54,7 @@ class SharedConv(nn.Conv2d):
         """x (B*O, C, H, W) is one per image and object, shared (B, C', H, W) one per image."""
         of_object = F.conv2d(x, self.weight[:, : self.own_dim], padding=1)
         of_image = F.conv2d(shared, self.weight[:, self.own_dim :], self.bias, padding=1)
-        return of_object.add_(per_object(of_image, of_object))
+        return add_to_objects(of_object, of_image)
 
 
 class MergeBlock(nn.Module):
@@ -82,7 +82,7 @@ class UpsampleBlock(nn.Module):
 
     def forward(self, skip: Tensor, x: Tensor) -> Tensor:
         """skip (B, C, H, W) is one per image; x (B*O, C', H/2, W/2) is one per image and object."""
-        merged: Tensor = self.out_conv(upsample(x, 2).add_(per_object(self.skip_conv(skip), x)))
+        merged: Tensor = self.out_conv(add_to_objects(upsample(x, 2), self.skip_conv(skip)))
         return merged
 
 

@@ -7,7 +7,6 @@ A number in a name is a stride. Attribute names are those of the published check
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from stcn_core.attention import at_least_float32
 from stcn_core.backbones import BasicBlock, Bottleneck, Trunk
@@ -92,4 +91,4 @@ class Decoder(nn.Module):
         """Readouts (B*O, CV, h, w) with one value (CV), f8 and f4 an image -> logits (B*O, 1, H, W)."""
         x = self.up_16_8(f8, self.compress(readout, value))
         x = self.up_8_4(f4, x)
-        return upsample(self.pred(F.relu(x)), 4)
+        return upsample(self.pred(x.relu_()), 4)

@@ -7,12 +7,11 @@ published checkpoint's attribute names, where res2 is stride 4, r4 and res4 are 
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from stcn_core.attention import at_least_float32
 from stcn_core.backbones import Bottleneck, Trunk
 from stcn_core.config import ModelConfig
-from stcn_core.layers import ResBlock, SharedConv, per_object, upsample
+from stcn_core.layers import ResBlock, SharedConv, add_to_objects, upsample
 from stcn_core.masks import IMAGE_MEAN, IMAGE_STD, Padding, other_objects
 from stcn_core.network import Network, Query
 
@@ -118,7 +117,7 @@ class Refine(nn.Module):
     def forward(self, skip: Tensor, x: Tensor) -> Tensor:
         """skip (B, C, H, W) is one per image; x (B*O, C', H/2, W/2) is one per image and object."""
         skip = self.ResFS(self.convFS(skip))
-        merged: Tensor = self.ResMM(upsample(x, 2).add_(per_object(skip, x)))
+        merged: Tensor = self.ResMM(add_to_objects(upsample(x, 2), skip))
         return merged
 
 
@@ -138,4 +137,4 @@ class Decoder(nn.Module):
         """Readouts (B*O, CV, h, w) with one value (CV), f8 and f4 an image -> logits (B*O, 2, H, W)."""
         x = self.RF3(f8, self.ResMM(self.convFM(readout, value)))
         x = self.RF2(f4, x)
-        return upsample(self.pred2(F.relu(x)), 4)
+        return upsample(self.pred2(x.relu_()), 4)

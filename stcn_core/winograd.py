@@ -7,7 +7,7 @@ the middle is elementwise in the tile's 36 entries and sums over channels, so it
 Shapes: B images, C input and K output channels, H x W positions, T tiles; a tile is m x m outputs, n x n inputs.
 """
 
-from collections.abc import Iterator
+from itertools import product
 
 import torch
 from torch import Tensor, nn
@@ -21,8 +21,8 @@ POINTS = {
     4: (0.0, 0.5**0.5, -(0.5**0.5), 2.0**0.5, -(2.0**0.5)),
     6: (0.0, 0.5, -0.5, 1.0, -1.0, 2.0, -2.0),
 }
-WIDE = 512  # channels in or out from which the larger tile is faster: by 12 to 17 %; at 256 by nothing
-WORKSPACE = 8 * 2**20  # entries of a transformed strip of tiles, 32 MB: half of it costs 9 %, twice as much gains 2
+WIDE = 256  # channels in or out from which the larger tile is faster: by 9 to 18 % at 256, by nothing at 128
+WORKSPACE = 16 * 2**20  # entries of the tiles transformed at once, 64 MB: half costs 2 to 15 %, twice gains 2
 
 
 class WinogradConv(nn.Module):
@@ -37,7 +37,7 @@ class WinogradConv(nn.Module):
 
     def __init__(self, conv: nn.Conv2d) -> None:
         super().__init__()
-        assert replaces(conv)
+        assert is_3x3(conv)
         self.m = 6 if max(conv.in_channels, conv.out_channels) >= WIDE else 4
         self.n = self.m + 2
         outputs, kernel, inputs = transforms(POINTS[self.m])
@@ -50,14 +50,30 @@ class WinogradConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         batch, _, height, width = x.shape
-        down, across = -(-height // self.m), -(-width // self.m)
-        padded = self._padded(x, down, across)
+        across = -(-width // self.m)
+        parts, rows = self._split(-(-height // self.m), across)
+        padded = self._padded(x, parts * rows, across)
         tiles = padded.unfold(1, self.n, self.m).unfold(2, self.n, self.m)  # B, down, across, C, n, n: a view
-        y = x.new_empty(batch, down, self.m, across, self.m, self.weight.shape[-1])
-        for images, rows in self._strips(batch, down, across):
-            self._convolve(tiles[images, rows], y[images, rows])
-        y = y.flatten(3, 4).flatten(1, 2)[:, :height, :width]  # B, H, W, K
+        tiles = tiles.unflatten(1, (parts, rows))
+        y = x.new_empty(batch, parts, rows, self.m, across, self.m, self.weight.shape[-1])
+        at_once = self._most_tiles() // (rows * across)
+        for some in product(_slices(batch, at_once // parts), _slices(parts, at_once)):
+            self._convolve(tiles[some].flatten(0, 1), y[some].flatten(0, 1))
+        y = y.flatten(4, 5).flatten(1, 3)[:, :height, :width]  # B, H, W, K
         return y.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
+
+    def _split(self, down: int, across: int) -> tuple[int, int]:
+        """An image's rows of tiles as equal parts: how many parts, and the rows of each; at most one row too many.
+
+        A transform is a product with few rows, which MKL divides among threads badly: two take 0.6 of the time if each
+        has a product of its own. So the workspace holds a part for each thread.
+        """
+        most = max(1, self._most_tiles() // torch.get_num_threads() // across)
+        parts = -(-down // most)
+        return parts, -(-down // parts)
+
+    def _most_tiles(self) -> int:
+        return WORKSPACE // (self.weight.shape[0] * max(self.weight.shape[1:]))
 
     def _padded(self, x: Tensor, down: int, across: int) -> Tensor:
         """(B, C, H, W) -> (B, H', W', C) with zeros around it, for `down` x `across` tiles."""
@@ -73,28 +89,28 @@ class WinogradConv(nn.Module):
         return padded
 
     def _convolve(self, tiles: Tensor, y: Tensor) -> None:
-        """Tiles (b, down, across, C, n, n) -> y (b, down, m, across, m, K)."""
-        shape, channels = tiles.shape[:3], tiles.shape[3]
-        d = tiles.permute(4, 5, 0, 1, 2, 3).reshape(self.n * self.n, -1)  # n*n, T*C
-        transformed = (self.to_tiles @ d).view(self.n * self.n, -1, channels)  # n*n, T, C
-        products = torch.bmm(transformed, self.weight).flatten(1)  # n*n, T*K
-        out = (self.from_tiles @ products).view(self.m, self.m, *shape, -1).permute(2, 3, 0, 4, 1, 5)
+        """Tiles (G, down, across, C, n, n) -> y (G, down, m, across, m, K)."""
+        groups, down, across, channels = tiles.shape[:4]
+        d = tiles.permute(0, 4, 5, 1, 2, 3).reshape(groups, self.n * self.n, -1)  # G, n*n, T*C
+        transformed = torch.bmm(self.to_tiles.expand(groups, -1, -1), d).unflatten(2, (-1, channels))
+        products = d.new_empty(*transformed.shape[:3], self.weight.shape[-1])  # G, n*n, T, K
+        for of_group, out in zip(transformed, products, strict=True):
+            torch.bmm(of_group, self.weight, out=out)
+        out = torch.bmm(self.from_tiles.expand(groups, -1, -1), products.flatten(2))
+        out = out.view(groups, self.m, self.m, down, across, -1).permute(0, 3, 1, 4, 2, 5)
         if self.bias is None:
             y.copy_(out)
         else:
             torch.add(out, self.bias, out=y)
 
-    def _strips(self, batch: int, down: int, across: int) -> Iterator[tuple[slice, slice]]:
-        """Whole images, or rows of tiles of one image, that fit the workspace."""
-        most = max(1, WORKSPACE // (self.weight.shape[0] * max(self.weight.shape[1:])))  # tiles
-        images, rows = max(1, most // (down * across)), max(1, most // across)
-        for image in range(0, batch, images):
-            for row in range(0, down, rows):
-                yield slice(image, image + images), slice(row, row + rows)
+
+def _slices(total: int, step: int) -> list[slice]:
+    step = max(1, step)
+    return [slice(start, start + step) for start in range(0, total, step)]
 
 
-def replaces(conv: nn.Conv2d) -> bool:
-    """Whether a convolution is of the kind that `WinogradConv` computes."""
+def is_3x3(conv: nn.Conv2d) -> bool:
+    """Whether a convolution is of the only kind that `WinogradConv` computes: stride 1, padding 1."""
     return (conv.kernel_size, conv.stride, conv.padding, conv.dilation, conv.groups) == (
         (3, 3),
         (1, 1),

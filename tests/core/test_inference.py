@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from stcn_core import PropagationConfig, inference, load_model, propagate
+from stcn_core import PropagationConfig, cpu_layers, inference, load_model, propagate
 from stcn_core.config import Network as Kind
 from stcn_core.inference import for_inference
 from stcn_core.network import Network
@@ -31,7 +31,7 @@ def test_masks_are_the_same(kind: Kind) -> None:
 
 
 def test_winograd_takes_the_wide_convolutions_of_objects_and_images(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inference, "WINOGRAD_CHANNELS", 8)
+    monkeypatch.setattr(cpu_layers, "WINOGRAD_CHANNELS", 8)
     model = tiny_model()
     fast = for_inference(model, torch.float32)
     names = {name for name, module in fast.named_modules() if isinstance(module, WinogradConv)}
