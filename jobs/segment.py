@@ -16,6 +16,7 @@ from jobs.errors import PromptError, VideoError
 from jobs.prompts import Prompts, fit, load_prompts
 from jobs.records import Entry, VideoRow, WorkItem
 from jobs.video import Video, VideoFrame
+from stcn_core.allocator import giving_back_freed_memory
 from stcn_core.config import PropagationConfig
 from stcn_core.masks import present_ids
 from stcn_core.network import Network
@@ -103,7 +104,8 @@ def _mask_rows(
     prompted = {frame: set(present_ids(labels)) for frame, labels in prompts.items()}
     try:
         images = _images(chain([first], others), under_way)
-        for result in propagate(model, images, prompts, config, size=(first.height, first.width)):
+        results = propagate(model, images, prompts, config, size=(first.height, first.width))
+        for result in giving_back_freed_memory(results):
             yield _rows(video_id, under_way.popleft(), result, prompted.get(result.frame_index, set()))
     except ValueError as error:  # what propagate refuses
         raise VideoError(str(error)) from error

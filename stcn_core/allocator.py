@@ -2,9 +2,17 @@
 
 import ctypes
 import os
+from collections.abc import Iterable, Iterator
+from itertools import count
+from typing import TypeVar
+
+T = TypeVar("T")
 
 MMAP_MAX, TRIM_THRESHOLD = -4, -1  # glibc's mallopt(3): malloc.h
 NEVER = -1
+RESULTS_KEPT = 1_000  # taking memory anew costs 0.07 s then, where these results take 50 s (240p)
+
+_results = count(1)  # of this process, as is its memory
 
 
 def keep_memory_in_large_pages() -> bool:
@@ -17,6 +25,17 @@ def keep_memory_in_large_pages() -> bool:
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     return mallopt is not None and bool(mallopt(MMAP_MAX, 0) and mallopt(TRIM_THRESHOLD, NEVER))
+
+
+def giving_back_freed_memory(results: Iterable[T]) -> Iterator[T]:
+    """Hand results on, and return what is free to the system after every `RESULTS_KEPT` of them.
+
+    Kept memory is cut into ever smaller pieces: it grew by 130 MB in 9,000 frames, and by nothing with this.
+    """
+    for result in results:
+        yield result
+        if next(_results) % RESULTS_KEPT == 0:
+            give_back_freed_memory()
 
 
 def give_back_freed_memory() -> None:
