@@ -20,7 +20,8 @@ from stcn_core.allocator import giving_back_freed_memory
 from stcn_core.config import PropagationConfig
 from stcn_core.masks import present_ids
 from stcn_core.network import Network
-from stcn_core.propagate import FrameMasks, propagate
+from stcn_core.propagate import propagate
+from stcn_core.results import FrameMasks
 
 ROWS_AT_ONCE = 2_000  # turned into Arrow together
 FRAMES_AHEAD = 16  # decoded before the network asks for them: 20 MB at 480p

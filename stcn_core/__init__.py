@@ -11,7 +11,8 @@ Needs torch, numpy and safetensors; knows nothing of files of video, storage or 
 from stcn_core.checkpoint import CheckpointError, load_model, save_model, shipped_models
 from stcn_core.config import ModelConfig, PropagationConfig
 from stcn_core.inference import for_inference
-from stcn_core.propagate import FrameMasks, propagate
+from stcn_core.propagate import propagate
+from stcn_core.results import FrameMasks
 
 __all__ = [
     "CheckpointError",

@@ -4,7 +4,6 @@ Shapes: B frames of a block, O objects, H x W pixels at the network's size (scal
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 
@@ -15,25 +14,16 @@ from torch.profiler import record_function
 
 from stcn_core import masks
 from stcn_core.config import PropagationConfig
+from stcn_core.given import checked
 from stcn_core.halving import halve_until_it_fits
 from stcn_core.memory import ClipMemory
 from stcn_core.network import Network, Query
+from stcn_core.results import FrameMasks, frame_masks
 from stcn_core.retention import MemoryFrame
-from stcn_core.schedule import Block, Frame, blocks, windows
+from stcn_core.schedule import Block, blocks, windows
 
 # What a profile calls the parts of the work.
 STAGES = KEY, READ, DECODER, LABELS, VALUE = "key", "memory read", "decoder", "labels", "value"
-
-
-@dataclass(frozen=True)
-class FrameMasks:
-    """What is known of one frame."""
-
-    frame_index: int
-    object_ids: tuple[int, ...]  # ascending; the objects prompted so far
-    labels: np.ndarray  # int32 (H, W), in Fortran order: an object's id, 0 where there is none
-    scores: np.ndarray  # float32, one an object: mean margin over the runner-up inside its mask, in [0, 1]
-    probabilities: np.ndarray | None  # float32 (1 + objects, H, W), background first, if asked for
 
 
 def propagate(
@@ -54,7 +44,7 @@ def propagate(
     What is held is the frames of a few blocks and the memory. Raises ValueError for a frame or prompt
     that is not as above, and at the end of the clip for prompts on frames that it lacks.
     """
-    stream = _checked(frames, prompts, size)
+    stream = checked(frames, prompts, size)
     prompts = {index: labels for index, labels in prompts.items() if np.any(labels)}
     for index, frame in stream:
         if index in prompts:
@@ -63,7 +53,7 @@ def propagate(
             for window in windows(from_first_prompt, config.key_batch):
                 yield from clip.segment(window)
         else:
-            yield _result(index, [], torch.ones((1, *(size or frame.shape[:2]))), return_probabilities)
+            yield frame_masks(index, [], torch.ones((1, *(size or frame.shape[:2]))), return_probabilities)
 
 
 class _Clip:
@@ -181,44 +171,4 @@ class _Clip:
             unpadded = masks.Padding(0, 0, 0, 0)
             planes = masks.aggregate(self._prompted(planes[1:], index, self._result_size, unpadded))
             ids = self._ids_after(index)
-        return _result(index, ids, planes, self._return_probabilities)
-
-
-def _result(index: int, object_ids: list[int], planes: Tensor, return_probabilities: bool) -> FrameMasks:
-    """Sort planes (1 + O, H, W) by id, and describe them."""
-    order = sorted(range(len(object_ids)), key=object_ids.__getitem__)
-    ids = tuple(object_ids[i] for i in order)
-    if order != list(range(len(order))):
-        planes = planes[[0, *(i + 1 for i in order)]]
-    winner, margin = masks.winners(planes)
-    scores = masks.mean_inside(margin, winner, len(ids)).float().cpu().numpy()
-    narrow = torch.uint8 if len(ids) < 256 else torch.int32
-    columns = winner.to(narrow).T.contiguous().cpu().numpy()  # run-length encoders go down columns
-    labels = np.array([0, *ids], np.int32)[columns].T
-    return FrameMasks(index, ids, labels, scores, planes.float().cpu().numpy() if return_probabilities else None)
-
-
-def _checked(
-    frames: Iterable[np.ndarray], prompts: Mapping[int, np.ndarray], size: tuple[int, int] | None
-) -> Iterator[Frame]:
-    """Number the frames, and refuse what cannot be segmented."""
-    shape: tuple[int, ...] | None = None
-    count = 0
-    for index, frame in enumerate(frames):
-        shape, count = shape or frame.shape, index + 1
-        if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
-            raise ValueError(f"frame {index} is {frame.dtype} {frame.shape}; legal: uint8 (height, width, 3)")
-        if frame.shape != shape:
-            raise ValueError(f"frame {index} is {frame.shape}, those before it {shape}; legal: one size a clip")
-        if index in prompts:
-            _check_prompt(index, prompts[index], size or shape[:2])
-        yield index, frame
-    if missing := sorted(index for index in prompts if not 0 <= index < count):
-        raise ValueError(f"prompts on frames {missing}, but the clip has frames 0 to {count - 1}")
-
-
-def _check_prompt(index: int, labels: np.ndarray, size: tuple[int, ...]) -> None:
-    if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
-        raise ValueError(f"the prompt on frame {index} is {labels.dtype}, least {labels.min()}; legal: integers >= 0")
-    if labels.shape != size:
-        raise ValueError(f"the prompt on frame {index} is {labels.shape}, its frame {size}; legal: the same size")
+        return frame_masks(index, ids, planes, self._return_probabilities)

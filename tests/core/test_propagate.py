@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from stcn_core import PropagationConfig, masks, propagate
 from stcn_core.config import Network as Kind
-from stcn_core.propagate import FrameMasks
+from stcn_core.results import FrameMasks
 from tests.core import recipe
 from tests.core.reference import reference
 from tests.core.tiny import tiny_model

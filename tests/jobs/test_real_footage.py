@@ -2,16 +2,21 @@
 
 import csv
 import os
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 import pytest
+import torch
 
 from jobs import rle, store
 from jobs.export import to_image
 from jobs.prompts import read_labels
+from jobs.video import Video
+from stcn_core import PropagationConfig, for_inference, load_model, propagate
+from stcn_core.metrics import region_similarity
 from tests.jobs.conftest import stcn
 
 SHARED = Path(os.environ.get("STCN_SHARED", Path(__file__).parents[3] / "shared"))
@@ -26,6 +31,22 @@ def segment(manifest: Path, output: Path, model_file: Path) -> dict[str, list[An
     result = stcn("segment", manifest, output, *options)
     assert result.returncode == 0, result.stderr
     return dict(store.masks_by_video(str(output)))
+
+
+def test_reduced_precision_gives_the_masks_of_float32() -> None:
+    plain, config = load_model("stcn-mini"), PropagationConfig(short_side=240)
+    models = [for_inference(plain, precision) for precision in (torch.float32, torch.bfloat16)]
+    equal, overlaps = [], []
+    for folder in sorted((SHARED / "davis2016-dev/JPEGImages").iterdir()):
+        prompt = read_labels(sorted((SHARED / "davis2016-dev/Annotations" / folder.name).iterdir())[0])
+        with Video(folder) as video:
+            frames = [frame.image for frame in islice(video, 16)]
+        one, other = (np.stack([r.labels for r in propagate(m, frames, {0: prompt}, config)]) for m in models)
+        equal.append(np.mean(one == other))
+        overlaps += [region_similarity(a > 0, b > 0) for a, b in zip(one, other, strict=True)]
+    assert np.mean(equal) >= 0.995
+    assert np.mean(overlaps) >= 0.99
+    assert np.mean(equal) < 1  # bfloat16 is not float32
 
 
 def test_judo_has_four_objects_that_come_one_by_one(ray_cluster: str, model_file: Path, tmp_path: Path) -> None:

@@ -1,0 +1,33 @@
+"""What propagation is given: frames and prompts, refused where they cannot be segmented."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+
+from stcn_core.schedule import Frame
+
+
+def checked(
+    frames: Iterable[np.ndarray], prompts: Mapping[int, np.ndarray], size: tuple[int, int] | None
+) -> Iterator[Frame]:
+    """Number the frames, and refuse what cannot be segmented."""
+    shape: tuple[int, ...] | None = None
+    count = 0
+    for index, frame in enumerate(frames):
+        shape, count = shape or frame.shape, index + 1
+        if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
+            raise ValueError(f"frame {index} is {frame.dtype} {frame.shape}; legal: uint8 (height, width, 3)")
+        if frame.shape != shape:
+            raise ValueError(f"frame {index} is {frame.shape}, those before it {shape}; legal: one size a clip")
+        if index in prompts:
+            _check_prompt(index, prompts[index], size or shape[:2])
+        yield index, frame
+    if missing := sorted(index for index in prompts if not 0 <= index < count):
+        raise ValueError(f"prompts on frames {missing}, but the clip has frames 0 to {count - 1}")
+
+
+def _check_prompt(index: int, labels: np.ndarray, size: tuple[int, ...]) -> None:
+    if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
+        raise ValueError(f"the prompt on frame {index} is {labels.dtype}, least {labels.min()}; legal: integers >= 0")
+    if labels.shape != size:
+        raise ValueError(f"the prompt on frame {index} is {labels.shape}, its frame {size}; legal: the same size")
