@@ -94,6 +94,7 @@ def test_a_rotated_file_comes_upright(degrees: int, turns: int, tmp_path: Path) 
     _, frames = read(path)
     expected = np.rot90(picture(0), turns)
     assert frames[0].image.shape == expected.shape
+    assert (frames[0].height, frames[0].width) == expected.shape[:2]  # what masks are scaled to
     assert np.abs(frames[0].image.astype(int) - expected).mean() < 6
 
 
