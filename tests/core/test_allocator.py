@@ -16,14 +16,14 @@ from stcn_core.allocator import giving_back_freed_memory, keep_memory_in_large_p
 from stcn_core.benchmark.measure import resident_memory
 
 {keep}
-allocator.RESULTS_KEPT = 10
+allocator.GIVE_BACK_EVERY = 10
 blocks = [(torch.ones(10_000_000), torch.ones(10_000)) for _ in range(5)]
 taken = resident_memory()
 small = [block[1] for block in blocks]
 del blocks
 freed = resident_memory()
 results = giving_back_freed_memory(iter(range(25)))
-first = [next(results) for _ in range(10)]  # the tenth result is out, what follows it is not
+first = [next(results) for _ in range(10)]
 before = resident_memory()
 rest = list(results)
 assert first + rest == list(range(25))
@@ -32,7 +32,7 @@ print(*(held // 1_000_000 for held in (taken - freed, taken - before, taken - re
 
 
 def megabytes_given_back(keep: str) -> list[int]:
-    """When freed, after nine results, after the tenth."""
+    """When freed, when ten results are out, and when all are."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM.format(keep=keep)], capture_output=True, text=True, check=True, timeout=120
     )
