@@ -1,5 +1,6 @@
 """The `stcn` command. Each command builds one config and calls one function."""
 
+import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -39,12 +40,26 @@ IncludeLast = Annotated[
 ]
 ShortSide = Annotated[int, typer.Option(help="Scale frames with a longer short side down to it; 0: never.")]
 FramesPerShard = Annotated[int, typer.Option(help="Expected frames that are committed together.")]
-MaxAttempts = Annotated[int, typer.Option(help="Times a video may take its process down before it is given up.")]
+MaxAttempts = Annotated[int, typer.Option(help="Times that a video is tried before it is quarantined.")]
+MaxFailures = Annotated[int | None, typer.Option(help="End early over so many quarantined videos. (default: never)")]
+Strict = Annotated[bool, typer.Option("--strict", help="Quarantine videos with damaged or missing frames.")]
+MaxPixels = Annotated[int, typer.Option(help="Of a frame.")]
+MaxFrames = Annotated[int, typer.Option(help="Of a video.")]
+StallSeconds = Annotated[float, typer.Option(help="That a video may bring no frame before its process is ended.")]
+MaxVideoSeconds = Annotated[float, typer.Option(help="That a video may take before its process is ended.")]
+Memory = Annotated[float | None, typer.Option(help="GiB that an actor may hold. (default: an even share of its node)")]
+Allow = Annotated[
+    list[str] | None,
+    typer.Option(help="Prefix that videos and prompts must lie under; may be repeated. (default: no web addresses)"),
+]
+SingleWriter = Annotated[
+    bool, typer.Option("--single-writer", help="Work on a store that ignores create-only writes: one run at a time!")
+]
+StoragePatience = Annotated[float, typer.Option(help="Seconds that a failing request to storage is tried again.")]
 MaxMemoryFrames = Annotated[int | None, typer.Option(help="Memory frames at most; 0: no bound. (default: 64)")]
 MemoryPolicy = Annotated[
     str | None, typer.Option(help="Which memory frames stay: recent, spread, used. (default: spread)")
 ]
-RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Also run the videos that failed before.")]
 
 
 @app.command()
@@ -66,18 +81,44 @@ def segment(
     short_side: ShortSide = 480,
     frames_per_shard: FramesPerShard = 4000,
     max_attempts: MaxAttempts = 3,
-    retry_failed: RetryFailed = False,
+    max_failures: MaxFailures = None,
+    strict: Strict = False,
+    max_pixels: MaxPixels = SegmentConfig.max_pixels,
+    max_frames: MaxFrames = SegmentConfig.max_frames,
+    stall_seconds: StallSeconds = SegmentConfig.stall_seconds,
+    max_video_seconds: MaxVideoSeconds = SegmentConfig.max_video_seconds,
+    memory_per_actor: Memory = None,
+    allow: Allow = None,
+    single_writer: SingleWriter = False,
+    storage_patience: StoragePatience = SegmentConfig.storage_patience,
 ) -> None:
     """Propagate the prompts of every video through all of its frames. Run it again to resume."""
-    config = SegmentConfig(**locals())
+    _run_segment(SegmentConfig(**locals()))
 
+
+@app.command()
+def retry(
+    output: Output,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Class of error, such as Crash; may be repeated. (default: all)")
+    ] = None,
+    actors: Actors = None,
+) -> None:
+    """Take videos out of quarantine and try them again, with the options of the output's last run."""
+    from jobs.job import read_config
+
+    config = read_config(output)
+    _run_segment(dataclasses.replace(config, actors=actors or config.actors), only or [])
+
+
+def _run_segment(config: SegmentConfig, only: list[str] | None = None) -> None:
     from jobs.driver import run
     from jobs.progress import reporter
     from jobs.status import summarise
 
-    rows = run(config, reporter())
-    print(summarise(rows, output))
-    if any(row.status == "failed" for row in rows):
+    rows = run(config, reporter(), only)
+    print(summarise(rows, config.output))
+    if any(row.status == "quarantined" for row in rows):
         raise typer.Exit(FAILURES)
 
 
@@ -96,15 +137,17 @@ def plan(
     memory_policy: MemoryPolicy = None,
     short_side: ShortSide = 480,
     frames_per_shard: FramesPerShard = 4000,
-    retry_failed: RetryFailed = False,
+    strict: Strict = False,
+    allow: Allow = None,
 ) -> None:
     """Show what `segment` would do, without doing it."""
     config = SegmentConfig(**locals())
 
-    from jobs.driver import prepare
+    from jobs.job import prepare
     from jobs.status import describe_plan
 
     job = prepare(config)
+    job.ledger.forget_lost()
     print(describe_plan(job.shards(actors), job.rows(), job.outdated()))
 
 
@@ -114,6 +157,18 @@ def status(output: Output) -> None:
     from jobs.status import read_status, summarise
 
     print(summarise(read_status(output), output))
+
+
+@app.command()
+def verify(output: Output) -> None:
+    """Prove from storage that nothing is lost, twice or altered; ends with 1 if something is."""
+    from jobs.verify import describe
+    from jobs.verify import verify as find_problems
+
+    found = find_problems(output)
+    print(describe(found, output))
+    if found.problems:
+        raise typer.Exit(FATAL)
 
 
 @app.command()

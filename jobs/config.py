@@ -6,6 +6,10 @@ from typing import Any
 
 from jobs import storage
 from jobs.errors import UserError
+from jobs.limits import Limits
+from jobs.patience import PATIENCE_SECONDS
+from jobs.segment import Demands
+from jobs.watchdog import Allowance
 from stcn_core.config import PropagationConfig
 
 PRECISIONS = ("auto", "float32", "bfloat16")
@@ -31,8 +35,17 @@ class SegmentConfig:
     memory_policy: str | None = None
     short_side: int = 480  # 0: never scale down
     frames_per_shard: int = 4000  # expected frames that are committed together, about 10 minutes on a CPU
-    max_attempts: int = 3  # times a video may take its process down before it is given up
-    retry_failed: bool = False  # also run the videos that failed before
+    max_attempts: int = 3  # times that a video is tried before it is quarantined
+    max_failures: int | None = None  # end early if a run quarantines more videos than this; None: never
+    strict: bool = False  # quarantine videos with damaged or missing frames
+    max_pixels: int = Limits.max_pixels  # of a frame
+    max_frames: int = Limits.max_frames  # of a video
+    stall_seconds: float = Allowance.stall_seconds  # that a video may bring no frame before its process is ended
+    max_video_seconds: float = Allowance.video_seconds  # that a video may take before its process is ended
+    memory_per_actor: float | None = None  # GiB; None: an even share of its node's
+    allow: list[str] | None = None  # prefixes that videos and prompts must lie under; None: see `allowed`
+    single_writer: bool = False  # for a store that ignores create-only writes: the user sees to it
+    storage_patience: float = PATIENCE_SECONDS  # for how long a failing request is tried again
 
     def __post_init__(self) -> None:
         _require(self.device in ("auto", "cpu", "cuda"), "--device", self.device, "auto, cpu, cuda")
@@ -46,10 +59,18 @@ class SegmentConfig:
         _require(threads is None or threads >= 1, "--threads-per-actor", threads, "1 or more")
         _require(self.frames_per_shard >= 1, "--frames-per-shard", self.frames_per_shard, "1 or more")
         _require(self.max_attempts >= 1, "--max-attempts", self.max_attempts, "1 or more")
+        failures = self.max_failures
+        _require(failures is None or failures >= 0, "--max-failures", failures, "0 or more")
+        for name in ("max_pixels", "max_frames", "stall_seconds", "max_video_seconds", "storage_patience"):
+            _require(getattr(self, name) > 0, f"--{name.replace('_', '-')}", getattr(self, name), "more than 0")
+        memory = self.memory_per_actor
+        _require(memory is None or memory > 0, "--memory-per-actor", memory, "more than 0 GiB")
         _require(self.short_side == 0 or self.short_side >= 16, "--short-side", self.short_side, "16 or more; 0: never")
         _require(self.top_k is None or self.top_k >= 0, "--top-k", self.top_k, "1 or more; 0: all")
         for name in ("manifest", "output"):  # actors have working folders of their own
             object.__setattr__(self, name, storage.absolute(getattr(self, name)))
+        if self.allow is not None:
+            object.__setattr__(self, "allow", [storage.absolute(prefix) for prefix in self.allow])
         try:
             self.propagation("stcn")
         except ValueError as error:
@@ -68,6 +89,10 @@ class SegmentConfig:
             if given.get(name) == 0:
                 given[name] = None
         return given | {"short_side": self.short_side or None}
+
+    def demands(self) -> Demands:
+        """What each video must keep to."""
+        return Demands(Limits(self.max_pixels, self.max_frames), self.strict)
 
     def as_dict(self) -> dict[str, Any]:
         """For run.json."""

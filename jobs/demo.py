@@ -42,7 +42,7 @@ def run_demo(folder: Path, actors: int = 2) -> None:
     scores = evaluate_output(str(output), str(folder / "archive" / "truth"))
     console.print(score_table(rows, scores))
     for row in rows:
-        if row.status == "failed":
+        if row.status == "quarantined":
             console.print(f"{row.video_id} was broken on purpose, and became a row: {row.error_message}", markup=False)
     overlays = sorted(path for _, path in overlay_output(str(output), folder / "overlays") if isinstance(path, Path))
     sheet = folder / "contact-sheet.png"

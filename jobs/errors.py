@@ -13,9 +13,21 @@ class FatalError(Exception):
     """The run cannot go on for a reason that no single video has: no cluster, storage gone."""
 
 
+class StorageError(OSError):
+    """Storage was out of reach for longer than it is waited for, or returned what was never written."""
+
+
+class CredentialsError(StorageError):
+    """Storage knows these credentials no longer, or never did: no location will be any better."""
+
+
 class VideoError(Exception):
     """One video cannot be segmented. Becomes that video's row; the job goes on."""
 
 
 class PromptError(VideoError):
     """A video's prompts cannot be used."""
+
+
+class DamagedError(VideoError):
+    """A video lacks frames or has damaged ones, and the run is strict."""

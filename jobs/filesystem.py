@@ -1,47 +1,44 @@
-"""Any storage as an fsspec file system, with Python's own errors. Only `storage` uses this."""
+"""Any storage as an fsspec file system. Only `storage` uses this."""
 
-import functools
-from collections.abc import Callable
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any
 
 from fsspec.core import url_to_fs
 
 from jobs.errors import UserError
 
-P = ParamSpec("P")
-R = TypeVar("R")
-Operation = Callable[Concatenate[str, P], R]
-
-
-def raises_os_error(operation: Operation[P, R]) -> Operation[P, R]:
-    """Whatever a storage library raises (botocore's errors are none of Python's) becomes an OSError."""
-
-    @functools.wraps(operation)
-    def wrapped(location: str, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return operation(location, *args, **kwargs)
-        except (OSError, UserError):
-            raise
-        except Exception as error:
-            raise OSError(f"{location}: {type(error).__name__}: {error}") from error
-
-    return wrapped
+# Trying again is `patience`'s: botocore and s3fs would together do it 25 times, for 40 s or an hour.
+S3_OPTIONS = {"config_kwargs": {"connect_timeout": 10, "read_timeout": 20, "retries": {"total_max_attempts": 1}}}
+S3_TRIES = 2  # of s3fs: it goes on with a download where the connection broke off
 
 
 def open_location(location: str) -> tuple[Any, str]:
     """The file system of a path or URL, and the path in it. Raises UserError."""
     if "::" in location:
         raise UserError(f"{location!r}: chained URLs ('::') are not supported; give a plain path or URL")
+    options = S3_OPTIONS if scheme_of(location) in ("s3", "s3a") else {}
     try:
-        fs, path = url_to_fs(location, use_listings_cache=False)
+        fs, path = url_to_fs(location, use_listings_cache=False, **options)
     except (ValueError, ImportError) as error:
         raise UserError(f"{location!r}: {error}; legal: a local path, or a URL such as s3://bucket/key") from error
+    if options:
+        fs.retries = S3_TRIES
     return fs, str(path)
+
+
+def scheme_of(location: str) -> str:
+    """The part before "://", in lower case; empty for a path."""
+    scheme, mark, _ = location.partition("://")
+    return scheme.lower() if mark else ""
 
 
 def is_local(fs: Any) -> bool:
     """Whether paths in it are those of this machine."""
     return "file" in ((fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol)
+
+
+def is_s3(fs: Any) -> bool:
+    """Whether its ETags are S3's."""
+    return "s3" in ((fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol)
 
 
 def location_of(fs: Any, path: str) -> str:

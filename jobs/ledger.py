@@ -1,24 +1,28 @@
-"""What is done, failed, or committed: a log in storage that only the driver appends to.
+"""What is done, quarantined, or committed: it follows from a log that only the driver appends to.
 
-A commit is one small record, created only if its number is free. So of two drivers that race, one
-gets the number, and the other reads its record and tries the next: all commits are in one order, and
-no video is committed twice. A record places files: it says which attempt's files are to stand in
-`masks/`, and which no longer. Publishing carries that out; it can be repeated, and is, when a run
-finds that an earlier one was killed in between. Files in `masks/` are never changed: where some of
-their videos are replaced, the rest goes into a new file.
+A run begins with a record of its own, and from there on only it commits: a driver that was believed
+dead finds its number taken, sees that another run has begun, and ends. A commit is one record: it
+says what became of videos, which attempt's files are to stand in `masks/`, and which no longer.
+Publishing carries that out; it can be repeated, and is, when a run finds that an earlier one was
+killed in between. Files in `masks/` are never changed: where some of their videos are replaced, the
+rest goes into a new file.
 """
 
 import dataclasses
-import json
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
 
 from jobs import storage, store
+from jobs.create_only import Create
 from jobs.errors import FatalError
+from jobs.log import Log, Record
 from jobs.published import Files, Placement, Published
 from jobs.records import ShardWritten, VideoRow
 
-PARALLEL_READS = 16
+ATTEMPTS = "_attempts"
+
+
+class TakenOverError(FatalError):
+    """Another run has begun on this output since; nothing that this one does counts any more."""
 
 
 class Ledger:
@@ -27,88 +31,65 @@ class Ledger:
     def __init__(self, output: str) -> None:
         """Read all records. Raises FatalError if one is missing or damaged."""
         self._output = output
-        self._folder = storage.join(output, "_ledger")
+        self._log = Log(storage.join(output, "_ledger"))
         self._published = Published(output)
-        self._next = 0
+        self.run: Record = {}  # the latest that has begun
+        self._ours: str | None = None  # name of this process's run
         self.videos: dict[str, VideoRow] = {}  # video id -> its latest row
         self.files: Files = {}
         self.unpublished: set[str] = set()  # attempts whose commit has begun, and is not carried out
         self._committed: dict[str, list[str]] = {}  # attempt -> the files it placed or removed
         self._gone: dict[str, str] = {}  # video id -> the file of its masks that is lost
-        names = [storage.name_of(info.location) for info in storage.find(self._folder, [".json"])]
-        for number, name in enumerate(names):
-            if name != _record_name(number):
-                raise FatalError(
-                    f"{self._folder} lacks {_record_name(number)}: what is done cannot be known without it"
-                )
-        with ThreadPoolExecutor(PARALLEL_READS) as pool:
-            for record in list(pool.map(storage.read, [storage.join(self._folder, name) for name in names])):
-                self._apply(record)
+        self.refresh()
 
     def refresh(self) -> None:
         """Read the records that were appended since the last time."""
-        while True:
-            try:
-                record = storage.read(self._record_location())
-            except FileNotFoundError:
-                return
+        for record in self._log.read():
             self._apply(record)
 
-    def recover(self) -> list[str]:
-        """Finish what a killed run committed but did not publish.
+    def begin(self, run: str, holder: Record, create: Create = storage.create) -> None:
+        """From here on only this run commits. Then carries out what earlier ones committed but did not publish."""
+        self._log.create = create
+        record = {"run": run, "holder": holder}
+        while not self._log.append(record):
+            self.refresh()  # the run before may still have been committing
+        self._apply(record)
+        self._ours = run
+        self._recover()
 
-        Returns the ids of videos whose masks are gone from both places: they count as not done.
-        """
-        published = self._published.sizes()
-        gone = set()
-        for name, file in self.files.items():
-            if file is None and name in published:
-                self._published.remove(name)
-            elif file and published.get(name) != file.num_bytes and not self._published.place(name, file):
-                gone.add(name)
-        self._remove_published_attempts()
-        if gone:
-            self.refresh()  # another run may have replaced them since
-        gone = {name for name in gone if self.files[name] is not None}
+    @property
+    def is_taken_over(self) -> bool:
+        """Whether another run has begun since this one did."""
+        return self._ours is not None and self.run["run"] != self._ours
+
+    def forget_lost(self) -> list[str]:
+        """The ids of videos whose committed masks are gone: they count as not done."""
+        gone = {name for name, file in self._missing().items() if not self._published.awaits(file)}
         lost = {row.video_id: row.masks_file for row in self.videos.values() if row.masks_file in gone}
         self._gone |= {video_id: name for video_id, name in lost.items() if name}
         for video_id in lost:
             del self.videos[video_id]
         return list(lost)
 
-    def finished(self, retry_failed: bool = False) -> set[str]:
-        """Work ids that need not be run."""
-        rows = self.videos.values()
-        return {row.work_id for row in rows if row.status == "done" or (row.status == "failed" and not retry_failed)}
+    def finished(self, again: Callable[[VideoRow], bool] = lambda row: False) -> set[str]:
+        """Work ids that need not be run. again: which rows are to be done again all the same."""
+        return {row.work_id for row in self.videos.values() if not again(row)}
 
-    def commit(self, attempt: str, shard_id: str, rows: Sequence[VideoRow], written: ShardWritten | None) -> bool:
-        """Make an attempt's outcome final, and publish its masks.
+    def commit(self, attempt: str, rows: Sequence[VideoRow], written: ShardWritten | None) -> None:
+        """Make an attempt's outcome final, and publish its masks. Raises TakenOverError, and has changed nothing then.
 
-        attempt: its folder, below the output. Returns False, and changes nothing, if another driver
-        has meanwhile finished one of these videos: what is left of the shard is to be done again.
+        attempt: its folder, below the output.
         """
         self.unpublished.add(attempt)
-        while attempt not in self._committed:
-            if any(self._is_done(row) for row in rows):
-                self.unpublished.remove(attempt)
-                return False
-            known = self._next
-            try:
-                record = self._record(attempt, shard_id, rows, written)
-            except FileNotFoundError:  # another driver has replaced what this one is about to replace
-                self.refresh()
-                if self._next == known:
-                    raise
-                continue
-            if storage.create(self._record_location(), record):
-                self._apply(record)
-            else:
-                self.refresh()  # the number was taken; possibly by us, if the reply to our write was lost
+        record = self._record(attempt, rows, written)
+        if not self._log.append(record):
+            self.unpublished.remove(attempt)
+            raise self._beaten()
+        self._apply(record)
         self._publish(attempt)
         self.unpublished.remove(attempt)
-        return True
 
-    def _record(self, attempt: str, shard_id: str, rows: Sequence[VideoRow], written: ShardWritten | None) -> bytes:
+    def _record(self, attempt: str, rows: Sequence[VideoRow], written: ShardWritten | None) -> Record:
         """The record of an attempt, as it follows on those that are there."""
         files: Files = {self._gone[row.video_id]: None for row in rows if row.video_id in self._gone}
         moved: list[VideoRow] = []
@@ -116,41 +97,34 @@ class Ledger:
             file, files[name] = self.files[name], None
             assert file
             if rest := store.without_videos(self._published.content(name, file), video_ids):
-                digest = storage.sha256(rest)
-                new = f"{digest[:16]}.parquet"
-                files[new] = Placement(storage.join(attempt, new), len(rest), digest)
-                storage.write(storage.join(self._output, attempt, new), rest)
+                new = _placement(attempt, rest)
+                files[new.name] = new
+                storage.write(storage.join(self._output, new.source), rest)
                 kept = (r for r in self.videos.values() if r.masks_file == name and r.video_id not in video_ids)
-                moved += [dataclasses.replace(row, masks_file=new) for row in kept]
+                moved += [dataclasses.replace(row, masks_file=new.name) for row in kept]
         if written is not None and written.masks_location is not None:
-            own = f"{shard_id}.parquet"
-            files[own] = Placement(storage.join(attempt, own), written.num_bytes, written.sha256)
-            rows = [dataclasses.replace(r, masks_file=own if r.status == "done" else None) for r in rows]
-        return _to_json(attempt, [*rows, *moved], files)
+            source = storage.join(attempt, storage.name_of(written.masks_location))
+            own = Placement(source, written.num_bytes, written.sha256)
+            files[own.name] = own
+            rows = [dataclasses.replace(r, masks_file=own.name if r.status == "done" else None) for r in rows]
+        placed = {name: dataclasses.asdict(file) if file else None for name, file in files.items()}
+        videos = [dataclasses.asdict(row) for row in (*rows, *moved)]
+        return {"run": self._ours, "attempt": attempt, "videos": videos, "files": placed}
 
-    def _remove_published_attempts(self) -> None:
-        for run in storage.folders(storage.join(self._output, "_attempts")):
-            for folder in storage.folders(run):
-                if storage.join("_attempts", storage.name_of(run), storage.name_of(folder)) in self._committed:
-                    storage.remove(folder)
-
-    def _apply(self, content: bytes) -> None:
+    def _apply(self, record: Record) -> None:
         try:
-            record = json.loads(content)
+            if "holder" in record:
+                self.run = record
+                return
             rows = [VideoRow(**row) for row in record["videos"]]
             files = {name: Placement(**file) if file else None for name, file in record["files"].items()}
             self._committed[record["attempt"]] = list(files)
-        except (ValueError, KeyError, TypeError) as error:
-            raise FatalError(f"{self._record_location()} is damaged: {error}") from error
-        self._next += 1
+        except (KeyError, TypeError) as error:
+            raise FatalError(f"a record of {self._output}/_ledger is of another version: {error}") from error
         self.files |= files
         for row in rows:
             self.videos[row.video_id] = row
             self._gone.pop(row.video_id, None)
-
-    def _is_done(self, row: VideoRow) -> bool:
-        known = self.videos.get(row.video_id)
-        return known is not None and known.work_id == row.work_id and known.status == "done"
 
     def _superseded(self, rows: Iterable[VideoRow]) -> dict[str, set[str]]:
         """Files that hold masks of an earlier version of these videos, and which videos those are."""
@@ -161,6 +135,21 @@ class Ledger:
                 superseded.setdefault(known.masks_file, set()).add(row.video_id)
         return superseded
 
+    def _missing(self) -> dict[str, Placement]:
+        """Committed files that do not stand in `masks/` as they should."""
+        sizes = self._published.sizes()
+        return {name: file for name, file in self.files.items() if file and sizes.get(name) != file.num_bytes}
+
+    def _recover(self) -> None:
+        """Finish what earlier runs committed, and clear away what they left; none of them can commit any more."""
+        for name in self._published.sizes():
+            if name in self.files and self.files[name] is None:
+                self._published.remove(name)
+        for name, file in self._missing().items():
+            self._published.place(name, file)
+        storage.remove(storage.join(self._output, ATTEMPTS))
+        self._published.remove_unfinished()
+
     def _publish(self, attempt: str) -> None:
         """Put files where readers look: old ones go first, so no video is ever there twice."""
         names = self._committed[attempt]
@@ -169,23 +158,26 @@ class Ledger:
             if file is None:
                 self._published.remove(name)
             elif not self._published.place(name, file):
-                raise FatalError(f"{file.source} of {self._output} is gone before it was published; run again")
-        self.refresh()
-        for name in names:  # that another driver has replaced before they were there
-            if self.files[name] is None:
-                self._published.remove(name)
+                raise self._beaten()
         storage.remove(storage.join(self._output, attempt))
 
-    def _record_location(self) -> str:
-        """Where the next record goes."""
-        return storage.join(self._folder, _record_name(self._next))
+    def _beaten(self) -> FatalError:
+        """Why something is not as this run, had it been alone, would have left it."""
+        self.refresh()
+        if not self.is_taken_over:
+            return FatalError(f"somebody else has changed {self._output}/_ledger or {ATTEMPTS}; run again")
+        return TakenOverError(
+            f"another run has taken over {self._output}: {describe_run(self.run)}; this one ends, and what it had "
+            "not committed is done by that one"
+        )
 
 
-def _record_name(number: int) -> str:
-    return f"{number:08d}.json"
+def describe_run(run: Record) -> str:
+    """A run's name, and who began it."""
+    holder = run["holder"]
+    return f"{run['run']}, process {holder['pid']} of {holder['user']} on {holder['host']} since {holder['since']}"
 
 
-def _to_json(attempt: str, rows: Sequence[VideoRow], files: Files) -> bytes:
-    placed = {name: dataclasses.asdict(file) if file else None for name, file in files.items()}
-    videos = [dataclasses.asdict(row) for row in rows]
-    return json.dumps({"attempt": attempt, "videos": videos, "files": placed}, indent=1).encode()
+def _placement(attempt: str, content: bytes) -> Placement:
+    digest = storage.sha256(content)
+    return Placement(storage.join(attempt, f"{digest[:32]}.parquet"), len(content), digest)

@@ -2,6 +2,7 @@
 
 import io
 from collections import Counter
+from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -10,6 +11,7 @@ import pyarrow.csv
 import pyarrow.json
 
 from jobs import storage, store
+from jobs.allowed import describe_allowed, is_allowed
 from jobs.errors import ManifestError
 from jobs.records import Entry
 from jobs.video import IMAGES
@@ -20,13 +22,14 @@ TABLES = (".parquet", ".csv", ".jsonl")
 RESOLUTIONS = ("480p", "Full-Resolution", "1080p")  # DAVIS puts one between JPEGImages and the sequences
 
 
-def read_manifest(location: str) -> list[Entry]:
+def read_manifest(location: str, allow: Sequence[str] = ()) -> list[Entry]:
     """The entries of a table, or of a DAVIS / YouTube-VOS tree (a folder with JPEGImages and Annotations).
 
-    Locations in a table may be relative to it. Raises ManifestError with every problem found.
+    Locations in a table may be relative to it. allow: prefixes that they must lie under (see `allowed`).
+    Raises ManifestError with every problem found.
     """
     if location.lower().endswith(TABLES):
-        return _read_table(location)
+        return _read_table(location, allow)
     entries = _read_tree(location)
     if not entries:
         raise ManifestError(
@@ -36,7 +39,7 @@ def read_manifest(location: str) -> list[Entry]:
     return entries
 
 
-def _read_table(location: str) -> list[Entry]:
+def _read_table(location: str, allow: Sequence[str]) -> list[Entry]:
     try:
         table = _parse(location, storage.read(location))
     except FileNotFoundError:
@@ -54,10 +57,27 @@ def _read_table(location: str) -> list[Entry]:
     problems += _duplicates(rows)
     if not rows:
         problems.append("it has no rows")
+    _raise_if_any(location, problems)
+    folder = location.rpartition("/")[0] or "."
+    entries = [_entry(row, folder) for row in rows]
+    _raise_if_any(
+        location, [p for number, entry in enumerate(entries, 1) for p in _places(number, entry, location, allow)]
+    )
+    return entries
+
+
+def _raise_if_any(location: str, problems: Sequence[str]) -> None:
     if problems:
         raise ManifestError(f"{location}: {len(problems)} problems\n" + "\n".join(f"  {p}" for p in problems))
-    folder = location.rpartition("/")[0] or "."
-    return [_entry(row, folder) for row in rows]
+
+
+def _places(number: int, entry: Entry, manifest: str, allow: Sequence[str]) -> list[str]:
+    """Which of a row's locations may not be read."""
+    return [
+        f"row {number}: {name} is {place!r}, which is not allowed; legal: {describe_allowed(manifest, allow)}"
+        for name, place in (("video", entry.video), ("prompts", entry.prompts))
+        if not is_allowed(place, manifest, allow)
+    ]
 
 
 def _parse(location: str, content: bytes) -> Any:

@@ -1,38 +1,25 @@
-"""Actors, the shard that each works on, and what to do when one dies."""
+"""Hands shards to actors, and deals with what becomes of them: errors, deaths, hangs, nodes that go away."""
 
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError, RayError, RayTaskError
+from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskError
 
-from jobs import interrupt, storage
-from jobs.errors import FatalError
+from jobs import interrupt, nodes, storage
+from jobs.board import HandedOver
+from jobs.budgets import Budgets
+from jobs.errors import CredentialsError, FatalError
 from jobs.plan import make_shard
-from jobs.records import Event, Shard, VideoFinished, VideoStarted, WorkItem
+from jobs.records import Event, Shard, ShardWritten, VideoFailed, VideoFinished, VideoRow, VideoStarted, WorkItem
+from jobs.worker import Worker
 
 WAIT_SECONDS = 0.5
-START_SECONDS = 120  # for an actor to load its model
-
-
-@dataclass
-class Worker:
-    """An actor with the shard in its hands."""
-
-    actor: Any
-    starting: Any = None  # while its model loads, or while it waits for a node: a reference to the outcome
-    node: str = ""
-    shard: Shard | None = None
-    attempt: str = ""  # its folder, below the output
-    events: Any = None  # the stream of what it reports
-    running: str | None = None  # work id of the video it is at
-
-    @property
-    def is_idle(self) -> bool:
-        return self.starting is None and self.shard is None
+DRAIN_LOOK_SECONDS = 2.0
+SILENCE_SECONDS = 60.0  # beyond a stall, for a process that hangs so that it cannot even end itself
 
 
 @dataclass(frozen=True)
@@ -41,7 +28,16 @@ class GivenUp:
 
     item: WorkItem
     error: BaseException
+    error_class: str
     attempts: int
+
+
+@dataclass(frozen=True)
+class TriedAgain:
+    """A video that failed, and has tries left."""
+
+    item: WorkItem
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -52,65 +48,220 @@ class StillStarting:
     wanted: int
 
 
-class Pool:
-    """Hands shards to those actors that are up, and passes on what they report.
+Notice = Event | GivenUp | TriedAgain | StillStarting | HandedOver
 
-    A video whose process dies while it runs is charged an attempt, and from then on runs in a shard of
-    its own; the rest of its shard is done again. Out of attempts, it is given up. A node that goes away
-    is charged to nobody.
+
+class Pool:
+    """Works through shards with actors that come and go.
+
+    A video that fails with an error that may pass, or whose process dies while it runs, is charged a try, and from
+    then on runs in a shard of its own; the rest of its shard is done again. Out of tries, it is quarantined. A node
+    that goes away is charged to nobody; one that is about to is left in time.
     """
 
     def __init__(
-        self, start: Callable[[], Any], actors: int, max_attempts: int, output: str, folder: str, start_seconds: float,
+        self, start: Callable[[str], Any], board: Any, actors: int, budgets: Budgets, output: str, folder: str,
+        start_seconds: float, stall_seconds: float,
     ) -> None:  # fmt: skip
-        self._start, self._max_attempts, self._output, self._folder = start, max_attempts, output, folder
-        self._start_seconds = start_seconds
+        self._start, self._board, self._budgets = start, board, budgets
+        self._output, self._folder = output, folder
+        self._start_seconds, self._silence_seconds = start_seconds, stall_seconds + SILENCE_SECONDS
         self._waiting: deque[Shard] = deque()
-        self._charges: Counter[str] = Counter()  # work id -> deaths
-        self._shard_errors: Counter[str] = Counter()
-        self._early_deaths = 0  # in a row, of actors that were at no video
         self._attempts = 0
         self._told = False  # that some actors have not started
+        self._looked = 0.0  # for draining nodes
         self._since = time.monotonic()  # when actors were started, or the last one that was up died
         self._workers = [self._new_worker() for _ in range(actors)]
 
-    def run(self, shards: Iterable[Shard]) -> Iterator[tuple[Worker, Event | GivenUp | StillStarting]]:
+    def run(self, shards: Iterable[Shard]) -> Iterator[tuple[Worker, Notice]]:
         """Work through shards. Yields each event with its worker, whose shard and attempt it concerns.
 
-        Raises FatalError if no actor starts in time, or none can be kept alive.
+        Raises FatalError if no actor starts in time, none can be kept alive, or storage is gone.
         """
         self._waiting.extend(shards)
         while self._assign():
             interrupt.check()
-            busy = {worker.starting or worker.events: worker for worker in self._workers if not worker.is_idle}
-            ready, _ = ray.wait(list(busy), num_returns=1, timeout=WAIT_SECONDS, fetch_local=False)
+            awaited = {reference: worker for worker in self._workers for reference in worker.awaited}
+            ready, _ = ray.wait(list(awaited), num_returns=1, timeout=WAIT_SECONDS, fetch_local=False)
             for reference in ready:
-                worker = busy[reference]
-                if worker.starting is None:
-                    yield from self._next_event(worker)
-                else:
-                    self._started(worker)
+                yield from self._handle(awaited[reference], reference)
             yield from self._check_start()
+            self._end_silent_ones()
+            self._leave_draining_nodes()
 
     def add(self, items: Iterable[WorkItem]) -> None:
         """Do these videos again, in a shard of their own."""
-        self._waiting.append(make_shard(items))
+        if items := tuple(items):
+            self._waiting.append(make_shard(items))
+
+    def hand_over(self, seconds: float) -> Iterator[tuple[Worker, HandedOver]]:
+        """Let all actors hand over what they have finished of their shards, as many as do so in time."""
+        told = {self._tell_to_stop(worker): worker for worker in self._workers if worker.shard}
+        deadline = time.monotonic() + seconds
+        while told and (left := deadline - time.monotonic()) > 0:
+            for reference in ray.wait(list(told), num_returns=1, timeout=left)[0]:
+                worker = told.pop(reference)
+                yield from self._handed_over(worker, reference)
 
     def stop(self) -> None:
         """End all actors at once."""
         for worker in self._workers:
             ray.kill(worker.actor)
+        ray.kill(self._board)
 
     def _new_worker(self) -> Worker:
-        actor = self._start()
-        return Worker(actor, actor.ready.remote())
+        worker = Worker(actor=None)
+        worker.actor = self._start(worker.name)
+        worker.starting = worker.actor.ready.remote()
+        return worker
+
+    def _assign(self) -> bool:
+        """Give idle workers shards; whether there is anything left to wait for."""
+        for worker in self._workers:
+            if worker.is_idle and self._waiting:
+                shard = self._waiting.popleft()
+                self._attempts += 1
+                attempt = f"{self._folder}/{shard.shard_id}-{self._attempts}"
+                run = worker.actor.run.options(num_returns="streaming")
+                worker.take(shard, attempt, run.remote(shard, storage.join(self._output, attempt)))
+        return bool(self._waiting) or any(worker.shard for worker in self._workers)
+
+    def _handle(self, worker: Worker, reference: Any) -> Iterator[tuple[Worker, Notice]]:
+        if reference is worker.starting:
+            self._started(worker)
+        elif reference is worker.handing:
+            items = worker.items()
+            handed = list(self._handed_over(worker, reference))
+            yield from handed
+            finished = {row.work_id for _, word in handed for row in word.rows}
+            self._replace(worker)
+            self.add(item for item in items if item.work_id not in finished)
+        elif reference is worker.events:
+            yield from self._next_event(worker)
 
     def _started(self, worker: Worker) -> None:
         try:
             worker.node = ray.get(worker.starting)
             worker.starting = None
         except RayError as error:
-            self._replace(worker, error)
+            self._budgets.died_early(_cause(error))
+            self._replace(worker)
+
+    def _next_event(self, worker: Worker) -> Iterator[tuple[Worker, Notice]]:
+        try:
+            event: Event = ray.get(next(worker.events))
+        except StopIteration:
+            worker.put_down()
+            return
+        except RayTaskError as error:
+            self._shard_failed(worker, error)
+            return
+        except RayError as error:
+            yield from self._died(worker, error)
+            return
+        worker.last_sign = time.monotonic()
+        if isinstance(event, VideoStarted):
+            worker.running = event.work_id
+            self._budgets.video_started()
+        elif isinstance(event, VideoFinished):
+            worker.running = None
+            self._budgets.video_fetched()
+            event = VideoFinished(self._counted(event.row))
+        elif isinstance(event, VideoFailed):
+            yield worker, self._video_failed(worker, event.row)
+            return
+        worker.is_written = isinstance(event, ShardWritten)
+        yield worker, event
+
+    def _video_failed(self, worker: Worker, row: VideoRow) -> Notice:
+        """Its error may pass: try it again, in a shard of its own, while it has tries left."""
+        worker.running = None
+        item = next(item for item in worker.items() if item.work_id == row.work_id)
+        reason = f"{row.error_class}: {row.error_message}"
+        if row.error_class == "StorageError":
+            self._budgets.storage_failed(reason)
+        counted = self._counted(row)
+        if self._budgets.charge(row.work_id):
+            worker.taken_back.add(row.work_id)
+            self.add([item])
+            return TriedAgain(item, reason)
+        worker.quarantined.append(counted)
+        return VideoFinished(counted)
+
+    def _shard_failed(self, worker: Worker, error: RayTaskError) -> None:
+        """Something other than a video went wrong, such as storage or a full disk: try the shard again."""
+        shard = worker.shard
+        assert shard
+        if isinstance(error.cause, CredentialsError):
+            raise FatalError(_cause(error)) from error
+        self._budgets.shard_failed(shard.shard_id, _cause(error))
+        worker.put_down()
+        self._waiting.append(shard)
+
+    def _died(self, worker: Worker, error: RayError) -> Iterator[tuple[Worker, Notice]]:
+        """The process is gone: charge the video it was at, replace the actor, and do the shard again."""
+        node_lives = nodes.lives(worker.node)
+        error_class, error = self._cause_of_death(worker, error)
+        suspects = [item for item in worker.items() if item.work_id == worker.running and node_lives]
+        rest = [item for item in worker.items() if item not in suspects]
+        if node_lives and not suspects:
+            self._budgets.died_early(_cause(error))
+        for item in suspects:
+            attempts = self._budgets.attempts(item.work_id)
+            if self._budgets.charge(item.work_id):
+                self.add([item])
+                yield worker, TriedAgain(item, f"{error_class}: {_cause(error)}")
+            else:
+                yield worker, GivenUp(item, error, error_class, attempts)
+        self._replace(worker)
+        self.add(rest)
+
+    def _cause_of_death(self, worker: Worker, error: RayError) -> tuple[str, RayError]:
+        """Its class: what the process said before it ended itself, or what Ray knows."""
+        if worker.is_silenced:
+            return "Hang", RayError(f"its process gave no sign for {self._silence_seconds:g} s, and was ended")
+        if isinstance(error, OutOfMemoryError):
+            return "OutOfMemory", error
+        try:
+            words = ray.get(self._board.last_words.remote(worker.name), timeout=WAIT_SECONDS * 4)
+        except RayError:
+            words = None
+        return (words.error_class, RayError(words.message)) if words else ("Crash", error)
+
+    def _handed_over(self, worker: Worker, reference: Any) -> Iterator[tuple[Worker, HandedOver]]:
+        try:
+            word = ray.get(reference)
+        except RayError:
+            return
+        if isinstance(word, HandedOver) and not worker.is_written:
+            is_of_this = word.attempt == storage.join(self._output, worker.attempt)
+            rows = [self._counted(row) for row in word.rows] if is_of_this else []
+            if rows := [*rows, *worker.quarantined]:
+                yield worker, replace(word, rows=tuple(rows))
+
+    def _tell_to_stop(self, worker: Worker) -> Any:
+        self._board.stop.remote(worker.name)
+        worker.handing = self._board.word.remote(worker.name)
+        return worker.handing
+
+    def _leave_draining_nodes(self) -> None:
+        if time.monotonic() - self._looked < DRAIN_LOOK_SECONDS:
+            return
+        self._looked = time.monotonic()
+        leaving = nodes.draining()
+        for worker in self._workers:
+            if worker.node in leaving and worker.starting is None and worker.handing is None:
+                if worker.shard:
+                    self._tell_to_stop(worker)
+                else:
+                    self._replace(worker)
+
+    def _end_silent_ones(self) -> None:
+        """A process that hangs in code that keeps Python's lock does not end itself."""
+        for worker in self._workers:
+            if worker.running and time.monotonic() - worker.last_sign > self._silence_seconds:
+                worker.is_silenced = True
+                ray.kill(worker.actor)
 
     def _check_start(self) -> Iterator[tuple[Worker, StillStarting]]:
         """Say so once if actors are missing; give up if all are."""
@@ -126,76 +277,15 @@ class Pool:
             self._told = True
             yield self._workers[0], StillStarting(up, len(self._workers))
 
-    def _assign(self) -> bool:
-        """Give idle workers shards; whether there is anything left to wait for."""
-        for worker in self._workers:
-            if worker.is_idle and self._waiting:
-                worker.shard, worker.running = self._waiting.popleft(), None
-                self._attempts += 1
-                worker.attempt = f"{self._folder}/{worker.shard.shard_id}-{self._attempts}"
-                folder = storage.join(self._output, worker.attempt)
-                worker.events = worker.actor.run.options(num_returns="streaming").remote(worker.shard, folder)
-        return bool(self._waiting) or any(worker.shard for worker in self._workers)
-
-    def _next_event(self, worker: Worker) -> Iterator[tuple[Worker, Event | GivenUp]]:
-        try:
-            event: Event = ray.get(next(worker.events))
-        except StopIteration:
-            worker.shard = None
-            return
-        except RayTaskError as error:
-            yield from self._shard_failed(worker, error)
-            return
-        except RayError as error:
-            yield from self._died(worker, error)
-            return
-        if isinstance(event, VideoStarted):
-            worker.running, self._early_deaths = event.work_id, 0
-        elif isinstance(event, VideoFinished):
-            attempts = 1 + self._charges[event.row.work_id]
-            worker.running, event = None, VideoFinished(replace(event.row, attempts=attempts))
-        yield worker, event
-
-    def _shard_failed(self, worker: Worker, error: RayTaskError) -> Iterator[tuple[Worker, GivenUp]]:
-        """Something other than a video went wrong, such as storage: try the shard again a few times."""
-        shard = worker.shard
-        assert shard
-        worker.shard = None
-        self._shard_errors[shard.shard_id] += 1
-        if self._shard_errors[shard.shard_id] >= self._max_attempts:
-            raise FatalError(f"a shard could not be written: {_cause(error)}") from error
-        self._waiting.append(shard)
-        yield from ()
-
-    def _died(self, worker: Worker, error: RayError) -> Iterator[tuple[Worker, GivenUp]]:
-        """The process is gone: charge the video it was at, replace the actor, and do the shard again."""
-        shard, running = worker.shard, worker.running
-        assert shard
-        node_lost = worker.node not in {node["NodeID"] for node in ray.nodes() if node["Alive"]}
-        suspects = [item for item in shard.items if item.work_id == running and not node_lost]
-        rest = [item for item in shard.items if item not in suspects]
-        self._replace(worker, None if suspects or node_lost else error)
-        if rest:
-            self.add(rest)
-        for item in suspects:
-            self._charges[item.work_id] += 1
-            attempts = self._charges[item.work_id]
-            if attempts < self._max_attempts:
-                self.add([item])
-            else:
-                yield worker, GivenUp(item, error, attempts)
-
-    def _replace(self, worker: Worker, error: RayError | None) -> None:
-        """Start another actor in the place of one that died, of `error` if it was at no video."""
-        if error:
-            self._early_deaths += 1
-            if self._early_deaths >= self._max_attempts:
-                raise FatalError(f"actors die before they start on a video: {_cause(error)}") from error
+    def _replace(self, worker: Worker) -> None:
+        """Start another actor in the place of this one."""
         ray.kill(worker.actor)  # it may only be out of reach
-        new = self._new_worker()
-        worker.actor, worker.starting, worker.shard, worker.running = new.actor, new.starting, None, None
+        self._workers[self._workers.index(worker)] = self._new_worker()
         if all(other.starting is not None for other in self._workers):
             self._since = time.monotonic()
+
+    def _counted(self, row: VideoRow) -> VideoRow:
+        return replace(row, attempts=self._budgets.attempts(row.work_id))
 
 
 def _cause(error: BaseException) -> str:

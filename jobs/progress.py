@@ -21,7 +21,7 @@ class Counts:
     skipped: int  # finished by earlier runs
     expected_frames: int
     done: int = 0
-    failed: int = 0
+    quarantined: int = 0
     frames: int = 0
     started: float = field(default_factory=time.monotonic)
 
@@ -36,7 +36,7 @@ class Counts:
     @property
     def seconds_left(self) -> float | None:
         """By videos done; None before the first one is."""
-        finished = self.done + self.failed
+        finished = self.done + self.quarantined
         return self.seconds / finished * (self.videos - finished) if finished else None
 
 
@@ -107,9 +107,9 @@ class Bar:
         self._progress.update(
             self._task,
             total=counts.videos,
-            completed=counts.done + counts.failed,
+            completed=counts.done + counts.quarantined,
             rate=counts.frames_per_second,
-            failures=f"[red]{counts.failed} failed[/]" if counts.failed else "",
+            failures=f"[red]{counts.quarantined} quarantined[/]" if counts.quarantined else "",
             left=f"about {_minutes(left)} left" if left else "",
         )
 
@@ -144,14 +144,10 @@ class JsonLines:
 
     def _write(self, counts: Counts) -> None:
         left = counts.seconds_left
-        self._print(
-            {
-                "event": "progress", "videos": counts.videos, "done": counts.done, "failed": counts.failed,
-                "skipped": counts.skipped, "frames": counts.frames, "seconds": round(counts.seconds, 1),
-                "frames_per_second": round(counts.frames_per_second, 2),
-                "seconds_left": None if left is None else round(left, 1),
-            }
-        )  # fmt: skip
+        done = {"done": counts.done, "quarantined": counts.quarantined, "skipped": counts.skipped}
+        pace = {"seconds": round(counts.seconds, 1), "frames_per_second": round(counts.frames_per_second, 2)}
+        rest = {"seconds_left": left if left is None else round(left, 1)}
+        self._print({"event": "progress", "videos": counts.videos, **done, "frames": counts.frames, **pace, **rest})
 
     def _print(self, record: dict[str, object]) -> None:
         print(json.dumps(record), file=self._stream, flush=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Status = Literal["done", "failed", "pending"]
+Status = Literal["done", "quarantined", "pending"]
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,14 @@ class FramesDone:
 
 @dataclass(frozen=True)
 class VideoFinished:
-    """A video is done, or failed with an error of its own."""
+    """A video is done, or its own error says that it never will be."""
+
+    row: VideoRow
+
+
+@dataclass(frozen=True)
+class VideoFailed:
+    """A video raised an error that may not come again."""
 
     row: VideoRow
 
@@ -105,4 +112,4 @@ class ShardWritten:
     sha256: str
 
 
-Event = VideoStarted | FramesDone | VideoFinished | ShardWritten
+Event = VideoStarted | FramesDone | VideoFinished | VideoFailed | ShardWritten

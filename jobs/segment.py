@@ -4,6 +4,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import numpy as np
 
 from jobs import rle, store
 from jobs.ahead import Ahead
-from jobs.errors import PromptError, VideoError
+from jobs.errors import DamagedError, PromptError, VideoError
+from jobs.limits import Limits
 from jobs.prompts import Prompts, fit, load_prompts
 from jobs.records import Entry, VideoRow, WorkItem
 from jobs.video import Video, VideoFrame
@@ -26,17 +28,32 @@ from stcn_core.results import FrameMasks
 ROWS_AT_ONCE = 2_000  # turned into Arrow together
 FRAMES_AHEAD = 16  # decoded before the network asks for them: 20 MB at 480p
 
+MESSAGE_LENGTH, TRACEBACK_LENGTH = 2_000, 10_000  # characters: rows go into the log
+
 Segmented = tuple[VideoRow, list[Any]]  # a video's row, and its masks as Arrow tables
 
 
+@dataclass(frozen=True)
+class Demands:
+    """What a video must keep to."""
+
+    limits: Limits = field(default_factory=Limits)
+    is_strict: bool = False  # frames that are damaged or missing make it fail
+
+
 def segment_video(
-    item: WorkItem, video_path: Path, prompts_path: Path, model: Network, config: PropagationConfig
+    item: WorkItem,
+    video_path: Path,
+    prompts_path: Path,
+    model: Network,
+    config: PropagationConfig,
+    demands: Demands | None = None,
 ) -> Generator[int, None, Segmented]:
     """Segment one video from local files. Yields the frames done so far, returns rows.
 
     Raises VideoError for a video or prompts that cannot be used.
     """
-    started, entry = time.monotonic(), item.entry
+    started, entry, demands = time.monotonic(), item.entry, demands or Demands()
     with (
         Video(video_path, entry.start, entry.end, config.short_side) as video,
         Ahead(video, FRAMES_AHEAD) as frames,
@@ -47,7 +64,7 @@ def segment_video(
         prompts = _prompts(entry, prompts_path, video, first)
         rows = _mask_rows(entry.video_id, first, frames, prompts, model, config)
         tables = yield from _gather(rows)
-        return VideoRow(
+        row = VideoRow(
             video_id=entry.video_id,
             work_id=item.work_id,
             status="done",
@@ -62,18 +79,41 @@ def segment_video(
             masks=sum(len(table) for table in tables),
             seconds=time.monotonic() - started,
             attempts=1,
-        ), tables
+        )
+        if demands.is_strict and row.damage:
+            raise DamagedError(f"{row.damage}; mend the file, or run without --strict to take it as it is")
+        return row, tables
 
 
-def failed_row(item: WorkItem, error: BaseException, attempts: int = 1, seconds: float | None = None) -> VideoRow:
-    """The row of a video that could not be segmented."""
+def quarantined_row(
+    item: WorkItem,
+    error: BaseException,
+    attempts: int = 1,
+    seconds: float | None = None,
+    error_class: str | None = None,
+) -> VideoRow:
+    """The row of a video that could not be segmented. error_class: where the error's own name does not say it."""
     entry = item.entry
     trace = None if isinstance(error, VideoError) else "".join(traceback.format_exception(error))
     return VideoRow(
-        entry.video_id, item.work_id, "failed", entry.video, entry.prompts,
-        seconds=seconds, attempts=attempts,
-        error_class=type(error).__name__, error_message=str(error), error_traceback=trace,
+        entry.video_id, item.work_id, "quarantined", entry.video, entry.prompts,
+        seconds=seconds, attempts=attempts, error_class=error_class or _class_of(error),
+        error_message=_shortened(str(error), MESSAGE_LENGTH), error_traceback=_shortened(trace, TRACEBACK_LENGTH),
     )  # fmt: skip
+
+
+def _class_of(error: BaseException) -> str:
+    """Memory runs out under several names: Python's, PyTorch's, and a CPU allocator's RuntimeError."""
+    if isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__ or "DefaultCPUAllocator" in str(error):
+        return "OutOfMemory"
+    return type(error).__name__
+
+
+def _shortened(text: str | None, length: int) -> str | None:
+    """Without its middle where it is longer."""
+    if text is None or len(text) <= length:
+        return text
+    return f"{text[: length // 2]} ... {text[-length // 2 :]}"
 
 
 def _prompts(entry: Entry, path: Path, video: Video, first: VideoFrame) -> Prompts:

@@ -8,7 +8,7 @@ from jobs.errors import UserError
 from jobs.ledger import Ledger
 from jobs.records import Shard, VideoRow
 
-SHOWN_FAILURES = 10
+SHOWN = 10  # videos of a kind
 
 
 def read_status(output: str) -> list[VideoRow]:
@@ -26,19 +26,18 @@ def summarise(rows: Sequence[VideoRow], output: str) -> str:
     frames = sum(row.frames_decoded or 0 for row in rows)
     masks = sum(row.masks or 0 for row in rows)
     lines = [
-        f"{len(rows)} videos: {counts['done']} done, {counts['failed']} failed, {counts['pending']} pending; "
+        f"{len(rows)} videos: {counts['done']} done, {counts['quarantined']} quarantined, {counts['pending']} pending; "
         f"{frames} frames, {masks} masks in {storage.join(output, 'masks')}"
     ]
-    failed = [row for row in rows if row.status == "failed"]
-    lines += [f"  failed {row.video_id}: {row.error_class}: {row.error_message}" for row in failed[:SHOWN_FAILURES]]
-    if len(failed) > SHOWN_FAILURES:
-        lines.append(f"  ... and {len(failed) - SHOWN_FAILURES} more, in {storage.join(output, store.VIDEOS_FILE)}")
+    bad = [row for row in rows if row.status == "quarantined"]
+    lines += [f"  {shown(row.video_id)}: {row.error_class}: {shown(row.error_message or '')}" for row in bad[:SHOWN]]
+    if len(bad) > SHOWN:
+        lines.append(f"  ... and {len(bad) - SHOWN} more, in {storage.join(output, store.VIDEOS_FILE)}")
+        lines.append("  by class: " + ", ".join(f"{n} {name}" for name, n in _by_class(bad).most_common()))
     damaged = [row for row in rows if row.damage]
-    lines += [f"  damaged {row.video_id}: {row.damage}" for row in damaged[:SHOWN_FAILURES]]
-    if failed:
-        lines.append(
-            "  mend what is wrong and run the same command; --retry-failed also tries again what has not changed"
-        )
+    lines += [f"  damaged {shown(row.video_id)}: {row.damage}" for row in damaged[:SHOWN]]
+    if bad:
+        lines.append(f"  what is mended is done by the same command again; `stcn retry {output}` tries all of them")
     return "\n".join(lines)
 
 
@@ -47,11 +46,20 @@ def describe_plan(shards: Iterable[Shard], rows: Sequence[VideoRow], outdated: i
     counts = Counter(row.status for row in rows)
     lines = [
         f"shard {shard.shard_id}: {len(shard.items)} videos, about {shard.expected_frames} frames: "
-        + _some([item.entry.video_id for item in shard.items])
+        + _some([shown(item.entry.video_id) for item in shard.items])
         for shard in shards
     ]
-    head = f"{len(rows)} videos: {counts['done']} done, {counts['failed']} failed; {len(lines)} shards to do"
+    head = f"{len(rows)} videos: {counts['done']} done, {counts['quarantined']} quarantined; {len(lines)} shards to do"
     return "\n".join([head, *([describe_outdated(outdated)] if outdated else []), *lines])
+
+
+def shown(text: str) -> str:
+    """A text that came from outside, on one line and without codes that a terminal would obey."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _by_class(rows: Iterable[VideoRow]) -> Counter[str]:
+    return Counter(str(row.error_class) for row in rows)
 
 
 def describe_outdated(count: int) -> str:

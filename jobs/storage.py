@@ -1,21 +1,28 @@
 """Files anywhere fsspec reaches: read, list, download, and write so that nothing partial is ever seen.
 
 Locations are local paths or URLs (`s3://bucket/key`). Writing through `fs.open` is avoided on purpose:
-leaving it by an exception still publishes what was written so far.
+leaving it by an exception still publishes what was written so far. Everything is tried again while its
+error may pass (`patience`), and what comes from S3 is compared with its ETag (`integrity`).
 """
 
 import hashlib
+import io
 import os
 import posixpath
-import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TypeVar
 
-from tenacity import Retrying, stop_after_attempt, wait_random_exponential
+from jobs import integrity, local
+from jobs.errors import StorageError
+from jobs.filesystem import is_local, is_s3, location_of, open_location
+from jobs.patience import patiently
 
-from jobs.filesystem import is_local, location_of, open_location, raises_os_error
+File = TypeVar("File", bound=BinaryIO)
+
+COPIES = 3  # of an object whose ETag does not tell whether a copy is right: two must be equal
 
 
 @dataclass(frozen=True)
@@ -50,14 +57,14 @@ def absolute(location: str) -> str:
     return location if "://" in location else os.path.abspath(location)
 
 
-@raises_os_error
+@patiently
 def read(location: str) -> bytes:
     """The content of a file. Raises FileNotFoundError."""
     fs, path = open_location(location)
-    return bytes(fs.cat_file(path))
+    return _read(fs, path)
 
 
-@raises_os_error
+@patiently
 def find(location: str, suffixes: Iterable[str] = ("",)) -> list[FileInfo]:
     """The files directly in a folder that end in one of `suffixes`, by name; none if there is no such folder."""
     fs, path = open_location(location)
@@ -69,7 +76,7 @@ def find(location: str, suffixes: Iterable[str] = ("",)) -> list[FileInfo]:
     return sorted((f for f in files if f.location.lower().endswith(tuple(suffixes))), key=lambda info: info.location)
 
 
-@raises_os_error
+@patiently
 def folders(location: str) -> list[str]:
     """The folders directly in a folder, by name; none if there is no such folder."""
     fs, path = open_location(location)
@@ -80,74 +87,76 @@ def folders(location: str) -> list[str]:
     return sorted(location_of(fs, entry["name"]) for entry in _followed(fs, entries) if entry["type"] == "directory")
 
 
-@raises_os_error
+@patiently
 def stat(location: str) -> FileInfo | None:
     """Size and version of a file; None if it is a folder. Raises FileNotFoundError."""
     fs, path = open_location(location)
     entry = fs.info(path)
-    return _describe(fs, entry) if entry["type"] == "file" else None
+    return None if entry["type"] == "directory" else _describe(fs, entry)
 
 
-@raises_os_error
+@patiently
 def exists(location: str) -> bool:
     """Whether there is a file or folder."""
     fs, path = open_location(location)
     return bool(fs.exists(path))
 
 
-@raises_os_error
+@patiently
 def create(location: str, content: bytes) -> bool:
-    """Write a file only if there is none; False if there is. Of many writers exactly one succeeds."""
+    """Write a file only if there is none; whether it is ours then. Of many writers exactly one succeeds.
+
+    Each writer's content must be its own: where a reply is lost, what is there says whose it is.
+    """
     fs, path = open_location(location)
-    if is_local(fs):
-        return _create_local(Path(path), content)
-    for attempt in Retrying(stop=stop_after_attempt(5), wait=wait_random_exponential(0.2), reraise=True):
-        with attempt:  # again where the store answers 409: another write is under way
-            try:
-                fs.pipe_file(path, content, mode="create")  # If-None-Match: * on S3
-            except FileExistsError:
-                return False
-            except Exception:
-                if fs.exists(path):  # how some servers' refusal arrives, or a reply that was lost
-                    return False
-                raise
-    return True
+    try:
+        if is_local(fs):
+            return local.create(Path(path), content) or Path(path).read_bytes() == content
+        fs.pipe_file(path, content, mode="create")  # If-None-Match: * on S3
+        return True
+    except Exception:
+        # Refused (as FileExistsError or EINVAL, by server), or accepted and the reply was lost.
+        try:
+            return _read(fs, path) == content
+        except FileNotFoundError:
+            pass
+        raise
 
 
-@raises_os_error
+@patiently
 def write(location: str, content: bytes) -> None:
     """Write a file whole, replacing one that is there."""
     fs, path = open_location(location)
-    if not is_local(fs):
-        fs.pipe_file(path, content)
-        return
-    temporary = _write_beside(Path(path), content)
-    os.replace(temporary, path)
-
-
-@raises_os_error
-def copy(source: str, target: str) -> None:
-    """Copy a file whole, replacing one that is there. Both are in the same storage."""
-    fs, path = open_location(source)
     if is_local(fs):
-        write(target, Path(path).read_bytes())
+        local.write(Path(path), content)
     else:
-        fs.cp_file(path, open_location(target)[1])
+        fs.pipe_file(path, content)
 
 
-@raises_os_error
+@patiently
+def copy(source: str, target: str) -> None:
+    """Copy a file whole, replacing one that is there. Both are in the same storage. Raises FileNotFoundError."""
+    fs, path = open_location(source)
+    other = open_location(target)[1]
+    if is_local(fs):
+        local.copy(Path(path), Path(other))
+    else:
+        fs.cp_file(path, other)
+
+
+@patiently
 def remove(location: str) -> None:
     """Delete a file or a folder with all that is in it; nothing happens if it is not there."""
     fs, path = open_location(location)
-    if fs.exists(path):
+    with suppress(FileNotFoundError):  # another try has removed it
         fs.rm(path, recursive=True)
 
 
-@raises_os_error
+@patiently
 def download(location: str, folder: Path) -> Path:
     """A local path of the file or folder: itself if it is local, else a copy below `folder`.
 
-    Raises FileNotFoundError, or OSError if a copy is not as long as storage says.
+    Raises FileNotFoundError, or StorageError if copies do not come as they were stored.
     """
     fs, path = open_location(location)
     if not fs.exists(path):
@@ -182,44 +191,39 @@ def _describe(fs: Any, entry: dict[str, Any]) -> FileInfo:
     return FileInfo(location_of(fs, entry["name"]), int(entry["size"]), str(version).strip('"'))
 
 
-def _write_beside(path: Path, content: bytes) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
-    with temporary.open("xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    return temporary
-
-
-def _create_local(path: Path, content: bytes) -> bool:
-    """Link a finished file into place: unlike O_EXCL, which would show it empty at first."""
-    temporary = _write_beside(path, content)
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        return False
-    except OSError:  # a file system without links, such as exFAT
-        return _create_exclusively(path, content)
-    finally:
-        temporary.unlink()
-    return True
-
-
-def _create_exclusively(path: Path, content: bytes) -> bool:
-    try:
-        with path.open("xb") as file:
-            file.write(content)
-    except FileExistsError:
-        return False
-    return True
+def _read(fs: Any, path: str) -> bytes:
+    if not is_s3(fs):
+        return bytes(fs.cat_file(path))
+    copy = _copied_right(fs, path, lambda: io.BytesIO(fs.cat_file(path)))
+    return copy.getvalue()
 
 
 def _fetch(fs: Any, path: str, target: Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
-    fs.get_file(path, str(target))
-    expected, found = fs.info(path)["size"], target.stat().st_size
-    if found != expected:
-        target.unlink()
-        raise OSError(f"{path}: {found} bytes came, storage says {expected}")
+
+    def fetch() -> BinaryIO:
+        fs.get_file(path, str(target))
+        return target.open("rb")
+
+    try:
+        _copied_right(fs, path, fetch).close()
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
     return target
+
+
+def _copied_right(fs: Any, path: str, take: Callable[[], File]) -> File:
+    """A copy that is as it was stored: its ETag says so, or where that is no MD5, another copy like it."""
+    before = b""
+    for _ in range(COPIES):
+        info, copy = fs.info(path), take()
+        if copy.seek(0, io.SEEK_END) == info["size"]:
+            if not is_s3(fs) or integrity.has_etag(copy, info["size"], info.get("ETag", "")):
+                return copy
+            digest = integrity.digest(copy)
+            if digest == before:
+                return copy
+            before = digest
+        copy.close()
+    raise StorageError(f"{path}: {COPIES} copies came, none as it was stored")

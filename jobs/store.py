@@ -94,7 +94,11 @@ class MaskWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if error is None and len(self._waiting):
+        self.close(with_rest=error is None)
+
+    def close(self, with_rest: bool = True) -> None:
+        """Finish the file. with_rest: write the rows that wait for their row group to be full."""
+        if with_rest and len(self._waiting):
             self._write(self._waiting)
         self._writer.close()
 

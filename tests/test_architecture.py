@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 CORE_MAY_IMPORT = {"torch", "numpy", "safetensors", "stcn_core", *sys.stdlib_module_names}
 ONLY_IN = {
-    "ray": {"actor", "cluster", "pool"},
+    "ray": {"actor", "cluster", "nodes", "pool"},
     "av": {"video"},
     "typer": {"cli"},
     "fsspec": {"filesystem"},
@@ -21,18 +21,21 @@ LAYERS = (
     ("__main__",),
     ("cli",),
     ("bench", "demo"),
-    ("driver",),
-    ("pool",),
-    ("cluster",),
+    ("driver", "verify"),
+    ("desk",),
+    ("job", "pool"),
+    ("cluster", "worker"),
     ("actor",),
     ("archive", "evaluate", "overlay", "progress", "train"),
-    ("status", "segment", "export"),
-    ("ledger",),
-    ("published", "plan", "identity", "manifest", "models", "prompts", "drawn_scores"),
-    ("store", "config"),
+    ("status", "export"),
+    ("ledger", "identity", "manifest"),
+    ("published", "log", "holder", "plan", "models", "shard_file", "config"),
+    ("segment", "watchdog", "drawn_scores", "create_only"),
+    ("board", "prompts", "store"),
     ("storage", "video"),
-    ("filesystem",),
-    ("ahead", "rle", "palette", "records", "errors", "interrupt"),
+    ("allowed", "integrity", "local", "patience"),
+    ("budgets", "filesystem"),
+    ("ahead", "rle", "palette", "records", "limits", "nodes", "scratch", "errors", "interrupt"),
 )
 
 

@@ -20,7 +20,7 @@ lost = cluster.add_node(num_cpus=1, object_store_memory=80 * 2**20)
 output = sys.argv[3]
 
 def lose_a_node():
-    while not storage.find(f"{output}/_ledger", [".json"]):
+    while len(storage.find(f"{output}/_ledger", [".json"])) < 2:
         time.sleep(0.005)
     cluster.remove_node(lost, allow_graceful=False)
     print("lost a node", flush=True)

@@ -15,8 +15,8 @@ class Terminal(io.StringIO):
         return True
 
 
-def counts(done: int, failed: int = 0) -> Counts:
-    made = Counts(videos=10, skipped=3, expected_frames=500, done=done, failed=failed, frames=done * 50)
+def counts(done: int, quarantined: int = 0) -> Counts:
+    made = Counts(videos=10, skipped=3, expected_frames=500, done=done, quarantined=quarantined, frames=done * 50)
     made.started -= 100
     return made
 
@@ -25,13 +25,14 @@ def test_json_lines_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "JSON_SECONDS", 0)
     stream = io.StringIO()
     with progress.reporter(stream) as report:
-        report.update(counts(4, failed=1))
+        report.update(counts(4, quarantined=1))
         report.note("v: VideoError: no")
     assert isinstance(report, JsonLines)
     first, note, last = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert note == {"event": "note", "text": "v: VideoError: no"}
     assert first == last | {"seconds": first["seconds"]}
-    assert (first["videos"], first["done"], first["failed"], first["skipped"], first["frames"]) == (10, 4, 1, 3, 200)
+    shown = ("videos", "done", "quarantined", "skipped", "frames")
+    assert tuple(first[name] for name in shown) == (10, 4, 1, 3, 200)
     assert first["frames_per_second"] == pytest.approx(2, rel=0.1)
     assert first["seconds_left"] == pytest.approx(100, rel=0.1)
 
@@ -48,11 +49,11 @@ def test_a_bar_on_a_terminal() -> None:
     assert isinstance(progress.reporter(Terminal()), Bar)
     stream = Terminal()
     with Bar(Console(file=stream, width=120, force_terminal=True)) as report:
-        report.update(counts(4, failed=1))
+        report.update(counts(4, quarantined=1))
         report.note("v: VideoError: [weird] markup")
     text = stream.getvalue()
     assert "5/10" in text
     assert "2.0 frames/s" in text
-    assert "1 failed" in text
+    assert "1 quarantined" in text
     assert "about 100 s left" in text or "about 2 min left" in text
     assert "v: VideoError: [weird] markup" in text

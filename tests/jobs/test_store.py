@@ -69,7 +69,7 @@ def test_masks_are_read_video_by_video(tmp_path: Path) -> None:
 def test_the_table_of_videos_comes_back(tmp_path: Path) -> None:
     given = [
         VideoRow("a", "1", "done", "a.mp4", "a.png", frames_expected=9, frames_decoded=9, seconds=1.5, masks_file="m"),
-        VideoRow("b", "2", "failed", "b.mp4", "b.png", error_class="VideoError", error_message="no", attempts=1),
+        VideoRow("b", "2", "quarantined", "b.mp4", "b.png", error_class="VideoError", error_message="no", attempts=1),
     ]
     store.write_videos(f"{tmp_path}/v.parquet", given)
     assert store.read_videos(f"{tmp_path}/v.parquet") == given

@@ -1,0 +1,63 @@
+"""Where what the pool brings arrives: it is committed, counted, and what went wrong is said."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from jobs.board import HandedOver
+from jobs.errors import FatalError
+from jobs.job import Job
+from jobs.pool import GivenUp, StillStarting, TriedAgain
+from jobs.progress import Counts, Reporter
+from jobs.records import FramesDone, ShardWritten, VideoFinished, VideoRow
+from jobs.segment import quarantined_row
+from jobs.status import shown
+from jobs.worker import Worker
+
+
+class Desk:
+    """One run's desk."""
+
+    def __init__(self, job: Job, counts: Counts, report: Reporter) -> None:
+        self._job, self._counts, self._report = job, counts, report
+        self._rows: dict[str, list[VideoRow]] = {}  # attempt -> what its videos came to
+
+    def take(self, worker: Worker, event: Any) -> None:
+        """Deal with one notice of the pool. Raises FatalError over `--max-failures`, and TakenOverError."""
+        if isinstance(event, FramesDone):
+            self._counts.frames += event.frames
+        elif isinstance(event, VideoFinished):
+            self._rows.setdefault(worker.attempt, []).append(event.row)
+            self._tell(event.row)
+        elif isinstance(event, TriedAgain):
+            self._report.note(f"{shown(event.item.entry.video_id)}: tried again: {shown(event.reason)}")
+        elif isinstance(event, ShardWritten):
+            self._commit(worker.attempt, self._rows.pop(worker.attempt, []), event)
+        elif isinstance(event, HandedOver):
+            self._commit(worker.attempt, event.rows, event.written)
+        elif isinstance(event, GivenUp):
+            row = quarantined_row(event.item, event.error, event.attempts, error_class=event.error_class)
+            self._tell(row)
+            self._commit(f"{worker.attempt}-given-up", [row], None)
+        elif isinstance(event, StillStarting):
+            self._report.note(f"{event.up} of {event.wanted} actors have started; the run goes on with those")
+        self._report.update(self._counts)
+
+    def _commit(self, attempt: str, rows: Sequence[VideoRow], written: ShardWritten | None) -> None:
+        if not rows:
+            return
+        self._job.ledger.commit(attempt, rows, written)
+        self._counts.done += sum(row.status == "done" for row in rows)
+        self._counts.quarantined += sum(row.status == "quarantined" for row in rows)
+        limit = self._job.config.max_failures
+        if limit is not None and self._counts.quarantined > limit:
+            raise FatalError(
+                f"{self._counts.quarantined} videos were quarantined, more than --max-failures {limit}; what is "
+                f"finished is committed. `stcn status {self._job.config.output}` says why they were"
+            )
+
+    def _tell(self, row: VideoRow) -> None:
+        """Say at once what went wrong, though it counts only when the shard is committed."""
+        if row.status == "quarantined":
+            self._report.note(f"{shown(row.video_id)}: {row.error_class}: {shown(row.error_message or '')}")
+        elif row.damage:
+            self._report.note(f"{shown(row.video_id)}: {row.damage}")

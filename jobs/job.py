@@ -1,0 +1,87 @@
+"""What there is to do: the manifest's videos beside what the ledger says is done."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from jobs import store
+from jobs.config import SegmentConfig
+from jobs.errors import UserError
+from jobs.identity import identify
+from jobs.ledger import Ledger
+from jobs.manifest import read_manifest
+from jobs.models import ModelFile, find_model
+from jobs.patience import set_patience
+from jobs.plan import plan
+from jobs.records import Shard, VideoRow, WorkItem
+from stcn_core.config import PropagationConfig
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that is known before anything runs."""
+
+    config: SegmentConfig
+    model: ModelFile
+    options: PropagationConfig
+    items: list[WorkItem]
+    ledger: Ledger
+    again: Callable[[VideoRow], bool]  # which rows are done again although they are settled
+
+    def todo(self) -> list[WorkItem]:
+        """What a run would do."""
+        finished = self.ledger.finished(self.again)
+        return [item for item in self.items if item.work_id not in finished]
+
+    def shards(self, actors: int) -> list[Shard]:
+        """The same, as it would be handed out."""
+        return plan(self.items, self.ledger.finished(self.again), actors, self.config.frames_per_shard)
+
+    def outdated(self) -> int:
+        """How many videos have masks that this run will replace."""
+        known = {item: self.ledger.videos.get(item.entry.video_id) for item in self.items}
+        return sum(row is not None and row.status == "done" and row.work_id != i.work_id for i, row in known.items())
+
+    def rows(self) -> list[VideoRow]:
+        """One row for every manifest entry: what became of it, or that it is pending."""
+        return [_row(item, self.ledger.videos.get(item.entry.video_id)) for item in self.items]
+
+
+def prepare(config: SegmentConfig, only: Sequence[str] | None = None) -> Job:
+    """Read the manifest, the model and the ledger; nothing is written. Raises UserError.
+
+    only: classes of errors whose videos are taken out of quarantine; empty: all of them; None: none.
+    """
+    set_patience(config.storage_patience)
+    entries = read_manifest(config.manifest, config.allow or ())
+    model = find_model(config.model, config.model_sha256)
+    options = config.propagation(model.network)
+    items = identify(entries, model.sha256, options, config.precision)
+    return Job(config, model, options, items, Ledger(config.output), _again(config.strict, only))
+
+
+def read_config(output: str) -> SegmentConfig:
+    """The options of an output's last run. Raises UserError if there was none."""
+    try:
+        given = store.run_info(output)["config"]
+    except FileNotFoundError:
+        raise UserError(f"{output} holds no run: there is no {store.RUN_FILE}; start one with `stcn segment`") from None
+    return SegmentConfig(**{**given, "output": output})
+
+
+def _again(is_strict: bool, only: Sequence[str] | None) -> Callable[[VideoRow], bool]:
+    """Which settled videos are done again: those asked for, and those that --strict, come or gone, judges otherwise."""
+
+    def again(row: VideoRow) -> bool:
+        if row.status == "quarantined":
+            is_wanted = only is not None and (not only or row.error_class in only)
+            return is_wanted or (row.error_class == "DamagedError" and not is_strict)
+        return is_strict and row.damage is not None
+
+    return again
+
+
+def _row(item: WorkItem, known: VideoRow | None) -> VideoRow:
+    if known is not None and known.work_id == item.work_id:
+        return known
+    entry = item.entry
+    return VideoRow(entry.video_id, item.work_id, "pending", entry.video, entry.prompts)

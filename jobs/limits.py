@@ -1,0 +1,11 @@
+"""What a video may ask of the machine, whatever its file claims."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of one video."""
+
+    max_pixels: int = 8192 * 8192  # of a frame; a 377 kB file can claim 16,000 x 8,000 and take 1.3 GB
+    max_frames: int = 1_000_000  # 11 hours at 24 frames/s

@@ -1,0 +1,113 @@
+"""Which storage errors pass by themselves, and for how long that is waited for.
+
+All waiting happens here: the libraries below are told to try next to nothing again themselves.
+"""
+
+import errno
+import functools
+from collections.abc import Callable, Iterator
+from typing import Concatenate, ParamSpec, TypeVar
+
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
+
+from jobs.errors import CredentialsError, StorageError, UserError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Operation = Callable[Concatenate[str, P], R]
+
+PATIENCE_SECONDS = 300.0  # outages of a minute are common, those of over five call for a person
+LONGEST_WAIT_SECONDS = 10.0  # between two tries
+
+CREDENTIALS_CODES = {
+    "ExpiredToken", "ExpiredTokenException", "InvalidAccessKeyId", "InvalidToken", "SignatureDoesNotMatch",
+    "TokenRefreshRequired", "RequestTimeTooSkewed", "AccountProblem", "AuthFailure", "UnrecognizedClientException",
+}  # fmt: skip
+LASTING_CODES = CREDENTIALS_CODES | {
+    "AccessDenied", "AllAccessDisabled", "InvalidObjectState", "NoSuchBucket", "NoSuchKey", "InvalidBucketName",
+    "PermanentRedirect", "AuthorizationHeaderMalformed", "MethodNotAllowed", "NotImplemented", "QuotaExceeded",
+    "EntityTooLarge", "KeyTooLongError", "InvalidRequest", "InvalidArgument", "IllegalLocationConstraintException",
+    "403", "404", "405", "501", "507", "InsufficientStorage", "XMinioStorageFull",
+}  # fmt: skip
+LASTING_ERRNOS = {
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL, errno.EMFILE,
+}  # fmt: skip
+# botocore's, by name: it takes long to load, and only who uses S3 needs it
+NO_CREDENTIALS = ("NoCredentialsError", "PartialCredentialsError", "ProfileNotFound")
+LASTING_NAMES = (*NO_CREDENTIALS, "ParamValidationError", "InvalidRegionError")
+PASSING_LOCAL_ERRNOS = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.EBUSY}  # as NFS has them
+LASTING = (
+    FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError,
+    UserError, MemoryError,
+)  # fmt: skip
+
+_patience_seconds = PATIENCE_SECONDS
+
+
+def set_patience(seconds: float) -> None:
+    """How long this process tries again what fails."""
+    global _patience_seconds
+    _patience_seconds = seconds
+
+
+def patiently(operation: Operation[P, R]) -> Operation[P, R]:
+    """Try an operation on a location again while its error may pass; then raise an OSError, whatever it was.
+
+    The operation must not mind being carried out twice: its first try may have had an effect and lost the reply.
+    """
+
+    @functools.wraps(operation)
+    def wrapped(location: str, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        tries = Retrying(
+            retry=retry_if_exception(lambda error: may_pass(error, is_remote="://" in location)),
+            stop=stop_after_delay(_patience_seconds),
+            wait=wait_random_exponential(0.2, max=LONGEST_WAIT_SECONDS),
+            reraise=True,
+        )
+        try:
+            return tries(operation, location, *args, **kwargs)
+        except UserError:
+            raise
+        except Exception as error:
+            raise _as_os_error(location, error) from error
+
+    return wrapped
+
+
+def may_pass(error: BaseException, is_remote: bool) -> bool:
+    """Whether the same request may succeed a while later."""
+    if not isinstance(error, Exception):
+        return False
+    code = code_of(error)
+    if code is not None and code in LASTING_CODES:
+        return False
+    if isinstance(error, LASTING) or type(error).__name__ in LASTING_NAMES:
+        return False
+    number = getattr(error, "errno", None)
+    if not is_remote:
+        return number in PASSING_LOCAL_ERRNOS
+    return code is not None or number not in LASTING_ERRNOS
+
+
+def code_of(error: BaseException | None) -> str | None:
+    """The S3 error code behind an exception, such as SlowDown."""
+    for cause in _causes(error):
+        response = getattr(cause, "response", None)
+        if isinstance(response, dict):
+            return str(response.get("Error", {}).get("Code")) or None
+    return None
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+def _as_os_error(location: str, error: Exception) -> OSError:
+    text = f"{location}: {type(error).__name__}: {error}"
+    if code_of(error) in CREDENTIALS_CODES or type(error).__name__ in NO_CREDENTIALS:
+        return CredentialsError(f"{text}; give valid credentials and run the same command again")
+    if isinstance(error, OSError) and (isinstance(error, LASTING) or not may_pass(error, "://" in location)):
+        return error
+    return StorageError(text)
