@@ -17,8 +17,8 @@ import pytest
 from jobs.archive import DrawnVideo, draw_archive
 from stcn_core import save_model
 from tests.core.tiny import tiny_model
+from tests.stores.choice import chosen_store, found_by_default, running
 
-BUCKET = "archive"
 START_SECONDS = 60
 
 VIDEOS = [
@@ -47,34 +47,19 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def s3_endpoint() -> Iterator[str]:
-    """An S3-compatible server process, and the environment that leads s3fs to it."""
-    port = _free_port()
-    server = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    endpoint = f"http://127.0.0.1:{port}"
-    settings = {
-        "AWS_ENDPOINT_URL": endpoint, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }  # fmt: skip
-    os.environ.update(settings)
-    try:
-        _wait_for(endpoint)
-        yield endpoint
-    finally:
-        server.terminate()
-        server.wait()
-        for name in settings:
-            del os.environ[name]
+def s3_endpoint(request: pytest.FixtureRequest) -> Iterator[str]:
+    """An S3-compatible server, and the environment that leads s3fs to it: Ceph where it is installed, else moto."""
+    kind = chosen_store(request.config)
+    with running(kind) as store, found_by_default(store):
+        yield store.endpoint
 
 
 @pytest.fixture
-def bucket(s3_endpoint: str, request: pytest.FixtureRequest) -> str:
+def bucket(s3_endpoint: str) -> str:
     """The URL of an empty bucket."""
     import s3fs
 
-    name = f"{BUCKET}-{abs(hash(request.node.nodeid)) % 10**9}"
+    name = f"archive-{secrets.token_hex(8)}"
     s3fs.S3FileSystem().mkdir(name)
     return f"s3://{name}"
 

@@ -1,0 +1,1 @@
+"""Storage for tests: real S3-compatible servers on loopback."""
