@@ -27,7 +27,7 @@ LASTING_CODES = CREDENTIALS_CODES | {
     "AccessDenied", "AllAccessDisabled", "InvalidObjectState", "NoSuchBucket", "NoSuchKey", "InvalidBucketName",
     "PermanentRedirect", "AuthorizationHeaderMalformed", "MethodNotAllowed", "NotImplemented", "QuotaExceeded",
     "EntityTooLarge", "KeyTooLongError", "InvalidRequest", "InvalidArgument", "IllegalLocationConstraintException",
-    "403", "404", "405", "501", "507", "InsufficientStorage", "XMinioStorageFull",
+    "400", "403", "404", "405", "501", "507", "InsufficientStorage", "XMinioStorageFull",
 }  # fmt: skip
 LASTING_ERRNOS = {
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL, errno.EMFILE,

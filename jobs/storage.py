@@ -20,6 +20,9 @@ from jobs.errors import StorageError
 from jobs.filesystem import is_local, is_s3, location_of, open_location
 from jobs.patience import patiently
 
+MOST_TO_CREATE = 50 * 2**20  # bytes; twice as many would go in parts
+UPLOAD_SECONDS, UPLOAD_BYTES_PER_SECOND = 60.0, 10**6  # at least; s3fs itself waits for ever for a store that is silent
+
 File = TypeVar("File", bound=BinaryIO)
 
 COPIES = 3  # of an object whose ETag does not tell whether a copy is right: two must be equal
@@ -108,11 +111,14 @@ def create(location: str, content: bytes) -> bool:
 
     Each writer's content must be its own: where a reply is lost, what is there says whose it is.
     """
+    if len(content) > MOST_TO_CREATE:
+        raise ValueError(f"{location}: {len(content)} bytes are too many to be created; legal: {MOST_TO_CREATE}")
     fs, path = open_location(location)
     try:
         if is_local(fs):
             return local.create(Path(path), content) or Path(path).read_bytes() == content
-        fs.pipe_file(path, content, mode="create")  # If-None-Match: * on S3
+        # If-None-Match: * on S3. In parts, from 100 MB on, Ceph 16 ignores it.
+        fs.pipe_file(path, content, mode="create", timeout=_upload_seconds(content))
         return True
     except Exception:
         # Refused (as FileExistsError or EINVAL, by server), or accepted and the reply was lost.
@@ -130,7 +136,7 @@ def write(location: str, content: bytes) -> None:
     if is_local(fs):
         local.write(Path(path), content)
     else:
-        fs.pipe_file(path, content)
+        fs.pipe_file(path, content, timeout=_upload_seconds(content))
 
 
 @patiently
@@ -170,6 +176,10 @@ def download(location: str, folder: Path) -> Path:
     for info in find(location):
         _fetch(fs, fs._strip_protocol(info.location), target / name_of(info.location))
     return target
+
+
+def _upload_seconds(content: bytes) -> float:
+    return UPLOAD_SECONDS + len(content) / UPLOAD_BYTES_PER_SECOND
 
 
 def sha256(content: bytes) -> str:

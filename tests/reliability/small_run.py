@@ -1,0 +1,103 @@
+"""A run without Ray and without a network: every step that touches storage, as the driver and its actors take them."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from jobs import storage, store
+from jobs.config import SegmentConfig
+from jobs.ledger import Ledger
+from jobs.records import ShardWritten, Status, VideoRow
+from jobs.verify import Findings, verify
+from tests.jobs.test_store import rows as mask_rows
+
+ME = {"user": "me", "host": "here", "pid": 1, "since": "today"}
+FIRST = {"a": "1", "b": "1"}  # video -> version
+THEN = {"a": "2", "b": "1", "c": "1", "d": "1", "e": "broken"}
+
+
+class SmallRun:
+    """Brings an output to a state: which version of each video its masks are of. `broken` ones are quarantined."""
+
+    def __init__(self, output: str, folder: Path) -> None:
+        self.output, self._folder = output, folder
+        self._manifest = folder / "manifest.csv"
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def run(self, wanted: dict[str, str], name: str) -> None:
+        """What `stcn segment` does: begin, make what is missing in shards of two, commit each, write the table."""
+        lines = [f"{video},{video}.mp4,{video}.png" for video in wanted]
+        self._manifest.write_text("\n".join(["video_id,video,prompts", *lines]))
+        ledger = Ledger(self.output)
+        ledger.begin(name, ME)
+        ledger.forget_lost()
+        config = SegmentConfig(str(self._manifest), self.output)
+        info = {"videos": len(wanted), "config": config.as_dict()}
+        storage.write(f"{self.output}/{store.RUN_FILE}", json.dumps(info).encode())
+        self._write_videos(ledger, wanted)
+        todo = [v for v in wanted if _work(v, wanted[v]) not in ledger.finished()]
+        for number in range(0, len(todo), 2):
+            attempt = f"_attempts/{name}/{number}"
+            shard = {video: wanted[video] for video in todo[number : number + 2]}
+            ledger.commit(attempt, [_row(v, version) for v, version in shard.items()], self._write(attempt, shard))
+        self._write_videos(ledger, wanted)
+        storage.remove(f"{self.output}/_attempts/{name}")
+
+    def _write(self, attempt: str, shard: dict[str, str]) -> ShardWritten:
+        path = self._folder / "shard.parquet"
+        with store.MaskWriter(path) as writer:
+            for video, version in shard.items():
+                if version != "broken":
+                    writer.add(store.masks_table(mask_rows(video, 4 + int(version))))
+        if set(shard.values()) == {"broken"}:
+            return ShardWritten(None, 0, "")
+        content, location = path.read_bytes(), f"{self.output}/{attempt}/shard.parquet"
+        storage.write(location, content)
+        return ShardWritten(location, len(content), storage.sha256(content))
+
+    def _write_videos(self, ledger: Ledger, wanted: dict[str, str]) -> None:
+        rows = []
+        for video, version in wanted.items():
+            known = ledger.videos.get(video)
+            is_known = known is not None and known.work_id == _work(video, version)
+            rows.append(known if known is not None and is_known else _row(video, version, "pending"))
+        store.write_videos(f"{self.output}/{store.VIDEOS_FILE}", rows)
+
+
+def _work(video: str, version: str) -> str:
+    return f"{video}-{version}"
+
+
+def _row(video: str, version: str, status: Status | None = None) -> VideoRow:
+    status = status or ("quarantined" if version == "broken" else "done")
+    masks = 4 + int(version) if status == "done" else None
+    error = "VideoError" if status == "quarantined" else None
+    return VideoRow(
+        video, _work(video, version), status, f"{video}.mp4", f"{video}.png", masks=masks, error_class=error
+    )
+
+
+def digest(output: str) -> str:
+    """Of all rows of masks, in order: equal for equal masks, however they are spread over files."""
+    rows = sorted(json.dumps(row, sort_keys=True) for table in store.read_masks(output) for row in table.to_pylist())
+    return hashlib.sha256("\n".join(rows).encode()).hexdigest()
+
+
+def check_readers(output: str) -> None:
+    """What a reader of masks/ sees now: whole files, each as some commit placed it, and no video twice."""
+    ledger = Ledger(output)
+    placed = set(ledger.files)
+    seen: list[str] = []
+    for info in storage.find(f"{output}/masks", [".parquet"]):
+        content = storage.read(info.location)
+        assert storage.sha256(content)[:32] == Path(info.location).stem, "a file that is not whole"
+        assert storage.name_of(info.location) in placed, "a file that nobody committed"
+        seen += set(store.parse(content)["video_id"].to_pylist())
+    assert len(seen) == len(set(seen)), f"a video twice: {sorted(seen)}"
+
+
+def verified(output: str) -> Findings:
+    """`stcn verify`, which must find nothing."""
+    found = verify(output)
+    assert found.problems == []
+    return found
