@@ -1,5 +1,7 @@
 """Write masks in the formats of others."""
 
+import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
@@ -15,6 +17,11 @@ from jobs.store import MaskRow
 
 FORMATS = ("davis",)
 MAX_ID = 2**16 - 1  # of a 16-bit PNG
+MAX_NAME = 200  # characters of a name; file systems allow 255 bytes, and endings come after it
+DIGEST_BYTES = 10  # a chance of 10^-12 that any two of a million ids with capitals share a name
+CAPITALS = re.compile("[A-Z]")
+SEPARATORS = re.compile(r"[/\\\0]")
+RESERVED = ("con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10)))  # on Windows
 
 
 def export_output(output: str, dest: Path, format: str) -> int:
@@ -30,7 +37,7 @@ def export_output(output: str, dest: Path, format: str) -> int:
         folder = dest / file_name(video_id)
         folder.mkdir(parents=True, exist_ok=True)
         for _, name, labels in label_maps(rows):
-            to_image(labels).save(folder / f"{name}.png")
+            to_image(labels).save(folder / f"{_frame_name(name)}.png")
         count += len(rows)
     return count
 
@@ -47,9 +54,27 @@ def label_maps(rows: Iterable[MaskRow]) -> Iterator[tuple[int, str, np.ndarray]]
 
 
 def file_name(video_id: str) -> str:
-    """A name for a file or folder that no id can use to leave its place: '/' and a leading '.' are escaped."""
-    name = quote(video_id, safe=" ")
-    return f"%2E{name[1:]}" if name.startswith(".") else name
+    """A name for a video's file or folder: of ASCII, up to 200 characters, and another for every id.
+
+    Ids of small letters, digits, "-", "_", "." and inner spaces are their own names. Other characters are escaped as
+    in URLs, so that no id leaves its folder. An id with capitals gets a digest at its end, as a file system that
+    ignores case would not keep it apart from others; so does an id that is too long, after its beginning.
+    """
+    name = quote(video_id, safe=" ", errors="surrogatepass").replace("~", "%7E")  # "~" stands before digests only
+    if name.startswith(".") or name.partition(".")[0].strip().lower() in RESERVED:
+        name = f"%{ord(name[0]):02X}{name[1:]}"
+    if name.endswith((".", " ")):  # Windows would drop them
+        name = f"{name[:-1]}%{ord(name[-1]):02X}"
+    if name and len(name) <= MAX_NAME and not CAPITALS.search(video_id):
+        return name
+    digest = hashlib.blake2b(video_id.encode(errors="surrogatepass"), digest_size=DIGEST_BYTES).hexdigest()
+    return f"{name[: MAX_NAME - len(digest) - 1]}~{digest}"
+
+
+def _frame_name(name: str) -> str:
+    """An image's own name, as benchmarks want it; escaped where no image can have had it."""
+    is_own = name and len(name) <= MAX_NAME and not name.startswith(".") and not SEPARATORS.search(name)
+    return name if is_own else file_name(name)
 
 
 def to_image(labels: np.ndarray) -> Image.Image:

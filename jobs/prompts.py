@@ -6,43 +6,59 @@ run, or rows that somebody made.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
-import pyarrow.dataset as ds
-from PIL import Image
 
-from jobs import rle
 from jobs.errors import PromptError
+from jobs.images import load_image
+from jobs.limits import Limits
+from jobs.prompt_rows import labels_from_parquet
 from stcn_core.masks import present_ids
 
 MAX_RESIZE = 0.02  # real masks can be a pixel off their frame's size; more is another picture
 VOID = 255  # in trees of benchmarks whose other ids are small: pixels that count for neither side
 SOFT_VALUES, SOFT_AREA = 32, 64  # more values than this, most of them on fewer pixels, are no objects
 INDEXED = ("P", "L", "1", "I", "I;16", "I;16B", "I;16L")  # Pillow's modes that hold one number a pixel
+# Memory and time grow with each object. DAVIS has up to 10 in a video, and an 8-bit mask cannot say more than
+# 255; one of 16 bits, or soft edges in it, can say 65,535.
+MAX_OBJECTS = 256
 
 Prompts = dict[int, np.ndarray]  # frame index -> label map, (H, W) integers
 
 
 def load_prompts(
-    path: Path, video_id: str, names: Sequence[str] | None, start: int = 0, first_masks_only: bool = False
+    path: Path,
+    video_id: str,
+    names: Sequence[str] | None,
+    start: int = 0,
+    first_masks_only: bool = False,
+    size: tuple[int, int] | None = None,
 ) -> Prompts:
     """Read all prompts of a video.
 
     names: of the video's frames if it is a folder of images; a mask then belongs to the frame of its
     name. Otherwise its name's number is the frame's index. A single PNG belongs to frame `start`.
-    Raises PromptError.
+    size: of the frames, (height, width); larger masks are refused before they are decoded.
+    Raises PromptError, also for more than MAX_OBJECTS objects.
     """
-    if path.suffix.lower() == ".parquet" or any(path.glob("*.parquet")):
-        prompts = _from_parquet(path, video_id)
+    max_pixels = Limits.max_pixels if size is None else round(size[0] * size[1] * (1 + MAX_RESIZE) ** 2)
+    if tables := _tables(path):
+        prompts = labels_from_parquet(tables, video_id, max_pixels)
     elif path.is_dir():
-        files = _mask_files(path, names)
-        prompts = _first_masks(files) if first_masks_only else {frame: read_labels(files[frame]) for frame in files}
+        masks = ((frame, read_labels(file, max_pixels)) for frame, file in _mask_files(path, names).items())
+        prompts = _first_masks(masks) if first_masks_only else dict(masks)
     else:
-        prompts = {start: read_labels(path)}
-    if not any(labels.any() for labels in prompts.values()):
+        prompts = {start: read_labels(path, max_pixels)}
+    objects = {i for labels in prompts.values() for i in present_ids(labels)}
+    if not objects:
         raise PromptError(f"the prompts ({path.name}) hold no object: every pixel is 0, or there is no mask")
+    if len(objects) > MAX_OBJECTS:
+        raise PromptError(
+            f"the prompts ({path.name}) hold {len(objects):,} objects; legal: up to {MAX_OBJECTS} in a video. Each "
+            "value of a mask is an object: look for soft edges or noise, or split the objects over several video ids"
+        )
     return prompts
 
 
@@ -61,24 +77,28 @@ def fit(labels: np.ndarray, height: int, width: int) -> np.ndarray:
     return np.asarray(labels[rows.astype(int)[:, None], columns.astype(int)])
 
 
-def read_labels(path: Path) -> np.ndarray:
-    """An indexed image as int32 (H, W). Raises PromptError for colour images, soft edges and unreadable files."""
+def read_labels(path: Path, max_pixels: int = Limits.max_pixels) -> np.ndarray:
+    """An indexed image as int32 (H, W). Raises PromptError for colours, soft edges, negative ids, unreadable files."""
     try:
-        with Image.open(path) as image:
-            if image.mode not in INDEXED:
-                raise PromptError(
-                    f"mask {path.name} is a colour image ({image.mode}); legal: indexed or grey, with pixel "
-                    "values that are object ids. Convert it with a table from colours to ids"
-                )
-            labels = np.asarray(image).astype(np.int32)
-            if image.format == "JPEG" or (image.mode == "L" and _has_soft_edges(labels)):
-                raise PromptError(
-                    f"mask {path.name} has values between its objects', as JPEG or soft edges make them, and each "
-                    "would be an object; legal: one value an object. Draw it without smoothing, as PNG"
-                )
-            return labels
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        image = load_image(path, max_pixels)
+    except ValueError as error:
         raise PromptError(f"mask {path.name} cannot be read: {error}") from error
+    if image.mode not in INDEXED:
+        raise PromptError(
+            f"mask {path.name} is a colour image ({image.mode}); legal: indexed or grey, with pixel "
+            "values that are object ids. Convert it with a table from colours to ids"
+        )
+    labels = np.asarray(image).astype(np.int32)
+    if labels.min(initial=0) < 0:
+        raise PromptError(
+            f"mask {path.name} holds {labels.min()}; legal: 0 where there is no object, and ids from 1 up"
+        )
+    if image.format in ("JPEG", "MPO") or (image.mode == "L" and _has_soft_edges(labels)):
+        raise PromptError(
+            f"mask {path.name} has values between its objects', as JPEG or soft edges make them, and each "
+            "would be an object; legal: one value an object. Draw it without smoothing, as PNG"
+        )
+    return labels
 
 
 def without_void(ids: set[int]) -> set[int]:
@@ -90,6 +110,13 @@ def _has_soft_edges(labels: np.ndarray) -> bool:
     """Whether most values are on few pixels: they lie between an object's value and the background's."""
     areas = np.unique(labels[labels > 0], return_counts=True)[1]
     return len(areas) > SOFT_VALUES and bool(np.median(areas) < SOFT_AREA)
+
+
+def _tables(path: Path) -> list[Path]:
+    """The Parquet file, or those of the folder; none where the prompts are images."""
+    if path.suffix.lower() == ".parquet" and not path.is_dir():
+        return [path]
+    return sorted(p for p in path.glob("*.parquet") if not p.name.startswith((".", "_")))
 
 
 def _mask_files(folder: Path, names: Sequence[str] | None) -> dict[int, Path]:
@@ -117,36 +144,14 @@ def _frame_of(path: Path, names: Sequence[str] | None) -> int:
     return int(numbers[-1])  # cam2_00012 is frame 12
 
 
-def _first_masks(files: Mapping[int, Path]) -> Prompts:
+def _first_masks(masks: Iterable[tuple[int, np.ndarray]]) -> Prompts:
     """Of each object only the first mask, as the semi-supervised benchmarks give it; void is no object."""
     seen: set[int] = set()
     first: Prompts = {}
-    for frame, file in files.items():
-        labels = read_labels(file)
+    for frame, labels in masks:
         new = set(present_ids(labels)) - seen
         if new:
             first[frame] = np.where(np.isin(labels, list(new)), labels, 0)
             seen |= new
     void = seen - without_void(seen)
     return {frame: np.where(np.isin(labels, list(void)), 0, labels) for frame, labels in first.items()}
-
-
-def _from_parquet(path: Path, video_id: str) -> Prompts:
-    """The rows that are prompts; all, where a file of one's own does not say."""
-    columns = ["frame_index", "object_id", "height", "width", "counts"]
-    try:
-        files = ds.dataset(path)
-        chosen = ds.field("video_id") == video_id
-        if "is_prompt" in files.schema.names:
-            chosen &= ds.field("is_prompt")
-        table = files.to_table(columns=columns, filter=chosen)
-        if not len(table):
-            held = files.to_table(columns=["video_id"])["video_id"].unique().to_pylist()
-            raise PromptError(f"prompts {path.name} hold no prompt of video_id {video_id!r}; they hold {held[:5]}")
-    except (OSError, ValueError, KeyError) as error:
-        raise PromptError(f"prompts {path.name} cannot be read as Parquet with {columns}: {error}") from error
-    prompts: Prompts = {}
-    for row in table.to_pylist():
-        labels = prompts.setdefault(row["frame_index"], np.zeros((row["height"], row["width"]), np.int32))
-        labels[rle.decode(row["counts"], row["height"], row["width"])] = row["object_id"]
-    return prompts

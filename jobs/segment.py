@@ -55,7 +55,7 @@ def segment_video(
     """
     started, entry, demands = time.monotonic(), item.entry, demands or Demands()
     with (
-        Video(video_path, entry.start, entry.end, config.short_side) as video,
+        Video(video_path, entry.start, entry.end, config.short_side, demands.limits) as video,
         Ahead(video, FRAMES_AHEAD) as frames,
     ):
         first = next(frames, None)

@@ -34,8 +34,8 @@ LAYERS = (
     ("board", "prompts", "store"),
     ("storage", "video"),
     ("allowed", "integrity", "local", "patience"),
-    ("budgets", "filesystem"),
-    ("ahead", "rle", "palette", "records", "limits", "nodes", "scratch", "errors", "interrupt"),
+    ("budgets", "filesystem", "images", "prompt_rows"),
+    ("ahead", "claims", "rle", "palette", "records", "limits", "nodes", "scratch", "errors", "interrupt"),
 )
 
 

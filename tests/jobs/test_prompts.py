@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
@@ -10,7 +11,8 @@ from PIL import Image
 from jobs import rle, store
 from jobs.errors import PromptError
 from jobs.export import to_image
-from jobs.prompts import fit, load_prompts
+from jobs.prompts import MAX_OBJECTS, fit, load_prompts
+from tests.jobs.hostile import prompt_row
 
 LABELS = np.zeros((6, 8), np.int32)
 LABELS[1:3, 1:4] = 1
@@ -158,3 +160,35 @@ def test_a_mask_a_pixel_narrow_is_fitted() -> None:
 def test_a_mask_of_another_size_is_refused() -> None:
     with pytest.raises(PromptError, match="a mask is 427x240, its frame 854x480"):
         fit(np.zeros((240, 427), np.int32), 480, 854)
+
+
+@pytest.mark.parametrize("objects", [MAX_OBJECTS, MAX_OBJECTS + 1])
+def test_an_absurd_number_of_objects_is_refused(objects: int, tmp_path: Path) -> None:
+    """One PNG of 16 bits can hold 65,535, and each costs memory and time on every frame."""
+    labels = np.arange(objects + 1, dtype=np.int32).reshape(1, -1).repeat(2, axis=0)
+    path = write(tmp_path / "m.png", labels)
+    if objects <= MAX_OBJECTS:
+        assert np.array_equal(load_prompts(path, "v", None)[0], labels)
+    else:
+        with pytest.raises(PromptError, match=f"{objects} objects; legal: up to {MAX_OBJECTS} in a video"):
+            load_prompts(path, "v", None)
+
+
+@pytest.mark.parametrize("ending", ["png", "parquet"])
+def test_a_mask_that_is_larger_than_its_frame_is_not_decoded(ending: str, tmp_path: Path) -> None:
+    """Thousands of them could each be 200 times as large as the frames."""
+    path = tmp_path / f"m.{ending}"
+    if ending == "png":
+        write(path, np.ones((48, 64), np.int32))
+    else:
+        pq.write_table(pa.Table.from_pylist([prompt_row()]), path)
+    assert load_prompts(path, "v", None, size=(48, 64))
+    with pytest.raises(PromptError, match="legal: .*up to 1,598|legal: 1x1 to 1,598 pixels"):
+        load_prompts(path, "v", None, size=(32, 48))
+
+
+def test_an_id_below_zero_is_refused(tmp_path: Path) -> None:
+    """32-bit TIFFs have them."""
+    Image.fromarray(np.where(LABELS == 2, -5, LABELS).astype(np.int32)).save(tmp_path / "m.tif")
+    with pytest.raises(PromptError, match="holds -5; legal: 0 where there is no object"):
+        load_prompts(tmp_path / "m.tif", "v", None)

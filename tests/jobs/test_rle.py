@@ -3,6 +3,7 @@
 from typing import Literal
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as coco
@@ -40,3 +41,46 @@ def test_bytes_are_those_of_pycocotools(
     for object_id, mask in zip((1, 2, 3), rle.encode(labels, (1, 2, 3)), strict=True):
         plane = np.asfortranarray((labels == object_id).astype(np.uint8))
         assert mask.counts == coco.encode(plane)["counts"].decode()
+
+
+@given(st.integers(0, 10_000), st.integers(1, 60), st.integers(1, 60), st.floats(0, 1))
+@settings(max_examples=100, deadline=None)
+def test_masks_of_pycocotools_are_read(seed: int, height: int, width: int, share: float) -> None:
+    mask = np.random.default_rng(seed).random((height, width)) < share
+    counts = coco.encode(np.asfortranarray(mask.astype(np.uint8)))["counts"].decode()
+    assert np.array_equal(rle.decode(counts, height, width), mask)
+
+
+@given(st.text(st.characters(min_codepoint=40, max_codepoint=120), max_size=12), st.integers(1, 9), st.integers(1, 9))
+@settings(max_examples=500, deadline=None)
+def test_any_text_is_a_mask_or_refused(counts: str, height: int, width: int) -> None:
+    """pycocotools gives uninitialised memory for some of these, and reads beyond the text of others."""
+    try:
+        mask = rle.decode(counts, height, width)
+    except ValueError:
+        return
+    (encoded,) = rle.encode(mask.astype(np.int32), [1])
+    assert mask.shape == (height, width)
+    assert np.array_equal(rle.decode(encoded.counts, height, width), mask)
+
+
+@pytest.mark.parametrize(
+    ("counts", "size", "message"),
+    [
+        ("0b1", (6, 8), "a run of 50 pixels, and its size 8x6 is 48"),
+        ("0n0n0", (6, 8), "its runs are 60 pixels together"),
+        ("34", (6, 8), "its runs are 7 pixels together"),
+        ("5M^1", (6, 8), "a run of -3 pixels"),
+        ("0o", (6, 8), "not as COCO's compressed RLE is"),
+        ("", (6, 8), "no RLE of 48 pixels: ''"),
+        ("\u00e9", (6, 8), "no RLE of 48 pixels"),
+        ("0" * 1_000, (6, 8), "no RLE of 48 pixels"),
+        ("PPPPPPPP0", (6, 8), "a number of 9 digits"),
+        ("05", (10**9, 10**9), "its size is 1000000000x1000000000"),
+        ("05", (0, 8), "its size is 8x0"),
+        ("05", (-6, -8), "its size is -8x-6"),
+    ],
+)
+def test_what_is_no_mask_is_named(counts: str, size: tuple[int, int], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        rle.decode(counts, *size)

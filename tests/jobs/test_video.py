@@ -4,12 +4,16 @@ import struct
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
 
 from jobs.errors import VideoError
-from jobs.video import Video, VideoFrame, VideoWriter
+from jobs.limits import Limits
+from jobs.video import CODECS, Video, VideoFrame, VideoWriter
+from tests.jobs.containers import avi, remux, replace_box
+from tests.jobs.hostile_videos import TABLES
 
 HEIGHT, WIDTH = 48, 64
 
@@ -153,19 +157,74 @@ def test_a_file_that_is_cut_off_is_refused(tmp_path: Path) -> None:
         read(path)
 
 
-def test_damage_is_counted(tmp_path: Path) -> None:
-    """Bytes flipped in the middle of the coded frames lose frames or mark them, but raise nothing."""
-    path = write(tmp_path / "v.mp4", 40)
-    content = bytearray(path.read_bytes())
-    start = content.index(b"mdat")
-    rng = np.random.default_rng(3)
-    for position in rng.integers(start + 1500, start + (len(content) - start) // 2, 12):
-        content[position] ^= 0xFF
-    path.write_bytes(content)
-    video, frames = read(path)
-    assert video.frames_expected == 40
-    assert len(frames) == video.frames_decoded
-    assert video.frames_decoded < 40 or video.frames_corrupt > 0
+@pytest.mark.parametrize("ending", ["mp4", "ts", "images"])
+def test_frames_of_more_pixels_than_are_allowed_are_refused(ending: str, tmp_path: Path) -> None:
+    path = tmp_path / "images"
+    path.mkdir()
+    Image.fromarray(picture(0)).save(path / "0.png")
+    if ending != "images":
+        path = remux(write(tmp_path / "w.mp4", 30), tmp_path / f"v.{ending}")
+    with Video(path, limits=Limits(max_pixels=WIDTH * HEIGHT)) as video:
+        assert len(list(video)) in (1, 30)
+    refused = pytest.raises(VideoError, match="64x48, 3,072 pixels; legal: up to 3,071")
+    with refused, Video(path, limits=Limits(max_pixels=WIDTH * HEIGHT - 1)) as video:
+        list(video)
+
+
+def test_more_frames_than_are_allowed_are_refused(tmp_path: Path) -> None:
+    """At once where the file counts them, else where they come."""
+    counted = write(tmp_path / "v.mp4", 30)
+    uncounted = remux(counted, tmp_path / "v.ts")
+    with pytest.raises(VideoError, match="has 30 frames; legal: up to 29. Split it, or give `start` and `end`"):
+        Video(counted, limits=Limits(max_frames=29)).__enter__()
+    with Video(uncounted, limits=Limits(max_frames=29)) as video:
+        frames = iter(video)
+        assert [next(frames).index for _ in range(29)] == list(range(29))
+        with pytest.raises(VideoError, match="has more frames; legal: up to 29"):
+            next(frames)
+    for path in (counted, uncounted):
+        with Video(path, 3, 29, limits=Limits(max_frames=29)) as video:
+            assert len(list(video)) == 26
+
+
+def test_a_claim_of_samples_must_fit_the_file(tmp_path: Path) -> None:
+    """Of one size for all, as uncompressed sound has them: a table that needs no entry for each."""
+    path = write(tmp_path / "v.mp4", 12)
+    content = path.read_bytes()
+    path.write_bytes(replace_box(content, f"{TABLES}/stsz", struct.pack(">III", 0, 1, len(content) - 100)))
+    with Video(path, 0, 12):
+        pass
+    path.write_bytes(replace_box(content, f"{TABLES}/stsz", struct.pack(">III", 0, 2, len(content))))
+    with pytest.raises(VideoError, match="its tables claim [0-9,]+ bytes of samples, and the file has"):
+        Video(path, 0, 12).__enter__()
+
+
+@pytest.mark.parametrize("codec", ["tscc", "Hap1", "IV41"])
+def test_a_codec_that_nobody_needs_is_refused_by_name(codec: str, tmp_path: Path) -> None:
+    (tmp_path / "v.avi").write_bytes(avi([(b"vids", codec.encode(), b"x" * 99)]))
+    with pytest.raises(VideoError, match="is coded as (camtasia|hap|indeo4); legal: h264, hevc, vp8, .* Convert it"):
+        read(tmp_path / "v.avi")
+
+
+def test_codecs_that_are_allowed_are_ffmpegs() -> None:
+    """A name that FFmpeg has not would allow nothing."""
+    known = {name for name in CODECS if name in av.codecs_available}
+    assert known == set(CODECS)
+
+
+def test_a_name_is_a_path_and_no_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """FFmpeg would read another file here: `concat:` means those that it names."""
+    write(tmp_path / "other.mp4", 3)
+    write(tmp_path / "concat:other.mp4", 7)
+    monkeypatch.chdir(tmp_path)
+    assert read(Path("concat:other.mp4"))[0].frames_decoded == 7
+
+
+def test_what_h264_cannot_hold_is_a_videos_own_error(tmp_path: Path) -> None:
+    for size, rate in (((1, 9), Fraction(25)), ((48, 64), Fraction(1, 2**31 - 1)), ((2, 20_000), Fraction(25))):
+        refused = pytest.raises(VideoError, match="cannot be written as H.264")
+        with refused, VideoWriter(tmp_path / "v.mp4", rate) as writer:
+            writer.write(np.zeros((*size, 3), np.uint8))
 
 
 def test_a_folder_without_images_or_with_a_broken_one(tmp_path: Path) -> None:

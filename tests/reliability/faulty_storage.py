@@ -57,7 +57,7 @@ def struck(faults: Faults, is_local: bool) -> Iterator[Faults]:
             for owner, name in LOCAL:
                 patch.setattr(owner, name, _counted(getattr(owner, name), faults))
         else:
-            open_location = storage.open_location
+            open_location = vars(storage)["open_location"]
             patch.setattr(storage, "open_location", lambda location: _counting(*open_location(location), faults))
         yield faults
 
