@@ -69,7 +69,7 @@ class VideoRow:
         missing = (self.frames_expected or 0) - (self.frames_decoded or 0)
         if self.status != "done" or not (missing > 0 or self.frames_corrupt):
             return None
-        return f"{self.frames_decoded} of {self.frames_expected} frames decoded, {self.frames_corrupt} of them damaged"
+        return f"{self.frames_decoded} of {self.frames_expected} frames decoded, {self.frames_corrupt} damaged"
 
 
 # What an actor tells the driver while it works through a shard.

@@ -118,7 +118,9 @@ def _shortened(text: str | None, length: int) -> str | None:
 
 def _prompts(entry: Entry, path: Path, video: Video, first: VideoFrame) -> Prompts:
     """The prompts within the entry's window, at the frame's size, by frame of the window."""
-    given = load_prompts(path, entry.video_id, video.names, entry.start, entry.first_masks_only)
+    given = load_prompts(
+        path, entry.video_id, video.names, entry.start, entry.first_masks_only, size=(first.height, first.width)
+    )
     inside = {
         frame - entry.start: fit(labels, first.height, first.width)
         for frame, labels in given.items()

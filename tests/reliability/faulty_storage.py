@@ -58,7 +58,7 @@ def struck(faults: Faults, is_local: bool) -> Iterator[Faults]:
                 patch.setattr(owner, name, _counted(getattr(owner, name), faults))
         else:
             open_location = vars(storage)["open_location"]
-            patch.setattr(storage, "open_location", lambda location: _counting(*open_location(location), faults))
+            patch.setattr(storage, "open_location", lambda location: _counting(open_location(location), faults))
         yield faults
 
 
@@ -73,8 +73,8 @@ class _Counting:
         return _counted(found, self._faults) if name in REQUESTS else found
 
 
-def _counting(fs: Any, path: str, faults: Faults) -> tuple[Any, str]:
-    return _Counting(fs, faults), path
+def _counting(opened: tuple[Any, str], faults: Faults) -> tuple[Any, str]:
+    return _Counting(opened[0], faults), opened[1]
 
 
 def _counted(operation: Callable[..., Any], faults: Faults) -> Callable[..., Any]:

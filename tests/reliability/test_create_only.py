@@ -1,0 +1,65 @@
+"""Promise: a store that ignores create-only writes is refused at start, or the user vouches for a single writer; and a
+reply that is lost after the store accepted the write destroys nothing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import s3fs
+
+from jobs import storage
+from jobs.create_only import check_create_only, creator
+from jobs.errors import UserError
+from tests.reliability.small_run import FIRST, THEN, SmallRun, digest, verified
+from tests.stores.faults import FaultProxy, LostReply, WithoutHeader, only
+
+LOST = 100
+
+
+@pytest.fixture
+def proxy(bucket: str, s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultProxy]:
+    """Between s3fs and the store."""
+    with FaultProxy(s3_endpoint) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        s3fs.S3FileSystem.clear_instance_cache()
+        yield proxy
+        s3fs.S3FileSystem.clear_instance_cache()
+
+
+def test_a_store_that_ignores_create_only_writes_is_refused(bucket: str, proxy: FaultProxy) -> None:
+    check_create_only(f"{bucket}/out")
+    proxy.inject(WithoutHeader("If-None-Match"), only("PUT"))
+    with pytest.raises(UserError, match=r"ignores create-only writes .* legal: .* --single-writer"):
+        check_create_only(f"{bucket}/out")
+    assert storage.find(f"{bucket}/out/_ledger") == []
+    create = creator(f"{bucket}/out", is_single_writer=True)
+    assert create(f"{bucket}/out/x", b"one")
+    assert not create(f"{bucket}/out/x", b"two")
+    assert storage.read(f"{bucket}/out/x") == b"one"
+
+
+def test_a_hundred_lost_replies_to_creates(bucket: str, proxy: FaultProxy) -> None:
+    """Each time the store has accepted the write: it must be known as ours, and as nobody else's."""
+    for number in range(LOST):
+        proxy.inject(LostReply(), only("PUT"), times=1)
+        location = f"{bucket}/log/{number}"
+        assert storage.create(location, b"ours %d" % number)
+        assert not storage.create(location, b"theirs")
+        assert storage.read(location) == b"ours %d" % number
+    assert sum(request.fault is not None for request in proxy.requests) == LOST
+
+
+def test_a_run_whose_replies_are_lost_now_and_then_loses_nothing(
+    bucket: str, proxy: FaultProxy, tmp_path: Path
+) -> None:
+    """Every third request that writes, copies or deletes takes effect and is not answered."""
+    undisturbed, run = (SmallRun(f"{bucket}/{name}", tmp_path / name) for name in ("undisturbed", "run"))
+    undisturbed.run(THEN, "then")
+    for method in ("PUT", "POST", "DELETE"):
+        for skip in range(0, 60, 3):
+            proxy.inject(LostReply(), only(method, "/run/"), times=1, skip=skip)
+    run.run(FIRST, "first")
+    run.run(THEN, "then")
+    assert sum(request.fault is not None for request in proxy.requests) > 5
+    assert digest(run.output) == digest(undisturbed.output)
+    verified(run.output)

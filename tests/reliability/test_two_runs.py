@@ -1,0 +1,83 @@
+"""Promise: of two runs on one output, the second says who holds it; and create-only writes have one winner, always."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from jobs import holder, storage
+from jobs.errors import UserError
+from tests.jobs.conftest import stcn
+from tests.reliability.small_run import verified
+
+RACES = 1000
+
+
+@pytest.fixture(params=["local", "s3"])
+def base(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return str(tmp_path) if request.param == "local" else str(request.getfixturevalue("bucket"))
+
+
+def test_a_thousand_races_have_one_winner_each(base: str) -> None:
+    """2 to 8 writers each, of contents of their own; the file is the winner's."""
+    seed = random.randrange(10**6)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    with ThreadPoolExecutor(8) as pool:
+        for number in range(RACES):
+            contents = [f"{number}-{writer}".encode() for writer in range(chance.randint(2, 8))]
+            location = f"{base}/log/{number:08d}"
+            won = list(pool.map(lambda content: storage.create(location, content), contents))  # noqa: B023
+            assert sum(won) == 1, f"race {number} of seed {seed}: {won}"
+            assert storage.read(location) == contents[won.index(True)]
+
+
+def test_the_second_run_says_who_holds_the_output(archive: Path, model_file: Path, tmp_path: Path) -> None:
+    """The first is stopped in its middle, and is alive; killed, it holds nothing any more."""
+    output = str(tmp_path / "out")
+    command = ["segment", str(archive / "manifest.csv"), output, "--model", str(model_file)]
+    first = subprocess.Popen([sys.executable, "-m", "jobs.cli", *command], stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 60
+        while not Path(output, holder.HOLDER_FILE).exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        os.kill(first.pid, signal.SIGSTOP)
+        refused = stcn(*command)
+        assert refused.returncode == 2
+        assert f"process {first.pid} of " in refused.stderr
+        assert "wait for it, or stop it" in refused.stderr
+    finally:
+        os.kill(first.pid, signal.SIGKILL)
+        first.wait()
+    assert stcn(*command).returncode == 3
+    verified(output)
+
+
+def test_a_silent_holder_elsewhere_is_taken_for_dead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(holder, "SILENCE_SECONDS", 2.0)
+    monkeypatch.setattr(holder, "BEAT_SECONDS", 0.5)
+    me = holder.describe_self()
+    elsewhere = {"run": "old", **me, "machine": "another", "host": "far"}
+    storage.write(f"{tmp_path}/{holder.HOLDER_FILE}", json.dumps(elsewhere).encode())
+    with holder.held(str(tmp_path), "new", me):
+        assert json.loads(storage.read(f"{tmp_path}/{holder.HOLDER_FILE}"))["run"] == "new"
+    assert not storage.exists(f"{tmp_path}/{holder.HOLDER_FILE}")
+
+
+def test_a_holder_elsewhere_that_writes_is_alive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(holder, "SILENCE_SECONDS", 10.0)
+    monkeypatch.setattr(holder, "BEAT_SECONDS", 0.5)
+    with (
+        holder.held(str(tmp_path), "first", {**holder.describe_self(), "machine": "another", "host": "far"}),
+        pytest.raises(UserError, match="held by the run first: process .* on far"),
+        holder.held(str(tmp_path), "second", holder.describe_self()),
+    ):
+        pass
