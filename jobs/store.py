@@ -40,7 +40,7 @@ VIDEO_MEANINGS = {
     "work_id": "digest of the video, its prompts, the model and the options",
     "status": "done, failed, or pending",
     "frames_expected": "as the file claims, between start and end; null where it does not say",
-    "frames_corrupt": "frames that the decoder marked as damaged",
+    "frames_corrupt": "frames and packets that are damaged, and 1 for a file that is cut off",
     "objects": "objects that were prompted",
     "seconds": "wall time of the video in its actor",
     "attempts": "how often it was tried",
