@@ -1,0 +1,62 @@
+"""Promise: what takes too much is ended, told apart, tried within a budget, quarantined; `retry` takes it up again."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from jobs import store
+from jobs.archive import DrawnVideo, draw_archive
+from jobs.records import VideoRow
+from tests.jobs.conftest import stcn
+from tests.reliability.small_run import verified
+
+
+@pytest.fixture(scope="module")
+def long_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An archive of one video that takes seconds: longer than the watchdog looks away."""
+    folder = tmp_path_factory.mktemp("long")
+    draw_archive([DrawnVideo("long", 7, 400, 48, 64, Fraction(24), objects=2)], folder)
+    return folder
+
+
+def row(output: str) -> VideoRow:
+    (only,) = store.read_videos(f"{output}/{store.VIDEOS_FILE}")
+    return only
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "error_class"),
+    [("--stall-seconds", "0.0001", "Hang"), ("--max-video-seconds", "0.1", "TimeLimit"),
+     ("--memory-per-actor", "0.1", "OutOfMemory")],
+)  # fmt: skip
+def test_what_takes_too_much_is_ended_and_said_so(
+    option: str, value: str, error_class: str, long_video: Path, model_file: Path, tmp_path: Path
+) -> None:
+    output = str(tmp_path / "out")
+    command = ["segment", long_video / "manifest.csv", output, "--model", model_file, "--max-attempts", "2"]
+    result = stcn(*command, option, value)
+    assert result.returncode == 3, result.stderr
+    bad = row(output)
+    assert (bad.status, bad.error_class, bad.attempts) == ("quarantined", error_class, 2)
+    assert option in str(bad.error_message)
+    verified(output)
+
+    assert stcn(*command).returncode == 3  # quarantine is left alone,
+    assert row(output) == bad
+    assert stcn("retry", output, "--only", "Crash").returncode == 3  # also by a retry of others,
+    assert row(output) == bad
+    again = stcn("retry", output, "--only", error_class)
+    assert again.returncode == 0, again.stderr  # and done with the options of the last run
+    assert (row(output).status, row(output).frames_decoded) == ("done", 400)
+    verified(output)
+
+
+def test_a_run_that_goes_wrong_stops_early(archive: Path, model_file: Path, tmp_path: Path) -> None:
+    result = stcn(
+        "segment", archive / "manifest.csv", tmp_path / "out", "--model", model_file, "--max-failures", "0",
+        "--frames-per-shard", "1",
+    )  # fmt: skip
+    assert result.returncode == 1
+    assert "1 videos were quarantined, more than --max-failures 0" in result.stderr
+    verified(str(tmp_path / "out"))
