@@ -34,7 +34,15 @@ def test_what_takes_too_much_is_ended_and_said_so(
     option: str, value: str, error_class: str, long_video: Path, model_file: Path, tmp_path: Path
 ) -> None:
     output = str(tmp_path / "out")
-    command = ["segment", long_video / "manifest.csv", output, "--model", model_file, "--max-attempts", "2"]
+    command: list[str | Path] = [
+        "segment",
+        long_video / "manifest.csv",
+        output,
+        "--model",
+        model_file,
+        "--max-attempts",
+        "2",
+    ]
     result = stcn(*command, option, value)
     assert result.returncode == 3, result.stderr
     bad = row(output)
