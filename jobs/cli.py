@@ -112,9 +112,9 @@ def retry(
 
 
 def _run_segment(config: SegmentConfig, only: list[str] | None = None) -> None:
+    from jobs.commands.status import summarise
     from jobs.driver import run
     from jobs.progress import reporter
-    from jobs.status import summarise
 
     rows = run(config, reporter(), only)
     print(summarise(rows, config.output))
@@ -143,8 +143,8 @@ def plan(
     """Show what `segment` would do, without doing it."""
     config = SegmentConfig(**locals())
 
+    from jobs.commands.status import describe_plan
     from jobs.job import prepare
-    from jobs.status import describe_plan
 
     job = prepare(config)
     job.ledger.forget_lost()
@@ -154,7 +154,7 @@ def plan(
 @app.command()
 def status(output: Output) -> None:
     """Say how far a run is, from storage alone."""
-    from jobs.status import read_status, summarise
+    from jobs.commands.status import read_status, summarise
 
     print(summarise(read_status(output), output))
 
@@ -162,8 +162,8 @@ def status(output: Output) -> None:
 @app.command()
 def verify(output: Output) -> None:
     """Prove from storage that nothing is lost, twice or altered; ends with 1 if something is."""
-    from jobs.verify import describe
-    from jobs.verify import verify as find_problems
+    from jobs.commands.verify import describe
+    from jobs.commands.verify import verify as find_problems
 
     found = find_problems(output)
     print(describe(found, output))
@@ -177,7 +177,7 @@ def evaluate(
     truth: Annotated[str, typer.Option(help="Folder of true masks: one folder of indexed PNGs a video.")],
 ) -> None:
     """Score masks against the truth: J and F, as davis2017-evaluation computes them."""
-    from jobs.evaluate import evaluate_output, format_scores
+    from jobs.commands.evaluate import evaluate_output, format_scores
 
     print(format_scores(evaluate_output(output, truth)))
 
@@ -189,7 +189,7 @@ def export(
     format: Annotated[str, typer.Option(help="davis: one indexed PNG a frame.")] = "davis",
 ) -> None:
     """Write masks in another format."""
-    from jobs.export import export_output
+    from jobs.commands.export import export_output
 
     print(f"{export_output(output, dest, format)} masks written to {dest}")
 
@@ -197,7 +197,7 @@ def export(
 @app.command()
 def overlay(output: Output, dest: Annotated[Path, typer.Argument(help="Folder to write MP4s to.")]) -> None:
     """Draw the masks over their videos, as MP4."""
-    from jobs.overlay import overlay_output
+    from jobs.commands.overlay import overlay_output
 
     complete = True
     for video_id, result in overlay_output(output, dest):
@@ -227,8 +227,8 @@ def train(
     """Train a small STCN on clips that it draws itself. Run it again to resume."""
     given = locals()
 
-    from jobs.train import TrainingConfig
-    from jobs.train import train as run_training
+    from jobs.commands.train import TrainingConfig
+    from jobs.commands.train import train as run_training
 
     try:
         run_training(TrainingConfig(**given), lambda line: print(json.dumps(line), flush=True))
@@ -242,7 +242,7 @@ def demo(
     actors: Annotated[int, typer.Option(help="Processes with a model each.")] = 2,
 ) -> None:
     """Draw a small archive with known masks, segment it, and show what comes out."""
-    from jobs.demo import run_demo
+    from jobs.commands.demo import run_demo
 
     run_demo(folder, actors)
 
@@ -257,7 +257,7 @@ def bench(
     check: Annotated[bool, typer.Option("--check", help="End with 1 if a figure is behind its budget.")] = False,
 ) -> None:
     """Time the product beside the published way, and hold it to its budget."""
-    from jobs.bench import bench as run_bench
+    from jobs.commands.bench import bench as run_bench
 
     try:
         late = run_bench(cases or [], device, actors, repeats, json)

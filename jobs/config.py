@@ -4,12 +4,12 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from jobs import storage
+from jobs.actors.watchdog import Allowance
 from jobs.errors import UserError
-from jobs.limits import Limits
-from jobs.patience import PATIENCE_SECONDS
+from jobs.inputs.limits import Limits
+from jobs.io import storage
+from jobs.io.patience import PATIENCE_SECONDS
 from jobs.segment import Demands
-from jobs.watchdog import Allowance
 from stcn_core.config import PropagationConfig
 
 PRECISIONS = ("auto", "float32", "bfloat16")

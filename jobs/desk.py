@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
-from jobs.board import HandedOver
+from jobs.actors.board import HandedOver
+from jobs.actors.pool import GivenUp, StillStarting, TriedAgain
+from jobs.actors.worker import Worker
+from jobs.commands.status import shown
 from jobs.errors import FatalError
 from jobs.job import Job
-from jobs.pool import GivenUp, StillStarting, TriedAgain
 from jobs.progress import Counts, Reporter
 from jobs.records import FramesDone, ShardWritten, VideoFinished, VideoRow
 from jobs.segment import quarantined_row
-from jobs.status import shown
-from jobs.worker import Worker
 
 
 class Desk:

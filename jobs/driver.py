@@ -6,21 +6,23 @@ import uuid
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
-from jobs import cluster, holder, storage, store
-from jobs.actor import Setup
-from jobs.budgets import Budgets
+from jobs.actors import cluster
+from jobs.actors.actor import Setup
+from jobs.actors.budgets import Budgets
+from jobs.actors.pool import Pool
+from jobs.actors.watchdog import Allowance
+from jobs.commands.status import describe_outdated
 from jobs.config import SegmentConfig
-from jobs.create_only import creator
 from jobs.desk import Desk
 from jobs.errors import FatalError
+from jobs.io import storage
+from jobs.io.create_only import creator
+from jobs.io.patience import set_patience
 from jobs.job import Job, prepare
-from jobs.ledger import ATTEMPTS
-from jobs.patience import set_patience
-from jobs.pool import Pool
+from jobs.outputs import holder, store
+from jobs.outputs.ledger import ATTEMPTS
 from jobs.progress import Counts, Reporter
 from jobs.records import VideoRow
-from jobs.status import describe_outdated
-from jobs.watchdog import Allowance
 
 HAND_OVER_SECONDS = 2.0  # for actors to upload what they have finished; `ray job stop` kills after 3
 LAST_PATIENCE_SECONDS = 2.0  # with storage, for a run that is told to stop

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from jobs import store
 from jobs.config import SegmentConfig
 from jobs.errors import UserError
-from jobs.identity import identify
-from jobs.ledger import Ledger
-from jobs.manifest import read_manifest
-from jobs.models import ModelFile, find_model
-from jobs.patience import set_patience
+from jobs.inputs.identity import identify
+from jobs.inputs.manifest import read_manifest
+from jobs.inputs.models import ModelFile, find_model
+from jobs.io.patience import set_patience
+from jobs.outputs import store
+from jobs.outputs.ledger import Ledger
 from jobs.plan import plan
 from jobs.records import Shard, VideoRow, WorkItem
 from stcn_core.config import PropagationConfig

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from jobs import rle, store
 from jobs.ahead import Ahead
 from jobs.errors import DamagedError, PromptError, VideoError
-from jobs.limits import Limits
-from jobs.prompts import Prompts, fit, load_prompts
+from jobs.inputs.limits import Limits
+from jobs.inputs.prompts import Prompts, fit, load_prompts
+from jobs.inputs.video import Video, VideoFrame
+from jobs.outputs import rle, store
 from jobs.records import Entry, VideoRow, WorkItem
-from jobs.video import Video, VideoFrame
 from stcn_core.allocator import giving_back_freed_memory
 from stcn_core.config import PropagationConfig
 from stcn_core.masks import present_ids

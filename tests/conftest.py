@@ -5,6 +5,8 @@ import os
 import pytest
 import torch
 
+pytest_plugins = ["tests.parts"]
+
 # Ray's first look for accelerators and its usage report are of no use to tests.
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 

@@ -80,7 +80,7 @@ def test_budgets_name_what_is_behind() -> None:
 
 @pytest.mark.parametrize("kind", ["cpu", "cuda"])
 def test_every_budget_is_of_a_case(kind: str) -> None:
-    of_jobs = {"end-to-end", "end-to-end-480p"}  # in jobs.bench
+    of_jobs = {"end-to-end", "end-to-end-480p"}  # in jobs.commands.bench
     assert {name.split(".")[0] for name in budget(kind)} <= set(CASES) | of_jobs
 
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from jobs import cli
+from jobs.commands.train import TrainingConfig
 from jobs.config import SegmentConfig
 from jobs.errors import UserError
-from jobs.train import TrainingConfig
-from tests.jobs.conftest import stcn
+from tests.parts import stcn
 
 
 @pytest.mark.parametrize(("command", "config"), [(cli.segment, SegmentConfig), (cli.train, TrainingConfig)])

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import torch
 
-from jobs import rle, store
-from jobs.export import to_image
-from jobs.prompts import read_labels
-from jobs.video import Video
+from jobs.commands.export import to_image
+from jobs.inputs.prompts import read_labels
+from jobs.inputs.video import Video
+from jobs.outputs import rle, store
 from stcn_core import PropagationConfig, for_inference, load_model, propagate
 from stcn_core.metrics import region_similarity
-from tests.jobs.conftest import stcn
+from tests.parts import stcn
 
 SHARED = Path(os.environ.get("STCN_SHARED", Path(__file__).parents[3] / "shared"))
 pytestmark = pytest.mark.skipif(not SHARED.exists(), reason="needs the data sets of ../shared (or STCN_SHARED)")

@@ -16,10 +16,11 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from jobs import storage, store
-from jobs.archive import DrawnVideo, draw_archive
-from jobs.ledger import Ledger
-from tests.jobs.conftest import VIDEOS, ray_command, stcn
+from jobs.commands.archive import DrawnVideo, draw_archive
+from jobs.io import storage
+from jobs.outputs import store
+from jobs.outputs.ledger import Ledger
+from tests.parts import VIDEOS, ray_command, stcn
 
 DONE = {video.video_id: video for video in VIDEOS if not video.broken}
 
@@ -160,7 +161,8 @@ def test_an_interrupt_between_commit_and_publishing_loses_nothing(
     undisturbed: Path, archive: Path, model_file: Path, tmp_path: Path
 ) -> None:
     script = """
-from jobs import cli, storage
+from jobs import cli
+from jobs.io import storage
 def interrupt(source, target):
     raise KeyboardInterrupt
 storage.copy = interrupt

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jobs import rle
+from jobs.commands.export import to_image
 from jobs.errors import PromptError, VideoError
-from jobs.export import to_image
-from jobs.prompts import read_labels
+from jobs.inputs.prompts import read_labels
+from jobs.outputs import rle
+from jobs.outputs.store import MaskRow
 from jobs.records import Entry, VideoRow, WorkItem
 from jobs.segment import segment_video
-from jobs.store import MaskRow
 from stcn_core.config import PropagationConfig
 from tests.core.tiny import tiny_model
 

@@ -1,13 +1,10 @@
-"""The parts that the promises are tested with: see tests/jobs/conftest.py."""
+"""What the tests of promises share."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from jobs.patience import PATIENCE_SECONDS, set_patience
-from tests.jobs.conftest import archive, bucket, model_file, ray_cluster, s3_endpoint
-
-__all__ = ["archive", "bucket", "model_file", "ray_cluster", "s3_endpoint"]
+from jobs.io.patience import PATIENCE_SECONDS, set_patience
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 
-from jobs import storage
+from jobs.io import storage
 
 
 class Killed(BaseException):

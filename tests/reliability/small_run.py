@@ -4,12 +4,13 @@ import hashlib
 import json
 from pathlib import Path
 
-from jobs import storage, store
+from jobs.commands.verify import Findings, verify
 from jobs.config import SegmentConfig
-from jobs.ledger import Ledger
+from jobs.io import storage
+from jobs.outputs import store
+from jobs.outputs.ledger import Ledger
 from jobs.records import ShardWritten, Status, VideoRow
-from jobs.verify import Findings, verify
-from tests.jobs.test_store import rows as mask_rows
+from tests.jobs.outputs.test_store import rows as mask_rows
 
 ME = {"user": "me", "host": "here", "pid": 1, "since": "today"}
 FIRST = {"a": "1", "b": "1"}  # video -> version

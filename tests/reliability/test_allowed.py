@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from jobs.allowed import is_allowed
 from jobs.errors import ManifestError
-from jobs.manifest import read_manifest
+from jobs.inputs.allowed import is_allowed
+from jobs.inputs.manifest import read_manifest
 
 HERE, STORE = "/data/manifest.csv", "s3://bucket/manifest.csv"
 

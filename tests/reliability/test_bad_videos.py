@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from jobs import store
-from jobs.archive import DrawnVideo, draw_archive
+from jobs.commands.archive import DrawnVideo, draw_archive
+from jobs.outputs import store
 from jobs.records import VideoRow
-from tests.jobs.conftest import stcn
+from tests.parts import stcn
 from tests.reliability.small_run import verified
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import s3fs
 
-from jobs import storage
-from jobs.create_only import check_create_only, creator
 from jobs.errors import UserError
+from jobs.io import storage
+from jobs.io.create_only import check_create_only, creator
 from tests.reliability.small_run import FIRST, THEN, SmallRun, digest, verified
 from tests.stores.faults import FaultProxy, LostReply, WithoutHeader, only
 

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from jobs import holder, storage
 from jobs.errors import UserError
-from tests.jobs.conftest import stcn
+from jobs.io import storage
+from jobs.outputs import holder
+from tests.parts import stcn
 from tests.reliability.small_run import verified
 
 RACES = 1000

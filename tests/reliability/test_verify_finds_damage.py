@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from jobs import storage, store
-from jobs.verify import describe, verify
+from jobs.commands.verify import describe, verify
+from jobs.io import storage
+from jobs.outputs import store
 from tests.reliability.small_run import FIRST, THEN, SmallRun, verified
 
 

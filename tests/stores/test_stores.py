@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import s3fs
 
-from jobs import storage
+from jobs.io import storage
 from tests.stores.ceph import Ceph, missing_programs
 from tests.stores.choice import found_by_default, running
 from tests.stores.moto import Moto

@@ -1,0 +1,1 @@
+"""Processes that segment: Ray lives here."""

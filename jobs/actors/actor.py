@@ -1,0 +1,158 @@
+"""The Ray shell over `segment`: one process that holds a model and works through shards."""
+
+import threading
+import time
+from collections.abc import Generator, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+import torch
+from ray.exceptions import RayError
+
+from jobs.actors.board import HandedOver, LastWords, Word
+from jobs.actors.shard_file import ShardFile
+from jobs.actors.watchdog import Allowance, Watchdog
+from jobs.ahead import Ahead
+from jobs.errors import CredentialsError, PromptError, StorageError, VideoError
+from jobs.io import scratch, storage
+from jobs.io.patience import set_patience
+from jobs.records import Event, FramesDone, Shard, ShardWritten, VideoFailed, VideoFinished, VideoStarted, WorkItem
+from jobs.segment import Demands, Segmented, quarantined_row, segment_video
+from stcn_core.allocator import keep_memory_in_large_pages
+from stcn_core.checkpoint import load_model
+from stcn_core.config import PropagationConfig
+from stcn_core.inference import for_inference
+
+REPORT_SECONDS = 0.5  # between reports of frames done
+SAY_SECONDS = 3.0  # for last words to arrive
+NOTHING = HandedOver("", (), ShardWritten(None, 0, ""))
+OF_THE_VIDEO = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError, StorageError)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What every actor of a run is told."""
+
+    device: str
+    precision: str
+    threads: int
+    options: PropagationConfig
+    demands: Demands
+    allowance: Allowance
+    storage_patience: float
+
+
+class Segmenter:
+    """Loads a model once, then segments whatever shards it is given. The driver makes it a Ray actor."""
+
+    def __init__(self, name: str, board: Any, model: bytes, setup: Setup) -> None:
+        self._name, self._board, self._setup = name, board, setup
+        self._shard: ShardFile | None = None
+        scratch.clear_abandoned()
+        set_patience(setup.storage_patience)
+        torch.set_num_threads(setup.threads)
+        device = setup.device
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        keep_memory_in_large_pages()
+        precision = None if setup.precision == "auto" else getattr(torch, setup.precision)
+        self._model = for_inference(load_model(model, device), precision)
+        self._watchdog = Watchdog(setup.allowance, self._say)
+        threading.Thread(target=self._hand_over_when_told, daemon=True).start()
+
+    def ready(self) -> str:
+        """The id of the node it is on, once the model is loaded."""
+        return str(ray.get_runtime_context().get_node_id())
+
+    def run(self, shard: Shard, attempt: str) -> Iterator[Event]:
+        """Segment a shard's videos one after another, and write their masks into the folder `attempt`.
+
+        A video's own error becomes its row. Anything else is raised: it is the shard's.
+        """
+        with scratch.temporary() as folder:
+            name = f"{shard.shard_id}.parquet"
+            self._shard = ShardFile(Path(folder) / name, attempt)
+            with Ahead((_Fetched(item) for item in shard.items), most=1) as fetched:
+                for video in fetched:
+                    yield VideoStarted(video.item.work_id)
+                    with video.folder:
+                        yield from self._segment(video, self._shard)
+            yield self._shard.upload()[1]
+
+    def _segment(self, fetched: "_Fetched", shard: ShardFile) -> Generator[Event, None, None]:
+        started = time.monotonic()
+        self._watchdog.video_starts()
+        try:
+            video, prompts = fetched.paths()
+            work = segment_video(fetched.item, video, prompts, self._model, self._setup.options, self._setup.demands)
+            row, tables = yield from self._reported(work)
+        except VideoError as error:
+            row, tables = quarantined_row(fetched.item, error, seconds=time.monotonic() - started), []
+        except Exception as error:
+            # Whatever a video's bytes bring about is that video's failure, never the job's.
+            yield VideoFailed(quarantined_row(fetched.item, error, seconds=time.monotonic() - started))
+            return
+        finally:
+            self._watchdog.video_ends()
+        if shard.add(row, tables):
+            yield VideoFinished(row)
+
+    def _reported(self, work: Generator[int, None, Segmented]) -> Generator[Event, None, Segmented]:
+        """Turn a count of frames into a report now and then."""
+        last_time, last_frames, frames = time.monotonic(), 0, 0
+        while True:
+            try:
+                frames = next(work)
+            except StopIteration as end:
+                yield FramesDone(frames - last_frames)
+                return end.value  # type: ignore[no-any-return]
+            self._watchdog.video_goes_on()
+            if time.monotonic() - last_time >= REPORT_SECONDS:
+                yield FramesDone(frames - last_frames)
+                last_time, last_frames = time.monotonic(), frames
+
+    def _hand_over_when_told(self) -> None:
+        """In a thread: the video that runs is dropped, and what is finished of the shard is uploaded."""
+        with suppress(RayError):  # the board is gone: there is no driver to hand anything to
+            ray.get(self._board.wait_for_stop.remote(self._name))
+            if shard := self._shard:
+                self._say(HandedOver(shard.attempt, *shard.upload()))
+            else:
+                self._say(NOTHING)
+
+    def _say(self, word: Word | LastWords) -> None:
+        with suppress(RayError):
+            ray.get(self._board.say.remote(self._name, word), timeout=SAY_SECONDS)
+
+
+class _Fetched:
+    """A video and its prompts in a folder of this machine; made while the video before is segmented."""
+
+    def __init__(self, item: WorkItem) -> None:
+        self.item = item
+        self.folder = scratch.temporary()
+        self._error: Exception | None = None
+        entry, folder = item.entry, Path(self.folder.name)
+        try:
+            self._video = _download(entry.video, folder / "video", VideoError)
+            self._prompts = _download(entry.prompts, folder / "prompts", PromptError)
+        except CredentialsError:
+            raise
+        except (VideoError, *OF_THE_VIDEO) as error:
+            self._error = error
+
+    def paths(self) -> tuple[Path, Path]:
+        """The video's and the prompts'. Raises what went wrong."""
+        if self._error:
+            raise self._error
+        return self._video, self._prompts
+
+
+def _download(location: str, folder: Path, error: type[VideoError]) -> Path:
+    try:
+        return storage.download(location, folder)
+    except FileNotFoundError as missing:
+        raise error(str(missing)) from missing

@@ -1,0 +1,69 @@
+"""Draw a small archive with known masks: H.264 files, prompts, truth, and a manifest."""
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from jobs.commands.export import to_image
+from jobs.inputs.video import VideoWriter
+from stcn_core.synthetic import draw_clip
+
+
+@dataclass(frozen=True)
+class DrawnVideo:
+    """One clip to draw. `late`: object -> the frame on which it appears."""
+
+    video_id: str
+    seed: int
+    frames: int
+    height: int
+    width: int
+    rate: Fraction
+    objects: int
+    late: Mapping[int, int] = field(default_factory=dict)
+    broken: bool = False  # cut the file off in the middle
+
+
+def draw_archive(videos: list[DrawnVideo], folder: Path) -> Path:
+    """Write videos/, prompts/, truth/ and manifest.csv; returns the manifest."""
+    folder.mkdir(parents=True, exist_ok=True)
+    manifest = folder / "manifest.csv"
+    with manifest.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("video_id", "video", "prompts"))
+        for video in videos:
+            _draw(video, folder)
+            writer.writerow((video.video_id, f"videos/{video.video_id}.mp4", f"prompts/{video.video_id}"))
+    return manifest
+
+
+def first_masks(labels: np.ndarray) -> dict[int, np.ndarray]:
+    """Label maps (T, H, W) -> by frame, the objects that are first visible there."""
+    prompts: dict[int, np.ndarray] = {}
+    for object_id in range(1, int(labels.max()) + 1):
+        frame = int((labels == object_id).any(axis=(1, 2)).argmax())
+        prompt = prompts.setdefault(frame, np.zeros_like(labels[0]))
+        prompt[labels[frame] == object_id] = object_id
+    return prompts
+
+
+def _draw(video: DrawnVideo, folder: Path) -> None:
+    clip = draw_clip(video.seed, range(video.frames), video.height, video.width, objects=video.objects, late=video.late)
+    path = folder / "videos" / f"{video.video_id}.mp4"
+    with VideoWriter(path, video.rate) as writer:
+        for image in clip.frames:
+            writer.write(image)
+    if video.broken:
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])  # the index, at the end, is gone
+    _write_masks(folder / "prompts" / video.video_id, first_masks(clip.labels))
+    _write_masks(folder / "truth" / video.video_id, dict(enumerate(clip.labels)))
+
+
+def _write_masks(folder: Path, labels: Mapping[int, np.ndarray]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for frame, label_map in labels.items():
+        to_image(label_map).save(folder / f"{frame:05d}.png")

@@ -1,0 +1,86 @@
+"""The main job on an archive that it draws itself: run, score, and show."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+from rich.console import Console
+from rich.table import Table
+
+from jobs.commands.archive import DrawnVideo, draw_archive
+from jobs.commands.evaluate import ObjectScore, evaluate_output
+from jobs.commands.overlay import overlay_output
+from jobs.config import SegmentConfig
+from jobs.driver import run
+from jobs.inputs.video import Video
+from jobs.progress import reporter
+from jobs.records import VideoRow
+
+VIDEOS = [
+    DrawnVideo("one-object", 101, 48, 240, 426, Fraction(24), objects=1),
+    DrawnVideo("two-objects", 102, 40, 240, 320, Fraction(30), objects=2),
+    DrawnVideo("three-objects", 103, 40, 240, 426, Fraction(25), objects=3),
+    DrawnVideo("ntsc-rate", 104, 48, 240, 360, Fraction(30000, 1001), objects=1),
+    DrawnVideo("portrait", 105, 36, 426, 240, Fraction(25), objects=2),
+    DrawnVideo("late-object", 208, 45, 240, 426, Fraction(15), objects=2, late={2: 14}),
+    DrawnVideo("wide", 107, 30, 270, 640, Fraction(50), objects=2),
+    DrawnVideo("broken", 108, 30, 240, 426, Fraction(24), objects=1, broken=True),
+]
+SHEET_FRAMES = 6  # of each video on the contact sheet
+THUMBNAIL = (240, 136)  # pixels
+
+
+def run_demo(folder: Path, actors: int = 2) -> None:
+    """Draw the archive, segment it, print a table of scores, and write overlays and a contact sheet."""
+    console = Console()
+    console.print(f"Drawing {len(VIDEOS)} videos into {folder}/archive; one is broken on purpose.")
+    manifest = draw_archive(VIDEOS, folder / "archive")
+    output = folder / "output"
+    console.print(f"Running: stcn segment {manifest} {output} --actors {actors}")
+    rows = run(SegmentConfig(str(manifest), str(output), actors=actors), reporter())
+    scores = evaluate_output(str(output), str(folder / "archive" / "truth"))
+    console.print(score_table(rows, scores))
+    for row in rows:
+        if row.status == "quarantined":
+            console.print(f"{row.video_id} was broken on purpose, and became a row: {row.error_message}", markup=False)
+    overlays = sorted(path for _, path in overlay_output(str(output), folder / "overlays") if isinstance(path, Path))
+    sheet = folder / "contact-sheet.png"
+    contact_sheet(overlays).save(sheet)
+    console.print(f"Masks:         {output}/masks (Parquet, COCO RLE)")
+    console.print(f"Overlays:      {folder}/overlays ({len(overlays)} MP4)")
+    console.print(f"Contact sheet: {sheet}")
+
+
+def score_table(rows: Sequence[VideoRow], scores: Sequence[ObjectScore]) -> Table:
+    """A line a video: frames, speed and mean J&F of its objects, or its error."""
+    table = Table("video", "size", "frames", "objects", "frames/s*", "J&F", title="stcn-mini on drawn clips")
+    for row in rows:
+        own = [score.mean for score in scores if score.video_id == row.video_id]
+        if row.status == "done":
+            speed = f"{(row.frames_decoded or 0) / (row.seconds or 1):.1f}"
+            size, mean = f"{row.width}x{row.height}", f"{sum(own) / len(own):.3f}"
+            table.add_row(row.video_id, size, str(row.frames_decoded), str(row.objects), speed, mean)
+        else:
+            table.add_row(row.video_id, "", "", "", "", f"[red]{row.error_class}")
+    frames, seconds = sum(r.frames_decoded or 0 for r in rows), sum(r.seconds or 0 for r in rows)
+    mean = f"{sum(s.mean for s in scores) / len(scores):.3f}"
+    table.add_section()
+    table.add_row("all", "", str(frames), str(len(scores)), f"{frames / seconds:.1f}", mean)
+    table.caption = "* of one actor, from opening the file to rows"
+    return table
+
+
+def contact_sheet(videos: Sequence[Path]) -> Image.Image:
+    """A row of frames from each video, its name in the first."""
+    width, height = THUMBNAIL
+    sheet = Image.new("RGB", (width * SHEET_FRAMES, height * len(videos)))
+    for row, path in enumerate(videos):
+        with Video(path) as video:
+            frames = [frame.image for frame in video]
+        for column in range(SHEET_FRAMES):
+            image = Image.fromarray(frames[column * (len(frames) - 1) // (SHEET_FRAMES - 1)])
+            image.thumbnail(THUMBNAIL)
+            sheet.paste(image, (width * column + (width - image.width) // 2, height * row))
+        ImageDraw.Draw(sheet).text((4, height * row + 2), path.stem, fill="white", stroke_width=1, stroke_fill="black")
+    return sheet

@@ -1,0 +1,64 @@
+"""Draw masks over their videos, to look at."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from jobs.commands.export import file_name, label_maps
+from jobs.commands.status import read_status
+from jobs.errors import VideoError
+from jobs.inputs.video import Video, VideoWriter
+from jobs.io import storage
+from jobs.outputs import store
+from jobs.outputs.palette import voc_palette
+from jobs.outputs.store import MaskRow
+from jobs.records import VideoRow
+from stcn_core.metrics import boundary
+
+OPACITY = 0.5
+
+
+def overlay_output(output: str, dest: Path) -> Iterator[tuple[str, Path | Exception]]:
+    """Write an MP4 for every video that is done. Yields each video's id with its MP4, or why there is none."""
+    rows = {row.video_id: row for row in read_status(output) if row.status == "done"}
+    for video_id, masks in store.masks_by_video(output):
+        if video_id in rows:
+            path = dest / f"{file_name(video_id)}.mp4"
+            try:
+                write_overlay(rows[video_id], masks, path)
+                yield video_id, path
+            except (VideoError, OSError) as error:
+                path.unlink(missing_ok=True)
+                yield video_id, error
+
+
+def write_overlay(row: VideoRow, masks: list[MaskRow], path: Path) -> None:
+    """Draw one video's masks over its frames, up to the last that has one. Raises VideoError."""
+    maps = label_maps(masks)
+    index, _, labels = next(maps)
+    with TemporaryDirectory(prefix="stcn-") as folder:
+        local = storage.download(row.video, Path(folder))
+        with (
+            Video(local, end=masks[-1]["frame_index"] + 1) as video,
+            VideoWriter(path, video.frames_per_second) as writer,
+        ):
+            for frame in video:
+                if frame.index < index:
+                    writer.write(frame.image)
+                    continue
+                if frame.image.shape[:2] != labels.shape:
+                    raise VideoError("its frames no longer have the size of its masks")
+                writer.write(blend(frame.image, labels))
+                index, _, labels = next(maps, (index, "", labels))
+
+
+def blend(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Tint an RGB image (H, W, 3) with the colour of each pixel's object, and draw outlines in white."""
+    colours = voc_palette()[labels % 256]
+    tinted = (image * (1 - OPACITY) + colours * OPACITY).astype(np.uint8)
+    out = np.where(labels[..., None] > 0, tinted, image)
+    for object_id in np.unique(labels[labels > 0]):
+        out[boundary(labels == object_id)] = 255
+    return out

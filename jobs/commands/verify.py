@@ -1,0 +1,148 @@
+"""Prove from storage alone that an output is whole: nothing lost, nothing twice, nothing else."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from jobs.commands.status import read_status
+from jobs.errors import FatalError, UserError
+from jobs.inputs.manifest import read_manifest
+from jobs.io import local, storage
+from jobs.job import read_config
+from jobs.outputs import store
+from jobs.outputs.ledger import ATTEMPTS, Ledger
+from jobs.outputs.published import Placement, Published
+from jobs.records import VideoRow
+
+KEY = ["video_id", "frame_index", "object_id"]
+
+
+@dataclass
+class Findings:
+    """What verifying found."""
+
+    rows: Counter[str] = field(default_factory=Counter)  # videos by status
+    files: int = 0
+    masks: int = 0
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # that are as they should be after a kill
+
+
+def verify(output: str) -> Findings:
+    """Check the log, the manifest's rows, and every file of masks. Raises UserError if there was no run."""
+    found = Findings()
+    try:
+        rows, ledger = read_status(output), Ledger(output)
+    except FatalError as error:
+        found.problems.append(str(error))
+        return found
+    found.rows = Counter(row.status for row in rows)
+    found.problems += _check_rows(output, rows, ledger)
+    masks = _Masks(output, ledger, found)
+    for name, file in ledger.files.items():
+        if file is not None:
+            masks.check(name, file)
+    found.problems += _find_orphans(output, ledger)
+    found.notes += _find_leftovers(output)
+    return found
+
+
+def describe(found: Findings, output: str) -> str:
+    """The findings in words."""
+    counts = ", ".join(f"{found.rows[status]} {status}" for status in ("done", "quarantined", "pending"))
+    lines = [f"{output}: {found.rows.total()} videos: {counts}; {found.files} files, {found.masks} masks"]
+    lines += [f"  PROBLEM {text}" for text in found.problems]
+    lines += [f"  note: {text}" for text in found.notes]
+    lines.append(
+        f"{len(found.problems)} problems"
+        if found.problems
+        else "verified: every row once; every file as it was committed, with the masks of its videos and no others"
+    )
+    return "\n".join(lines)
+
+
+def _check_rows(output: str, rows: list[VideoRow], ledger: Ledger) -> Iterator[str]:
+    """Each row of the manifest once, and each with what its status calls for."""
+    ids = Counter(row.video_id for row in rows)
+    yield from (f"video {name!r} has {count} rows" for name, count in ids.items() if count > 1)
+    try:
+        config = read_config(output)
+        expected = {entry.video_id for entry in read_manifest(config.manifest, config.allow or ())}
+    except (OSError, UserError) as error:
+        yield f"the manifest cannot be read, so that nobody can say which rows there should be: {error}"
+    else:
+        yield from (f"video {name!r} of the manifest has no row" for name in sorted(expected - set(ids)))
+        yield from (f"video {name!r} has a row, but is not in the manifest" for name in sorted(set(ids) - expected))
+    for row in rows:
+        if row.status == "done" and (row.masks_file is None or ledger.files.get(row.masks_file) is None):
+            yield f"video {row.video_id!r} is done, but no committed file has its masks"
+        if row.status == "quarantined" and not row.error_class:
+            yield f"video {row.video_id!r} is quarantined without a reason"
+
+
+class _Masks:
+    """The files of masks, one after another, and which videos were met."""
+
+    def __init__(self, output: str, ledger: Ledger, found: Findings) -> None:
+        self._output, self._found, self._published = output, found, Published(output)
+        self._held_by = {row.video_id: row for row in ledger.videos.values() if row.masks_file is not None}
+        self._met: dict[str, str] = {}  # video id -> file
+
+    def check(self, name: str, file: Placement) -> None:
+        """Check one committed file."""
+        try:
+            content = storage.read(storage.join(self._output, "masks", name))
+        except FileNotFoundError:
+            self._missing(name, file)
+            return
+        self._found.files += 1
+        if storage.sha256(content) != file.sha256:
+            self._problem(f"{name} is not what was committed: delete it, and the same `stcn segment` makes it again")
+            return
+        try:
+            table = store.parse(content, KEY)
+        except pa.ArrowInvalid as error:
+            self._problem(f"{name} is no Parquet: {error}")
+            return
+        self._found.masks += len(table)
+        self._check_videos(name, table)
+
+    def _check_videos(self, name: str, table: Any) -> None:
+        keys = list(zip(*(table[column].to_pylist() for column in KEY), strict=True))
+        if sorted(set(keys)) != keys:
+            self._problem(f"{name} has rows out of order, or twice")
+        for video_id, count in Counter(key[0] for key in keys).items():
+            row = self._held_by.get(video_id)
+            if video_id in self._met:
+                self._problem(f"video {video_id!r} is in {name} and in {self._met[video_id]}")
+            elif row is None or row.masks_file != name:
+                self._problem(f"{name} has masks of video {video_id!r}, which the log does not place there")
+            elif row.masks != count:
+                self._problem(f"{name} has {count} masks of video {video_id!r}, the log says {row.masks}")
+            self._met[video_id] = name
+        expected = {row.video_id for row in self._held_by.values() if row.masks_file == name}
+        for video_id in sorted(expected - {key[0] for key in keys}):
+            self._problem(f"{name} lacks the masks of video {video_id!r}")
+
+    def _missing(self, name: str, file: Placement) -> None:
+        if self._published.awaits(file):
+            self._found.notes.append(f"{name} is committed, and is published by the next run or the one at work")
+        else:
+            self._problem(f"{name} is gone; the same `stcn segment` makes it again")
+
+    def _problem(self, text: str) -> None:
+        self._found.problems.append(f"masks/{text}")
+
+
+def _find_orphans(output: str, ledger: Ledger) -> list[str]:
+    """What a reader would see, and nobody committed."""
+    names = (name for name in Published(output).sizes() if not name.endswith(local.UNFINISHED))
+    return [f"masks/{name} was never committed, or is replaced" for name in names if not ledger.files.get(name)]
+
+
+def _find_leftovers(output: str) -> list[str]:
+    runs = storage.folders(storage.join(output, ATTEMPTS))
+    return [f"{len(runs)} folders of attempts are left; the next run clears them away"] if runs else []

@@ -1,0 +1,1 @@
+"""What is to be segmented: manifest, videos, prompts, models."""

@@ -1,0 +1,58 @@
+"""What makes a video's work the same work: its content, its prompts, the model, and the options.
+
+Resuming compares these ids, never names or row numbers: a changed video, prompt, model or option is
+new work, and anything else is never done twice.
+"""
+
+import dataclasses
+import errno
+import hashlib
+import json
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+from jobs.io import storage
+from jobs.records import Entry, WorkItem
+from stcn_core.config import PropagationConfig
+
+SCHEMA = 2  # raised when the same inputs would give other rows
+NEUTRAL_OPTIONS = ("key_batch", "decode_batch")  # change speed, and results only by rounding
+BYTES_PER_FRAME = 5_000  # of H.264 at 480p, about 1 Mbit/s: only to balance shards
+PARALLEL_REQUESTS = 16
+
+
+def identify(
+    entries: Iterable[Entry], model_sha256: str, config: PropagationConfig, precision: str = "auto"
+) -> list[WorkItem]:
+    """Give every entry its id, asking storage for size and version of what it names."""
+    options = {k: v for k, v in dataclasses.asdict(config).items() if k not in NEUTRAL_OPTIONS}
+    common = {"schema": SCHEMA, "model": model_sha256, "options": options, "precision": precision}
+    with ThreadPoolExecutor(PARALLEL_REQUESTS) as pool:
+        return list(pool.map(lambda entry: _identify(entry, common), entries))
+
+
+def _identify(entry: Entry, common: dict[str, object]) -> WorkItem:
+    video, prompts = _describe(entry.video), _describe(entry.prompts)
+    content = common | {"entry": dataclasses.asdict(entry), "video": video, "prompts": prompts}
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return WorkItem(entry, digest[:32], _expected_frames(entry, video))
+
+
+def _describe(location: str) -> list[tuple[str, int, str]]:
+    """Name, size and version of the file, or of each file in the folder; empty if there is none."""
+    try:
+        info = storage.stat(location)
+        files = storage.find(location) if info is None else [info]
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return []  # its actor will make a row of that
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return []
+        raise  # storage is out of reach: no id made now could be trusted
+    return [(storage.name_of(f.location), f.num_bytes, f.version) for f in files]
+
+
+def _expected_frames(entry: Entry, files: list[tuple[str, int, str]]) -> int:
+    frames = len(files) if len(files) > 1 else sum(size for _, size, _ in files) // BYTES_PER_FRAME
+    window = frames if entry.end is None else min(frames, entry.end)
+    return max(1, window - entry.start)

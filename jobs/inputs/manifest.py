@@ -1,0 +1,147 @@
+"""Read what to segment, and check all of it before anything starts."""
+
+import io
+from collections import Counter
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.json
+
+from jobs.errors import ManifestError
+from jobs.inputs.allowed import describe_allowed, is_allowed
+from jobs.inputs.video import IMAGES
+from jobs.io import storage
+from jobs.outputs import store
+from jobs.records import Entry
+
+REQUIRED = ("video_id", "video", "prompts")
+OPTIONAL = ("start", "end")
+TABLES = (".parquet", ".csv", ".jsonl")
+RESOLUTIONS = ("480p", "Full-Resolution", "1080p")  # DAVIS puts one between JPEGImages and the sequences
+
+
+def read_manifest(location: str, allow: Sequence[str] = ()) -> list[Entry]:
+    """The entries of a table, or of a DAVIS / YouTube-VOS tree (a folder with JPEGImages and Annotations).
+
+    Locations in a table may be relative to it. allow: prefixes that they must lie under (see `allowed`).
+    Raises ManifestError with every problem found.
+    """
+    if location.lower().endswith(TABLES):
+        return _read_table(location, allow)
+    entries = _read_tree(location)
+    if not entries:
+        raise ManifestError(
+            f"{location} is no manifest; legal: a table ({', '.join(TABLES)}) with columns {', '.join(REQUIRED)} "
+            f"and optionally {', '.join(OPTIONAL)}, or a folder with JPEGImages/ and Annotations/"
+        )
+    return entries
+
+
+def _read_table(location: str, allow: Sequence[str]) -> list[Entry]:
+    try:
+        table = _parse(location, storage.read(location))
+    except FileNotFoundError:
+        raise ManifestError(f"{location} does not exist") from None
+    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
+        raise ManifestError(f"{location} cannot be read: {error}") from error
+    if len(set(table.column_names)) < len(table.column_names):
+        raise ManifestError(f"{location} has the columns {table.column_names}; legal: each once")
+    if missing := [name for name in REQUIRED if name not in table.column_names]:
+        raise ManifestError(f"{location} lacks the columns {missing}; it has {table.column_names}")
+    problems = _misspelt(table.column_names)
+    columns = [name for name in (*REQUIRED, *OPTIONAL) if name in table.column_names]
+    rows = table.select(columns).to_pylist()
+    problems += [problem for number, row in enumerate(rows, start=1) for problem in _problems(number, row)]
+    problems += _duplicates(rows)
+    if not rows:
+        problems.append("it has no rows")
+    _raise_if_any(location, problems)
+    folder = location.rpartition("/")[0] or "."
+    entries = [_entry(row, folder) for row in rows]
+    _raise_if_any(
+        location, [p for number, entry in enumerate(entries, 1) for p in _places(number, entry, location, allow)]
+    )
+    return entries
+
+
+def _raise_if_any(location: str, problems: Sequence[str]) -> None:
+    if problems:
+        raise ManifestError(f"{location}: {len(problems)} problems\n" + "\n".join(f"  {p}" for p in problems))
+
+
+def _places(number: int, entry: Entry, manifest: str, allow: Sequence[str]) -> list[str]:
+    """Which of a row's locations may not be read."""
+    return [
+        f"row {number}: {name} is {place!r}, which is not allowed; legal: {describe_allowed(manifest, allow)}"
+        for name, place in (("video", entry.video), ("prompts", entry.prompts))
+        if not is_allowed(place, manifest, allow)
+    ]
+
+
+def _parse(location: str, content: bytes) -> Any:
+    if location.lower().endswith(".parquet"):
+        return store.parse(content)
+    if location.lower().endswith(".csv"):
+        strings = pa.csv.ConvertOptions(column_types=dict.fromkeys(REQUIRED, pa.string()))  # an id 007 stays 007
+        return pa.csv.read_csv(io.BytesIO(content), convert_options=strings)
+    strings = pa.json.ParseOptions(explicit_schema=pa.schema([(name, pa.string()) for name in REQUIRED]))
+    return pa.json.read_json(io.BytesIO(content), parse_options=strings)  # an id 2024-01-01 is no date
+
+
+def _problems(number: int, row: dict[str, Any]) -> list[str]:
+    """What is wrong with one row, counted from 1 without the header."""
+    problems = [
+        f"row {number}: {name} is {row[name]!r}; legal: a text that is not empty, without NUL"
+        for name in REQUIRED
+        if not isinstance(row[name], str) or not row[name].strip() or "\0" in row[name]
+    ]
+    start, end = row.get("start"), row.get("end")
+    problems += [
+        f"row {number}: {name} is {value!r}; legal: a frame number, 0 or more"
+        for name, value in (("start", start), ("end", end))
+        if value is not None and not (type(value) is int and value >= 0)  # True is an int too
+    ]
+    if isinstance(start or 0, int) and isinstance(end, int) and end <= (start or 0):
+        problems.append(f"row {number}: end {end} is not after start {start or 0}; frames start to end-1 are segmented")
+    return problems
+
+
+def _misspelt(columns: list[str]) -> list[str]:
+    """Columns that are nearly optional ones; any others are the user's own."""
+    close = {name: get_close_matches(name.strip().lower(), OPTIONAL, 1, 0.75) for name in set(columns) - set(OPTIONAL)}
+    return [f"column {name!r} is not known; legal: {found[0]}" for name, found in sorted(close.items()) if found]
+
+
+def _duplicates(rows: list[dict[str, Any]]) -> list[str]:
+    counts = Counter(row["video_id"] for row in rows if isinstance(row["video_id"], str))
+    return [
+        f"rows {[n for n, row in enumerate(rows, start=1) if row['video_id'] == video_id]}: "
+        f"video_id {video_id!r} is there {count} times; legal: once"
+        for video_id, count in counts.items()
+        if count > 1
+    ]
+
+
+def _entry(row: dict[str, Any], folder: str) -> Entry:
+    video, prompts = (storage.resolve(row[name], folder) for name in ("video", "prompts"))
+    return Entry(row["video_id"], video, prompts, row.get("start") or 0, row.get("end"))
+
+
+def _read_tree(root: str) -> list[Entry]:
+    """A sequence is a folder of frames in JPEGImages and one of masks in Annotations, of one name."""
+    images, masks = (without_resolution(storage.join(root, name)) for name in ("JPEGImages", "Annotations"))
+    if storage.find(images, IMAGES):  # one sequence, without a folder of its own
+        return [Entry(storage.name_of(root), images, masks, first_masks_only=True)]
+    return [
+        Entry(name, folder, storage.join(masks, name), first_masks_only=True)
+        for folder in storage.folders(images)
+        for name in [storage.name_of(folder)]
+    ]
+
+
+def without_resolution(folder: str) -> str:
+    present = [storage.name_of(f) for f in storage.folders(folder)]
+    return next((storage.join(folder, name) for name in RESOLUTIONS if name in present), folder)

@@ -1,0 +1,1 @@
+"""Storage of any kind, and how its faults are ridden out."""

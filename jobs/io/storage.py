@@ -1,0 +1,239 @@
+"""Files anywhere fsspec reaches: read, list, download, and write so that nothing partial is ever seen.
+
+Locations are local paths or URLs (`s3://bucket/key`). Writing through `fs.open` is avoided on purpose:
+leaving it by an exception still publishes what was written so far. Everything is tried again while its
+error may pass (`patience`), and what comes from S3 is compared with its ETag (`integrity`).
+"""
+
+import hashlib
+import io
+import os
+import posixpath
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
+
+from jobs.errors import StorageError
+from jobs.io import integrity, local
+from jobs.io.filesystem import is_local, is_s3, location_of, open_location
+from jobs.io.patience import patiently
+
+MOST_TO_CREATE = 50 * 2**20  # bytes; twice as many would go in parts
+UPLOAD_SECONDS, UPLOAD_BYTES_PER_SECOND = 60.0, 10**6  # at least; s3fs itself waits for ever for a store that is silent
+
+File = TypeVar("File", bound=BinaryIO)
+
+COPIES = 3  # of an object whose ETag does not tell whether a copy is right: two must be equal
+
+
+@dataclass(frozen=True)
+class FileInfo:
+    """One file as storage describes it."""
+
+    location: str
+    num_bytes: int
+    version: str  # ETag, or modification time where there is none
+
+
+def join(location: str, *parts: str) -> str:
+    """A location below another."""
+    return posixpath.join(location, *parts)
+
+
+def name_of(location: str) -> str:
+    """The last part of a location."""
+    return posixpath.basename(location.rstrip("/"))
+
+
+def resolve(location: str, base: str) -> str:
+    """A location that may be relative to the folder `base`."""
+    if "://" in location or location.startswith("/"):
+        return absolute(location)
+    scheme, mark, path = join(base, location).rpartition("://")
+    return f"{scheme}://{posixpath.normpath(path)}" if mark else absolute(path)
+
+
+def absolute(location: str) -> str:
+    """The location as any process finds it, whatever its working folder; the same for the same file."""
+    return location if "://" in location else os.path.abspath(location)
+
+
+@patiently
+def read(location: str) -> bytes:
+    """The content of a file. Raises FileNotFoundError."""
+    fs, path = open_location(location)
+    return _read(fs, path)
+
+
+@patiently
+def find(location: str, suffixes: Iterable[str] = ("",)) -> list[FileInfo]:
+    """The files directly in a folder that end in one of `suffixes`, by name; none if there is no such folder."""
+    fs, path = open_location(location)
+    try:
+        entries = fs.ls(path, detail=True)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    files = [_describe(fs, entry) for entry in _followed(fs, entries) if entry["type"] == "file"]
+    return sorted((f for f in files if f.location.lower().endswith(tuple(suffixes))), key=lambda info: info.location)
+
+
+@patiently
+def folders(location: str) -> list[str]:
+    """The folders directly in a folder, by name; none if there is no such folder."""
+    fs, path = open_location(location)
+    try:
+        entries = fs.ls(path, detail=True)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return sorted(location_of(fs, entry["name"]) for entry in _followed(fs, entries) if entry["type"] == "directory")
+
+
+@patiently
+def stat(location: str) -> FileInfo | None:
+    """Size and version of a file; None if it is a folder. Raises FileNotFoundError."""
+    fs, path = open_location(location)
+    entry = fs.info(path)
+    return None if entry["type"] == "directory" else _describe(fs, entry)
+
+
+@patiently
+def exists(location: str) -> bool:
+    """Whether there is a file or folder."""
+    fs, path = open_location(location)
+    return bool(fs.exists(path))
+
+
+@patiently
+def create(location: str, content: bytes) -> bool:
+    """Write a file only if there is none; whether it is ours then. Of many writers exactly one succeeds.
+
+    Each writer's content must be its own: where a reply is lost, what is there says whose it is.
+    """
+    if len(content) > MOST_TO_CREATE:
+        raise ValueError(f"{location}: {len(content)} bytes are too many to be created; legal: {MOST_TO_CREATE}")
+    fs, path = open_location(location)
+    try:
+        if is_local(fs):
+            return local.create(Path(path), content) or Path(path).read_bytes() == content
+        # If-None-Match: * on S3. In parts, from 100 MB on, Ceph 16 ignores it.
+        fs.pipe_file(path, content, mode="create", timeout=_upload_seconds(content))
+        return True
+    except Exception:
+        # Refused (as FileExistsError or EINVAL, by server), or accepted and the reply was lost.
+        try:
+            return _read(fs, path) == content
+        except FileNotFoundError:
+            pass
+        raise
+
+
+@patiently
+def write(location: str, content: bytes) -> None:
+    """Write a file whole, replacing one that is there."""
+    fs, path = open_location(location)
+    if is_local(fs):
+        local.write(Path(path), content)
+    else:
+        fs.pipe_file(path, content, timeout=_upload_seconds(content))
+
+
+@patiently
+def copy(source: str, target: str) -> None:
+    """Copy a file whole, replacing one that is there. Both are in the same storage. Raises FileNotFoundError."""
+    fs, path = open_location(source)
+    other = open_location(target)[1]
+    if is_local(fs):
+        local.copy(Path(path), Path(other))
+    else:
+        fs.cp_file(path, other)
+
+
+@patiently
+def remove(location: str) -> None:
+    """Delete a file or a folder with all that is in it; nothing happens if it is not there."""
+    fs, path = open_location(location)
+    with suppress(FileNotFoundError):  # another try has removed it
+        fs.rm(path, recursive=True)
+
+
+@patiently
+def download(location: str, folder: Path) -> Path:
+    """A local path of the file or folder: itself if it is local, else a copy below `folder`.
+
+    Raises FileNotFoundError, or StorageError if copies do not come as they were stored.
+    """
+    fs, path = open_location(location)
+    if not fs.exists(path):
+        raise FileNotFoundError(f"{location} does not exist")
+    if is_local(fs):
+        return Path(path)
+    target = folder / name_of(location)
+    if fs.isfile(path):
+        return _fetch(fs, path, target)
+    target.mkdir(parents=True, exist_ok=True)
+    for info in find(location):
+        _fetch(fs, fs._strip_protocol(info.location), target / name_of(info.location))
+    return target
+
+
+def _upload_seconds(content: bytes) -> float:
+    return UPLOAD_SECONDS + len(content) / UPLOAD_BYTES_PER_SECOND
+
+
+def sha256(content: bytes) -> str:
+    """Hexadecimal digest."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _followed(fs: Any, entries: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
+    """Entries of a folder: links as what they lead to, and without the "folder/" objects that S3 consoles make."""
+    for entry in entries:
+        if entry.get("islink"):
+            entry = fs.info(entry["name"]) if fs.exists(entry["name"]) else entry
+        if not entry["name"].endswith("/"):
+            yield entry
+
+
+def _describe(fs: Any, entry: dict[str, Any]) -> FileInfo:
+    version = entry.get("ETag") or entry.get("mtime") or entry.get("LastModified") or entry.get("created") or ""
+    return FileInfo(location_of(fs, entry["name"]), int(entry["size"]), str(version).strip('"'))
+
+
+def _read(fs: Any, path: str) -> bytes:
+    if not is_s3(fs):
+        return bytes(fs.cat_file(path))
+    copy = _copied_right(fs, path, lambda: io.BytesIO(fs.cat_file(path)))
+    return copy.getvalue()
+
+
+def _fetch(fs: Any, path: str, target: Path) -> Path:
+    target.parent.mkdir(parents=True, exist_ok=True)
+
+    def fetch() -> BinaryIO:
+        fs.get_file(path, str(target))
+        return target.open("rb")
+
+    try:
+        _copied_right(fs, path, fetch).close()
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+    return target
+
+
+def _copied_right(fs: Any, path: str, take: Callable[[], File]) -> File:
+    """A copy that is as it was stored: its ETag says so, or where that is no MD5, another copy like it."""
+    before = b""
+    for _ in range(COPIES):
+        info, copy = fs.info(path), take()
+        if copy.seek(0, io.SEEK_END) == info["size"]:
+            if not is_s3(fs) or integrity.has_etag(copy, info["size"], info.get("ETag", "")):
+                return copy
+            digest = integrity.digest(copy)
+            if digest == before:
+                return copy
+            before = digest
+        copy.close()
+    raise StorageError(f"{path}: {COPIES} copies came, none as it was stored")

@@ -1,0 +1,82 @@
+"""A log in storage: numbered records, each created only if its number is free.
+
+So of two writers that race, one gets the number and the other finds the record that beat it: all agree on one order.
+A record carries the digest of itself.
+"""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from jobs.errors import FatalError
+from jobs.io import storage
+from jobs.io.create_only import Create
+
+PARALLEL_READS = 16
+
+Record = dict[str, Any]
+
+
+class Log:
+    """The records in one folder, read up to some number."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._next = 0
+        self.create: Create = storage.create
+
+    def read(self) -> list[Record]:
+        """The records that came since the last time. Raises FatalError if one is missing or damaged."""
+        if not self._next:
+            return self._read_all()
+        records = []
+        while True:
+            try:
+                records.append(_parse(self._location(), storage.read(self._location())))
+            except FileNotFoundError:
+                return records
+            self._next += 1
+
+    def append(self, record: Record) -> bool:
+        """Write the next record, which must differ from any other writer's; False if its number is taken."""
+        if not self.create(self._location(), _to_bytes(record)):
+            return False
+        self._next += 1
+        return True
+
+    def _read_all(self) -> list[Record]:
+        infos = storage.find(self._folder, [".json"])
+        for number, info in enumerate(infos):
+            if storage.name_of(info.location) != _name(number):
+                raise FatalError(f"{self._folder} lacks {_name(number)}: what is done cannot be known without it")
+        locations = [info.location for info in infos]
+        with ThreadPoolExecutor(PARALLEL_READS) as pool:
+            records = list(pool.map(_parse, locations, pool.map(storage.read, locations)))
+        self._next = len(records)
+        return records
+
+    def _location(self) -> str:
+        return storage.join(self._folder, _name(self._next))
+
+
+def _name(number: int) -> str:
+    return f"{number:08d}.json"
+
+
+def _to_bytes(record: Record) -> bytes:
+    return json.dumps({"sha256": _digest(record), **record}, indent=1).encode()
+
+
+def _parse(location: str, content: bytes) -> Record:
+    try:
+        record = json.loads(content)
+        if record.pop("sha256") == _digest(record):
+            return dict(record)
+        reason = "its sha256 is another"
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        reason = str(error)
+    raise FatalError(f"{location} is damaged ({reason}); restore it, or take another OUTPUT")
+
+
+def _digest(record: Record) -> str:
+    return storage.sha256(json.dumps(record, sort_keys=True).encode())

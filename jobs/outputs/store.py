@@ -1,0 +1,175 @@
+"""The Parquet files of masks and videos: their schema, writing, and reading."""
+
+import dataclasses
+import io
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, get_args, get_type_hints
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from jobs.errors import FatalError, UserError
+from jobs.io import storage
+from jobs.records import VideoRow
+
+SCHEMA_VERSION = "1"
+VIDEOS_FILE = "videos/videos.parquet"
+RUN_FILE = "run.json"
+ROW_GROUP = 20_000  # rows: one video of a million masks is read in about 20 ms
+COMPRESSION: dict[str, Any] = {"compression": "zstd", "compression_level": 3}  # 387 MB a million masks; level 9: 355
+
+MASK_FIELDS = (
+    ("video_id", pa.string(), "as in the manifest"),
+    ("frame_index", pa.int32(), "counted from the video's own first frame, 0"),
+    ("frame_name", pa.string(), "the image's name without its ending; null for video files"),
+    ("pts_seconds", pa.float64(), "presentation time in the file; null for folders of images"),
+    ("object_id", pa.int32(), "the object's value in its prompt"),
+    ("height", pa.int32(), "of the upright frame and its mask, pixels"),
+    ("width", pa.int32(), "of the upright frame and its mask, pixels"),
+    ("counts", pa.string(), "the mask in COCO's compressed RLE; with size [height, width] pycocotools reads it"),
+    ("area", pa.int64(), "pixels of the mask; 0 where the object is not visible"),
+    ("box", pa.list_(pa.int32(), 4), "x, y, width, height in pixels; zeros where the object is not visible"),
+    ("score", pa.float32(), "mean margin over the runner-up inside the mask, 0 to 1; 0 for an empty mask"),
+    ("is_prompt", pa.bool_(), "whether the object was prompted on this frame"),
+)
+VIDEO_MEANINGS = {
+    "work_id": "digest of the video, its prompts, the model and the options",
+    "status": "done, failed, or pending",
+    "frames_expected": "as the file claims, between start and end; null where it does not say",
+    "frames_corrupt": "frames and packets that are damaged, and 1 for a file that is cut off",
+    "objects": "objects that were prompted",
+    "seconds": "wall time of the video in its actor",
+    "attempts": "how often it was tried",
+    "masks_file": "the file in masks/ that holds its rows",
+}
+
+
+def _schema(fields: Iterable[tuple[str, Any, str]], kind: str) -> Any:
+    named = [pa.field(name, type_, metadata={"meaning": text} if text else None) for name, type_, text in fields]
+    return pa.schema(named, metadata={"stcn_schema": f"{kind}/{SCHEMA_VERSION}"})
+
+
+def _video_fields() -> Iterator[tuple[str, Any, str]]:
+    types = {int: pa.int64(), float: pa.float64()}
+    for name, annotation in get_type_hints(VideoRow).items():
+        type_ = next((types[t] for t in (annotation, *get_args(annotation)) if t in types), pa.string())
+        yield name, type_, VIDEO_MEANINGS.get(name, "")
+
+
+MASKS = _schema(MASK_FIELDS, "masks")
+VIDEOS = _schema(_video_fields(), "videos")
+
+MaskRow = dict[str, Any]  # one value for each of MASK_FIELDS
+
+
+def masks_table(rows: Iterable[MaskRow]) -> Any:
+    """Rows as an Arrow table, about a third of their size as objects."""
+    return pa.Table.from_pylist(list(rows), schema=MASKS)
+
+
+class MaskWriter:
+    """Writes one Parquet file of masks on local disk. A context manager; rows come sorted.
+
+    The same rows give the same bytes, however they were handed over: row groups are cut by count.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._writer = pq.ParquetWriter(path, MASKS, **COMPRESSION)
+        self._waiting = MASKS.empty_table()
+
+    def add(self, table: Any) -> None:
+        """Append rows."""
+        self._waiting = pa.concat_tables([self._waiting, table])
+        while len(self._waiting) >= ROW_GROUP:
+            self._write(self._waiting.slice(0, ROW_GROUP))
+            self._waiting = self._waiting.slice(ROW_GROUP)
+
+    def __enter__(self) -> "MaskWriter":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close(with_rest=error is None)
+
+    def close(self, with_rest: bool = True) -> None:
+        """Finish the file. with_rest: write the rows that wait for their row group to be full."""
+        if with_rest and len(self._waiting):
+            self._write(self._waiting)
+        self._writer.close()
+
+    def _write(self, table: Any) -> None:
+        self._writer.write_table(table.combine_chunks(), row_group_size=ROW_GROUP)
+
+
+def without_videos(content: bytes, video_ids: Iterable[str]) -> bytes | None:
+    """A masks file without the rows of some videos; None if no row is left."""
+    table = parse(content)
+    kept = table.filter(pc.invert(pc.is_in(table["video_id"], pa.array(sorted(video_ids)))))
+    return _to_bytes(kept.combine_chunks(), MASKS) if len(kept) else None
+
+
+def write_videos(location: str, rows: Iterable[VideoRow]) -> None:
+    """Write the table of videos whole."""
+    table = pa.Table.from_pylist([dataclasses.asdict(row) for row in rows], schema=VIDEOS)
+    storage.write(location, _to_bytes(table, VIDEOS))
+
+
+def read_videos(location: str) -> list[VideoRow]:
+    """Read what `write_videos` wrote; empty if there is no such file."""
+    try:
+        table = _load(location)
+    except FileNotFoundError:
+        return []
+    return [VideoRow(**row) for row in table.to_pylist()]
+
+
+def read_masks(output: str, columns: list[str] | None = None) -> Iterator[Any]:
+    """The tables of masks of an output, one a file: whole, committed files only.
+
+    Raises UserError if there was no run.
+    """
+    files = storage.find(storage.join(output, "masks"), [".parquet"])
+    if not files and not storage.exists(storage.join(output, RUN_FILE)):
+        raise UserError(f"{output} holds no run: there is no {RUN_FILE}; start one with `stcn segment`")
+    for info in files:
+        yield _load(info.location, columns)
+
+
+def masks_by_video(output: str) -> Iterator[tuple[str, list[MaskRow]]]:
+    """All masks of one video after another, sorted by frame and object."""
+    for table in read_masks(output):
+        for video_id in pc.unique(table["video_id"]).to_pylist():
+            yield video_id, table.filter(pc.equal(table["video_id"], video_id)).to_pylist()
+
+
+def run_info(output: str) -> dict[str, Any]:
+    """The content of run.json. Raises FileNotFoundError."""
+    return dict(json.loads(storage.read(storage.join(output, RUN_FILE))))
+
+
+def parse(content: bytes, columns: list[str] | None = None) -> Any:
+    """Parquet's bytes as a table. Raises pyarrow.ArrowInvalid.
+
+    Without threads: Arrow's abort a process that ends right after they began (pyarrow 26), one in ten here.
+    """
+    return pq.ParquetFile(pa.BufferReader(content)).read(columns, use_threads=False)
+
+
+def _load(location: str, columns: list[str] | None = None) -> Any:
+    content = storage.read(location)
+    try:
+        return parse(content, columns)
+    except pa.ArrowInvalid as error:
+        raise FatalError(f"{location} is damaged: {error}") from error
+
+
+def _to_bytes(table: Any, schema: Any) -> bytes:
+    buffer = io.BytesIO()
+    with pq.ParquetWriter(buffer, schema, **COMPRESSION) as writer:
+        writer.write_table(table, row_group_size=ROW_GROUP)
+    return buffer.getvalue()

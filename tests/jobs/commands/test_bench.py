@@ -1,0 +1,63 @@
+"""`stcn bench` times whole videos and actors, and its exit code says whether the budget held."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from jobs import cli
+from jobs.commands import bench
+from jobs.commands.archive import DrawnVideo
+from stcn_core.benchmark.cases import Settings
+from tests.core.tiny import tiny_model
+
+CPU = Settings(torch.device("cpu"), repeats=1)
+
+
+def test_a_whole_video_is_timed_beside_the_network(tmp_path: Path) -> None:
+    figures = bench._whole_video(CPU, tiny_model(), 48, 64, 12)
+    speeds = figures["frames_per_second"], figures["network_frames_per_second"]
+    assert speeds[0] > 1
+    assert figures["share_of_network"] == pytest.approx(speeds[0] / speeds[1], rel=0.5)
+    assert figures["overhead"] == pytest.approx(1 / figures["share_of_network"] - 1)
+
+
+def test_actors_are_timed_from_their_first_frames_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    videos = [DrawnVideo(f"v{n}", n, 40, 48, 64, bench.RATE, objects=1) for n in range(2)]
+    monkeypatch.setattr(bench, "_videos", lambda count: videos)
+    figures = bench._scaling(1)
+    assert set(figures) == {"frames_per_second_1"}
+    assert figures["frames_per_second_1"] > 1
+
+
+@pytest.mark.parametrize(("value", "check", "code"), [(1.0, True, 0), (0.5, True, 1), (0.5, False, 0)])
+def test_the_exit_code_says_whether_the_budget_held(
+    value: float, check: bool, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case = {"reduced-precision": lambda settings: {"labels_equal": value, "mean_iou": 1.0}}
+    monkeypatch.setattr(bench, "CASES", case)
+    with pytest.raises(SystemExit) as end:
+        cli.main(["bench", "reduced-precision", "--json", *(["--check"] if check else [])])
+    output = capsys.readouterr()
+    assert end.value.code == code
+    assert json.loads(output.out)["cases"]["reduced-precision"]["labels_equal"] == value
+    assert ("behind: reduced-precision.labels_equal is 0.5; budget: >= 0.995" in output.err) == (value < 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["everything"], "no such case: everything; there are: one-object"),
+        (["--device", "tpu"], "--device tpu is not usable; legal: auto, cpu, cuda"),
+        (["--repeats", "0"], "--repeats 0 is not usable; legal: 1 or more"),
+        (["--actors", "0"], "--actors 0 is not usable; legal: 1 or more"),
+    ],
+)
+def test_what_is_not_usable_is_a_users_mistake(
+    options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.main(["bench", *options])
+    assert end.value.code == 2
+    assert message in capsys.readouterr().err

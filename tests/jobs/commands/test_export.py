@@ -1,0 +1,171 @@
+"""Exports and overlays hold exactly the masks of the output."""
+
+import re
+import unicodedata
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from jobs.commands.export import export_output, file_name, to_image
+from jobs.commands.overlay import blend, overlay_output
+from jobs.errors import UserError
+from jobs.inputs.video import Video
+from jobs.io import storage
+from jobs.outputs import rle, store
+from jobs.outputs.palette import voc_palette
+from jobs.records import VideoRow
+from stcn_core.metrics import dilate
+from tests.jobs.commands.test_evaluate import FOUND, rows
+from tests.parts import stcn
+
+
+def write(output: Path, masks: list[store.MaskRow]) -> None:
+    with store.MaskWriter(output.parent / "m.parquet") as writer:
+        writer.add(store.masks_table(masks))
+    storage.write(f"{output}/masks/m.parquet", (output.parent / "m.parquet").read_bytes())
+
+
+def test_davis_pngs_are_the_masks_in_davis_colours(tmp_path: Path) -> None:
+    write(tmp_path / "out", rows("clip", FOUND, [1, 2]))
+    assert export_output(str(tmp_path / "out"), tmp_path / "png", "davis") == 12
+    paths = sorted((tmp_path / "png/clip").iterdir())
+    assert [path.name for path in paths] == [f"{t:05d}.png" for t in range(6)]
+    for path, labels in zip(paths, FOUND, strict=True):
+        with Image.open(path) as image:
+            assert image.mode == "P"
+            assert np.array_equal(np.asarray(image), labels)
+            assert (image.getpalette() or [])[:9] == [0, 0, 0, 128, 0, 0, 0, 128, 0]
+
+
+def test_frames_keep_their_names_and_ids_over_255_their_values(tmp_path: Path) -> None:
+    labels = [np.where(frame == 2, 300, frame) for frame in FOUND]
+    write(tmp_path / "out", rows("clip", labels, [1, 300], names=list("abcdef")))
+    export_output(str(tmp_path / "out"), tmp_path / "png", "davis")
+    with Image.open(tmp_path / "png/clip/c.png") as image:
+        assert np.array_equal(np.asarray(image), labels[2])
+
+
+@pytest.mark.parametrize("name", ["street", "bmx-trees", "0a1b2c", "cam 2.left_01"])
+def test_an_ordinary_id_is_its_own_name(name: str) -> None:
+    assert file_name(name) == name
+
+
+def test_an_id_with_capitals_begins_as_it_is() -> None:
+    assert re.fullmatch("Street-01~[0-9a-f]{20}", file_name("Street-01"))
+
+
+NASTY = (
+    "", ".", "..", "...", " ", "/", "/abs", "../../etc/passwd", "a/b", "a\\b", "x\0y", "a\nb", ".hidden", "a.", "a ",
+    "a~b", "con", "CON", "Con.txt", "com1", "nul.tar.gz", "%2E", "%2e", ".a", "%2Ea", "a%2Fb", "C:x", "a:b",
+    "x" * 1_024, "x" * 1_023 + "y", "\u00e4" * 500, "\u00e4", "a\u0308", "\u212b", "\u00c5", "\U0001f3a5",
+    "street", "Street", "STREET",
+)  # fmt: skip
+IDS = st.one_of(st.sampled_from(NASTY), st.text(max_size=300), st.text("aAbB./~% \u00e4\u0308", max_size=6))
+
+
+@given(IDS)
+@settings(max_examples=500, deadline=None)
+def test_an_id_cannot_leave_its_folder(video_id: str) -> None:
+    """Nor be a name that some file system has not: Windows drops dots and spaces at the end, and reserves some."""
+    name = file_name(video_id)
+    assert re.fullmatch(r"[A-Za-z0-9 ._~%-]{1,200}", name)
+    assert not name.startswith(".")
+    assert not name.endswith((".", " "))
+    assert not re.match(r" *(con|prn|aux|nul|com\d|lpt\d) *(\.|$)", name, re.IGNORECASE)
+
+
+@given(IDS, IDS)
+@settings(max_examples=500, deadline=None)
+def test_different_ids_have_different_names(one: str, other: str) -> None:
+    """Also on a file system that ignores case and Unicode's ways of writing a letter."""
+    twins = {one, other, one.upper(), one.lower(), *(unicodedata.normalize(form, one) for form in ("NFC", "NFD"))}
+    assert len({_seen_by_any_file_system(file_name(name)) for name in twins}) == len(twins)
+
+
+def _seen_by_any_file_system(name: str) -> str:
+    return unicodedata.normalize("NFD", name).casefold().rstrip(". ")
+
+
+def test_no_two_of_the_nasty_ids_share_a_name() -> None:
+    """Nor does one that is another's name, as somebody may guess it."""
+    ids = {*NASTY, *(file_name(name) for name in NASTY), *(file_name(name).lower() for name in NASTY)}
+    assert len({_seen_by_any_file_system(file_name(name)) for name in ids}) == len(ids)
+
+
+def test_a_frames_name_cannot_leave_the_folder(tmp_path: Path) -> None:
+    """Masks may be an output that somebody else made."""
+    write(tmp_path / "out", rows("clip", FOUND[:3], [1, 2], names=["../../up", "/abs", "IMG_01"]))
+    export_output(str(tmp_path / "out"), tmp_path / "png", "davis")
+    written = sorted(str(path.relative_to(tmp_path / "png")) for path in tmp_path.rglob("*.png"))
+    assert written == ["clip/%2E.%2F..%2Fup.png", "clip/%2Fabs.png", "clip/IMG_01.png"]
+
+
+def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="legal: davis"):
+        export_output(str(tmp_path), tmp_path, "coco")
+
+
+def test_what_cannot_be_exported_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="holds no run"):
+        export_output(str(tmp_path / "none"), tmp_path / "png", "davis")
+    with pytest.raises(UserError, match="object id 70000 does not fit"):
+        to_image(np.full((2, 2), 70_000))
+
+
+def test_the_palette_is_that_of_voc() -> None:
+    palette = voc_palette()
+    assert palette[[0, 1, 2, 3, 8, 255]].tolist() == [
+        [0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0], [64, 0, 0], [224, 224, 192],
+    ]  # fmt: skip
+    assert len(np.unique(palette, axis=0)) == 256
+
+
+def test_blending_tints_objects_and_leaves_the_rest() -> None:
+    image = np.full((40, 50, 3), 100, np.uint8)
+    out = blend(image, FOUND[0])
+    touched = dilate(FOUND[0] > 0, 2)
+    assert (out[~touched] == 100).all()
+    assert out[10, 10].tolist() == [114, 50, 50]  # half of the palette's (128, 0, 0)
+    assert out[16, 16].tolist() == [255, 255, 255]  # the outline
+
+
+def test_an_overlay_has_the_videos_frames_and_rate(archive: Path, tmp_path: Path) -> None:
+    video = archive / "videos/b.mp4"
+    masks = rows("b", FOUND, [1, 2])
+    write(tmp_path / "out", [{**row, "height": 50, "width": 70, "counts": _counts(row)} for row in masks])
+    store.write_videos(
+        f"{tmp_path}/out/{store.VIDEOS_FILE}", [VideoRow("b", "w", "done", str(video), "p", masks_file="m.parquet")]
+    )
+    ((video_id, path),) = overlay_output(str(tmp_path / "out"), tmp_path / "overlays")
+    assert video_id == "b"
+    assert isinstance(path, Path)
+    with Video(path) as overlay, Video(video) as source:
+        drawn, frames = list(overlay), list(source)
+    assert len(drawn) == 6  # the frames up to the last with a mask
+    assert overlay.frames_per_second == source.frames_per_second
+    assert drawn[0].image.shape == frames[0].image.shape
+
+
+def test_a_video_that_is_gone_costs_its_own_overlay_only(archive: Path, tmp_path: Path) -> None:
+    output = str(tmp_path / "out")
+    write(tmp_path / "out", rows("gone", FOUND, [1, 2]) + rows("other-size", FOUND, [1, 2]))
+    paths = {"gone": tmp_path / "gone.mp4", "other-size": archive / "videos/b.mp4"}
+    done = [VideoRow(name, "w", "done", str(path), "p", masks_file="m.parquet") for name, path in paths.items()]
+    store.write_videos(f"{output}/{store.VIDEOS_FILE}", done)
+    results = dict(overlay_output(output, tmp_path / "overlays"))
+    assert "gone.mp4" in str(results["gone"])
+    assert "no longer have the size" in str(results["other-size"])
+    assert not list((tmp_path / "overlays").glob("*"))
+    command = stcn("overlay", output, tmp_path / "overlays")
+    assert command.returncode == 3
+    assert "Traceback" not in command.stderr
+
+
+def _counts(row: store.MaskRow) -> str:
+    """The mask of a row at the video's size."""
+    mask = rle.decode(row["counts"], 40, 50)
+    return rle.encode(np.pad(mask, ((0, 10), (0, 20))).astype(np.int32), [1])[0].counts

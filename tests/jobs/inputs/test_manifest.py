@@ -1,0 +1,125 @@
+"""Manifests of every kind are read; everything wrong with one is said at once."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from jobs.errors import ManifestError
+from jobs.inputs.manifest import read_manifest
+from jobs.records import Entry
+
+ROWS = [
+    {"video_id": "007", "video": "videos/a.mp4", "prompts": "s3://masks/a.png", "start": None, "end": None},
+    {"video_id": "b", "video": "/data/b", "prompts": "masks/b", "start": 5, "end": 9},
+]
+
+
+def expected(folder: Path) -> list[Entry]:
+    return [
+        Entry("007", f"{folder}/videos/a.mp4", "s3://masks/a.png"),
+        Entry("b", "/data/b", f"{folder}/masks/b", start=5, end=9),
+    ]
+
+
+def test_parquet(tmp_path: Path) -> None:
+    pq.write_table(pa.Table.from_pylist(ROWS), tmp_path / "m.parquet")
+    assert read_manifest(f"{tmp_path}/m.parquet") == expected(tmp_path)
+
+
+def test_csv_with_ids_that_look_like_numbers(tmp_path: Path) -> None:
+    text = "video_id,video,prompts,start,end\n007,videos/a.mp4,s3://masks/a.png,,\nb,/data/b,masks/b,5,9\n"
+    (tmp_path / "m.csv").write_text(text)
+    assert read_manifest(f"{tmp_path}/m.csv") == expected(tmp_path)
+
+
+def test_jsonl_with_optional_columns_left_out(tmp_path: Path) -> None:
+    (tmp_path / "m.jsonl").write_text('{"video_id": "x", "video": "x.mp4", "prompts": "x.png"}\n')
+    assert read_manifest(f"{tmp_path}/m.jsonl") == [Entry("x", f"{tmp_path}/x.mp4", f"{tmp_path}/x.png")]
+
+
+def test_jsonl_with_an_id_that_looks_like_a_date(tmp_path: Path) -> None:
+    (tmp_path / "m.jsonl").write_text('{"video_id": "2024-01-01", "video": "x.mp4", "prompts": "x.png"}\n')
+    assert read_manifest(f"{tmp_path}/m.jsonl")[0].video_id == "2024-01-01"
+
+
+def test_all_problems_are_listed_with_their_rows(tmp_path: Path) -> None:
+    rows = [
+        "video_id,video,prompts,start,end",
+        "a,a.mp4,a.png,,",
+        ",b.mp4,b.png,,",
+        "c,,c.png,-1,",
+        "a,d.mp4,d.png,5,5",
+    ]
+    (tmp_path / "m.csv").write_text("\n".join(rows))
+    with pytest.raises(ManifestError) as error:
+        read_manifest(f"{tmp_path}/m.csv")
+    message = str(error.value)
+    assert "5 problems" in message
+    assert "row 2: video_id is ''" in message
+    assert "row 3: video is ''" in message
+    assert "row 3: start is -1; legal: a frame number" in message
+    assert "row 4: end 5 is not after start 5" in message
+    assert "rows [1, 4]: video_id 'a' is there 2 times" in message
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("m.csv", "id,video\n1,a.mp4\n", r"lacks the columns \['video_id', 'prompts'\]"),
+        ("m.csv", "video_id,video,prompts\n", "no rows"),
+        ("m.csv", "video_id,video,prompts,video\na,b,c,d\n", "legal: each once"),
+        ("m.csv", "video_id,video,prompts\na,b\0,c\n", "row 1: video is .*without NUL"),
+        ("m.jsonl", '{"video_id": [1], "video": "a", "prompts": "b"}', "cannot be read.*video_id"),
+        ("m.jsonl", '{"video_id": "a", "video": "a", "prompts": "b", "start": true}', "row 1: start is True"),
+        (
+            "m.csv",
+            "video_id,video,prompts,End,note,strat\na,a.mp4,a.png,5,x,2\n",
+            r"'End'.*legal: end\n.*'strat'.*start$",
+        ),
+        ("m.jsonl", "{broken", "cannot be read"),
+        ("m.parquet", "not parquet", "cannot be read"),
+        ("m.txt", "a", "legal: a table"),
+    ],
+)
+def test_what_is_no_manifest(name: str, content: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(ManifestError, match=message):
+        read_manifest(f"{tmp_path}/{name}")
+
+
+def test_a_manifest_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match="does not exist"):
+        read_manifest(f"{tmp_path}/none.csv")
+
+
+def image(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("L", (4, 4)).save(path)
+
+
+@pytest.mark.parametrize("resolution", ["", "480p/"])
+def test_a_davis_tree(resolution: str, tmp_path: Path) -> None:
+    for sequence in ("bear", "swan"):
+        image(tmp_path / f"JPEGImages/{resolution}{sequence}/00000.png")
+        image(tmp_path / f"Annotations/{resolution}{sequence}/00000.png")
+    assert read_manifest(str(tmp_path)) == [
+        Entry(
+            name,
+            f"{tmp_path}/JPEGImages/{resolution}{name}",
+            f"{tmp_path}/Annotations/{resolution}{name}",
+            first_masks_only=True,
+        )
+        for name in ("bear", "swan")
+    ]
+
+
+def test_a_tree_of_one_sequence(tmp_path: Path) -> None:
+    root = tmp_path / "judo"
+    image(root / "JPEGImages/00000.png")
+    image(root / "Annotations/00000.png")
+    assert read_manifest(str(root)) == [
+        Entry("judo", f"{root}/JPEGImages", f"{root}/Annotations", first_masks_only=True)
+    ]

@@ -1,0 +1,242 @@
+"""Real files: frames, times and sizes are those that were written; damage and traps are refused."""
+
+import struct
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from jobs.errors import VideoError
+from jobs.inputs.limits import Limits
+from jobs.inputs.video import CODECS, Video, VideoFrame, VideoWriter
+from tests.jobs.inputs.containers import avi, remux, replace_box
+from tests.jobs.inputs.hostile_videos import TABLES
+
+HEIGHT, WIDTH = 48, 64
+
+
+def picture(t: int, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
+    """Red on the left and blue on the right, brighter from frame to frame."""
+    image = np.zeros((height, width, 3), np.uint8)
+    image[:, : width // 2, 0] = image[:, width // 2 :, 2] = 60 + 15 * t % 180
+    return image
+
+
+def write(path: Path, frames: int = 10, rate: Fraction = Fraction(25)) -> Path:
+    with VideoWriter(path, rate) as writer:
+        for t in range(frames):
+            writer.write(picture(t))
+    return path
+
+
+def read(path: Path, start: int = 0, end: int | None = None) -> tuple[Video, list[VideoFrame]]:
+    with Video(path, start, end) as video:
+        return video, list(video)
+
+
+@pytest.mark.parametrize("rate", [Fraction(25), Fraction(30000, 1001), Fraction(15)])
+def test_a_file_gives_its_frames_and_times(rate: Fraction, tmp_path: Path) -> None:
+    video, frames = read(write(tmp_path / "v.mp4", 10, rate))
+    assert video.frames_expected == video.frames_decoded == 10
+    assert video.frames_corrupt == 0
+    assert video.frames_per_second == rate
+    assert [frame.index for frame in frames] == list(range(10))
+    assert [frame.pts_seconds for frame in frames] == pytest.approx([t / float(rate) for t in range(10)], abs=1e-4)
+    for frame in frames:
+        assert frame.image.dtype == np.uint8
+        assert np.abs(frame.image.astype(int) - picture(frame.index)).mean() < 6
+
+
+def test_a_window_keeps_the_videos_own_numbers(tmp_path: Path) -> None:
+    video, frames = read(write(tmp_path / "v.mp4"), start=3, end=6)
+    assert [frame.index for frame in frames] == [3, 4, 5]
+    assert frames[0].pts_seconds == pytest.approx(3 / 25)
+    assert video.frames_expected == video.frames_decoded == 3
+
+
+def test_a_folder_gives_its_images_by_name(tmp_path: Path) -> None:
+    for t in (0, 5, 10):
+        Image.fromarray(picture(t)).save(tmp_path / f"{t:05d}.png")
+    (tmp_path / "notes.txt").write_text("not a frame")
+    video, frames = read(tmp_path)
+    assert video.names == ["00000", "00005", "00010"]
+    assert [(f.index, f.name, f.pts_seconds) for f in frames] == [
+        (0, "00000", None),
+        (1, "00005", None),
+        (2, "00010", None),
+    ]
+    assert np.array_equal(frames[1].image, picture(5))
+
+
+def test_images_are_in_the_order_of_the_numbers_in_their_names(tmp_path: Path) -> None:
+    for t in (1, 2, 10, 9):
+        Image.fromarray(picture(t)).save(tmp_path / f"frame{t}.png")
+    Image.fromarray(picture(0)).save(tmp_path / "._frame1.png")
+    assert read(tmp_path)[0].names == ["frame1", "frame2", "frame9", "frame10"]
+
+
+def test_sixteen_bit_images_keep_their_picture(tmp_path: Path) -> None:
+    grey = picture(3).max(axis=2)
+    Image.fromarray(grey.astype(np.uint16) * 257).save(tmp_path / "0.png")
+    _, (frame,) = read(tmp_path)
+    assert np.array_equal(frame.image, np.repeat(grey[:, :, None], 3, axis=2))
+
+
+@pytest.mark.parametrize(("degrees", "turns"), [(90, -1), (180, 2), (270, 1)])
+def test_a_rotated_file_comes_upright(degrees: int, turns: int, tmp_path: Path) -> None:
+    """The track header's matrix says how far players turn the picture clockwise, as phones write it."""
+    path = write(tmp_path / "v.mp4", 3)
+    content = bytearray(path.read_bytes())
+    cos, sin = {90: (0, 1), 180: (-1, 0), 270: (0, -1)}[degrees]
+    matrix = struct.pack(">9i", cos << 16, sin << 16, 0, -sin << 16, cos << 16, 0, 0, 0, 1 << 30)
+    start = content.index(b"tkhd") + 4 + 40
+    content[start : start + 36] = matrix
+    path.write_bytes(content)
+    _, frames = read(path)
+    expected = np.rot90(picture(0), turns)
+    assert frames[0].image.shape == expected.shape
+    assert (frames[0].height, frames[0].width) == expected.shape[:2]  # what masks are scaled to
+    assert np.abs(frames[0].image.astype(int) - expected).mean() < 6
+
+
+@pytest.mark.parametrize("short_side", [24, 48, 100])
+def test_frames_are_scaled_down_as_they_are_read(short_side: int, tmp_path: Path) -> None:
+    path = write(tmp_path / "v.mp4", 3)
+    (tmp_path / "images").mkdir()
+    for t in range(3):
+        Image.fromarray(picture(t)).save(tmp_path / f"images/{t}.png")
+    side = min(short_side, HEIGHT)
+    for source in (path, tmp_path / "images"):
+        with Video(source, short_side=short_side) as video:
+            frames = list(video)
+        assert [frame.image.shape for frame in frames] == [(side, side * WIDTH // HEIGHT, 3)] * 3
+        assert {(frame.height, frame.width) for frame in frames} == {(HEIGHT, WIDTH)}
+        for frame in frames:
+            assert np.abs(frame.image.astype(int) - picture(frame.index, *frame.image.shape[:2])).mean() < 8
+
+
+def test_a_fine_pattern_is_averaged_and_not_picked_from(tmp_path: Path) -> None:
+    """Scaling down by 4 without a low-pass filter would keep one of the pattern's two columns."""
+    stripes = np.zeros((64, 64, 3), np.uint8)
+    stripes[:, ::2] = 200
+    with VideoWriter(tmp_path / "v.mp4", Fraction(25)) as writer:
+        writer.write(stripes)
+    with Video(tmp_path / "v.mp4", short_side=16) as video:
+        (frame,) = video
+    assert np.abs(frame.image[4:-4, 4:-4].astype(int) - 100).max() < 20
+
+
+def test_a_frame_size_that_changes_is_refused(tmp_path: Path) -> None:
+    Image.fromarray(picture(0)).save(tmp_path / "0.png")
+    Image.fromarray(picture(0, 50, 64)).save(tmp_path / "1.png")
+    with pytest.raises(VideoError, match="changes at frame 1, from 64x48 to 64x50"):
+        read(tmp_path)
+
+
+def test_an_empty_file_is_called_so(tmp_path: Path) -> None:
+    (tmp_path / "v.mp4").touch()
+    with pytest.raises(VideoError, match="is an empty file"):
+        read(tmp_path / "v.mp4")
+
+
+@pytest.mark.parametrize("content", [b"no video at all", b"ffconcat version 1.0\nfile 'secret.mp4'\n"])
+def test_what_is_no_video_is_refused(content: bytes, tmp_path: Path) -> None:
+    write(tmp_path / "secret.mp4")
+    (tmp_path / "v.mp4").write_bytes(content)
+    with pytest.raises(VideoError, match="cannot be opened as a video"):
+        read(tmp_path / "v.mp4")
+
+
+def test_a_file_that_is_cut_off_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "v.mp4")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(VideoError):
+        read(path)
+
+
+@pytest.mark.parametrize("ending", ["mp4", "ts", "images"])
+def test_frames_of_more_pixels_than_are_allowed_are_refused(ending: str, tmp_path: Path) -> None:
+    path = tmp_path / "images"
+    path.mkdir()
+    Image.fromarray(picture(0)).save(path / "0.png")
+    if ending != "images":
+        path = remux(write(tmp_path / "w.mp4", 30), tmp_path / f"v.{ending}")
+    with Video(path, limits=Limits(max_pixels=WIDTH * HEIGHT)) as video:
+        assert len(list(video)) in (1, 30)
+    refused = pytest.raises(VideoError, match="64x48, 3,072 pixels; legal: up to 3,071")
+    with refused, Video(path, limits=Limits(max_pixels=WIDTH * HEIGHT - 1)) as video:
+        list(video)
+
+
+def test_more_frames_than_are_allowed_are_refused(tmp_path: Path) -> None:
+    """At once where the file counts them, else where they come."""
+    counted = write(tmp_path / "v.mp4", 30)
+    uncounted = remux(counted, tmp_path / "v.ts")
+    with pytest.raises(VideoError, match="has 30 frames; legal: up to 29. Split it, or give `start` and `end`"):
+        Video(counted, limits=Limits(max_frames=29)).__enter__()
+    with Video(uncounted, limits=Limits(max_frames=29)) as video:
+        frames = iter(video)
+        assert [next(frames).index for _ in range(29)] == list(range(29))
+        with pytest.raises(VideoError, match="has more frames; legal: up to 29"):
+            next(frames)
+    for path in (counted, uncounted):
+        with Video(path, 3, 29, limits=Limits(max_frames=29)) as video:
+            assert len(list(video)) == 26
+
+
+def test_a_claim_of_samples_must_fit_the_file(tmp_path: Path) -> None:
+    """Of one size for all, as uncompressed sound has them: a table that needs no entry for each."""
+    path = write(tmp_path / "v.mp4", 12)
+    content = path.read_bytes()
+    path.write_bytes(replace_box(content, f"{TABLES}/stsz", struct.pack(">III", 0, 1, len(content) - 100)))
+    with Video(path, 0, 12):
+        pass
+    path.write_bytes(replace_box(content, f"{TABLES}/stsz", struct.pack(">III", 0, 2, len(content))))
+    with pytest.raises(VideoError, match="its tables claim [0-9,]+ bytes of samples, and the file has"):
+        Video(path, 0, 12).__enter__()
+
+
+@pytest.mark.parametrize("codec", ["tscc", "Hap1", "IV41"])
+def test_a_codec_that_nobody_needs_is_refused_by_name(codec: str, tmp_path: Path) -> None:
+    (tmp_path / "v.avi").write_bytes(avi([(b"vids", codec.encode(), b"x" * 99)]))
+    with pytest.raises(VideoError, match="is coded as (camtasia|hap|indeo4); legal: h264, hevc, vp8, .* Convert it"):
+        read(tmp_path / "v.avi")
+
+
+def test_codecs_that_are_allowed_are_ffmpegs() -> None:
+    """A name that FFmpeg has not would allow nothing."""
+    known = {name for name in CODECS if name in av.codecs_available}
+    assert known == set(CODECS)
+
+
+def test_a_name_is_a_path_and_no_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """FFmpeg would read another file here: `concat:` means those that it names."""
+    write(tmp_path / "other.mp4", 3)
+    write(tmp_path / "concat:other.mp4", 7)
+    monkeypatch.chdir(tmp_path)
+    assert read(Path("concat:other.mp4"))[0].frames_decoded == 7
+
+
+def test_what_h264_cannot_hold_is_a_videos_own_error(tmp_path: Path) -> None:
+    for size, rate in (((1, 9), Fraction(25)), ((48, 64), Fraction(1, 2**31 - 1)), ((2, 20_000), Fraction(25))):
+        refused = pytest.raises(VideoError, match="cannot be written as H.264")
+        with refused, VideoWriter(tmp_path / "v.mp4", rate) as writer:
+            writer.write(np.zeros((*size, 3), np.uint8))
+
+
+def test_a_folder_without_images_or_with_a_broken_one(tmp_path: Path) -> None:
+    with pytest.raises(VideoError, match="holds no images"):
+        read(tmp_path)
+    (tmp_path / "0.jpg").write_bytes(b"no jpeg")
+    with pytest.raises(VideoError, match=r"0\.jpg cannot be read"):
+        read(tmp_path)
+
+
+def test_an_odd_size_is_written_without_its_last_row(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "v.mp4", Fraction(25)) as writer:
+        writer.write(picture(0, 47, 63))
+    _, frames = read(tmp_path / "v.mp4")
+    assert frames[0].image.shape == (46, 62, 3)

@@ -1,0 +1,78 @@
+"""Parquet files have the published schema, and the same rows give the same bytes."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from jobs.io import storage
+from jobs.outputs import store
+from jobs.records import VideoRow
+
+
+def rows(video_id: str, count: int) -> list[store.MaskRow]:
+    return [
+        dict(
+            video_id=video_id, frame_index=i // 2, frame_name=None, pts_seconds=i / 50, object_id=1 + i % 2, height=4,
+            width=6, counts="abc", area=i, box=(0, 0, 1, i), score=0.5, is_prompt=i < 2,
+        )
+        for i in range(count)
+    ]  # fmt: skip
+
+
+def write(path: Path, tables: list[Any]) -> bytes:
+    with store.MaskWriter(path) as writer:
+        for table in tables:
+            writer.add(table)
+    return path.read_bytes()
+
+
+def test_rows_come_back_with_the_versioned_schema(tmp_path: Path) -> None:
+    given = rows("v", 10)
+    content = write(tmp_path / "m.parquet", [store.masks_table(given)])
+    table = pq.read_table(io.BytesIO(content))
+    assert table.schema.metadata[b"stcn_schema"] == b"masks/1"
+    assert all(field.metadata[b"meaning"] for field in table.schema)
+    assert table.to_pylist() == [{**row, "box": list(row["box"])} for row in given]
+    column = pq.read_metadata(io.BytesIO(content)).row_group(0).column(0)
+    assert column.compression == "ZSTD"
+
+
+def test_bytes_do_not_depend_on_how_rows_arrive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "ROW_GROUP", 100)
+    given = rows("v", 350)
+    whole = write(tmp_path / "a.parquet", [store.masks_table(given)])
+    pieces = [store.masks_table(given[i : i + 7]) for i in range(0, 350, 7)]
+    assert write(tmp_path / "b.parquet", pieces) == whole
+    metadata = pq.read_metadata(io.BytesIO(whole))
+    assert [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)] == [100, 100, 100, 50]
+
+
+def test_videos_can_be_taken_out(tmp_path: Path) -> None:
+    content = write(tmp_path / "m.parquet", [store.masks_table(rows(name, 6)) for name in "abc"])
+    rest = store.without_videos(content, ["b"])
+    assert rest is not None
+    assert pq.read_table(io.BytesIO(rest))["video_id"].to_pylist() == ["a"] * 6 + ["c"] * 6
+    assert store.without_videos(content, ["a", "b", "c"]) is None
+
+
+def test_masks_are_read_video_by_video(tmp_path: Path) -> None:
+    for name in ("x", "y"):
+        content = write(tmp_path / "m.parquet", [store.masks_table(rows(name + n, 4)) for n in "12"])
+        storage.write(f"{tmp_path}/out/masks/{name}.parquet", content)
+    storage.write(f"{tmp_path}/out/masks/.half.tmp", b"not yet whole")
+    found = dict(store.masks_by_video(f"{tmp_path}/out"))
+    assert {name: len(masks) for name, masks in found.items()} == {"x1": 4, "x2": 4, "y1": 4, "y2": 4}
+
+
+def test_the_table_of_videos_comes_back(tmp_path: Path) -> None:
+    given = [
+        VideoRow("a", "1", "done", "a.mp4", "a.png", frames_expected=9, frames_decoded=9, seconds=1.5, masks_file="m"),
+        VideoRow("b", "2", "quarantined", "b.mp4", "b.png", error_class="VideoError", error_message="no", attempts=1),
+    ]
+    store.write_videos(f"{tmp_path}/v.parquet", given)
+    assert store.read_videos(f"{tmp_path}/v.parquet") == given
+    assert pq.read_schema(f"{tmp_path}/v.parquet").field("frames_expected").type == "int64"
+    assert store.read_videos(f"{tmp_path}/none.parquet") == []

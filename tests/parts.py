@@ -1,0 +1,119 @@
+"""Real parts for the job's tests: video files, a model, an S3 server, a Ray cluster."""
+
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from jobs.commands.archive import DrawnVideo, draw_archive
+from stcn_core import save_model
+from tests.core.tiny import tiny_model
+from tests.stores.choice import chosen_store, found_by_default, running
+
+START_SECONDS = 60
+
+VIDEOS = [
+    DrawnVideo("a", 1, 9, 48, 64, Fraction(24), objects=1),
+    DrawnVideo("b", 2, 12, 50, 70, Fraction(25), objects=2, late={2: 4}),
+    DrawnVideo("c", 3, 7, 64, 48, Fraction(30000, 1001), objects=2),
+    DrawnVideo("d", 4, 8, 48, 64, Fraction(24), objects=1, broken=True),
+    DrawnVideo("e", 5, 10, 48, 64, Fraction(15), objects=3),
+]
+
+
+@pytest.fixture(scope="session")
+def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network that takes milliseconds a frame."""
+    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
+    save_model(tiny_model(), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with manifest.csv, videos/, prompts/ and truth/; video d is cut off."""
+    folder = tmp_path_factory.mktemp("archive")
+    draw_archive(VIDEOS, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint(request: pytest.FixtureRequest) -> Iterator[str]:
+    """An S3-compatible server, and the environment that leads s3fs to it: Ceph where it is installed, else moto."""
+    kind = chosen_store(request.config)
+    with running(kind) as store, found_by_default(store):
+        yield store.endpoint
+
+
+@pytest.fixture
+def bucket(s3_endpoint: str) -> str:
+    """The URL of an empty bucket."""
+    import s3fs
+
+    name = f"archive-{secrets.token_hex(8)}"
+    s3fs.S3FileSystem().mkdir(name)
+    return f"s3://{name}"
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[str]:
+    """A Ray head with dashboard and job server, as on a cluster; `stcn` finds it by RAY_ADDRESS."""
+    ports = {"port": _free_port(), "dashboard-port": _free_port(), "ray-client-server-port": _free_port()}
+    options = [f"--{name}={port}" for name, port in ports.items()]
+    command = [ray_command(), "start", "--head", "--num-cpus=2", "--object-store-memory=200000000", *options]
+    settings = {
+        "RAY_ADDRESS": f"127.0.0.1:{ports['port']}", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32),
+    }  # fmt: skip
+    os.environ.update(settings)
+    head = subprocess.Popen(
+        [*command, "--block", "--include-dashboard=true"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    dashboard = f"http://127.0.0.1:{ports['dashboard-port']}"
+    try:
+        _wait_for(f"{dashboard}/api/version")
+        yield dashboard
+    finally:
+        head.terminate()  # with --block it takes its raylet and servers along
+        head.wait()
+        for name in settings:
+            del os.environ[name]
+
+
+def ray_command() -> str:
+    """Ray's command, beside this interpreter."""
+    return str(Path(sys.executable).with_name("ray"))
+
+
+def stcn(*args: str | Path, **options: object) -> "subprocess.CompletedProcess[str]":
+    """Run the command to its end."""
+    command = [sys.executable, "-m", "jobs.cli", *map(str, args)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, **options)  # type: ignore[call-overload,no-any-return]
+
+
+def _free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+def _wait_for(url: str) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            urllib.request.urlopen(url, timeout=1).close()
+            return
+        except urllib.error.HTTPError:  # it answers: Ray's dashboard with 401, for want of its token
+            return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
