@@ -1,6 +1,7 @@
 """`stcn bench` times whole videos and actors, and its exit code says whether the budget held."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,12 +16,18 @@ from tests.core.tiny import tiny_model
 CPU = Settings(torch.device("cpu"), repeats=1)
 
 
-def test_a_whole_video_is_timed_beside_the_network(tmp_path: Path) -> None:
-    figures = bench._whole_video(CPU, tiny_model(), 48, 64, 12)
-    speeds = figures["frames_per_second"], figures["network_frames_per_second"]
-    assert speeds[0] > 1
-    assert figures["share_of_network"] == pytest.approx(speeds[0] / speeds[1], rel=0.5)
-    assert figures["overhead"] == pytest.approx(1 / figures["share_of_network"] - 1)
+def test_a_whole_video_is_timed_beside_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both are run; how long they are said to have taken is the test's own, for no machine is steady enough."""
+
+    def in_turn(runs: dict[str, Callable[[], object]], repeats: int, device: torch.device) -> dict[str, list[float]]:
+        for run in runs.values():
+            run()
+        return {"network": [3.0, 2.0, 2.0], "whole": [6.0, 2.5, 4.0]}
+
+    monkeypatch.setattr(bench, "in_turn", in_turn)
+    assert bench._whole_video(CPU, tiny_model(), 48, 64, 12) == {
+        "frames_per_second": 3.0, "network_frames_per_second": 6.0, "share_of_network": 0.5, "overhead": 1.0,
+    }  # fmt: skip
 
 
 def test_actors_are_timed_from_their_first_frames_on(monkeypatch: pytest.MonkeyPatch) -> None:
