@@ -99,6 +99,12 @@ def stcn(*args: str | Path, **options: object) -> "subprocess.CompletedProcess[s
     return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, **options)  # type: ignore[call-overload,no-any-return]
 
 
+def in_cluster(address: str) -> dict[str, str]:
+    """The environment of a command that is to run on this cluster, or on none; it asks for no token."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith("RAY_A")}
+    return others | ({"RAY_ADDRESS": address} if address else {})
+
+
 def _free_port() -> int:
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))

@@ -1,10 +1,12 @@
 """What the tests of promises share."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from jobs.io.patience import PATIENCE_SECONDS, set_patience
+from tests.reliability.groups import draw_groups
 
 
 @pytest.fixture(autouse=True)
@@ -13,3 +15,16 @@ def _impatience() -> Iterator[None]:
     set_patience(10.0)
     yield
     set_patience(PATIENCE_SECONDS)
+
+
+@pytest.fixture(scope="session")
+def groups(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The manifest of groups.py."""
+    return draw_groups(tmp_path_factory.mktemp("groups"))
+
+
+@pytest.fixture
+def segment_groups(groups: Path, model_file: Path, tmp_path: Path) -> list[str]:
+    """What `stcn` is told to segment them with one actor; the third is the output."""
+    options = ["--model", str(model_file), "--threads-per-actor", "1", "--actors", "1"]
+    return ["segment", str(groups), str(tmp_path / "out"), *options]

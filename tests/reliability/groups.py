@@ -1,0 +1,55 @@
+"""An archive of equal groups, a shard each: a few videos that are over at once, then one that takes seconds.
+
+So there is a time when a process holds finished videos that are not committed yet: while the long one is open.
+"""
+
+import json
+import shutil
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+from jobs.commands.archive import DrawnVideo, draw_archive
+from jobs.outputs import store
+from tests.reliability.processes import readers_of
+from tests.reliability.small_run import verified
+
+SHORTS, LONG = ("a", "b", "c"), "z"  # of each group, in the order in which they are done
+GROUPS = 4  # as many shards, for one actor
+
+
+def draw_groups(folder: Path) -> Path:
+    """Draw it; returns the manifest."""
+    short = DrawnVideo("short", 1, 6, 48, 64, Fraction(24), objects=1)
+    draw_archive([short, DrawnVideo("long", 2, 900, 48, 64, Fraction(24), objects=2)], folder / "drawn")
+    (folder / "videos").mkdir()
+    lines = ["video_id,video,prompts"]
+    for video_id in (f"{group}{name}" for group in range(GROUPS) for name in (*SHORTS, LONG)):
+        source = "long" if video_id.endswith(LONG) else "short"
+        shutil.copy(folder / f"drawn/videos/{source}.mp4", folder / f"videos/{video_id}.mp4")
+        lines.append(f"{video_id},videos/{video_id}.mp4,drawn/prompts/{source}")
+    (folder / "manifest.csv").write_text("\n".join(lines))
+    return folder / "manifest.csv"
+
+
+def at_long(manifest: Path, *known: int) -> Callable[[], tuple[str, int] | None]:
+    """Looks for a group whose long video is open, and the process that has it open; other than those known."""
+
+    def look() -> tuple[str, int] | None:
+        paths = {str(group): manifest.parent / f"videos/{group}{LONG}.mp4" for group in range(GROUPS)}
+        found = ((group, pid) for group, path in paths.items() for pid in readers_of(path) - {*known})
+        return next(found, None)
+
+    return look
+
+
+def check_whole(output: str) -> None:
+    """Every video is done, at its first try, and videos of equal content have equal masks."""
+    assert verified(output).rows["done"] == GROUPS * (len(SHORTS) + 1)
+    assert {row.attempts for row in store.read_videos(f"{output}/{store.VIDEOS_FILE}")} == {1}
+    masks: dict[str, list[str]] = {}
+    for table in store.read_masks(output):
+        for row in table.to_pylist():
+            masks.setdefault(row.pop("video_id"), []).append(json.dumps(row, sort_keys=True))
+    contents = {(name[1:] == LONG, "\n".join(sorted(rows))) for name, rows in masks.items()}
+    assert len(contents) == 2

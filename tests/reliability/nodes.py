@@ -1,0 +1,68 @@
+"""A cluster of several nodes on this machine, each with a raylet of its own, which tests stop, drain and kill."""
+
+import json
+import subprocess
+import sys
+
+from tests.parts import in_cluster, ray_command
+
+# In a process of its own: Ray's nodes find each other by its environment. The head takes no actor, each node one.
+# Each line of standard input adds a node.
+CLUSTER = """
+import json, sys
+from ray.cluster_utils import Cluster
+
+head = {"num_cpus": 0, "include_dashboard": False, "_system_config": json.loads(sys.argv[1])}
+cluster = Cluster(initialize_head=True, head_node_args=head)
+for line in sys.stdin:
+    node = cluster.add_node(num_cpus=1, object_store_memory=80 * 2**20)
+    raylet = node.all_processes["raylet"][0].process.pid
+    print(json.dumps({"address": cluster.address, "raylet": raylet, "node": node.node_id}), flush=True)
+cluster.shutdown()
+"""
+# Ray gives a silent node up after this, not after a minute. In milliseconds.
+SHORT_HEALTH_CHECK = {
+    "health_check_initial_delay_ms": 0, "health_check_period_ms": 500, "health_check_timeout_ms": 500,
+    "health_check_failure_threshold": 3,
+}  # fmt: skip
+STOP_SECONDS = 60
+
+
+class Nodes:
+    """The nodes of one cluster. A context manager."""
+
+    def __init__(self, count: int, **settings: object) -> None:
+        command = [sys.executable, "-c", CLUSTER, json.dumps(settings)]
+        self._cluster = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=in_cluster("")
+        )
+        self.raylets: dict[int, str] = {}  # process id -> id of the node
+        self.address = ""
+        for _ in range(count):
+            self.add()
+
+    def __enter__(self) -> "Nodes":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._cluster.communicate(timeout=STOP_SECONDS)
+
+    def add(self) -> int:
+        """Start a node; the process id of its raylet."""
+        assert self._cluster.stdin
+        assert self._cluster.stdout
+        self._cluster.stdin.write("\n")
+        self._cluster.stdin.flush()
+        started = json.loads(next(line for line in self._cluster.stdout if line.startswith("{")))
+        self.address = started["address"]
+        self.raylets[started["raylet"]] = started["node"]
+        return int(started["raylet"])
+
+    def drain(self, raylet: int) -> None:
+        """Tell a node that it is to go, as a cloud does before it takes a preemptible machine away."""
+        command = [
+            ray_command(), "drain-node", "--address", self.address, "--node-id", self.raylets[raylet],
+            "--reason", "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "a test",
+            "--deadline-remaining-seconds", "600",
+        ]  # fmt: skip
+        subprocess.run(command, check=True, capture_output=True, env=in_cluster(self.address))
