@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test check clean
+.PHONY: install demo test chaos check clean
 
 install: $(VENV)/installed
 
@@ -23,6 +23,9 @@ demo: install  ## the main job on an archive that is drawn for it, into ./demo
 
 test: install  ## all tests
 	$(BIN)/python -m pytest
+
+chaos: install  ## 100 random kills of processes of runs, about 20 minutes; KILLS and SEED may be given
+	$(BIN)/python -m tests.reliability.chaos --kills $(or $(KILLS),100) $(if $(SEED),--seed $(SEED))
 
 check: install  ## style and types
 	$(BIN)/ruff check .

@@ -1,8 +1,13 @@
 """A cluster of several nodes on this machine, each with a raylet of its own, which tests stop, drain and kill."""
 
+import contextlib
 import json
+import os
+import signal
 import subprocess
 import sys
+
+import psutil
 
 from tests.parts import in_cluster, ray_command
 
@@ -22,9 +27,10 @@ cluster.shutdown()
 """
 # Ray gives a silent node up after this, not after a minute. In milliseconds.
 SHORT_HEALTH_CHECK = {
-    "health_check_initial_delay_ms": 0, "health_check_period_ms": 500, "health_check_timeout_ms": 500,
-    "health_check_failure_threshold": 3,
+    "health_check_initial_delay_ms": 5000, "health_check_period_ms": 1000, "health_check_timeout_ms": 1000,
+    "health_check_failure_threshold": 5,
 }  # fmt: skip
+PATIENT = {"RAY_raylet_start_wait_time_s": "180"}
 STOP_SECONDS = 60
 
 
@@ -34,7 +40,7 @@ class Nodes:
     def __init__(self, count: int, **settings: object) -> None:
         command = [sys.executable, "-c", CLUSTER, json.dumps(settings)]
         self._cluster = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=in_cluster("")
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=in_cluster("") | PATIENT
         )
         self.raylets: dict[int, str] = {}  # process id -> id of the node
         self.address = ""
@@ -57,6 +63,26 @@ class Nodes:
         self.address = started["address"]
         self.raylets[started["raylet"]] = started["node"]
         return int(started["raylet"])
+
+    def alive(self) -> list[int]:
+        """The raylets of all nodes but the head."""
+        return [*self.raylets]
+
+    def actors(self) -> list[int]:
+        """The processes that work, and the board."""
+        found = []
+        for process in psutil.Process(self._cluster.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                if process.cmdline()[0].startswith(("ray::Segmenter", "ray::Board")):
+                    found.append(process.pid)
+        return found
+
+    def kill(self, pid: int) -> None:
+        """Kill a process of the cluster; another node comes in the place of one that was killed."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        if self.raylets.pop(pid, None):
+            self.add()
 
     def drain(self, raylet: int) -> None:
         """Tell a node that it is to go, as a cloud does before it takes a preemptible machine away."""

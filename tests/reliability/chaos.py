@@ -1,0 +1,153 @@
+"""`make chaos`: random kill -9 over actors, raylets and drivers: nothing may be lost, and nothing come twice.
+
+    python -m tests.reliability.chaos --kills 100 --seed 7
+
+An archive is segmented into one output after another, by turns on disk and on S3. As soon as a driver is dead, readers
+look at the output, `verify` checks it, and the same command goes on (or `retry`, where videos were killed so often
+that they are in quarantine). The seed draws what is killed and when; what that hits is up to the machine. A raylet
+that is killed is replaced by a new node; the head's is spared, for it is the cluster.
+"""
+
+import argparse
+import itertools
+import random
+import sys
+import tempfile
+import time
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from fractions import Fraction
+from pathlib import Path
+
+import s3fs
+
+from jobs.commands.archive import DrawnVideo, draw_archive
+from jobs.io import storage
+from stcn_core import save_model
+from tests.core.tiny import tiny_model
+from tests.reliability.nodes import SHORT_HEALTH_CHECK, Nodes
+from tests.reliability.restarted import Restarted
+from tests.reliability.small_run import digest
+from tests.stores.ceph import missing_programs
+from tests.stores.choice import STORES, found_by_default, running
+
+MIX = ("actor",) * 5 + ("driver",) * 3 + ("raylet",) * 2  # of every ten kills
+PAUSE_SECONDS = 0.0, 6.0  # before a kill
+STUCK_SECONDS = 300.0  # without a commit, nor a kill
+NODES = 3
+DRAWN, TIMES = 8, 4  # videos, and how often each is in the manifest
+
+
+class Chaos:
+    """What was killed, and what came of it."""
+
+    def __init__(self, folder: Path, nodes: Nodes, seed: int) -> None:
+        self._nodes, self._chance = nodes, random.Random(seed)
+        self._manifest, self._options = _draw(folder)
+        self._to_kill: deque[str] = deque()
+        self.killed: Counter[str] = Counter()
+        self.ended: Counter[int | None] = Counter()  # drivers, by exit code
+        self.finished = 0  # outputs
+        self.violations: list[str] = []
+
+    def run(self, kills: int, outputs: Iterator[str]) -> None:
+        """Kill so many, and let the last output be finished; or until something is violated."""
+        expected = digest(self._finish(next(outputs)))  # undisturbed
+        for start in range(0, kills, len(MIX)):
+            self._to_kill.extend(self._chance.sample(MIX, min(len(MIX), kills - start)))
+        while self._to_kill and not self.violations:
+            output = self._finish(next(outputs))
+            if not self.violations and digest(output) != expected:
+                self.violations.append(f"{output}: its masks are others than those of an undisturbed run")
+
+    def _finish(self, output: str) -> str:
+        """Run until all videos are done, whatever is killed meanwhile."""
+        run = Restarted(["segment", self._manifest, output, *self._options], self._nodes.address)
+        is_done = False
+        while not is_done and not self.violations:
+            run.start()
+            self._attend(run)
+            wrong, is_done = run.check()
+            self.ended[run.code] += 1
+            self.violations += [f"{output}: {text}" for text in wrong]
+        self.finished += is_done
+        return output
+
+    def _attend(self, run: Restarted) -> None:
+        """Until the driver is dead, kill what comes next."""
+        pause, last, records = self._chance.uniform(*PAUSE_SECONDS), time.monotonic(), 0
+        while run.code is None:
+            time.sleep(0.05)
+            waited = time.monotonic() - last
+            if self._to_kill and waited > pause and self._kill(run):
+                pause, last = self._chance.uniform(*PAUSE_SECONDS), time.monotonic()
+            elif (now := len(storage.find(f"{run.output}/_ledger"))) > records:
+                records, last = now, time.monotonic()
+            elif waited > STUCK_SECONDS:
+                self.violations.append(f"{run.output}: nothing was committed for {STUCK_SECONDS:g} s")
+                run.kill()
+
+    def _kill(self, run: Restarted) -> bool:
+        """Kill one of the kind that is next, if there is one just now."""
+        kind = self._to_kill[0]
+        found = {"driver": lambda: [run.pid], "actor": self._nodes.actors, "raylet": self._nodes.alive}[kind]()
+        if not found:
+            return False
+        self._to_kill.popleft()
+        victim = self._chance.choice(sorted(found))
+        self.killed[kind] += 1
+        print(f"{self.killed.total()}: {kind} {victim}, at work on {storage.name_of(run.output)}", flush=True)
+        if kind == "driver":
+            run.kill()
+        else:
+            self._nodes.kill(victim)
+        return True
+
+
+def _draw(folder: Path) -> tuple[str, list[str]]:
+    """An archive and a model: the manifest, and the options of `segment`."""
+    chance = random.Random(0)
+    drawn = [
+        DrawnVideo(f"d{n}", n, chance.randint(20, 300), 48, 64, Fraction(24), objects=1 + n % 3) for n in range(DRAWN)
+    ]
+    manifest = draw_archive(drawn, folder)
+    rows = [f"{time}{v.video_id},videos/{v.video_id}.mp4,prompts/{v.video_id}" for time in range(TIMES) for v in drawn]
+    manifest.write_text("\n".join(["video_id,video,prompts", *rows]))
+    save_model(tiny_model(), folder / "tiny.safetensors")
+    options = ["--model", str(folder / "tiny.safetensors"), "--actors", "2", "--threads-per-actor", "1"]
+    return str(manifest), options
+
+
+def outputs(folders: Iterable[str]) -> Iterator[str]:
+    """New ones, by turns in each of these."""
+    for number, folder in enumerate(itertools.cycle(folders)):
+        yield f"{folder}/out{number}"
+
+
+def main() -> None:
+    """Wreak havoc, and say what it led to. The exit code is 1 if a promise was broken."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6))
+    asked = parser.parse_args()
+    store, start = STORES["moto" if missing_programs() else "ceph"], time.monotonic()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stcn-chaos-")))
+        stack.enter_context(found_by_default(stack.enter_context(running(store))))
+        s3fs.S3FileSystem().mkdir("chaos")
+        nodes = stack.enter_context(Nodes(NODES, **SHORT_HEALTH_CHECK))
+        chaos = Chaos(folder / "archive", nodes, asked.seed)
+        print(f"seed {asked.seed}, outputs on disk and on {store.name}", flush=True)
+        chaos.run(asked.kills, outputs([str(folder), "s3://chaos"]))
+    print("\n".join(chaos.violations))
+    print(
+        f"seed {asked.seed}: {chaos.killed.total()} kills ({dict(chaos.killed)}), {chaos.finished} outputs finished, "
+        f"drivers' ends by exit code: {dict(chaos.ended)}, {time.monotonic() - start:.0f} s; "
+        f"{len(chaos.violations)} violations"
+    )
+    sys.exit(bool(chaos.violations))
+
+
+if __name__ == "__main__":
+    main()
