@@ -1,5 +1,6 @@
 """Real parts for the job's tests: video files, a model, an S3 server, a Ray cluster."""
 
+import contextlib
 import os
 import secrets
 import socket
@@ -66,26 +67,32 @@ def bucket(s3_endpoint: str) -> str:
 
 @pytest.fixture(scope="session")
 def ray_cluster() -> Iterator[str]:
-    """A Ray head with dashboard and job server, as on a cluster; `stcn` finds it by RAY_ADDRESS."""
+    """A Ray head with dashboard and job server, as on a cluster, and its URL; `stcn` finds it by RAY_ADDRESS."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_AUTH_MODE", "token")
+        patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        with ray_head(dict(os.environ)) as (address, dashboard):
+            patch.setenv("RAY_ADDRESS", address)
+            yield dashboard
+
+
+@contextlib.contextmanager
+def ray_head(environment: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """A Ray head with dashboard and job server; its address, and the dashboard's URL."""
     ports = {"port": _free_port(), "dashboard-port": _free_port(), "ray-client-server-port": _free_port()}
     options = [f"--{name}={port}" for name, port in ports.items()]
     command = [ray_command(), "start", "--head", "--num-cpus=2", "--object-store-memory=200000000", *options]
-    settings = {
-        "RAY_ADDRESS": f"127.0.0.1:{ports['port']}", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32),
-    }  # fmt: skip
-    os.environ.update(settings)
     head = subprocess.Popen(
-        [*command, "--block", "--include-dashboard=true"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+        [*command, "--block", "--include-dashboard=true"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment,
+    )  # fmt: skip
     dashboard = f"http://127.0.0.1:{ports['dashboard-port']}"
     try:
         _wait_for(f"{dashboard}/api/version")
-        yield dashboard
+        yield f"127.0.0.1:{ports['port']}", dashboard
     finally:
         head.terminate()  # with --block it takes its raylet and servers along
         head.wait()
-        for name in settings:
-            del os.environ[name]
 
 
 def ray_command() -> str:
@@ -101,8 +108,8 @@ def stcn(*args: str | Path, **options: object) -> "subprocess.CompletedProcess[s
 
 def in_cluster(address: str) -> dict[str, str]:
     """The environment of a command that is to run on this cluster, or on none; it asks for no token."""
-    others = {name: value for name, value in os.environ.items() if not name.startswith("RAY_A")}
-    return others | ({"RAY_ADDRESS": address} if address else {})
+    others = {name: value for name, value in os.environ.items() if name not in ("RAY_ADDRESS", "RAY_AUTH_TOKEN")}
+    return others | {"RAY_AUTH_MODE": "disabled"} | ({"RAY_ADDRESS": address} if address else {})
 
 
 def _free_port() -> int:

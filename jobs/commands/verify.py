@@ -84,12 +84,11 @@ def _check_rows(output: str, rows: list[VideoRow], ledger: Ledger) -> Iterator[s
 
 
 class _Masks:
-    """The files of masks, one after another, and which videos were met."""
+    """The files of masks, one after another."""
 
     def __init__(self, output: str, ledger: Ledger, found: Findings) -> None:
         self._output, self._found, self._published = output, found, Published(output)
         self._held_by = {row.video_id: row for row in ledger.videos.values() if row.masks_file is not None}
-        self._met: dict[str, str] = {}  # video id -> file
 
     def check(self, name: str, file: Placement) -> None:
         """Check one committed file."""
@@ -116,13 +115,10 @@ class _Masks:
             self._problem(f"{name} has rows out of order, or twice")
         for video_id, count in Counter(key[0] for key in keys).items():
             row = self._held_by.get(video_id)
-            if video_id in self._met:
-                self._problem(f"video {video_id!r} is in {name} and in {self._met[video_id]}")
-            elif row is None or row.masks_file != name:
+            if row is None or row.masks_file != name:
                 self._problem(f"{name} has masks of video {video_id!r}, which the log does not place there")
             elif row.masks != count:
                 self._problem(f"{name} has {count} masks of video {video_id!r}, the log says {row.masks}")
-            self._met[video_id] = name
         expected = {row.video_id for row in self._held_by.values() if row.masks_file == name}
         for video_id in sorted(expected - {key[0] for key in keys}):
             self._problem(f"{name} lacks the masks of video {video_id!r}")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from contextlib import suppress
 from pathlib import Path
 
 from jobs.commands.verify import Findings, verify
@@ -85,7 +86,10 @@ def digest(output: str) -> str:
 
 
 def check_readers(output: str) -> None:
-    """What a reader of masks/ sees now: whole files, each as some commit placed it, and no video twice."""
+    """What a reader sees now: whole files, in masks/ each as some commit placed it, and no video twice."""
+    store.read_videos(f"{output}/{store.VIDEOS_FILE}")
+    with suppress(FileNotFoundError):
+        store.run_info(output)
     ledger = Ledger(output)
     placed = set(ledger.files)
     seen: list[str] = []

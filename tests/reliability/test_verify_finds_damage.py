@@ -77,7 +77,7 @@ DAMAGE: list[tuple[Callable[[str], object], str]] = [
     (add_a_copy, "copy.parquet was never committed"),
     (alter_a_record, "00000001.json is damaged"),
     (lambda output: Path(output, "_ledger/00000001.json").unlink(), "lacks 00000001.json"),
-    (place_masks_twice, "is in twice.parquet and in|does not place there"),
+    (place_masks_twice, "twice.parquet has masks of video .*, which the log does not place there"),
     (drop_a_row, "'a' of the manifest has no row"),
     (double_a_row, "'a' has 2 rows"),
     (add_to_the_manifest, "'lost' of the manifest has no row"),
