@@ -7,6 +7,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from jobs.commands.export import own_name
+from jobs.commands.status import shown
 from jobs.errors import PromptError, UserError
 from jobs.inputs.manifest import without_resolution
 from jobs.inputs.prompts import VOID, fit, read_labels, without_void
@@ -40,8 +42,9 @@ def evaluate_output(output: str, truth: str) -> list[ObjectScore]:
     """Score every object of every video that has a folder of true masks.
 
     truth: a folder with a folder of indexed PNGs for each video id, or a DAVIS tree; for a tree of one
-    sequence, its folder of PNGs. A true mask belongs to the frame of its name. An object counts from the
-    frame after the one where the truth first shows it.
+    sequence, its folder of PNGs. An id that no folder can be called, such as a/b, has its masks in the folder that
+    `export` writes for it. A true mask belongs to the frame of its name. An object counts from the frame after the
+    one where the truth first shows it.
     """
     root = storage.join(truth, "Annotations")
     root = without_resolution(root if storage.exists(root) else truth)
@@ -52,7 +55,7 @@ def evaluate_output(output: str, truth: str) -> list[ObjectScore]:
     for number, (video_id, rows) in enumerate(store.masks_by_video(output)):
         if number and of_one_video:
             raise UserError(f"--truth {truth} holds the masks of one video, {output} several; legal: a folder for each")
-        folder = root if of_one_video else storage.join(root, video_id)
+        folder = root if of_one_video else storage.join(root, own_name(video_id))
         with TemporaryDirectory(prefix="stcn-") as local:
             files = {Path(info.location).stem: info.location for info in storage.find(folder, [".png"])}
             names = sorted(files, key=in_counting_order)
@@ -60,7 +63,7 @@ def evaluate_output(output: str, truth: str) -> list[ObjectScore]:
                 labels = [(name, read_labels(storage.download(files[name], Path(local)))) for name in names]
                 scores += score_video(video_id, rows, labels)
             except PromptError as error:
-                raise UserError(f"--truth: the true masks of {video_id} cannot be used: {error}") from error
+                raise UserError(f"--truth: the true masks of {video_id!r} cannot be used: {error}") from error
     if not scores:
         raise UserError(f"--truth {truth} has true masks of none of the videos of {output}; legal: a folder for each")
     return sorted(scores, key=lambda score: (score.video_id, score.object_id))
@@ -71,7 +74,7 @@ def score_video(video_id: str, rows: Sequence[MaskRow], truth: Sequence[tuple[st
     names = [name for name, _ in truth]
     frames = _match(rows, names)
     if frames and truth and not any(name in names for name, _ in frames):
-        raise UserError(f"--truth: no true mask of {video_id} is named as one of its frames; they are {names[:3]} ...")
+        raise UserError(f"--truth: no true mask of {video_id!r} has the name of one of its frames, but {names[:3]} ...")
     ids = sorted(without_void({i for _, labels in truth for i in present_ids(labels)}))
     scores = [
         _score_object(video_id, object_id, [(frames.get((name, object_id)), labels) for name, labels in truth])
@@ -82,9 +85,13 @@ def score_video(video_id: str, rows: Sequence[MaskRow], truth: Sequence[tuple[st
 
 def format_scores(scores: Sequence[ObjectScore]) -> str:
     """A line an object, then the mean over all objects pooled; on the right what copying the first mask scores."""
-    width = max(len("video"), *(len(score.video_id) for score in scores))
+    names = [shown(score.video_id) for score in scores]
+    width = max(len("video"), *map(len, names))
     lines = [f"{'video':{width}}  object  frames      J      F    J&F   copy J      F    J&F"]
-    lines += [f"{s.video_id:{width}}  {s.object_id:6d}  {s.frames:6d}  {_columns([s])}" for s in scores]
+    lines += [
+        f"{name:{width}}  {s.object_id:6d}  {s.frames:6d}  {_columns([s])}"
+        for name, s in zip(names, scores, strict=True)
+    ]
     lines.append(f"{'all':{width}}  {len(scores):6d}          {_columns(scores)}")
     return "\n".join(lines)
 

@@ -18,6 +18,7 @@ from jobs.outputs.store import MaskRow
 FORMATS = ("davis",)
 MAX_ID = 2**16 - 1  # of a 16-bit PNG
 MAX_NAME = 200  # characters of a name; file systems allow 255 bytes, and endings come after it
+MAX_OWN_NAME = 255 - len(".png")  # bytes of a name that some file can have had
 DIGEST_BYTES = 10  # a chance of 10^-12 that any two of a million ids with capitals share a name
 CAPITALS = re.compile("[A-Z]")
 SEPARATORS = re.compile(r"[/\\\0]")
@@ -37,7 +38,7 @@ def export_output(output: str, dest: Path, format: str) -> int:
         folder = dest / file_name(video_id)
         folder.mkdir(parents=True, exist_ok=True)
         for _, name, labels in label_maps(rows):
-            to_image(labels).save(folder / f"{_frame_name(name)}.png")
+            to_image(labels).save(folder / f"{own_name(name)}.png")
         count += len(rows)
     return count
 
@@ -71,10 +72,10 @@ def file_name(video_id: str) -> str:
     return f"{name[: MAX_NAME - len(digest) - 1]}~{digest}"
 
 
-def _frame_name(name: str) -> str:
-    """An image's own name, as benchmarks want it; escaped where no image can have had it."""
-    is_own = name and len(name) <= MAX_NAME and not name.startswith(".") and not SEPARATORS.search(name)
-    return name if is_own else file_name(name)
+def own_name(name: str) -> str:
+    """The name of an image or a folder as benchmarks want it, its own; escaped where no file can have had it."""
+    is_own = 0 < len(name.encode(errors="surrogatepass")) <= MAX_OWN_NAME
+    return name if is_own and not name.startswith(".") and not SEPARATORS.search(name) else file_name(name)
 
 
 def to_image(labels: np.ndarray) -> Image.Image:
