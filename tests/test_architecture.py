@@ -30,7 +30,7 @@ LAYERS = (
     ("status", "export"),
     ("ledger", "identity", "manifest"),
     ("published", "log", "holder", "plan", "models", "shard_file", "config"),
-    ("segment", "watchdog", "drawn_scores", "create_only"),
+    ("segment", "watchdog", "drawn_scores", "create_only", "stored_masks"),
     ("board", "prompts", "store"),
     ("storage", "video"),
     ("allowed", "integrity", "local", "patience"),

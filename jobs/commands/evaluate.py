@@ -14,8 +14,8 @@ from jobs.inputs.manifest import without_resolution
 from jobs.inputs.prompts import VOID, fit, read_labels, without_void
 from jobs.inputs.video import in_counting_order
 from jobs.io import storage
-from jobs.outputs import rle, store
 from jobs.outputs.store import MaskRow
+from jobs.outputs.stored_masks import VideoMasks, masks_by_video
 from stcn_core.masks import present_ids
 from stcn_core.metrics import contour_accuracy, region_similarity
 
@@ -52,32 +52,32 @@ def evaluate_output(output: str, truth: str) -> list[ObjectScore]:
         raise UserError(f"--truth {truth} does not exist; legal: a folder with a folder of masks for each video")
     of_one_video = bool(storage.find(root, [".png"]))
     scores: list[ObjectScore] = []
-    for number, (video_id, rows) in enumerate(store.masks_by_video(output)):
+    for number, masks in enumerate(masks_by_video(output)):
         if number and of_one_video:
             raise UserError(f"--truth {truth} holds the masks of one video, {output} several; legal: a folder for each")
-        folder = root if of_one_video else storage.join(root, own_name(video_id))
+        folder = root if of_one_video else storage.join(root, own_name(masks.video_id))
         with TemporaryDirectory(prefix="stcn-") as local:
             files = {Path(info.location).stem: info.location for info in storage.find(folder, [".png"])}
             names = sorted(files, key=in_counting_order)
             try:
                 labels = [(name, read_labels(storage.download(files[name], Path(local)))) for name in names]
-                scores += score_video(video_id, rows, labels)
+                scores += score_video(masks, labels)
             except PromptError as error:
-                raise UserError(f"--truth: the true masks of {video_id!r} cannot be used: {error}") from error
+                raise UserError(f"--truth: the true masks of {masks.video_id!r} cannot be used: {error}") from error
     if not scores:
         raise UserError(f"--truth {truth} has true masks of none of the videos of {output}; legal: a folder for each")
     return sorted(scores, key=lambda score: (score.video_id, score.object_id))
 
 
-def score_video(video_id: str, rows: Sequence[MaskRow], truth: Sequence[tuple[str, np.ndarray]]) -> list[ObjectScore]:
-    """Score one video: its rows against label maps by frame name, in order."""
-    names = [name for name, _ in truth]
-    frames = _match(rows, names)
+def score_video(masks: VideoMasks, truth: Sequence[tuple[str, np.ndarray]]) -> list[ObjectScore]:
+    """Score one video: its masks against label maps by frame name, in order."""
+    video_id, names = masks.video_id, [name for name, _ in truth]
+    frames = _match(masks.rows, names)
     if frames and truth and not any(name in names for name, _ in frames):
         raise UserError(f"--truth: no true mask of {video_id!r} has the name of one of its frames, but {names[:3]} ...")
     ids = sorted(without_void({i for _, labels in truth for i in present_ids(labels)}))
     scores = [
-        _score_object(video_id, object_id, [(frames.get((name, object_id)), labels) for name, labels in truth])
+        _score_object(masks, object_id, [(frames.get((name, object_id)), labels) for name, labels in truth])
         for object_id in ids
     ]
     return [score for score in scores if score.frames]  # an object that only the last frame shows has none
@@ -109,24 +109,26 @@ def _match(rows: Iterable[MaskRow], names: Sequence[str]) -> dict[tuple[str, int
     return {(row["frame_name"] or by_number.get(row["frame_index"], ""), row["object_id"]): row for row in rows}
 
 
-def _score_object(video_id: str, object_id: int, frames: Sequence[tuple[MaskRow | None, np.ndarray]]) -> ObjectScore:
+def _score_object(
+    masks: VideoMasks, object_id: int, frames: Sequence[tuple[MaskRow | None, np.ndarray]]
+) -> ObjectScore:
     first = next(i for i, (_, labels) in enumerate(frames) if (labels == object_id).any())
     values = []
-    for mask, true, void in _masks(object_id, frames[first + 1 : -1]):
+    for mask, true, void in _masks(masks, object_id, frames[first + 1 : -1]):
         copied = fit(frames[first][1], *true.shape) == object_id
         values.append([score(x, true, void) for x in (mask, copied) for score in (region_similarity, contour_accuracy)])
     means = np.mean(values, axis=0).tolist() if values else [0.0] * 4
-    return ObjectScore(video_id, object_id, len(values), *means)
+    return ObjectScore(masks.video_id, object_id, len(values), *means)
 
 
 def _masks(
-    object_id: int, frames: Iterable[tuple[MaskRow | None, np.ndarray]]
+    masks: VideoMasks, object_id: int, frames: Iterable[tuple[MaskRow | None, np.ndarray]]
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
     """Mask, true mask and void pixels of each frame; a frame without a row has an empty mask."""
     for row, labels in frames:
         if row is not None:
-            labels = fit(labels, row["height"], row["width"])
-            mask = rle.decode(row["counts"], row["height"], row["width"])
+            mask = masks.decode(row)
+            labels = fit(labels, *mask.shape)
         else:
             mask = np.zeros(labels.shape, bool)
         yield mask, labels == object_id, None if object_id == VOID else labels == VOID

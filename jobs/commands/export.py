@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 from urllib.parse import quote
@@ -11,9 +11,8 @@ import numpy as np
 from PIL import Image
 
 from jobs.errors import UserError
-from jobs.outputs import rle, store
 from jobs.outputs.palette import voc_palette
-from jobs.outputs.store import MaskRow
+from jobs.outputs.stored_masks import VideoMasks, masks_by_video
 
 FORMATS = ("davis",)
 MAX_ID = 2**16 - 1  # of a 16-bit PNG
@@ -34,24 +33,23 @@ def export_output(output: str, dest: Path, format: str) -> int:
     if format not in FORMATS:
         raise UserError(f"--format {format} is not known; legal: {', '.join(FORMATS)}")
     count = 0
-    for video_id, rows in store.masks_by_video(output):
-        folder = dest / file_name(video_id)
+    for masks in masks_by_video(output):
+        folder = dest / file_name(masks.video_id)
         folder.mkdir(parents=True, exist_ok=True)
-        for _, name, labels in label_maps(rows):
+        for _, name, labels in label_maps(masks):
             to_image(labels).save(folder / f"{own_name(name)}.png")
-        count += len(rows)
+        count += len(masks.rows)
     return count
 
 
-def label_maps(rows: Iterable[MaskRow]) -> Iterator[tuple[int, str, np.ndarray]]:
-    """The frames of one video's rows: index, name, and label map (H, W)."""
-    for index, group in groupby(rows, key=lambda row: row["frame_index"]):
-        of_frame = list(group)
-        height, width = of_frame[0]["height"], of_frame[0]["width"]
-        labels = np.zeros((height, width), np.int32)
-        for row in of_frame:
-            labels[rle.decode(row["counts"], height, width)] = row["object_id"]
-        yield index, of_frame[0]["frame_name"] or f"{index:05d}", labels
+def label_maps(masks: VideoMasks) -> Iterator[tuple[int, str, np.ndarray]]:
+    """The frames of one video: index, name, and label map (H, W). Raises UserError for a mask that is damaged."""
+    for index, group in groupby(masks.rows, key=lambda row: row["frame_index"]):
+        first, *others = group
+        labels = masks.decode(first) * np.int32(first["object_id"])
+        for row in others:
+            labels[masks.decode(row)] = row["object_id"]
+        yield index, first["frame_name"] or f"{index:05d}", labels
 
 
 def file_name(video_id: str) -> str:

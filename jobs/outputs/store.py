@@ -128,23 +128,17 @@ def read_videos(location: str) -> list[VideoRow]:
     return [VideoRow(**row) for row in table.to_pylist()]
 
 
-def read_masks(output: str, columns: list[str] | None = None) -> Iterator[Any]:
-    """The tables of masks of an output, one a file: whole, committed files only.
-
-    Raises UserError if there was no run.
-    """
+def mask_files(output: str) -> list[str]:
+    """The files of masks of an output. Raises UserError if there was no run."""
     files = storage.find(storage.join(output, "masks"), [".parquet"])
     if not files and not storage.exists(storage.join(output, RUN_FILE)):
         raise UserError(f"{output} holds no run: there is no {RUN_FILE}; start one with `stcn segment`")
-    for info in files:
-        yield _load(info.location, columns)
+    return [info.location for info in files]
 
 
-def masks_by_video(output: str) -> Iterator[tuple[str, list[MaskRow]]]:
-    """All masks of one video after another, sorted by frame and object."""
-    for table in read_masks(output):
-        for video_id in pc.unique(table["video_id"]).to_pylist():
-            yield video_id, table.filter(pc.equal(table["video_id"], video_id)).to_pylist()
+def read_masks(output: str) -> Iterator[Any]:
+    """The tables of masks of an output, one a file, as they are. Raises UserError if there was no run."""
+    return (_load(file) for file in mask_files(output))
 
 
 def run_info(output: str) -> dict[str, Any]:
@@ -160,10 +154,10 @@ def parse(content: bytes, columns: list[str] | None = None) -> Any:
     return pq.ParquetFile(pa.BufferReader(content)).read(columns, use_threads=False)
 
 
-def _load(location: str, columns: list[str] | None = None) -> Any:
+def _load(location: str) -> Any:
     content = storage.read(location)
     try:
-        return parse(content, columns)
+        return parse(content)
     except pa.ArrowInvalid as error:
         raise FatalError(f"{location} is damaged: {error}") from error
 

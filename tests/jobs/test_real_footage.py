@@ -30,7 +30,10 @@ def segment(manifest: Path, output: Path, model_file: Path) -> dict[str, list[An
     options = ("--model", model_file, "--actors", "2", "--short-side", "96")
     result = stcn("segment", manifest, output, *options)
     assert result.returncode == 0, result.stderr
-    return dict(store.masks_by_video(str(output)))
+    rows: dict[str, list[Any]] = {}
+    for row in (row for table in store.read_masks(str(output)) for row in table.to_pylist()):
+        rows.setdefault(row["video_id"], []).append(row)
+    return rows
 
 
 def test_reduced_precision_gives_the_masks_of_float32() -> None:

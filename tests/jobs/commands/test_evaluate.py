@@ -10,6 +10,7 @@ from jobs.commands.export import export_output, to_image
 from jobs.errors import UserError
 from jobs.io import storage
 from jobs.outputs import rle, store
+from jobs.outputs.stored_masks import VideoMasks
 from stcn_core.metrics import contour_accuracy, region_similarity
 
 
@@ -71,7 +72,7 @@ def test_frames_match_by_name_in_sparse_truth(tmp_path: Path) -> None:
 
 def test_an_object_counts_from_the_frame_after_its_first(tmp_path: Path) -> None:
     truth = [(str(t), labels * (labels == 2) if t < 3 else labels) for t, labels in enumerate(TRUTH)]
-    scores = evaluate.score_video("v", rows("v", FOUND, [1, 2]), truth)
+    scores = evaluate.score_video(VideoMasks("v", rows("v", FOUND, [1, 2])), truth)
     assert [(s.object_id, s.frames) for s in scores] == [(1, 1), (2, 4)]
 
 
@@ -81,18 +82,20 @@ def test_void_pixels_count_for_nobody() -> None:
     for t in range(6):
         found[t][5 + t, 5:17] = 0
         truth[t][5 + t, 5:17] = 255
-    scores = evaluate.score_video("v", rows("v", found, [1, 2]), [(str(t), labels) for t, labels in enumerate(truth)])
+    masks = VideoMasks("v", rows("v", found, [1, 2]))
+    scores = evaluate.score_video(masks, [(str(t), labels) for t, labels in enumerate(truth)])
     assert [(s.object_id, s.region) for s in scores] == [(1, 1.0), (2, 1.0)]
 
 
 def test_255_is_an_object_where_it_is_the_only_one() -> None:
-    masks = [square(5, 5, 255)] * 4
-    (score,) = evaluate.score_video("v", rows("v", masks, [255]), [(str(t), m) for t, m in enumerate(masks)])
+    labels = [square(5, 5, 255)] * 4
+    masks = VideoMasks("v", rows("v", labels, [255]))
+    (score,) = evaluate.score_video(masks, [(str(t), label_map) for t, label_map in enumerate(labels)])
     assert (score.object_id, score.region) == (255, 1.0)
 
 
 def test_a_missing_mask_scores_nothing() -> None:
-    (score,) = evaluate.score_video("v", [], [(str(t), square(5, 5, 1)) for t in range(4)])
+    (score,) = evaluate.score_video(VideoMasks("v", []), [(str(t), square(5, 5, 1)) for t in range(4)])
     assert (score.frames, score.region, score.contour) == (2, 0.0, 0.0)
 
 

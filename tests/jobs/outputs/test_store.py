@@ -7,7 +7,6 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.io import storage
 from jobs.outputs import store
 from jobs.records import VideoRow
 
@@ -56,15 +55,6 @@ def test_videos_can_be_taken_out(tmp_path: Path) -> None:
     assert rest is not None
     assert pq.read_table(io.BytesIO(rest))["video_id"].to_pylist() == ["a"] * 6 + ["c"] * 6
     assert store.without_videos(content, ["a", "b", "c"]) is None
-
-
-def test_masks_are_read_video_by_video(tmp_path: Path) -> None:
-    for name in ("x", "y"):
-        content = write(tmp_path / "m.parquet", [store.masks_table(rows(name + n, 4)) for n in "12"])
-        storage.write(f"{tmp_path}/out/masks/{name}.parquet", content)
-    storage.write(f"{tmp_path}/out/masks/.half.tmp", b"not yet whole")
-    found = dict(store.masks_by_video(f"{tmp_path}/out"))
-    assert {name: len(masks) for name, masks in found.items()} == {"x1": 4, "x2": 4, "y1": 4, "y2": 4}
 
 
 def test_the_table_of_videos_comes_back(tmp_path: Path) -> None:
