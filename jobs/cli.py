@@ -198,11 +198,12 @@ def export(
 def overlay(output: Output, dest: Annotated[Path, typer.Argument(help="Folder to write MP4s to.")]) -> None:
     """Draw the masks over their videos, as MP4."""
     from jobs.commands.overlay import overlay_output
+    from jobs.commands.status import shown
 
     complete = True
     for video_id, result in overlay_output(output, dest):
         complete &= isinstance(result, Path)
-        print(result if isinstance(result, Path) else f"{video_id}: {result}")
+        print(result if isinstance(result, Path) else shown(f"{video_id}: {result}"))
     if not complete:
         raise typer.Exit(FAILURES)
 

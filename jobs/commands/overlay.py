@@ -8,9 +8,12 @@ import numpy as np
 
 from jobs.commands.export import file_name, label_maps
 from jobs.commands.status import read_status
+from jobs.config import SegmentConfig
 from jobs.errors import UserError, VideoError
+from jobs.inputs.allowed import describe_allowed, is_allowed
 from jobs.inputs.video import Video, VideoWriter
 from jobs.io import storage
+from jobs.job import read_config
 from jobs.outputs.palette import voc_palette
 from jobs.outputs.stored_masks import VideoMasks, masks_by_video
 from jobs.records import VideoRow
@@ -20,27 +23,34 @@ OPACITY = 0.5
 
 
 def overlay_output(output: str, dest: Path) -> Iterator[tuple[str, Path | Exception]]:
-    """Write an MP4 for every video that is done. Yields each video's id with its MP4, or why there is none."""
+    """Write an MP4 for every video that is done. Yields each video's id with its MP4, or why there is none.
+
+    Videos are opened where the output's last run was allowed to, and within its limits.
+    """
+    config = read_config(output)
     rows = {row.video_id: row for row in read_status(output) if row.status == "done"}
     for masks in masks_by_video(output):
         if (video_id := masks.video_id) in rows:
             path = dest / f"{file_name(video_id)}.mp4"
             try:
-                write_overlay(rows[video_id], masks, path)
+                write_overlay(rows[video_id], masks, path, config)
                 yield video_id, path
             except (VideoError, UserError, OSError) as error:
                 path.unlink(missing_ok=True)
                 yield video_id, error
 
 
-def write_overlay(row: VideoRow, masks: VideoMasks, path: Path) -> None:
+def write_overlay(row: VideoRow, masks: VideoMasks, path: Path, config: SegmentConfig) -> None:
     """Draw one video's masks over its frames, up to the last that has one. Raises VideoError and UserError."""
+    allow = config.allow or ()
+    if not is_allowed(row.video, config.manifest, allow):
+        raise VideoError(f"{row.video!r} is not allowed; legal: {describe_allowed(config.manifest, allow)}")
     maps = label_maps(masks)
     index, _, labels = next(maps)
     with TemporaryDirectory(prefix="stcn-") as folder:
         local = storage.download(row.video, Path(folder))
         with (
-            Video(local, end=masks.rows[-1]["frame_index"] + 1) as video,
+            Video(local, end=masks.rows[-1]["frame_index"] + 1, limits=config.demands().limits) as video,
             VideoWriter(path, video.frames_per_second) as writer,
         ):
             for frame in video:

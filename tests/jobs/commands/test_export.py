@@ -1,8 +1,10 @@
 """Exports and overlays hold exactly the masks of the output."""
 
+import json
 import re
 import unicodedata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from PIL import Image
 
 from jobs.commands.export import export_output, file_name, to_image
 from jobs.commands.overlay import blend, overlay_output
+from jobs.config import SegmentConfig
 from jobs.errors import UserError
 from jobs.inputs.video import Video
 from jobs.io import storage
@@ -27,6 +30,13 @@ def write(output: Path, masks: list[store.MaskRow]) -> None:
     with store.MaskWriter(output.parent / "m.parquet") as writer:
         writer.add(store.masks_table(masks))
     storage.write(f"{output}/masks/m.parquet", (output.parent / "m.parquet").read_bytes())
+
+
+def write_run(output: Path, rows: list[VideoRow], **options: Any) -> None:
+    """The table of videos, and the record of a run with these options."""
+    store.write_videos(f"{output}/{store.VIDEOS_FILE}", rows)
+    config = SegmentConfig(**{"manifest": "m.csv", "output": str(output), **options}).as_dict()
+    storage.write(f"{output}/{store.RUN_FILE}", json.dumps({"config": config}).encode())
 
 
 def test_davis_pngs_are_the_masks_in_davis_colours(tmp_path: Path) -> None:
@@ -137,9 +147,7 @@ def test_an_overlay_has_the_videos_frames_and_rate(archive: Path, tmp_path: Path
     video = archive / "videos/b.mp4"
     masks = rows("b", FOUND, [1, 2])
     write(tmp_path / "out", [{**row, "height": 50, "width": 70, "counts": _counts(row)} for row in masks])
-    store.write_videos(
-        f"{tmp_path}/out/{store.VIDEOS_FILE}", [VideoRow("b", "w", "done", str(video), "p", masks_file="m.parquet")]
-    )
+    write_run(tmp_path / "out", [VideoRow("b", "w", "done", str(video), "p", masks_file="m.parquet")])
     ((video_id, path),) = overlay_output(str(tmp_path / "out"), tmp_path / "overlays")
     assert video_id == "b"
     assert isinstance(path, Path)
@@ -152,17 +160,37 @@ def test_an_overlay_has_the_videos_frames_and_rate(archive: Path, tmp_path: Path
 
 def test_a_video_that_is_gone_costs_its_own_overlay_only(archive: Path, tmp_path: Path) -> None:
     output = str(tmp_path / "out")
-    write(tmp_path / "out", rows("gone", FOUND, [1, 2]) + rows("other-size", FOUND, [1, 2]))
-    paths = {"gone": tmp_path / "gone.mp4", "other-size": archive / "videos/b.mp4"}
+    write(tmp_path / "out", rows("gone\x1b[2J", FOUND, [1, 2]) + rows("other-size", FOUND, [1, 2]))
+    paths = {"gone\x1b[2J": tmp_path / "gone.mp4", "other-size": archive / "videos/b.mp4"}
     done = [VideoRow(name, "w", "done", str(path), "p", masks_file="m.parquet") for name, path in paths.items()]
-    store.write_videos(f"{output}/{store.VIDEOS_FILE}", done)
+    write_run(tmp_path / "out", done)
     results = dict(overlay_output(output, tmp_path / "overlays"))
-    assert "gone.mp4" in str(results["gone"])
+    assert "gone.mp4" in str(results["gone\x1b[2J"])
     assert "no longer have the size" in str(results["other-size"])
     assert not list((tmp_path / "overlays").glob("*"))
     command = stcn("overlay", output, tmp_path / "overlays")
     assert command.returncode == 3
     assert "Traceback" not in command.stderr
+    assert "\x1b" not in command.stdout  # a code that would clear the terminal
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"max_pixels": 50 * 70 - 1}, "its frames are 70x50, 3,500 pixels; legal: up to 3,499"),
+        ({"max_frames": 5}, "has 12 frames; legal: up to 5"),
+        ({"allow": ["/elsewhere"]}, "videos/b.mp4' is not allowed; legal: under /elsewhere"),
+        ({"manifest": "s3://bucket/m.csv"}, "videos/b.mp4' is not allowed; legal: s3://"),
+    ],
+)
+def test_an_overlay_opens_what_its_run_was_allowed_to(
+    options: dict[str, object], reason: str, archive: Path, tmp_path: Path
+) -> None:
+    write(tmp_path / "out", rows("b", FOUND, [1, 2]))
+    write_run(tmp_path / "out", [VideoRow("b", "w", "done", f"{archive}/videos/b.mp4", "p")], **options)
+    ((_, error),) = overlay_output(str(tmp_path / "out"), tmp_path / "overlays")
+    assert reason in str(error)
+    assert not list(tmp_path.rglob("*.mp4"))
 
 
 def _counts(row: store.MaskRow) -> str:

@@ -21,6 +21,7 @@ from jobs.outputs import store
 from jobs.outputs.stored_masks import masks_by_video
 from jobs.records import VideoRow
 from tests.jobs.commands.test_evaluate import FOUND, rows
+from tests.jobs.commands.test_export import write_run
 from tests.parts import stcn
 
 PEAK_BYTES = 20 * 2**20  # Python's, of a file that claims 3.6 GB; an intact one takes 1 MB
@@ -141,7 +142,7 @@ def test_a_damaged_mask_costs_its_own_videos_overlay_only(archive: Path, tmp_pat
     given[15]["counts"] = "0o"
     write(output, pa.Table.from_pylist(given, schema=store.MASKS))
     done = [VideoRow(name, "w", "done", f"{archive}/videos/a.mp4", "p") for name in names]
-    store.write_videos(f"{output}/{store.VIDEOS_FILE}", done)
+    write_run(output, done)
     results = dict(overlay_output(str(output), tmp_path / "overlays"))
     assert {name: isinstance(result, Path) for name, result in results.items()} == {"a": True, "bad": False, "e": True}
     assert "object 2 on frame 1 of video 'bad'" in str(results["bad"])
