@@ -60,12 +60,14 @@ def prepare(config: SegmentConfig, only: Sequence[str] | None = None) -> Job:
 
 
 def read_config(output: str) -> SegmentConfig:
-    """The options of an output's last run. Raises UserError if there was none."""
+    """The options of an output's last run. Raises UserError if there was none, or its record is damaged."""
     try:
-        given = store.run_info(output)["config"]
+        return SegmentConfig(**{**store.run_info(output)["config"], "output": output})
     except FileNotFoundError:
         raise UserError(f"{output} holds no run: there is no {store.RUN_FILE}; start one with `stcn segment`") from None
-    return SegmentConfig(**{**given, "output": output})
+    except (ValueError, KeyError, TypeError) as error:
+        damaged = f"{output}/{store.RUN_FILE} is damaged, or of another version: {type(error).__name__}: {error}"
+        raise UserError(f"{damaged}; the same `stcn segment` writes it again") from error
 
 
 def _again(is_strict: bool, only: Sequence[str] | None) -> Callable[[VideoRow], bool]:

@@ -15,6 +15,7 @@ from jobs import cli
 from jobs.commands.train import TrainingConfig
 from jobs.config import SegmentConfig
 from jobs.errors import UserError
+from jobs.job import read_config
 from tests.parts import stcn
 
 
@@ -105,6 +106,13 @@ def test_mistakes_are_explained(command: list[str], code: int, message: str, arc
     assert message in result.stderr.replace("\n", " ")
     assert "Traceback" not in result.stderr
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b"{}", b'{"config": 1}', b'{"config": {"speed": 9}}', b"\xff"])
+def test_a_damaged_record_of_a_run_is_named(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_bytes(content)
+    with pytest.raises(UserError, match=f"{tmp_path}/run.json is damaged.*`stcn segment` writes it again"):
+        read_config(str(tmp_path))
 
 
 def test_no_cluster_at_the_address_is_fatal(archive: Path, model_file: Path, tmp_path: Path) -> None:
