@@ -13,9 +13,10 @@ import numpy as np
 
 from jobs.ahead import Ahead
 from jobs.errors import DamagedError, PromptError, VideoError
+from jobs.inputs.images import VideoFrame
 from jobs.inputs.limits import Limits
 from jobs.inputs.prompts import Prompts, fit, load_prompts
-from jobs.inputs.video import Video, VideoFrame
+from jobs.inputs.video import Video
 from jobs.outputs import rle, store
 from jobs.records import Entry, VideoRow, WorkItem
 from stcn_core.allocator import giving_back_freed_memory

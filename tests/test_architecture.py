@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 CORE_MAY_IMPORT = {"torch", "numpy", "safetensors", "stcn_core", *sys.stdlib_module_names}
 ONLY_IN = {
     "ray": {"actor", "cluster", "nodes", "pool"},
-    "av": {"video"},
+    "av": {"container", "video_file", "writer"},
     "typer": {"cli"},
     "fsspec": {"filesystem"},
     "pycocotools": {"rle"},
@@ -33,8 +33,8 @@ LAYERS = (
     ("segment", "watchdog", "drawn_scores", "create_only", "stored_masks"),
     ("board", "prompts", "store"),
     ("storage", "video"),
-    ("allowed", "integrity", "local", "patience"),
-    ("budgets", "filesystem", "images", "prompt_rows"),
+    ("allowed", "integrity", "local", "patience", "video_file"),
+    ("budgets", "container", "filesystem", "images", "prompt_rows", "writer"),
     ("ahead", "claims", "rle", "palette", "records", "limits", "nodes", "scratch", "errors", "interrupt"),
 )
 
@@ -80,6 +80,14 @@ def test_modules_do_not_import_from_package_roots() -> None:
             package, _, member = name.partition(".")
             if package in ("stcn_core", "jobs"):
                 assert member.split(".")[0] in modules, f"{path.name} imports {name} from the package's root"
+
+
+def test_names_are_imported_from_the_module_that_defines_them() -> None:
+    """mypy lets a module hand on what it imported only as `import x as x`."""
+    for path in (path for package in ("stcn_core", "jobs") for path in (ROOT / package).rglob("*.py")):
+        nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
+        handed_on = [alias.name for node in nodes for alias in node.names if alias.asname == alias.name]
+        assert not handed_on, f"{path.name} hands on {handed_on}"
 
 
 def test_propagation_does_not_know_how_it_is_timed() -> None:

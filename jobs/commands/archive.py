@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from jobs.commands.export import to_image
-from jobs.inputs.video import VideoWriter
+from jobs.outputs.writer import VideoWriter
 from stcn_core.synthetic import draw_clip
 
 

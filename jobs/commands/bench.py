@@ -11,8 +11,9 @@ from jobs.commands.archive import DrawnVideo, draw_archive
 from jobs.commands.export import to_image
 from jobs.config import SegmentConfig
 from jobs.driver import run
-from jobs.inputs.video import Video, VideoWriter
+from jobs.inputs.video import Video
 from jobs.outputs import store
+from jobs.outputs.writer import VideoWriter
 from jobs.progress import Counts, Quiet
 from jobs.records import Entry, WorkItem
 from jobs.segment import Segmented, segment_video

@@ -10,9 +10,9 @@ import numpy as np
 from jobs.commands.export import own_name
 from jobs.commands.status import shown
 from jobs.errors import PromptError, UserError
+from jobs.inputs.images import in_counting_order
 from jobs.inputs.manifest import without_resolution
 from jobs.inputs.prompts import VOID, fit, read_labels, without_void
-from jobs.inputs.video import in_counting_order
 from jobs.io import storage
 from jobs.outputs.store import MaskRow
 from jobs.outputs.stored_masks import VideoMasks, masks_by_video

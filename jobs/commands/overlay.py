@@ -11,11 +11,12 @@ from jobs.commands.status import read_status
 from jobs.config import SegmentConfig
 from jobs.errors import UserError, VideoError
 from jobs.inputs.allowed import describe_allowed, is_allowed
-from jobs.inputs.video import Video, VideoWriter
+from jobs.inputs.video import Video
 from jobs.io import storage
 from jobs.job import read_config
 from jobs.outputs.palette import voc_palette
 from jobs.outputs.stored_masks import VideoMasks, masks_by_video
+from jobs.outputs.writer import VideoWriter
 from jobs.records import VideoRow
 from stcn_core.metrics import boundary
 

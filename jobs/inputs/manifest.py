@@ -12,7 +12,7 @@ import pyarrow.json
 
 from jobs.errors import ManifestError
 from jobs.inputs.allowed import describe_allowed, is_allowed
-from jobs.inputs.video import IMAGES
+from jobs.inputs.images import IMAGES
 from jobs.io import storage
 from jobs.outputs import store
 from jobs.records import Entry

@@ -1,1 +1,1 @@
-"""What a run writes, and the log that says what counts."""
+"""What is written, and the log that says what counts; reading masks back."""

@@ -10,8 +10,11 @@ import pytest
 from PIL import Image
 
 from jobs.errors import VideoError
+from jobs.inputs.container import CODECS
+from jobs.inputs.images import VideoFrame
 from jobs.inputs.limits import Limits
-from jobs.inputs.video import CODECS, Video, VideoFrame, VideoWriter
+from jobs.inputs.video import Video
+from jobs.outputs.writer import VideoWriter
 from tests.jobs.inputs.containers import avi, remux, replace_box
 from tests.jobs.inputs.hostile_videos import TABLES
 
