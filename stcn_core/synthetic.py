@@ -86,5 +86,7 @@ def stands_out(picture: Tensor, labels: Tensor, label: int) -> bool:
         return False
     band = (F.max_pool2d(inside[None].float(), 7, 1, 3)[0] > 0) & ~inside
     one, other = picture[:, inside], picture[:, band]
+    if min(one.shape[1], other.shape[1]) < 2:  # a point, or no surroundings: there is no spread
+        return False
     mean, spread = one.mean(1) - other.mean(1), one.std(1) - other.std(1)
     return (mean.square().sum() + spread.square().sum()).sqrt().item() >= MIN_CONTRAST

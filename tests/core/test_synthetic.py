@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+import torch
 
-from stcn_core.synthetic import MIN_VISIBLE, draw_clip
+from stcn_core.synthetic import MIN_VISIBLE, draw_clip, stands_out
 
 
 def test_same_arguments_draw_the_same_pixels() -> None:
@@ -19,6 +20,15 @@ def test_a_frame_is_the_same_however_many_are_drawn_with_it() -> None:
     whole, some = draw_clip(3, range(20), 48, 64), draw_clip(3, [0, 9, 17], 48, 64)
     np.testing.assert_array_equal(whole.labels[[0, 9, 17]], some.labels)
     assert np.abs(whole.frames[[0, 9, 17]].astype(int) - some.frames).max() <= 1  # windows differ: rounding only
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("size", [0, 1, 3, 12])
+def test_an_object_of_one_pixel_or_of_all_of_them_does_not_stand_out(size: int) -> None:
+    """Colours of one pixel, or of none around, have no spread; three by three in another colour do stand out."""
+    labels = torch.zeros(12, 12, dtype=torch.int64)
+    labels[:size, :size] = 1
+    assert stands_out((labels == 1).expand(3, 12, 12).float(), labels, 1) is (size == 3)
 
 
 @pytest.mark.parametrize("seed", range(6))
