@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from jobs.actors.board import HandedOver
-from jobs.actors.pool import GivenUp, StillStarting, TriedAgain
+from jobs.actors.notices import GivenUp, StillStarting, TriedAgain
 from jobs.actors.worker import Worker
 from jobs.commands.status import shown
 from jobs.errors import FatalError

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 CORE_MAY_IMPORT = {"torch", "numpy", "safetensors", "stcn_core", *sys.stdlib_module_names}
 ONLY_IN = {
-    "ray": {"actor", "cluster", "nodes", "pool"},
+    "ray": {"actor", "cluster", "deaths", "nodes", "pool"},
     "av": {"container", "video_file", "writer"},
     "typer": {"cli"},
     "fsspec": {"filesystem"},
@@ -24,7 +24,7 @@ LAYERS = (
     ("driver", "verify", "overlay"),
     ("desk",),
     ("job", "pool"),
-    ("cluster", "worker"),
+    ("cluster", "notices", "worker"),
     ("actor",),
     ("archive", "evaluate", "progress", "train"),
     ("status", "export"),
@@ -35,7 +35,7 @@ LAYERS = (
     ("storage", "video"),
     ("allowed", "integrity", "local", "patience", "video_file"),
     ("budgets", "container", "filesystem", "images", "prompt_rows", "writer"),
-    ("ahead", "claims", "rle", "palette", "records", "limits", "nodes", "scratch", "errors", "interrupt"),
+    ("ahead", "claims", "rle", "palette", "records", "deaths", "limits", "nodes", "scratch", "errors", "interrupt"),
 )
 
 

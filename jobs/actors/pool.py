@@ -3,16 +3,18 @@
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import ray
-from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskError
+from ray.exceptions import RayError, RayTaskError
 
 from jobs import interrupt
 from jobs.actors import nodes
 from jobs.actors.board import HandedOver
 from jobs.actors.budgets import Budgets
+from jobs.actors.deaths import cause, class_of_death
+from jobs.actors.notices import GivenUp, Notice, StillStarting, TriedAgain
 from jobs.actors.worker import Worker
 from jobs.errors import CredentialsError, FatalError
 from jobs.io import storage
@@ -22,35 +24,6 @@ from jobs.records import Event, Shard, ShardWritten, VideoFailed, VideoFinished,
 WAIT_SECONDS = 0.5
 DRAIN_LOOK_SECONDS = 2.0
 SILENCE_SECONDS = 60.0  # beyond a stall, for a process that hangs so that it cannot even end itself
-
-
-@dataclass(frozen=True)
-class GivenUp:
-    """A video that took its process down too often."""
-
-    item: WorkItem
-    error: BaseException
-    error_class: str
-    attempts: int
-
-
-@dataclass(frozen=True)
-class TriedAgain:
-    """A video that failed, and has tries left."""
-
-    item: WorkItem
-    reason: str
-
-
-@dataclass(frozen=True)
-class StillStarting:
-    """Some actors have not started in good time."""
-
-    up: int
-    wanted: int
-
-
-Notice = Event | GivenUp | TriedAgain | StillStarting | HandedOver
 
 
 class Pool:
@@ -146,7 +119,7 @@ class Pool:
             worker.node = ray.get(worker.starting)
             worker.starting = None
         except RayError as error:
-            self._budgets.died_early(_cause(error))
+            self._budgets.died_early(cause(error))
             self._replace(worker)
 
     def _next_event(self, worker: Worker) -> Iterator[tuple[Worker, Notice]]:
@@ -195,40 +168,33 @@ class Pool:
         shard = worker.shard
         assert shard
         if isinstance(error.cause, CredentialsError):
-            raise FatalError(_cause(error)) from error
-        self._budgets.shard_failed(shard.shard_id, _cause(error))
+            raise FatalError(cause(error)) from error
+        self._budgets.shard_failed(shard.shard_id, cause(error))
         worker.put_down()
         self._waiting.append(shard)
 
     def _died(self, worker: Worker, error: RayError) -> Iterator[tuple[Worker, Notice]]:
         """The process is gone: charge the video it was at, replace the actor, and do the shard again."""
         node_lives = nodes.lives(worker.node)
-        error_class, error = self._cause_of_death(worker, error)
+        error_class, error = self._class_of_death(worker, error)
         suspects = [item for item in worker.items() if item.work_id == worker.running and node_lives]
         rest = [item for item in worker.items() if item not in suspects]
         if node_lives and not suspects:
-            self._budgets.died_early(_cause(error))
+            self._budgets.died_early(cause(error))
         for item in suspects:
             attempts = self._budgets.attempts(item.work_id)
             if self._budgets.charge(item.work_id):
                 self.add([item])
-                yield worker, TriedAgain(item, f"{error_class}: {_cause(error)}")
+                yield worker, TriedAgain(item, f"{error_class}: {cause(error)}")
             else:
                 yield worker, GivenUp(item, error, error_class, attempts)
         self._replace(worker)
         self.add(rest)
 
-    def _cause_of_death(self, worker: Worker, error: RayError) -> tuple[str, RayError]:
-        """Its class: what the process said before it ended itself, or what Ray knows."""
+    def _class_of_death(self, worker: Worker, error: RayError) -> tuple[str, RayError]:
         if worker.is_silenced:
             return "Hang", RayError(f"its process gave no sign for {self._silence_seconds:g} s, and was ended")
-        if isinstance(error, OutOfMemoryError):
-            return "OutOfMemory", error
-        try:
-            words = ray.get(self._board.last_words.remote(worker.name), timeout=WAIT_SECONDS * 4)
-        except RayError:
-            words = None
-        return (words.error_class, RayError(words.message)) if words else ("Crash", error)
+        return class_of_death(worker.name, error, self._board)
 
     def _handed_over(self, worker: Worker, reference: Any) -> Iterator[tuple[Worker, HandedOver]]:
         try:
@@ -288,11 +254,3 @@ class Pool:
 
     def _counted(self, row: VideoRow) -> VideoRow:
         return replace(row, attempts=self._budgets.attempts(row.work_id))
-
-
-def _cause(error: BaseException) -> str:
-    cause = error.cause if isinstance(error, RayTaskError) else error
-    text = str(cause).strip() or type(cause).__name__
-    if isinstance(error, RayActorError):
-        text = next((line for line in text.splitlines() if line.strip()), text)
-    return text
