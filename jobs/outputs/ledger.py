@@ -94,20 +94,21 @@ class Ledger:
         """The record of an attempt, as it follows on those that are there."""
         files: Files = {self._gone[row.video_id]: None for row in rows if row.video_id in self._gone}
         moved: list[VideoRow] = []
+        number = self._log.next
         for name, video_ids in self._superseded(rows).items():
             file, files[name] = self.files[name], None
             assert file
             if rest := store.without_videos(self._published.content(name, file), video_ids):
                 new = _placement(attempt, rest)
-                files[new.name] = new
+                files[new.name(number)] = new
                 storage.write(storage.join(self._output, new.source), rest)
                 kept = (r for r in self.videos.values() if r.masks_file == name and r.video_id not in video_ids)
-                moved += [dataclasses.replace(row, masks_file=new.name) for row in kept]
+                moved += [dataclasses.replace(row, masks_file=new.name(number)) for row in kept]
         if written is not None and written.masks_location is not None:
             source = storage.join(attempt, storage.name_of(written.masks_location))
             own = Placement(source, written.num_bytes, written.sha256)
-            files[own.name] = own
-            rows = [dataclasses.replace(r, masks_file=own.name if r.status == "done" else None) for r in rows]
+            files[own.name(number)] = own
+            rows = [dataclasses.replace(r, masks_file=own.name(number) if r.status == "done" else None) for r in rows]
         placed = {name: dataclasses.asdict(file) if file else None for name, file in files.items()}
         videos = [dataclasses.asdict(row) for row in (*rows, *moved)]
         return {"run": self._ours, "attempt": attempt, "videos": videos, "files": placed}

@@ -22,12 +22,12 @@ class Log:
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
-        self._next = 0
+        self.next = 0  # number of the record that is appended next
         self.create: Create = storage.create
 
     def read(self) -> list[Record]:
         """The records that came since the last time. Raises FatalError if one is missing or damaged."""
-        if not self._next:
+        if not self.next:
             return self._read_all()
         records = []
         while True:
@@ -35,13 +35,13 @@ class Log:
                 records.append(_parse(self._location(), storage.read(self._location())))
             except FileNotFoundError:
                 return records
-            self._next += 1
+            self.next += 1
 
     def append(self, record: Record) -> bool:
         """Write the next record, which must differ from any other writer's; False if its number is taken."""
         if not self.create(self._location(), _to_bytes(record)):
             return False
-        self._next += 1
+        self.next += 1
         return True
 
     def _read_all(self) -> list[Record]:
@@ -52,11 +52,11 @@ class Log:
         locations = [info.location for info in infos]
         with ThreadPoolExecutor(PARALLEL_READS) as pool:
             records = list(pool.map(_parse, locations, pool.map(storage.read, locations)))
-        self._next = len(records)
+        self.next = len(records)
         return records
 
     def _location(self) -> str:
-        return storage.join(self._folder, _name(self._next))
+        return storage.join(self._folder, _name(self.next))
 
 
 def _name(number: int) -> str:

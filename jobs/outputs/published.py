@@ -1,6 +1,7 @@
 """`masks/`, where readers look: committed files, each put there whole, never changed, and removed when replaced.
 
-A file is named after its content, so putting it there twice does what doing so once does.
+A name is used once: it begins with the number of the record that placed the file. So putting a file there twice does
+what doing so once does, and who comes late to remove one removes nothing that was made since.
 """
 
 from dataclasses import dataclass
@@ -16,9 +17,9 @@ class Placement:
     num_bytes: int
     sha256: str
 
-    @property
-    def name(self) -> str:
-        return f"{self.sha256[:32]}.parquet"
+    def name(self, record: int) -> str:
+        """What it is called in `masks/`, placed by the record of this number."""
+        return f"{record:08d}-{self.sha256[:16]}.parquet"
 
 
 Files = dict[str, Placement | None]  # name in masks/ -> what is to stand there; None: nothing

@@ -10,6 +10,7 @@ from jobs.config import SegmentConfig
 from jobs.io import storage
 from jobs.outputs import store
 from jobs.outputs.ledger import Ledger
+from jobs.outputs.log import Log
 from jobs.records import ShardWritten, Status, VideoRow
 from tests.jobs.outputs.test_store import rows as mask_rows
 
@@ -90,13 +91,13 @@ def check_readers(output: str) -> None:
     store.read_videos(f"{output}/{store.VIDEOS_FILE}")
     with suppress(FileNotFoundError):
         store.run_info(output)
-    ledger = Ledger(output)
-    placed = set(ledger.files)
+    records = Log(f"{output}/_ledger").read()
+    placed = {name: file for record in records for name, file in record.get("files", {}).items() if file}
     seen: list[str] = []
     for info in storage.find(f"{output}/masks", [".parquet"]):
-        content = storage.read(info.location)
-        assert storage.sha256(content)[:32] == Path(info.location).stem, "a file that is not whole"
-        assert storage.name_of(info.location) in placed, "a file that nobody committed"
+        content, name = storage.read(info.location), storage.name_of(info.location)
+        assert name in placed, "a file that nobody committed"
+        assert storage.sha256(content) == placed[name]["sha256"], "a file that is not whole"
         seen += set(store.parse(content)["video_id"].to_pylist())
     assert len(seen) == len(set(seen)), f"a video twice: {sorted(seen)}"
 

@@ -69,7 +69,7 @@ def test_a_commit_publishes_and_is_found_again(output: str, tmp_path: Path) -> N
     assert again.videos == ledger.videos
     assert again.finished() == {"work-a", "work-b", "work-c"}
     assert again.finished(lambda row: row.status == "quarantined") == {"work-a", "work-b"}
-    assert again.videos["a"].masks_file == f"{written.sha256[:32]}.parquet"
+    assert again.videos["a"].masks_file == f"00000001-{written.sha256[:16]}.parquet"
 
 
 def test_a_driver_that_another_run_has_followed_commits_nothing(output: str, tmp_path: Path) -> None:
@@ -171,10 +171,22 @@ def test_masks_that_are_gone_are_done_again(output: str, tmp_path: Path) -> None
     written = attempt(output, "_attempts/1/x", "a", tmp_path)
     ledger.commit("_attempts/1/x", [row("a")], written)
     ledger.commit("_attempts/1/y", [row("b")], attempt(output, "_attempts/1/y", "b", tmp_path))
-    storage.remove(f"{output}/masks/{written.sha256[:32]}.parquet")
+    storage.remove(f"{output}/masks/{ledger.videos['a'].masks_file}")
     again = Ledger(output)
     assert again.forget_lost() == ["a"]
     assert again.finished() == {"work-b"}
+
+
+def test_who_comes_late_to_remove_a_file_removes_nothing_that_was_made_since(output: str, tmp_path: Path) -> None:
+    """The same masks, made again after they were replaced, stand under another name."""
+    ledger = begun(output)
+    names = []
+    for number, work in enumerate(("first", "other", "first")):
+        folder = f"_attempts/1/{number}"
+        ledger.commit(folder, [row("a", work)], attempt(output, folder, "a", tmp_path))
+        names.append(ledger.videos["a"].masks_file)
+    assert len(set(names)) == 3
+    assert published(output) == [["a"]]
 
 
 @pytest.mark.parametrize("cut_off", [False, True])
@@ -243,5 +255,5 @@ def test_records_can_be_read_by_people(committed: str) -> None:
     assert (first["run"], first["holder"]) == ("1", ME)
     assert (second["run"], second["attempt"]) == ("1", "_attempts/1/x")
     files: dict[str, Any] = {name: Placement(**file) for name, file in second["files"].items()}
-    assert [file.name for file in files.values()] == list(files)
+    assert [file.name(1) for file in files.values()] == list(files)
     assert [video["video_id"] for video in second["videos"]] == ["a", "b"]
