@@ -99,7 +99,7 @@ def quarantined_row(
     return VideoRow(
         entry.video_id, item.work_id, "quarantined", entry.video, entry.prompts,
         seconds=seconds, attempts=attempts, error_class=error_class or _class_of(error),
-        error_message=_shortened(str(error), MESSAGE_LENGTH), error_traceback=_shortened(trace, TRACEBACK_LENGTH),
+        error_message=_storable(str(error), MESSAGE_LENGTH), error_traceback=_storable(trace, TRACEBACK_LENGTH),
     )  # fmt: skip
 
 
@@ -110,9 +110,12 @@ def _class_of(error: BaseException) -> str:
     return type(error).__name__
 
 
-def _shortened(text: str | None, length: int) -> str | None:
-    """Without its middle where it is longer."""
-    if text is None or len(text) <= length:
+def _storable(text: str | None, length: int) -> str | None:
+    """Without its middle where it is longer; and what is no UTF-8, as in some files' names, is escaped."""
+    if text is None:
+        return None
+    text = text.encode(errors="backslashreplace").decode()
+    if len(text) <= length:
         return text
     return f"{text[: length // 2]} ... {text[-length // 2 :]}"
 

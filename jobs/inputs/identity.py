@@ -46,7 +46,7 @@ def _describe(location: str) -> list[tuple[str, int, str]]:
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         return []  # its actor will make a row of that
     except OSError as error:
-        if error.errno == errno.ENAMETOOLONG:
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
             return []
         raise  # storage is out of reach: no id made now could be trusted
     return [(storage.name_of(f.location), f.num_bytes, f.version) for f in files]

@@ -37,6 +37,7 @@ def read_manifest(location: str, allow: Sequence[str] = ()) -> list[Entry]:
             f"{location} is no manifest; legal: a table ({', '.join(TABLES)}) with columns {', '.join(REQUIRED)} "
             f"and optionally {', '.join(OPTIONAL)}, or a folder with JPEGImages/ and Annotations/"
         )
+    _raise_if_any(location, [f"folder {e.video_id!r} has a name that is no UTF-8" for e in entries if not _is_text(e)])
     return entries
 
 
@@ -128,6 +129,11 @@ def _duplicates(rows: list[dict[str, Any]]) -> list[str]:
 def _entry(row: dict[str, Any], folder: str) -> Entry:
     video, prompts = (storage.resolve(row[name], folder) for name in ("video", "prompts"))
     return Entry(row["video_id"], video, prompts, row.get("start") or 0, row.get("end"))
+
+
+def _is_text(entry: Entry) -> bool:
+    """Whether an id that was a folder's name can be written in a table."""
+    return entry.video_id.encode(errors="ignore").decode() == entry.video_id
 
 
 def _read_tree(root: str) -> list[Entry]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -107,3 +108,17 @@ def verified(output: str) -> Findings:
     found = verify(output)
     assert found.problems == []
     return found
+
+
+def verified_rows(output: str) -> dict[str, VideoRow]:
+    """The same, and each video's only row."""
+    verified(output)
+    rows = store.read_videos(f"{output}/{store.VIDEOS_FILE}")
+    assert len({row.video_id for row in rows}) == len(rows)
+    return {row.video_id: row for row in rows}
+
+
+def masks(output: str, videos: Iterable[str]) -> dict[str, list[store.MaskRow]]:
+    """The rows of masks of some videos."""
+    wanted = set(videos)
+    return {video: rows for video, rows in store.masks_by_video(output) if video in wanted}

@@ -1,5 +1,6 @@
 """Manifests of every kind are read; everything wrong with one is said at once."""
 
+import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -114,6 +115,14 @@ def test_a_davis_tree(resolution: str, tmp_path: Path) -> None:
         )
         for name in ("bear", "swan")
     ]
+
+
+def test_a_tree_whose_folder_has_no_name_in_utf_8_is_refused(tmp_path: Path) -> None:
+    """No table could hold its id."""
+    for folder in ("JPEGImages", "Annotations"):
+        Path(os.fsdecode(os.fsencode(tmp_path / folder) + b"/dog\xff")).mkdir(parents=True)
+    with pytest.raises(ManifestError, match=r"folder 'dog\\udcff' has a name that is no UTF-8"):
+        read_manifest(str(tmp_path))
 
 
 def test_a_tree_of_one_sequence(tmp_path: Path) -> None:
