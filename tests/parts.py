@@ -100,10 +100,10 @@ def ray_command() -> str:
     return str(Path(sys.executable).with_name("ray"))
 
 
-def stcn(*args: str | Path, **options: object) -> "subprocess.CompletedProcess[str]":
+def stcn(*args: str | Path, timeout: float = 300, **options: object) -> "subprocess.CompletedProcess[str]":
     """Run the command to its end."""
     command = [sys.executable, "-m", "jobs.cli", *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, **options)  # type: ignore[call-overload,no-any-return]
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, **options)  # type: ignore[call-overload,no-any-return]
 
 
 def in_cluster(address: str) -> dict[str, str]:

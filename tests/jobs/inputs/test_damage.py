@@ -18,15 +18,19 @@ HEVC = {"preset": "ultrafast", "x265-params": "log-level=none:keyint=12:bframes=
 VP9 = {"deadline": "realtime", "cpu-used": "8"}
 
 
-def encode(path: Path, codec: str, options: dict[str, str], frames: int = 48) -> Path:
-    """A moving texture, for codecs that the job does not write."""
-    texture = np.random.default_rng(0).integers(0, 255, (HEIGHT, WIDTH * 2, 3), np.uint8)
-    with av.open(str(path), "w") as container:
+def encode(
+    path: Path, codec: str, options: dict[str, str], frames: int = 48, size: tuple[int, int] = (HEIGHT, WIDTH),
+    pixels: str = "yuv420p",
+) -> Path:  # fmt: skip
+    """A moving texture, for codecs that the job does not write; the same bytes each time."""
+    height, width = size
+    texture = np.random.default_rng(0).integers(0, 255, (height, width * 2, 3), np.uint8)
+    with av.open(str(path), "w", options={"fflags": "+bitexact"}) as container:
         stream = container.add_stream(codec, rate=24, options=options)
         assert isinstance(stream, av.VideoStream)
-        stream.height, stream.width, stream.pix_fmt = HEIGHT, WIDTH, "yuv420p"
+        stream.height, stream.width, stream.pix_fmt = height, width, pixels
         for t in range(frames):
-            image = np.ascontiguousarray(texture[:, t : t + WIDTH])
+            image = np.ascontiguousarray(texture[:, t : t + width])
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode(None))
     return path
