@@ -1,6 +1,5 @@
 """The whole job, as a user runs it: the command, real video files, a real Ray cluster, real kills."""
 
-import contextlib
 import hashlib
 import json
 import os
@@ -9,14 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.commands.archive import DrawnVideo, draw_archive
 from jobs.io import storage
 from jobs.outputs import store
 from jobs.outputs.ledger import Ledger
@@ -179,42 +176,6 @@ cli.main()
     assert "made again" not in result.stderr
     assert digest(output) == digest(str(undisturbed))
     assert not list(Path(output, "_attempts").rglob("*.parquet"))
-
-
-def test_a_video_that_kills_its_process_is_given_up_and_the_rest_is_done(
-    ray_cluster: str, archive: Path, model_file: Path, tmp_path: Path
-) -> None:
-    """Whatever process has video c open is killed, each time."""
-    root = shutil.copytree(archive, tmp_path / "archive")
-    lethal = root / "videos/c.mp4"
-    draw_archive([DrawnVideo("c", 3, 300, 48, 64, Fraction(24), objects=2)], tmp_path / "long")
-    shutil.copytree(tmp_path / "long/videos", root / "videos", dirs_exist_ok=True)
-    shutil.copytree(tmp_path / "long/prompts", root / "prompts", dirs_exist_ok=True)
-    output = tmp_path / "out"
-    command = ["segment", root / "manifest.csv", output, *options(model_file), "--actors", "1", "--max-attempts", "2"]
-    process = subprocess.Popen([sys.executable, "-m", "jobs.cli", *map(str, command)])
-    killed: set[int] = set()
-    while process.poll() is None:
-        for pid in _readers_of(lethal) - killed:
-            killed.add(pid)
-            os.kill(pid, signal.SIGKILL)
-        time.sleep(0.002)
-    assert process.returncode == 3
-    assert len(killed) == 2
-    rows = videos(str(output))
-    assert {name for name, row in rows.items() if row.status == "done"} == {"a", "b", "e"}
-    assert (rows["c"].status, rows["c"].attempts) == ("quarantined", 2)
-    assert rows["c"].error_class == "Crash"
-
-
-def _readers_of(path: Path) -> set[int]:
-    """Processes that have a file open."""
-    found = set()
-    for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
-        with contextlib.suppress(OSError):
-            if descriptor.readlink() == path:
-                found.add(int(descriptor.parts[2]))
-    return found
 
 
 def test_masks_and_videos_in_s3_by_ray_job_submit(

@@ -1,0 +1,138 @@
+"""Promise: a crash, a hang, memory that runs out, an error: each is told apart, charged to its video alone, tried again
+within a budget, and quarantined with class, message and attempts; all other videos come out as if it were not there."""
+
+import csv
+import shutil
+import signal
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import psutil
+import pytest
+
+from jobs.commands.archive import DrawnVideo, draw_archive
+from jobs.outputs import store
+from jobs.records import VideoRow
+from tests.parts import stcn
+from tests.reliability.culprits import Striking, Unanswering, draw_hungry, draw_misnamed
+from tests.reliability.small_run import masks, verified_rows
+
+DRAWN = [DrawnVideo(f"{n}", n, 6 + n, 48, 64, Fraction(24), objects=1 + n % 3) for n in range(8)]
+SOUND = [video.video_id for video in DRAWN]
+LONG = DrawnVideo("3-long", 9, 400, 48, 64, Fraction(24), objects=2)  # seconds of work, open all the time
+
+EXPECTED = {  # class, and how often it was tried: what will be the same each time, once
+    "0-crash": ("Crash", 2), "1-hang": ("Hang", 2), "2-broken": ("VideoError", 1), "4-memory": ("OutOfMemory", 2),
+    "5-prompts": ("PromptError", 1), "6-error": ("UnicodeEncodeError", 2),
+}  # fmt: skip
+MESSAGES = {
+    "0-crash": "worker process has died", "1-hang": "no frame came for 20 s (--stall-seconds)",
+    "2-broken": "cannot be opened as a video", "4-memory": "over its share of 1.0 (--memory-per-actor)",
+    "5-prompts": "mask huge.png cannot be read", "6-error": "surrogates not allowed",
+}  # fmt: skip
+Masks = dict[str, list[store.MaskRow]]  # by video
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An archive of sound videos, and a long one."""
+    folder = tmp_path_factory.mktemp("archive")
+    draw_archive(DRAWN, folder)
+    draw_archive([LONG], folder / "long")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(folder: Path, model_file: Path) -> Masks:
+    """The masks of the sound videos."""
+    output = folder / "undisturbed"
+    result = stcn("segment", folder / "manifest.csv", output, *options(model_file))
+    assert result.returncode == 0, result.stderr
+    return masks(str(output), SOUND)
+
+
+def options(model_file: Path) -> list[str | Path]:
+    return ["--model", model_file, "--actors", "2", "--threads-per-actor", "1", "--short-side", "0"]
+
+
+def with_others(folder: Path, others: dict[str, tuple[Path, Path]]) -> Path:
+    """A manifest of the sound videos and some more, beside that of the sound ones."""
+    manifest = folder / "with-others.csv"
+    shutil.copy(folder / "manifest.csv", manifest)
+    with manifest.open("a", newline="") as file:
+        csv.writer(file).writerows((name, *places) for name, places in others.items())
+    return manifest
+
+
+def outcome(row: VideoRow) -> tuple[str, str | None, int]:
+    return row.status, row.error_class, row.attempts
+
+
+def test_all_harms_at_once(folder: Path, undisturbed: Masks, model_file: Path, tmp_path: Path) -> None:
+    lethal, prompts = folder / "long/videos/3-long.mp4", folder / "long/prompts/3-long"
+    silent, broken, hungry, mask = (
+        tmp_path / name for name in ("silent.mp4", "broken.mp4", "hungry.mp4", "hungry.png")
+    )
+    silent.write_bytes(lethal.read_bytes())
+    broken.write_bytes(lethal.read_bytes()[:-1000])
+    draw_hungry(hungry, mask)
+    draw_misnamed(tmp_path / "misnamed")
+    manifest = with_others(folder, {
+        "0-crash": (lethal, prompts), "1-hang": (silent, prompts), "2-broken": (broken, prompts),
+        "4-memory": (hungry, mask), "5-prompts": (folder / "videos/1.mp4", mask),
+        "6-error": (tmp_path / "misnamed", prompts / "00000.png"),
+    })  # fmt: skip
+    output = str(tmp_path / "out")
+    with Striking(lethal, signal.SIGSEGV) as strikes, Unanswering(silent) as waiting:
+        result = stcn(
+            "segment", manifest, output, *options(model_file), "--max-attempts", "2",
+            "--stall-seconds", "20", "--memory-per-actor", "1",
+        )  # fmt: skip
+    assert result.returncode == 3, result.stderr
+    rows = verified_rows(output)
+    for name, expected in EXPECTED.items():
+        assert outcome(rows[name]) == ("quarantined", *expected), rows[name]
+    for name, words in MESSAGES.items():
+        assert words in str(rows[name].error_message)
+        assert (rows[name].error_traceback is None) == (rows[name].attempts == 1), rows[name]
+    assert (len(strikes.struck), waiting.waited) == (2, 2)
+    assert all(outcome(rows[name]) == ("done", None, 1) for name in SOUND)
+    assert masks(output, SOUND) == undisturbed
+
+    again = stcn("retry", output, "--only", "Crash", "--only", "Hang")  # what did the harm is gone
+    assert again.returncode == 3, again.stderr
+    after = verified_rows(output)
+    assert {name for name, row in after.items() if row != rows[name]} == {"0-crash", "1-hang"}
+    assert {after[name].frames_decoded for name in ("0-crash", "1-hang")} == {LONG.frames}
+
+
+# The driver's wait for a sign, beyond --stall-seconds, is a minute.
+IMPATIENT = """
+from jobs import cli
+from jobs.actors import pool
+pool.SILENCE_SECONDS = 2.0
+cli.main()
+"""
+
+
+def test_a_process_that_cannot_even_end_itself_is_ended(
+    folder: Path, undisturbed: Masks, model_file: Path, tmp_path: Path
+) -> None:
+    """Stopped by a signal, no thread of it runs: as when code hangs that keeps Python's lock."""
+    video = folder / "long/videos/3-long.mp4"
+    manifest = with_others(folder, {"3-long": (video, folder / "long/prompts/3-long")})
+    output = str(tmp_path / "out")
+    command = ["segment", manifest, output, *options(model_file), "--max-attempts", "2", "--stall-seconds", "10"]
+    with Striking(video, signal.SIGSTOP) as strikes:
+        impatient = [sys.executable, "-c", IMPATIENT, *map(str, command)]
+        result = subprocess.run(impatient, capture_output=True, text=True, timeout=300, check=False)
+    assert result.returncode == 3, result.stderr
+    rows = verified_rows(output)
+    assert outcome(rows["3-long"]) == ("quarantined", "Hang", 2)
+    assert rows["3-long"].error_message == "its process gave no sign for 12 s, and was ended"
+    assert len(strikes.struck) == 2
+    assert not any(psutil.pid_exists(pid) for pid in strikes.struck)
+    assert all(outcome(rows[name]) == ("done", None, 1) for name in SOUND)
+    assert masks(output, SOUND) == undisturbed
