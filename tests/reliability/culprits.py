@@ -1,7 +1,6 @@
 """What harms the process that reads a video, in earnest: signals while it has the file open, a file that does not
 answer, frames that fill memory, names that no table can hold."""
 
-import contextlib
 import fcntl
 import os
 import signal
@@ -15,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from jobs.commands.export import to_image
+from tests.reliability.processes import readers_of
 
 LOOK_SECONDS = 0.002
 HUGE = 4096  # pixels; twelve such frames take 0.6 GiB as they are decoded, and 2 GiB with the network
@@ -41,7 +41,7 @@ class Striking:
 
     def _strike(self) -> None:
         while not self._done.wait(LOOK_SECONDS):
-            for pid in _readers_of(self._path) - self.struck:
+            for pid in readers_of(self._path) - self.struck:
                 self.struck.add(pid)
                 os.kill(pid, self._number)
 
@@ -113,12 +113,3 @@ def draw_misnamed(folder: Path) -> None:
     for t in range(3):
         with open(os.fsencode(folder) + b"/\xff%d.png" % t, "wb") as file:
             Image.new("RGB", (64, 48), (40 * t, 0, 0)).save(file, "png")
-
-
-def _readers_of(path: Path) -> set[int]:
-    found = set()
-    for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
-        with contextlib.suppress(OSError):
-            if descriptor.readlink() == path:
-                found.add(int(descriptor.parts[2]))
-    return found

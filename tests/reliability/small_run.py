@@ -12,6 +12,7 @@ from jobs.io import storage
 from jobs.outputs import store
 from jobs.outputs.ledger import Ledger
 from jobs.outputs.log import Log
+from jobs.outputs.stored_masks import masks_by_video
 from jobs.records import ShardWritten, Status, VideoRow
 from tests.jobs.outputs.test_store import rows as mask_rows
 
@@ -121,4 +122,4 @@ def verified_rows(output: str) -> dict[str, VideoRow]:
 def masks(output: str, videos: Iterable[str]) -> dict[str, list[store.MaskRow]]:
     """The rows of masks of some videos."""
     wanted = set(videos)
-    return {video: rows for video, rows in store.masks_by_video(output) if video in wanted}
+    return {video.video_id: video.rows for video in masks_by_video(output) if video.video_id in wanted}

@@ -72,9 +72,7 @@ def outcome(row: VideoRow) -> tuple[str, str | None, int]:
 
 def test_all_harms_at_once(folder: Path, undisturbed: Masks, model_file: Path, tmp_path: Path) -> None:
     lethal, prompts = folder / "long/videos/3-long.mp4", folder / "long/prompts/3-long"
-    silent, broken, hungry, mask = (
-        tmp_path / name for name in ("silent.mp4", "broken.mp4", "hungry.mp4", "huge.png")
-    )
+    silent, broken, hungry, mask = (tmp_path / name for name in ("silent.mp4", "broken.mp4", "hungry.mp4", "huge.png"))
     silent.write_bytes(lethal.read_bytes())
     broken.write_bytes(lethal.read_bytes()[:-1000])
     draw_hungry(hungry, mask)
