@@ -18,6 +18,8 @@ HERE, STORE = "/data/manifest.csv", "s3://bucket/manifest.csv"
         ("s3://other/v.mp4", HERE, [], True),
         ("http://169.254.169.254/latest", HERE, [], False),
         ("zip://x::s3://b/y.zip", HERE, [], False),
+        ("s3://b/y::file:///etc/passwd", HERE, [], False),
+        ("s3://bucket/in/y::file:///etc/passwd", STORE, ["s3://bucket/in"], False),
         ("s3://other/v.mp4", STORE, [], True),
         ("/etc/passwd", STORE, [], False),
         ("file:///etc/passwd", STORE, [], False),
