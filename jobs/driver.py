@@ -4,6 +4,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib.metadata import version
 
 from jobs.actors import cluster
@@ -43,10 +44,12 @@ def run(config: SegmentConfig, report: Reporter, only: Sequence[str] | None = No
                 counts = Counts(len(todo), len(job.items) - len(todo), sum(item.expected_frames for item in todo))
                 with cluster.connected() as connection, report:
                     _segment(job, name, connection, counts, report)
-        finally:
-            job.ledger.refresh()  # an interrupt may have come between a record and its being noted here
-            if not job.ledger.is_taken_over:
-                _write_videos(job)
+        except BaseException:
+            set_patience(LAST_PATIENCE_SECONDS)
+            with suppress(OSError):  # storage may be what failed; the next run writes it again
+                _write_last_videos(job)
+            raise
+        _write_last_videos(job)
     return job.rows()
 
 
@@ -61,17 +64,23 @@ def _segment(job: Job, name: str, connection: cluster.Connection, counts: Counts
     try:
         for worker, event in pool.run(job.shards(division.actors)):
             desk.take(worker, event)
-    except (KeyboardInterrupt, FatalError):
+    except (KeyboardInterrupt, FatalError, OSError):
         set_patience(LAST_PATIENCE_SECONDS)
-        job.ledger.refresh()
-        if not job.ledger.is_taken_over:
-            for worker, word in pool.hand_over(HAND_OVER_SECONDS):
-                desk.take(worker, word)
+        with suppress(OSError):  # storage may be what failed; the next run does again what is lost here
+            _take_what_is_finished(job, pool, desk)
         raise
     finally:
         pool.stop()
         if not job.ledger.unpublished:  # else the next run publishes them
-            storage.remove(storage.join(job.config.output, ATTEMPTS, name))
+            with suppress(OSError):  # what is left there, the next run clears away
+                storage.remove(storage.join(job.config.output, ATTEMPTS, name))
+
+
+def _take_what_is_finished(job: Job, pool: Pool, desk: Desk) -> None:
+    job.ledger.refresh()
+    if not job.ledger.is_taken_over:
+        for worker, word in pool.hand_over(HAND_OVER_SECONDS):
+            desk.take(worker, word)
 
 
 def _start_pool(job: Job, folder: str, division: cluster.Division, start_seconds: float) -> Pool:
@@ -110,6 +119,12 @@ def _creator(config: SegmentConfig) -> Callable[[str, bytes], bool]:
 
 def _write_videos(job: Job) -> None:
     store.write_videos(storage.join(job.config.output, store.VIDEOS_FILE), job.rows())
+
+
+def _write_last_videos(job: Job) -> None:
+    job.ledger.refresh()  # an interrupt may have come between a record and its being noted here
+    if not job.ledger.is_taken_over:
+        _write_videos(job)
 
 
 def _write_run_info(job: Job) -> None:

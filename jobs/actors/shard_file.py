@@ -1,35 +1,42 @@
 """The masks that an actor has finished of its shard: a file on local disk that grows, and is uploaded once."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from jobs.io import storage
+from jobs.io.patience import explained
 from jobs.outputs import store
 from jobs.records import ShardWritten, VideoRow
+
+NOTHING = ShardWritten(None, 0, "")
 
 
 class ShardFile:
     """Takes finished videos until it is uploaded, at the shard's end or when the actor is told to stop.
 
-    Both may come at the same time, from two threads; the first counts.
+    Both may come at the same time, from two threads; the first counts. A file that could not be written whole is never
+    uploaded.
     """
 
     def __init__(self, path: Path, attempt: str) -> None:
         self._path, self.attempt = path, attempt
-        self._writer = store.MaskWriter(path)
         self._rows: list[VideoRow] = []
         self._written: ShardWritten | None = None
         self._lock = threading.Lock()
+        with self._whole():
+            self._writer = store.MaskWriter(path)
 
     def add(self, row: VideoRow, tables: Iterable[Any]) -> bool:
         """Append a video; False if the file is uploaded already."""
         with self._lock:
             if self._written:
                 return False
-            for table in tables:
-                self._writer.add(table)
+            with self._whole():
+                for table in tables:
+                    self._writer.add(table)
             self._rows.append(row)
             return True
 
@@ -37,13 +44,22 @@ class ShardFile:
         """Put what is finished into storage; the rows, and where their masks are."""
         with self._lock:
             if not self._written:
-                self._writer.close()
+                with self._whole():
+                    self._writer.close()
                 self._written = self._upload()
             return tuple(self._rows), self._written
 
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:  # half a video is in it; and Arrow does not say which disk is full
+            self._rows, self._written = [], NOTHING
+            raise explained(str(self._path), error) from error
+
     def _upload(self) -> ShardWritten:
         if not any(row.status == "done" for row in self._rows):
-            return ShardWritten(None, 0, "")
+            return NOTHING
         content, location = self._path.read_bytes(), storage.join(self.attempt, self._path.name)
         storage.write(location, content)
         return ShardWritten(location, len(content), storage.sha256(content))

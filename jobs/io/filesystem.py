@@ -25,6 +25,16 @@ def open_location(location: str) -> tuple[Any, str]:
     return fs, str(path)
 
 
+def refusal(location: str) -> Exception | None:
+    """What a store says to a download of one byte: its code, where a HEAD is answered with a status alone."""
+    fs, path = open_location(location)
+    try:
+        fs.cat_file(path, start=0, end=1)
+    except Exception as error:
+        return error
+    return None
+
+
 def scheme_of(location: str) -> str:
     """The part before "://", in lower case; empty for a path."""
     scheme, mark, _ = location.partition("://")

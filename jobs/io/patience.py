@@ -5,12 +5,14 @@ All waiting happens here: the libraries below are told to try next to nothing ag
 
 import errno
 import functools
+import tempfile
 from collections.abc import Callable, Iterator
 from typing import Concatenate, ParamSpec, TypeVar
 
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from jobs.errors import CredentialsError, StorageError, UserError
+from jobs.io.filesystem import refusal
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -23,14 +25,17 @@ CREDENTIALS_CODES = {
     "ExpiredToken", "ExpiredTokenException", "InvalidAccessKeyId", "InvalidToken", "SignatureDoesNotMatch",
     "TokenRefreshRequired", "RequestTimeTooSkewed", "AccountProblem", "AuthFailure", "UnrecognizedClientException",
 }  # fmt: skip
-LASTING_CODES = CREDENTIALS_CODES | {
+FULL_CODES = {"507", "InsufficientStorage", "XMinioStorageFull", "QuotaExceeded"}
+HIDDEN_CODES = {"400", "403"}  # what a HEAD is answered has no body, so it may be credentials, or a single file
+LASTING_CODES = CREDENTIALS_CODES | FULL_CODES | HIDDEN_CODES | {
     "AccessDenied", "AllAccessDisabled", "InvalidObjectState", "NoSuchBucket", "NoSuchKey", "InvalidBucketName",
-    "PermanentRedirect", "AuthorizationHeaderMalformed", "MethodNotAllowed", "NotImplemented", "QuotaExceeded",
+    "PermanentRedirect", "AuthorizationHeaderMalformed", "MethodNotAllowed", "NotImplemented",
     "EntityTooLarge", "KeyTooLongError", "InvalidRequest", "InvalidArgument", "IllegalLocationConstraintException",
-    "400", "403", "404", "405", "501", "507", "InsufficientStorage", "XMinioStorageFull",
+    "404", "405", "501",
 }  # fmt: skip
-LASTING_ERRNOS = {
-    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL, errno.EMFILE,
+FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT}
+LASTING_ERRNOS = FULL_ERRNOS | {
+    errno.EROFS, errno.EFBIG, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL, errno.EMFILE,
 }  # fmt: skip
 # botocore's, by name: it takes long to load, and only who uses S3 needs it
 NO_CREDENTIALS = ("NoCredentialsError", "PartialCredentialsError", "ProfileNotFound")
@@ -69,7 +74,7 @@ def patiently(operation: Operation[P, R]) -> Operation[P, R]:
         except UserError:
             raise
         except Exception as error:
-            raise _as_os_error(location, error) from error
+            raise explained(location, error) from error
 
     return wrapped
 
@@ -89,6 +94,25 @@ def may_pass(error: BaseException, is_remote: bool) -> bool:
     return code is not None or number not in LASTING_ERRNOS
 
 
+def explained(location: str, error: Exception) -> OSError:
+    """What to raise in an error's place: it says where, and what to do."""
+    code, text = code_of(error), f"{location}: {type(error).__name__}: {error}"
+    if code in HIDDEN_CODES and (told := refusal(location)):
+        code, text = code_of(told), f"{location}: {told}"
+    if code in CREDENTIALS_CODES or type(error).__name__ in NO_CREDENTIALS:
+        return CredentialsError(f"{text}; give valid credentials and run the same command again")
+    if isinstance(error, OSError) and _is_full(error):
+        where = location if code or "://" not in location else f"{tempfile.gettempdir()}, for {location}"
+        return OSError(error.errno, f"{error.strerror or error}; make room and run the same command again", where)
+    if isinstance(error, PermissionError):
+        return PermissionError(text)
+    if isinstance(error, OSError) and (isinstance(error, LASTING) or not may_pass(error, "://" in location)):
+        return error if location in str(error) or isinstance(error, FileNotFoundError) else OSError(error.errno, text)
+    return StorageError(
+        f"{text}; it was tried again for {_patience_seconds:g} s: run the same command again once storage works"
+    )
+
+
 def code_of(error: BaseException | None) -> str | None:
     """The S3 error code behind an exception, such as SlowDown."""
     for cause in _causes(error):
@@ -104,10 +128,6 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__
 
 
-def _as_os_error(location: str, error: Exception) -> OSError:
-    text = f"{location}: {type(error).__name__}: {error}"
-    if code_of(error) in CREDENTIALS_CODES or type(error).__name__ in NO_CREDENTIALS:
-        return CredentialsError(f"{text}; give valid credentials and run the same command again")
-    if isinstance(error, OSError) and (isinstance(error, LASTING) or not may_pass(error, "://" in location)):
-        return error
-    return StorageError(text)
+def _is_full(error: OSError) -> bool:
+    code = code_of(error)
+    return code in FULL_CODES or (code is None and error.errno in FULL_ERRNOS)

@@ -158,23 +158,24 @@ def remove(location: str) -> None:
         fs.rm(path, recursive=True)
 
 
-@patiently
 def download(location: str, folder: Path) -> Path:
     """A local path of the file or folder: itself if it is local, else a copy below `folder`.
 
-    Raises FileNotFoundError, or StorageError if copies do not come as they were stored.
+    Each file is tried again by itself. Raises FileNotFoundError, or StorageError if one does not come as it was stored.
     """
+    try:
+        info = stat(location)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{location} does not exist") from None
     fs, path = open_location(location)
-    if not fs.exists(path):
-        raise FileNotFoundError(f"{location} does not exist")
     if is_local(fs):
         return Path(path)
     target = folder / name_of(location)
-    if fs.isfile(path):
-        return _fetch(fs, path, target)
+    if info:
+        return _fetch(location, target)
     target.mkdir(parents=True, exist_ok=True)
-    for info in find(location):
-        _fetch(fs, fs._strip_protocol(info.location), target / name_of(info.location))
+    for file in find(location):
+        _fetch(file.location, target / name_of(file.location))
     return target
 
 
@@ -208,7 +209,9 @@ def _read(fs: Any, path: str) -> bytes:
     return copy.getvalue()
 
 
-def _fetch(fs: Any, path: str, target: Path) -> Path:
+@patiently
+def _fetch(location: str, target: Path) -> Path:
+    fs, path = open_location(location)
     target.parent.mkdir(parents=True, exist_ok=True)
 
     def fetch() -> BinaryIO:
@@ -236,4 +239,4 @@ def _copied_right(fs: Any, path: str, take: Callable[[], File]) -> File:
                 return copy
             before = digest
         copy.close()
-    raise StorageError(f"{path}: {COPIES} copies came, none as it was stored")
+    raise StorageError(f"{COPIES} copies came, none as it was stored")

@@ -52,8 +52,9 @@ def held(output: str, run: str, me: dict[str, Any]) -> Iterator[None]:
     finally:
         ended.set()
         beats.join()
-        if (there := _read(location)) and there["run"] == run:
-            storage.remove(location)
+        with suppress(OSError):  # what storage keeps of this run does no harm
+            if (there := _read(location)) and there["run"] == run:
+                storage.remove(location)
 
 
 def _refuse_if_held(output: str, location: str) -> None:

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import s3fs
 
 from jobs.io.patience import PATIENCE_SECONDS, set_patience
 from tests.reliability.groups import draw_groups
+from tests.stores.faults import FaultProxy
 
 
 @pytest.fixture(autouse=True)
@@ -28,3 +30,13 @@ def segment_groups(groups: Path, model_file: Path, tmp_path: Path) -> list[str]:
     """What `stcn` is told to segment them with one actor; the third is the output."""
     options = ["--model", str(model_file), "--threads-per-actor", "1", "--actors", "1"]
     return ["segment", str(groups), str(tmp_path / "out"), *options]
+
+
+@pytest.fixture
+def proxy(bucket: str, s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultProxy]:
+    """Between s3fs and the store, here and in processes that are started."""
+    with FaultProxy(s3_endpoint) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        s3fs.S3FileSystem.clear_instance_cache()
+        yield proxy
+        s3fs.S3FileSystem.clear_instance_cache()

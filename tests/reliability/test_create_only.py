@@ -1,11 +1,9 @@
 """Promise: a store that ignores create-only writes is refused at start, or the user vouches for a single writer; and a
 reply that is lost after the store accepted the write destroys nothing."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import s3fs
 
 from jobs.errors import UserError
 from jobs.io import storage
@@ -14,16 +12,6 @@ from tests.reliability.small_run import FIRST, THEN, SmallRun, digest, verified
 from tests.stores.faults import FaultProxy, LostReply, WithoutHeader, only
 
 LOST = 100
-
-
-@pytest.fixture
-def proxy(bucket: str, s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultProxy]:
-    """Between s3fs and the store."""
-    with FaultProxy(s3_endpoint) as proxy:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
-        s3fs.S3FileSystem.clear_instance_cache()
-        yield proxy
-        s3fs.S3FileSystem.clear_instance_cache()
 
 
 def test_a_store_that_ignores_create_only_writes_is_refused(bucket: str, proxy: FaultProxy) -> None:
