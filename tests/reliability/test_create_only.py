@@ -7,7 +7,7 @@ import pytest
 
 from jobs.errors import UserError
 from jobs.io import storage
-from jobs.io.create_only import check_create_only, creator
+from jobs.io.create_only import creator
 from tests.reliability.small_run import FIRST, THEN, SmallRun, digest, verified
 from tests.stores.faults import FaultProxy, LostReply, WithoutHeader, only
 
@@ -15,10 +15,10 @@ LOST = 100
 
 
 def test_a_store_that_ignores_create_only_writes_is_refused(bucket: str, proxy: FaultProxy) -> None:
-    check_create_only(f"{bucket}/out")
+    assert creator(f"{bucket}/out", is_single_writer=False) is storage.create
     proxy.inject(WithoutHeader("If-None-Match"), only("PUT"))
     with pytest.raises(UserError, match=r"ignores create-only writes .* legal: .* --single-writer"):
-        check_create_only(f"{bucket}/out")
+        creator(f"{bucket}/out", is_single_writer=False)
     assert storage.find(f"{bucket}/out/_ledger") == []
     create = creator(f"{bucket}/out", is_single_writer=True)
     assert create(f"{bucket}/out/x", b"one")

@@ -2,7 +2,6 @@
 within a budget, and quarantined with class, message and attempts; all other videos come out as if it were not there."""
 
 import csv
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,22 +14,23 @@ import pytest
 from jobs.commands.archive import DrawnVideo, draw_archive
 from jobs.outputs import store
 from jobs.records import VideoRow
+from tests.jobs.inputs.test_video import write
 from tests.parts import stcn
 from tests.reliability.culprits import Striking, Unanswering, draw_hungry, draw_misnamed
 from tests.reliability.small_run import masks, verified_rows
 
 DRAWN = [DrawnVideo(f"{n}", n, 6 + n, 48, 64, Fraction(24), objects=1 + n % 3) for n in range(8)]
-SOUND = [video.video_id for video in DRAWN]
-LONG = DrawnVideo("3-long", 9, 400, 48, 64, Fraction(24), objects=2)  # seconds of work, open all the time
+SOUND = {f"{video.video_id}-{copy}": video.video_id for video in DRAWN for copy in range(6)}  # in shards of eight
+FRAMES = 400  # of a video that takes seconds and 20 kB: open all the time, in a shard with sound ones
 
 EXPECTED = {  # class, and how often it was tried: what will be the same each time, once
-    "0-crash": ("Crash", 2), "1-hang": ("Hang", 2), "2-broken": ("VideoError", 1), "4-memory": ("OutOfMemory", 2),
-    "5-prompts": ("PromptError", 1), "6-error": ("UnicodeEncodeError", 2),
+    "0-2-crash": ("Crash", 2), "1-2-hang": ("Hang", 2), "2-2-broken": ("VideoError", 1),
+    "4-2-memory": ("OutOfMemory", 2), "5-2-prompts": ("PromptError", 1), "6-2-error": ("UnicodeEncodeError", 2),
 }  # fmt: skip
 MESSAGES = {
-    "0-crash": "worker process has died", "1-hang": "no frame came for 20 s (--stall-seconds)",
-    "2-broken": "cannot be opened as a video", "4-memory": "over its share of 1.0 (--memory-per-actor)",
-    "5-prompts": "mask huge.png cannot be read", "6-error": "surrogates not allowed",
+    "0-2-crash": "worker process has died", "1-2-hang": "no frame came for 20 s (--stall-seconds)",
+    "2-2-broken": "cannot be opened as a video", "4-2-memory": "over its share of 1.0 (--memory-per-actor)",
+    "5-2-prompts": "mask huge.png cannot be read", "6-2-error": "surrogates not allowed",
 }  # fmt: skip
 Masks = dict[str, list[store.MaskRow]]  # by video
 
@@ -40,7 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An archive of sound videos, and a long one."""
     folder = tmp_path_factory.mktemp("archive")
     draw_archive(DRAWN, folder)
-    draw_archive([LONG], folder / "long")
+    write(folder / "long.mp4", FRAMES)
     return folder
 
 
@@ -48,7 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def undisturbed(folder: Path, model_file: Path) -> Masks:
     """The masks of the sound videos."""
     output = folder / "undisturbed"
-    result = stcn("segment", folder / "manifest.csv", output, *options(model_file))
+    result = stcn("segment", with_others(folder, {}), output, *options(model_file))
     assert result.returncode == 0, result.stderr
     return masks(str(output), SOUND)
 
@@ -58,11 +58,13 @@ def options(model_file: Path) -> list[str | Path]:
 
 
 def with_others(folder: Path, others: dict[str, tuple[Path, Path]]) -> Path:
-    """A manifest of the sound videos and some more, beside that of the sound ones."""
+    """A manifest of the sound videos and some more."""
     manifest = folder / "with-others.csv"
-    shutil.copy(folder / "manifest.csv", manifest)
-    with manifest.open("a", newline="") as file:
-        csv.writer(file).writerows((name, *places) for name, places in others.items())
+    with manifest.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("video_id", "video", "prompts"))
+        writer.writerows((name, f"videos/{drawn}.mp4", f"prompts/{drawn}") for name, drawn in SOUND.items())
+        writer.writerows((name, *places) for name, places in others.items())
     return manifest
 
 
@@ -71,16 +73,16 @@ def outcome(row: VideoRow) -> tuple[str, str | None, int]:
 
 
 def test_all_harms_at_once(folder: Path, undisturbed: Masks, model_file: Path, tmp_path: Path) -> None:
-    lethal, prompts = folder / "long/videos/3-long.mp4", folder / "long/prompts/3-long"
+    lethal, prompts = folder / "long.mp4", folder / "prompts/0"
     silent, broken, hungry, mask = (tmp_path / name for name in ("silent.mp4", "broken.mp4", "hungry.mp4", "huge.png"))
     silent.write_bytes(lethal.read_bytes())
     broken.write_bytes(lethal.read_bytes()[:-1000])
     draw_hungry(hungry, mask)
     draw_misnamed(tmp_path / "misnamed")
     manifest = with_others(folder, {
-        "0-crash": (lethal, prompts), "1-hang": (silent, prompts), "2-broken": (broken, prompts),
-        "4-memory": (hungry, mask), "5-prompts": (folder / "videos/1.mp4", mask),
-        "6-error": (tmp_path / "misnamed", prompts / "00000.png"),
+        "0-2-crash": (lethal, prompts), "1-2-hang": (silent, prompts), "2-2-broken": (broken, prompts),
+        "4-2-memory": (hungry, mask), "5-2-prompts": (folder / "videos/1.mp4", mask),
+        "6-2-error": (tmp_path / "misnamed", prompts / "00000.png"),
     })  # fmt: skip
     output = str(tmp_path / "out")
     with Striking(lethal, signal.SIGSEGV) as strikes, Unanswering(silent) as waiting:
@@ -102,8 +104,8 @@ def test_all_harms_at_once(folder: Path, undisturbed: Masks, model_file: Path, t
     again = stcn("retry", output, "--only", "Crash", "--only", "Hang")  # what did the harm is gone
     assert again.returncode == 3, again.stderr
     after = verified_rows(output)
-    assert {name for name, row in after.items() if row != rows[name]} == {"0-crash", "1-hang"}
-    assert {after[name].frames_decoded for name in ("0-crash", "1-hang")} == {LONG.frames}
+    assert {name for name, row in after.items() if row != rows[name]} == {"0-2-crash", "1-2-hang"}
+    assert {after[name].frames_decoded for name in ("0-2-crash", "1-2-hang")} == {FRAMES}
 
 
 # The driver's wait for a sign, beyond --stall-seconds, is a minute.
@@ -119,8 +121,8 @@ def test_a_process_that_cannot_even_end_itself_is_ended(
     folder: Path, undisturbed: Masks, model_file: Path, tmp_path: Path
 ) -> None:
     """Stopped by a signal, no thread of it runs: as when code hangs that keeps Python's lock."""
-    video = folder / "long/videos/3-long.mp4"
-    manifest = with_others(folder, {"3-long": (video, folder / "long/prompts/3-long")})
+    video = folder / "long.mp4"
+    manifest = with_others(folder, {"3-2-long": (video, folder / "prompts/0")})
     output = str(tmp_path / "out")
     command = ["segment", manifest, output, *options(model_file), "--max-attempts", "2", "--stall-seconds", "10"]
     with Striking(video, signal.SIGSTOP) as strikes:
@@ -128,8 +130,8 @@ def test_a_process_that_cannot_even_end_itself_is_ended(
         result = subprocess.run(impatient, capture_output=True, text=True, timeout=300, check=False)
     assert result.returncode == 3, result.stderr
     rows = verified_rows(output)
-    assert outcome(rows["3-long"]) == ("quarantined", "Hang", 2)
-    assert rows["3-long"].error_message == "its process gave no sign for 12 s, and was ended"
+    assert outcome(rows["3-2-long"]) == ("quarantined", "Hang", 2)
+    assert rows["3-2-long"].error_message == "its process gave no sign for 12 s, and was ended"
     assert len(strikes.struck) == 2
     assert not any(psutil.pid_exists(pid) for pid in strikes.struck)
     assert all(outcome(rows[name]) == ("done", None, 1) for name in SOUND)

@@ -18,7 +18,7 @@ from jobs.outputs import holder
 from tests.parts import stcn
 from tests.reliability.small_run import verified
 
-RACES = 1000
+RACES, AT_A_TIME = 1000, 8
 
 
 @pytest.fixture(params=["local", "s3"])
@@ -31,13 +31,17 @@ def test_a_thousand_races_have_one_winner_each(base: str) -> None:
     seed = random.randrange(10**6)
     print(f"seed {seed}")
     chance = random.Random(seed)
-    with ThreadPoolExecutor(8) as pool:
-        for number in range(RACES):
-            contents = [f"{number}-{writer}".encode() for writer in range(chance.randint(2, 8))]
-            location = f"{base}/log/{number:08d}"
-            won = list(pool.map(lambda content: storage.create(location, content), contents))  # noqa: B023
-            assert sum(won) == 1, f"race {number} of seed {seed}: {won}"
-            assert storage.read(location) == contents[won.index(True)]
+    races = [[f"{number}-{writer}".encode() for writer in range(chance.randint(2, 8))] for number in range(RACES)]
+
+    def race(number: int) -> None:
+        location, contents = f"{base}/log/{number:08d}", races[number]
+        with ThreadPoolExecutor(len(contents)) as writers:
+            won = list(writers.map(lambda content: storage.create(location, content), contents))
+        assert sum(won) == 1, f"race {number} of seed {seed}: {won}"
+        assert storage.read(location) == contents[won.index(True)]
+
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        list(pool.map(race, range(RACES)))
 
 
 def test_the_second_run_says_who_holds_the_output(archive: Path, model_file: Path, tmp_path: Path) -> None:
