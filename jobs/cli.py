@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from jobs import interrupt
+from jobs import interrupt, options
 from jobs.config import SegmentConfig
 from jobs.errors import FatalError, UserError
 
@@ -22,75 +22,36 @@ app = typer.Typer(
 
 FATAL, USAGE, FAILURES, INTERRUPTED = 1, 2, 3, 130  # exit codes; 0: all done
 
-Manifest = Annotated[
-    str, typer.Argument(help="Table of videos (.parquet, .csv, .jsonl), or a DAVIS / YouTube-VOS tree.")
-]
-Output = Annotated[str, typer.Argument(help="Folder or URL prefix for the masks.")]
-Model = Annotated[str, typer.Option(help="A shipped model's name, a path, or a URL.")]
-Sha256 = Annotated[str | None, typer.Option(help="Refuse a model file with another digest.")]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-Precision = Annotated[str, typer.Option(help="auto, float32 or bfloat16; auto: bfloat16 on GPUs and CPUs with AMX.")]
-Actors = Annotated[int | None, typer.Option(help="Processes with a model each. (default: one a GPU; one for 4 CPUs)")]
-Gpus = Annotated[float | None, typer.Option(help="GPUs for each actor, such as 0.5. (default: 1 if there are any)")]
-Threads = Annotated[int | None, typer.Option(help="CPU threads of each actor. (default: an even share)")]
-MemoryEvery = Annotated[int | None, typer.Option(help="Frames between memory frames. (default: 5)")]
-TopK = Annotated[int | None, typer.Option(help="Memory positions attended to. (default: STCN 20, STM all); 0: all")]
-IncludeLast = Annotated[
-    bool | None, typer.Option(help="Keep the previous frame in memory too. (default: STCN no, STM yes)")
-]
-ShortSide = Annotated[int, typer.Option(help="Scale frames with a longer short side down to it; 0: never.")]
-FramesPerShard = Annotated[int, typer.Option(help="Expected frames that are committed together.")]
-MaxAttempts = Annotated[int, typer.Option(help="Times that a video is tried before it is quarantined.")]
-MaxFailures = Annotated[int | None, typer.Option(help="End early over so many quarantined videos. (default: never)")]
-Strict = Annotated[bool, typer.Option("--strict", help="Quarantine videos with damaged or missing frames.")]
-MaxPixels = Annotated[int, typer.Option(help="Of a frame.")]
-MaxFrames = Annotated[int, typer.Option(help="Of a video.")]
-StallSeconds = Annotated[float, typer.Option(help="That a video may bring no frame before its process is ended.")]
-MaxVideoSeconds = Annotated[float, typer.Option(help="That a video may take before its process is ended.")]
-Memory = Annotated[float | None, typer.Option(help="GiB that an actor may hold. (default: an even share of its node)")]
-Allow = Annotated[
-    list[str] | None,
-    typer.Option(help="Prefix that videos and prompts must lie under; may be repeated. (default: no web addresses)"),
-]
-SingleWriter = Annotated[
-    bool, typer.Option("--single-writer", help="Work on a store that ignores create-only writes: one run at a time!")
-]
-StoragePatience = Annotated[float, typer.Option(help="Seconds that a failing request to storage is tried again.")]
-MaxMemoryFrames = Annotated[int | None, typer.Option(help="Memory frames at most; 0: no bound. (default: 64)")]
-MemoryPolicy = Annotated[
-    str | None, typer.Option(help="Which memory frames stay: recent, spread, used. (default: spread)")
-]
-
 
 @app.command()
 def segment(
-    manifest: Manifest,
-    output: Output,
-    model: Model = "stcn-mini",
-    model_sha256: Sha256 = None,
-    device: Device = "auto",
-    precision: Precision = "auto",
-    actors: Actors = None,
-    num_gpus_per_actor: Gpus = None,
-    threads_per_actor: Threads = None,
-    memory_every: MemoryEvery = None,
-    top_k: TopK = None,
-    include_last: IncludeLast = None,
-    max_memory_frames: MaxMemoryFrames = None,
-    memory_policy: MemoryPolicy = None,
-    short_side: ShortSide = 480,
-    frames_per_shard: FramesPerShard = 4000,
-    max_attempts: MaxAttempts = 3,
-    max_failures: MaxFailures = None,
-    strict: Strict = False,
-    max_pixels: MaxPixels = SegmentConfig.max_pixels,
-    max_frames: MaxFrames = SegmentConfig.max_frames,
-    stall_seconds: StallSeconds = SegmentConfig.stall_seconds,
-    max_video_seconds: MaxVideoSeconds = SegmentConfig.max_video_seconds,
-    memory_per_actor: Memory = None,
-    allow: Allow = None,
-    single_writer: SingleWriter = False,
-    storage_patience: StoragePatience = SegmentConfig.storage_patience,
+    manifest: options.Manifest,
+    output: options.Output,
+    model: options.Model = "stcn-mini",
+    model_sha256: options.Sha256 = None,
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
+    actors: options.Actors = None,
+    num_gpus_per_actor: options.Gpus = None,
+    threads_per_actor: options.Threads = None,
+    memory_every: options.MemoryEvery = None,
+    top_k: options.TopK = None,
+    include_last: options.IncludeLast = None,
+    max_memory_frames: options.MaxMemoryFrames = None,
+    memory_policy: options.MemoryPolicy = None,
+    short_side: options.ShortSide = 480,
+    frames_per_shard: options.FramesPerShard = 4000,
+    max_attempts: options.MaxAttempts = 3,
+    max_failures: options.MaxFailures = None,
+    strict: options.Strict = False,
+    max_pixels: options.MaxPixels = SegmentConfig.max_pixels,
+    max_frames: options.MaxFrames = SegmentConfig.max_frames,
+    stall_seconds: options.StallSeconds = SegmentConfig.stall_seconds,
+    max_video_seconds: options.MaxVideoSeconds = SegmentConfig.max_video_seconds,
+    memory_per_actor: options.Memory = None,
+    allow: options.Allow = None,
+    single_writer: options.SingleWriter = False,
+    storage_patience: options.StoragePatience = SegmentConfig.storage_patience,
 ) -> None:
     """Propagate the prompts of every video through all of its frames. Run it again to resume."""
     _run_segment(SegmentConfig(**locals()))
@@ -98,11 +59,11 @@ def segment(
 
 @app.command()
 def retry(
-    output: Output,
+    output: options.Output,
     only: Annotated[
         list[str] | None, typer.Option(help="Class of error, such as Crash; may be repeated. (default: all)")
     ] = None,
-    actors: Actors = None,
+    actors: options.Actors = None,
 ) -> None:
     """Take videos out of quarantine and try them again, with the options of the output's last run."""
     from jobs.job import read_config
@@ -124,21 +85,21 @@ def _run_segment(config: SegmentConfig, only: list[str] | None = None) -> None:
 
 @app.command()
 def plan(
-    manifest: Manifest,
-    output: Output,
-    model: Model = "stcn-mini",
-    model_sha256: Sha256 = None,
-    precision: Precision = "auto",
+    manifest: options.Manifest,
+    output: options.Output,
+    model: options.Model = "stcn-mini",
+    model_sha256: options.Sha256 = None,
+    precision: options.Precision = "auto",
     actors: Annotated[int, typer.Option(help="Actors to plan for.")] = 1,
-    memory_every: MemoryEvery = None,
-    top_k: TopK = None,
-    include_last: IncludeLast = None,
-    max_memory_frames: MaxMemoryFrames = None,
-    memory_policy: MemoryPolicy = None,
-    short_side: ShortSide = 480,
-    frames_per_shard: FramesPerShard = 4000,
-    strict: Strict = False,
-    allow: Allow = None,
+    memory_every: options.MemoryEvery = None,
+    top_k: options.TopK = None,
+    include_last: options.IncludeLast = None,
+    max_memory_frames: options.MaxMemoryFrames = None,
+    memory_policy: options.MemoryPolicy = None,
+    short_side: options.ShortSide = 480,
+    frames_per_shard: options.FramesPerShard = 4000,
+    strict: options.Strict = False,
+    allow: options.Allow = None,
 ) -> None:
     """Show what `segment` would do, without doing it."""
     config = SegmentConfig(**locals())
@@ -152,7 +113,7 @@ def plan(
 
 
 @app.command()
-def status(output: Output) -> None:
+def status(output: options.Output) -> None:
     """Say how far a run is, from storage alone."""
     from jobs.commands.status import read_status, summarise
 
@@ -160,7 +121,7 @@ def status(output: Output) -> None:
 
 
 @app.command()
-def verify(output: Output) -> None:
+def verify(output: options.Output) -> None:
     """Prove from storage that nothing is lost, twice or altered; ends with 1 if something is."""
     from jobs.commands.verify import describe
     from jobs.commands.verify import verify as find_problems
@@ -173,7 +134,7 @@ def verify(output: Output) -> None:
 
 @app.command()
 def evaluate(
-    output: Output,
+    output: options.Output,
     truth: Annotated[str, typer.Option(help="Folder of true masks: one folder of indexed PNGs a video.")],
 ) -> None:
     """Score masks against the truth: J and F, as davis2017-evaluation computes them."""
@@ -184,7 +145,7 @@ def evaluate(
 
 @app.command()
 def export(
-    output: Output,
+    output: options.Output,
     dest: Annotated[Path, typer.Argument(help="Folder to write to.")],
     format: Annotated[str, typer.Option(help="davis: one indexed PNG a frame.")] = "davis",
 ) -> None:
@@ -195,7 +156,7 @@ def export(
 
 
 @app.command()
-def overlay(output: Output, dest: Annotated[Path, typer.Argument(help="Folder to write MP4s to.")]) -> None:
+def overlay(output: options.Output, dest: Annotated[Path, typer.Argument(help="Folder to write MP4s to.")]) -> None:
     """Draw the masks over their videos, as MP4."""
     from jobs.commands.overlay import overlay_output
     from jobs.commands.status import shown
@@ -251,7 +212,7 @@ def demo(
 @app.command()
 def bench(
     cases: Annotated[list[str] | None, typer.Argument(help="What to time. (default: all)")] = None,
-    device: Device = "auto",
+    device: options.Device = "auto",
     actors: Annotated[int, typer.Option(help="The case `actors` times 1 to this many.")] = 2,
     repeats: Annotated[int, typer.Option(help="Timings of each run, in turn; the median counts.")] = 3,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,

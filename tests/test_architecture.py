@@ -12,7 +12,7 @@ CORE_MAY_IMPORT = {"torch", "numpy", "safetensors", "stcn_core", *sys.stdlib_mod
 ONLY_IN = {
     "ray": {"actor", "cluster", "deaths", "nodes", "pool"},
     "av": {"container", "video_file", "writer"},
-    "typer": {"cli"},
+    "typer": {"cli", "options"},
     "fsspec": {"filesystem"},
     "pycocotools": {"rle"},
 }
@@ -35,7 +35,20 @@ LAYERS = (
     ("storage", "video"),
     ("allowed", "integrity", "local", "patience", "video_file"),
     ("budgets", "container", "filesystem", "images", "prompt_rows", "writer"),
-    ("ahead", "claims", "rle", "palette", "records", "deaths", "limits", "nodes", "scratch", "errors", "interrupt"),
+    (
+        "ahead",
+        "claims",
+        "rle",
+        "palette",
+        "records",
+        "deaths",
+        "limits",
+        "nodes",
+        "scratch",
+        "errors",
+        "interrupt",
+        "options",
+    ),
 )
 
 

@@ -33,7 +33,7 @@ from tests.stores.ceph import missing_programs
 from tests.stores.choice import STORES, found_by_default, running
 
 MIX = ("actor",) * 5 + ("driver",) * 3 + ("raylet",) * 2  # of every ten kills
-PAUSE_SECONDS = 0.0, 6.0  # before a kill
+PAUSE_SECONDS = 0.0, 10.0  # before a kill
 STUCK_SECONDS = 300.0  # without a commit, nor a kill
 NODES = 3
 DRAWN, TIMES = 8, 4  # videos, and how often each is in the manifest

@@ -7,7 +7,7 @@ import signal
 import threading
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 import av
 import numpy as np
@@ -20,16 +20,14 @@ LOOK_SECONDS = 0.002
 HUGE = 4096  # pixels; twelve such frames take 0.6 GiB as they are decoded, and 2 GiB with the network
 
 
-class Striking:
-    """While inside, each process that has a file open is sent a signal, once."""
+class _Watching:
+    """A thread that looks every now and then. A context manager."""
 
-    def __init__(self, path: Path, number: signal.Signals) -> None:
-        self._path, self._number = path, number
-        self.struck: set[int] = set()
+    def __init__(self) -> None:
         self._done = threading.Event()
-        self._thread = threading.Thread(target=self._strike)
+        self._thread = threading.Thread(target=self._watch)
 
-    def __enter__(self) -> "Striking":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -39,47 +37,58 @@ class Striking:
         self._done.set()
         self._thread.join()
 
-    def _strike(self) -> None:
+    def _watch(self) -> None:
         while not self._done.wait(LOOK_SECONDS):
-            for pid in readers_of(self._path) - self.struck:
-                self.struck.add(pid)
-                os.kill(pid, self._number)
+            self._look()
+
+    def _look(self) -> None:
+        raise NotImplementedError
 
 
-class Unanswering:
+class Striking(_Watching):
+    """While inside, each process that has a file open is sent a signal, once."""
+
+    def __init__(self, path: Path, number: signal.Signals) -> None:
+        super().__init__()
+        self._path, self._number = path, number
+        self.struck: set[int] = set()
+
+    def _look(self) -> None:
+        for pid in readers_of(self._path) - self.struck:
+            self.struck.add(pid)
+            os.kill(pid, self._number)
+
+
+class Unanswering(_Watching):
     """While inside, opening a file does not return, as on a network disk that is gone: who opens it waits for a lease.
 
     Linux lets a waiting process in after 45 s; so each finds a file of its own, and waits for at least that long.
     """
 
     def __init__(self, path: Path) -> None:
+        super().__init__()
         self._path, self._content, self._stat = path, path.read_bytes(), path.stat()
         self._held: list[BinaryIO] = []
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
 
     @property
     def waited(self) -> int:
         """How many have tried to open it."""
         return len(self._held) - 1
 
-    def __enter__(self) -> "Unanswering":
+    def __enter__(self) -> Self:
         self._hold()
-        self._thread.start()
-        return self
+        return super().__enter__()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._done.set()
-        self._thread.join()
+        super().__exit__(kind, error, traceback)
         for file in self._held:
             file.close()
 
-    def _watch(self) -> None:
-        while not self._done.wait(LOOK_SECONDS):
-            if fcntl.fcntl(self._held[-1], fcntl.F_GETLEASE) != fcntl.F_WRLCK:
-                self._hold()
+    def _look(self) -> None:
+        if fcntl.fcntl(self._held[-1], fcntl.F_GETLEASE) != fcntl.F_WRLCK:
+            self._hold()
 
     def _hold(self) -> None:
         """Put a new file in the path's place, by all signs the same, and take its lease."""

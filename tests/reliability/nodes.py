@@ -73,7 +73,7 @@ class Nodes:
         found = []
         for process in psutil.Process(self._cluster.pid).children(recursive=True):
             with contextlib.suppress(psutil.Error):
-                if process.cmdline()[0].startswith(("ray::Segmenter", "ray::Board")):
+                if " ".join(process.cmdline()).startswith(("ray::Segmenter", "ray::Board")):
                     found.append(process.pid)
         return found
 
