@@ -30,12 +30,14 @@ def started(command: Sequence[str], address: str | None = None) -> Iterator["sub
 
 
 def readers_of(path: Path) -> set[int]:
-    """Processes that have a file open."""
+    """Processes that have a file open. Any of them, and any file of theirs, may be gone while we look."""
     found = set()
-    for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
+    for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if descriptor.readlink() == path:
-                found.add(int(descriptor.parts[2]))
+            for descriptor in (process / "fd").iterdir():
+                with contextlib.suppress(OSError):
+                    if descriptor.readlink() == path:
+                        found.add(int(process.name))
     return found
 
 

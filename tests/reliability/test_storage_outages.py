@@ -17,6 +17,7 @@ import pytest
 
 from jobs.errors import CredentialsError, StorageError
 from jobs.io import patience, storage
+from jobs.io.local import UNFINISHED
 from jobs.io.patience import set_patience
 from tests.reliability.disks import small_disk
 from tests.reliability.small_run import FIRST, THEN, SmallRun, check_readers, digest, verified
@@ -167,6 +168,7 @@ def test_a_disk_that_is_full_at_any_page_ends_a_run(expected: str, tmp_path: Pat
                 break
             except OSError as error:
                 failed[run.output] = str(error)
+            assert not list(Path(run.output).rglob(f"*{UNFINISHED}"))  # which would keep the disk full
             check_readers(run.output)
             disk.resize(LARGE)
             goes_on(run, expected)
