@@ -55,6 +55,7 @@ class ShardFile:
             yield
         except OSError as error:  # half a video is in it; and Arrow does not say which disk is full
             self._rows, self._written = [], NOTHING
+            self.__dict__.pop("_writer", None)  # an open file keeps its room on the disk, though it is deleted
             raise explained(str(self._path), error) from error
 
     def _upload(self) -> ShardWritten:

@@ -1,0 +1,31 @@
+"""A shard's file that could not be written whole is uploaded by nobody, and takes no room once it is deleted."""
+
+import gc
+from pathlib import Path
+
+import pytest
+
+from jobs.actors.shard_file import NOTHING, ShardFile
+from jobs.io import storage
+from jobs.outputs import store
+from jobs.records import VideoRow
+from tests.jobs.outputs.test_store import rows
+from tests.reliability.disks import small_disk
+
+ROW = VideoRow("a", "a-1", "done", "a.mp4", "a.png")
+
+
+def test_a_file_that_fills_its_disk(tmp_path: Path) -> None:
+    attempt = str(tmp_path / "attempt")
+    with small_disk(tmp_path / "disk", 1) as disk:
+        path = disk.path / "x.parquet"
+        shard = ShardFile(path, attempt)
+        assert shard.add(ROW, [store.masks_table(rows("a", 100))])
+        with pytest.raises(OSError, match=f"make room .* again: '{path}'"):
+            shard.upload()
+        assert shard.upload() == ((), NOTHING)  # as the thread would that hands over
+        assert not shard.add(ROW, [])
+        path.unlink()
+        gc.collect()
+        assert disk.used() == 0
+    assert not storage.find(attempt)
