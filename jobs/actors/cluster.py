@@ -78,6 +78,8 @@ def connected() -> Iterator[Connection]:
             context = ray.init("local", include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, **quiet)
     except ConnectionError as error:
         raise FatalError(f"no Ray cluster at RAY_ADDRESS={os.environ.get('RAY_ADDRESS')}: {error}") from error
+    except Exception as error:  # a bare one, where a machine is so busy that Ray is not up within 30 s
+        raise FatalError(f"Ray did not start: {error}; run the same command again") from error
     signal.signal(signal.SIGTERM, on_terminate)  # Ray has put a handler of its own there
     try:
         yield Connection(bool(os.environ.get("RAY_ADDRESS")), context.dashboard_url or None)

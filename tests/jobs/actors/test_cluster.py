@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs.actors.cluster import Division, divide
+from jobs.actors.cluster import Division, connected, divide
 from jobs.config import SegmentConfig
 from jobs.errors import FatalError
 
@@ -42,3 +42,15 @@ def test_more_gpus_than_there_are() -> None:
 
 def test_actors_may_wait_for_gpus_on_a_cluster_that_grows() -> None:
     assert share({"CPU": 4.0}, grows=True, actors=4, num_gpus_per_actor=1.0) == Division(4, 1, 1, 1)
+
+
+def test_a_ray_that_does_not_start_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Ray raises on a machine with 40 times as much to do as it has cores."""
+
+    def time_out(*_: object, **__: object) -> None:
+        raise Exception("The current node timed out during startup.")
+
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr("ray.init", time_out)
+    with pytest.raises(FatalError, match="Ray did not start: .* timed out .*; run the same command again"):
+        connected().__enter__()
