@@ -9,6 +9,7 @@ pytest_plugins = ["tests.parts"]
 
 # Ray's first look for accelerators and its usage report are of no use to tests.
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+os.environ["RAY_raylet_start_wait_time_s"] = "180"  # a machine that does other things, too, takes over the usual 30
 
 
 @pytest.fixture(autouse=True)

@@ -30,7 +30,6 @@ SHORT_HEALTH_CHECK = {
     "health_check_initial_delay_ms": 5000, "health_check_period_ms": 1000, "health_check_timeout_ms": 1000,
     "health_check_failure_threshold": 5,
 }  # fmt: skip
-PATIENT = {"RAY_raylet_start_wait_time_s": "180"}
 STOP_SECONDS = 60
 
 
@@ -40,7 +39,7 @@ class Nodes:
     def __init__(self, count: int, **settings: object) -> None:
         command = [sys.executable, "-c", CLUSTER, json.dumps(settings)]
         self._cluster = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=in_cluster("") | PATIENT
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=in_cluster("")
         )
         self.raylets: dict[int, str] = {}  # process id -> id of the node
         self.address = ""
