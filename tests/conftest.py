@@ -9,7 +9,8 @@ pytest_plugins = ["tests.parts"]
 
 # Ray's first look for accelerators and its usage report are of no use to tests.
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-os.environ["RAY_raylet_start_wait_time_s"] = "180"  # a machine that does other things, too, takes over the usual 30
+# A machine that does other things, too, takes over the usual 30 s.
+os.environ["RAY_raylet_start_wait_time_s"] = "180"  # noqa: SIM112 Ray spells it so
 
 
 @pytest.fixture(autouse=True)
