@@ -2,6 +2,8 @@
 
 import itertools
 import random
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import boto3
@@ -17,6 +19,7 @@ from tests.stores.faults.rules import Match, anything
 
 MIB = 2**20
 ROUNDS = 2
+HANG_SECONDS = 300  # 30 times what the slowest run takes
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +39,15 @@ def with_a_body(method: str, path: str) -> bool:
 
 def downloads(method: str, path: str) -> bool:
     return method == "GET" and "list-type" not in path
+
+
+def in_time(work: Callable[[], None]) -> None:
+    """What hangs is a failure, and goes on when its connections are cut with the proxy."""
+    pool = ThreadPoolExecutor(1)
+    try:
+        pool.submit(work).result(timeout=HANG_SECONDS)
+    finally:
+        pool.shutdown(wait=False)
 
 
 def flipped_anywhere() -> Fault:
@@ -61,8 +73,8 @@ def test_a_run_rides_out_what_passes(
     undisturbed, run = SmallRun(str(tmp_path / "undisturbed"), tmp_path), SmallRun(f"{bucket}/run", tmp_path)
     undisturbed.run(THEN, "then")
     proxy.inject(fault, matching, probability=0.1, seed=1)
-    run.run(FIRST, "first")
-    run.run(THEN, "then")
+    in_time(lambda: run.run(FIRST, "first"))
+    in_time(lambda: run.run(THEN, "then"))
     proxy.clear()
     hit = [request for request in proxy.requests if request.fault is fault]
     assert len(hit) >= 5
