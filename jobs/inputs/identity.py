@@ -5,7 +5,6 @@ new work, and anything else is never done twice.
 """
 
 import dataclasses
-import errno
 import hashlib
 import json
 from collections.abc import Iterable
@@ -43,12 +42,8 @@ def _describe(location: str) -> list[tuple[str, int, str]]:
     try:
         info = storage.stat(location)
         files = storage.find(location) if info is None else [info]
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
-        return []  # its actor will make a row of that
-    except OSError as error:
-        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
-            return []
-        raise  # storage is out of reach: no id made now could be trusted
+    except (FileNotFoundError, PermissionError):
+        return []  # its actor will make a row of that; where storage is out of reach, no id could be trusted
     return [(storage.name_of(f.location), f.num_bytes, f.version) for f in files]
 
 

@@ -5,6 +5,7 @@ leaving it by an exception still publishes what was written so far. Everything i
 error may pass (`patience`), and what comes from S3 is compared with its ETag (`integrity`).
 """
 
+import errno
 import hashlib
 import io
 import os
@@ -20,6 +21,7 @@ from jobs.io import integrity, local
 from jobs.io.filesystem import is_local, is_s3, location_of, open_location
 from jobs.io.patience import patiently
 
+LEADS_NOWHERE = (errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
 MOST_TO_CREATE = 50 * 2**20  # bytes; twice as many would go in parts
 UPLOAD_SECONDS, UPLOAD_BYTES_PER_SECOND = 60.0, 10**6  # at least; s3fs itself waits for ever for a store that is silent
 
@@ -92,9 +94,14 @@ def folders(location: str) -> list[str]:
 
 @patiently
 def stat(location: str) -> FileInfo | None:
-    """Size and version of a file; None if it is a folder. Raises FileNotFoundError."""
+    """Size and version of a file; None if it is a folder. Raises FileNotFoundError, also for odd names."""
     fs, path = open_location(location)
-    entry = fs.info(path)
+    try:
+        entry = fs.info(path)
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) or error.errno in LEADS_NOWHERE:
+            raise FileNotFoundError(f"{location} does not exist") from error
+        raise
     return None if entry["type"] == "directory" else _describe(fs, entry)
 
 
@@ -163,10 +170,7 @@ def download(location: str, folder: Path) -> Path:
 
     Each file is tried again by itself. Raises FileNotFoundError, or StorageError if one does not come as it was stored.
     """
-    try:
-        info = stat(location)
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{location} does not exist") from None
+    info = stat(location)
     fs, path = open_location(location)
     if is_local(fs):
         return Path(path)
