@@ -20,7 +20,7 @@ from tests.stores.faults.rules import Match, anything
 
 GOOD = {video.video_id for video in VIDEOS if not video.broken}
 BROKEN = {video.video_id for video in VIDEOS if video.broken}
-CREDENTIALS = "give valid credentials and run the same command again"
+CREDENTIALS = "give valid credentials and run the same command again$"  # at once: not after a shard's three tries
 ROOM = "make room and run the same command"
 Run = Callable[..., "tuple[int, str]"]
 
