@@ -13,5 +13,5 @@ class Moto(Server):
 
     def start(self) -> None:
         """Raises ServerError."""
-        self.processes.start(sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port))
+        self.processes.start(sys.executable, "-m", "tests.stores.moto_server", str(self.port))
         self.wait_for_answer("/moto-api/")
