@@ -66,7 +66,7 @@ def retry(
     actors: options.Actors = None,
 ) -> None:
     """Take videos out of quarantine and try them again, with the options of the output's last run."""
-    from jobs.job import read_config
+    from jobs.last_run import read_config
 
     config = read_config(output)
     _run_segment(dataclasses.replace(config, actors=actors or config.actors), only or [])

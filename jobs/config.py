@@ -6,10 +6,9 @@ from typing import Any
 
 from jobs.actors.watchdog import Allowance
 from jobs.errors import UserError
-from jobs.inputs.limits import Limits
+from jobs.inputs.limits import Demands, Limits
 from jobs.io import storage
 from jobs.io.patience import PATIENCE_SECONDS
-from jobs.segment import Demands
 from stcn_core.config import PropagationConfig
 
 PRECISIONS = ("auto", "float32", "bfloat16")

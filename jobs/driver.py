@@ -10,6 +10,7 @@ from importlib.metadata import version
 from jobs.actors import cluster
 from jobs.actors.actor import Setup
 from jobs.actors.budgets import Budgets
+from jobs.actors.crew import Crew
 from jobs.actors.pool import Pool
 from jobs.actors.watchdog import Allowance
 from jobs.commands.status import describe_outdated
@@ -89,16 +90,13 @@ def _start_pool(job: Job, folder: str, division: cluster.Division, start_seconds
         config.device, config.precision, division.threads, job.options, config.demands(),
         Allowance(config.stall_seconds, config.max_video_seconds, division.memory_gib), config.storage_patience,
     )  # fmt: skip
-    return Pool(
+    crew = Crew(
         start=lambda name: cluster.start_actor(name, board, division, model, setup),
-        board=board,
-        actors=min(division.actors, len(job.shards(division.actors))),
-        budgets=Budgets(config.max_attempts),
-        output=config.output,
-        folder=folder,
+        size=min(division.actors, len(job.shards(division.actors))),
         start_seconds=start_seconds,
         stall_seconds=config.stall_seconds,
     )
+    return Pool(crew, board, Budgets(config.max_attempts), config.output, folder)
 
 
 def _tell_what_is_replaced(job: Job, lost: Sequence[str], report: Reporter) -> None:

@@ -4,12 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from jobs.config import SegmentConfig
-from jobs.errors import UserError
 from jobs.inputs.identity import identify
 from jobs.inputs.manifest import read_manifest
 from jobs.inputs.models import ModelFile, find_model
 from jobs.io.patience import set_patience
-from jobs.outputs import store
 from jobs.outputs.ledger import Ledger
 from jobs.plan import plan
 from jobs.records import Shard, VideoRow, WorkItem
@@ -57,17 +55,6 @@ def prepare(config: SegmentConfig, only: Sequence[str] | None = None) -> Job:
     options = config.propagation(model.network)
     items = identify(entries, model.sha256, options, config.precision)
     return Job(config, model, options, items, Ledger(config.output), _again(config.strict, only))
-
-
-def read_config(output: str) -> SegmentConfig:
-    """The options of an output's last run. Raises UserError if there was none, or its record is damaged."""
-    try:
-        return SegmentConfig(**{**store.run_info(output)["config"], "output": output})
-    except FileNotFoundError:
-        raise UserError(f"{output} holds no run: there is no {store.RUN_FILE}; start one with `stcn segment`") from None
-    except (ValueError, KeyError, TypeError) as error:
-        damaged = f"{output}/{store.RUN_FILE} is damaged, or of another version: {type(error).__name__}: {error}"
-        raise UserError(f"{damaged}; the same `stcn segment` writes it again") from error
 
 
 def _again(is_strict: bool, only: Sequence[str] | None) -> Callable[[VideoRow], bool]:

@@ -4,7 +4,6 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -14,16 +13,16 @@ import numpy as np
 from jobs.ahead import Ahead
 from jobs.errors import DamagedError, PromptError, VideoError
 from jobs.inputs.images import VideoFrame
-from jobs.inputs.limits import Limits
+from jobs.inputs.limits import Demands
 from jobs.inputs.prompts import Prompts, fit, load_prompts
 from jobs.inputs.video import Video
 from jobs.outputs import rle, store
 from jobs.records import Entry, VideoRow, WorkItem
 from stcn_core.allocator import giving_back_freed_memory
 from stcn_core.config import PropagationConfig
-from stcn_core.masks import present_ids
+from stcn_core.frames import present_ids
 from stcn_core.network import Network
-from stcn_core.propagate import propagate
+from stcn_core.propagation import propagate
 from stcn_core.results import FrameMasks
 
 ROWS_AT_ONCE = 2_000  # turned into Arrow together
@@ -32,14 +31,6 @@ FRAMES_AHEAD = 16  # decoded before the network asks for them: 20 MB at 480p
 MESSAGE_LENGTH, TRACEBACK_LENGTH = 2_000, 10_000  # characters: rows go into the log
 
 Segmented = tuple[VideoRow, list[Any]]  # a video's row, and its masks as Arrow tables
-
-
-@dataclass(frozen=True)
-class Demands:
-    """What a video must keep to."""
-
-    limits: Limits = field(default_factory=Limits)
-    is_strict: bool = False  # frames that are damaged or missing make it fail
 
 
 def segment_video(

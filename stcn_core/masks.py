@@ -1,4 +1,4 @@
-"""Images and masks: scaling, padding, one-hot planes, soft aggregation, label maps.
+"""Images and masks as tensors: scaling, padding, one-hot planes, soft aggregation, label maps.
 
 Shapes: O objects, H x W pixels; leading dimensions (frames, clips) are kept.
 """
@@ -6,7 +6,6 @@ Shapes: O objects, H x W pixels; leading dimensions (frames, clips) are kept.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -42,14 +41,6 @@ class Padding(NamedTuple):
     def blank(self, x: Tensor) -> Tensor:
         """Set the border to zero."""
         return self.add(self.cut(x))
-
-
-def scaled_size(height: int, width: int, short_side: int | None) -> tuple[int, int]:
-    """The size at which the network sees a frame: its short side at most `short_side` pixels."""
-    short = min(height, width)
-    if short_side is None or short <= short_side:
-        return height, width
-    return round(height * short_side / short), round(width * short_side / short)
 
 
 def resize(x: Tensor, size: tuple[int, int]) -> Tensor:
@@ -120,8 +111,3 @@ def mean_inside(values: Tensor, winner: Tensor, objects: int) -> Tensor:
     sums = values.new_zeros(objects + 1).index_add_(0, winner.flatten(), values.flatten())
     counts = winner.flatten().bincount(minlength=objects + 1)
     return (sums / counts.clamp(min=1))[1:]
-
-
-def present_ids(labels: np.ndarray) -> list[int]:
-    """Ascending ids of the objects in a label map."""
-    return [int(i) for i in np.unique(labels) if i != 0]

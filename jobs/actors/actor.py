@@ -17,10 +17,11 @@ from jobs.actors.shard_file import ShardFile
 from jobs.actors.watchdog import Allowance, Watchdog
 from jobs.ahead import Ahead
 from jobs.errors import CredentialsError, PromptError, StorageError, VideoError
+from jobs.inputs.limits import Demands
 from jobs.io import scratch, storage
 from jobs.io.patience import set_patience
 from jobs.records import Event, FramesDone, Shard, ShardWritten, VideoFailed, VideoFinished, VideoStarted, WorkItem
-from jobs.segment import Demands, Segmented, quarantined_row, segment_video
+from jobs.segment import Segmented, quarantined_row, segment_video
 from stcn_core.allocator import keep_memory_in_large_pages
 from stcn_core.checkpoint import load_model
 from stcn_core.config import PropagationConfig

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from stcn_core.config import PropagationConfig
 from stcn_core.metrics import contour_accuracy, region_similarity
 from stcn_core.network import Network
-from stcn_core.propagate import propagate
+from stcn_core.propagation import propagate
 from stcn_core.synthetic import Clip, draw_clip
 
 FIRST_SEED = 2**41  # training draws its clips' seeds below 2**40

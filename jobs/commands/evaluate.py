@@ -16,7 +16,7 @@ from jobs.inputs.prompts import VOID, fit, read_labels, without_void
 from jobs.io import storage
 from jobs.outputs.store import MaskRow
 from jobs.outputs.stored_masks import VideoMasks, masks_by_video
-from stcn_core.masks import present_ids
+from stcn_core.frames import present_ids
 from stcn_core.metrics import contour_accuracy, region_similarity
 
 

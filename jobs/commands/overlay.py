@@ -13,7 +13,7 @@ from jobs.errors import UserError, VideoError
 from jobs.inputs.allowed import describe_allowed, is_allowed
 from jobs.inputs.video import Video
 from jobs.io import storage
-from jobs.job import read_config
+from jobs.last_run import read_config
 from jobs.outputs.palette import voc_palette
 from jobs.outputs.stored_masks import VideoMasks, masks_by_video
 from jobs.outputs.writer import VideoWriter

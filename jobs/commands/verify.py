@@ -11,7 +11,7 @@ from jobs.commands.status import read_status
 from jobs.errors import FatalError, UserError
 from jobs.inputs.manifest import read_manifest
 from jobs.io import local, storage
-from jobs.job import read_config
+from jobs.last_run import read_config
 from jobs.outputs import store
 from jobs.outputs.ledger import ATTEMPTS, Ledger
 from jobs.outputs.published import Placement, Published

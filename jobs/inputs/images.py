@@ -11,7 +11,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from jobs.errors import VideoError
 from jobs.inputs.limits import Limits
-from stcn_core.masks import scaled_size
+from stcn_core.frames import scaled_size
 
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 # Pillow goes by content, whatever a file is called, and would hand EPS to Ghostscript, a program that

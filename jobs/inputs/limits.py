@@ -1,6 +1,6 @@
 """What a video may ask of the machine, whatever its file claims."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -9,3 +9,11 @@ class Limits:
 
     max_pixels: int = 8192 * 8192  # of a frame; a 377 kB file can claim 16,000 x 8,000 and take 1.3 GB
     max_frames: int = 1_000_000  # 11 hours at 24 frames/s
+
+
+@dataclass(frozen=True)
+class Demands:
+    """What a video must keep to."""
+
+    limits: Limits = field(default_factory=Limits)
+    is_strict: bool = False  # frames that are damaged or missing make it fail

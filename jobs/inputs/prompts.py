@@ -15,7 +15,7 @@ from jobs.errors import PromptError
 from jobs.inputs.images import load_image
 from jobs.inputs.limits import Limits
 from jobs.inputs.prompt_rows import labels_from_parquet
-from stcn_core.masks import present_ids
+from stcn_core.frames import present_ids
 
 MAX_RESIZE = 0.02  # real masks can be a pixel off their frame's size; more is another picture
 VOID = 255  # in trees of benchmarks whose other ids are small: pixels that count for neither side

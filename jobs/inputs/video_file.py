@@ -14,7 +14,7 @@ from jobs.inputs import claims
 from jobs.inputs.container import check_size, open_container, video_stream
 from jobs.inputs.images import FOLDER_RATE, VideoFrame
 from jobs.inputs.limits import Limits
-from stcn_core.masks import scaled_size
+from stcn_core.frames import scaled_size
 
 
 class VideoFile:

@@ -17,10 +17,10 @@ from stcn_core.benchmark.measure import Run, extra_memory, in_turn, median_ratio
 from stcn_core.benchmark.vanishing import compare_policies
 from stcn_core.checkpoint import load_model
 from stcn_core.config import PropagationConfig
+from stcn_core.frames import present_ids
 from stcn_core.inference import for_inference
-from stcn_core.masks import present_ids
 from stcn_core.metrics import region_similarity
-from stcn_core.propagate import propagate
+from stcn_core.propagation import propagate
 from stcn_core.synthetic import draw_clip
 from stcn_core.top_k import read_top_k
 

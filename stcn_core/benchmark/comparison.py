@@ -21,7 +21,7 @@ from stcn_core.benchmark.reference import propagate_frame_by_frame
 from stcn_core.config import PropagationConfig
 from stcn_core.inference import fastest_precision, for_inference
 from stcn_core.network import Network
-from stcn_core.propagate import STAGES, propagate
+from stcn_core.propagation import STAGES, propagate
 
 HEIGHT, WIDTH, PADDED_WIDTH = 480, 854, 864
 

@@ -7,10 +7,10 @@ import torch
 
 from stcn_core.checkpoint import load_model
 from stcn_core.config import PropagationConfig
+from stcn_core.frames import present_ids
 from stcn_core.inference import for_inference
-from stcn_core.masks import present_ids
 from stcn_core.metrics import region_similarity
-from stcn_core.propagate import propagate
+from stcn_core.propagation import propagate
 from stcn_core.rendering import render
 from stcn_core.synthetic import draw_visible_scene
 

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stcn_core import masks
+from stcn_core import frames, masks
 
 
 @given(st.integers(1, 70), st.integers(1, 70))
@@ -51,4 +51,4 @@ def test_a_prompt_overrules_what_was_there() -> None:
 
 
 def test_present_ids() -> None:
-    assert masks.present_ids(np.array([[0, 7], [300, 7]])) == [7, 300]
+    assert frames.present_ids(np.array([[0, 7], [300, 7]])) == [7, 300]

@@ -15,7 +15,7 @@ from jobs import cli
 from jobs.commands.train import TrainingConfig
 from jobs.config import SegmentConfig
 from jobs.errors import UserError
-from jobs.job import read_config
+from jobs.last_run import read_config
 from tests.parts import stcn
 
 
@@ -40,7 +40,7 @@ def test_an_interrupt_while_imports_are_under_way_is_one() -> None:
 import sys
 class Interrupt:
     def find_spec(self, name, path=None, target=None):
-        if name == "torch":
+        if name == "typer":
             raise KeyboardInterrupt
 sys.meta_path.insert(0, Interrupt())
 from jobs.__main__ import main

@@ -4,8 +4,12 @@ import csv
 import os
 from pathlib import Path
 
+import pytest
+
 from tests.parts import VIDEOS, stcn
 from tests.reliability.small_run import verified_rows
+
+pytestmark = pytest.mark.usefixtures("ray_cluster")
 
 
 def test_names_that_lead_to_no_video_are_rows(archive: Path, model_file: Path, tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from jobs.records import VideoRow
 from tests.parts import stcn
 from tests.reliability.small_run import verified
 
+pytestmark = pytest.mark.usefixtures("ray_cluster")
+
 
 @pytest.fixture(scope="module")
 def long_video(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -23,6 +23,8 @@ from tests.parts import stcn
 from tests.reliability.mutations import FRAMES, SIZES, Mutant, Source, mutant, sources
 from tests.reliability.small_run import masks, verified_rows
 
+pytestmark = pytest.mark.usefixtures("ray_cluster")
+
 MUTANTS = int(os.environ.get("STCN_MUTANTS", "1000"))
 SEED = int(os.environ.get("STCN_SEED", random.randrange(10**6)))
 MUTANTS_PER_SOUND = 20

@@ -6,6 +6,8 @@ import pytest
 
 from tests.parts import stcn
 
+pytestmark = pytest.mark.usefixtures("ray_cluster")
+
 
 @pytest.mark.parametrize("actors", ["1", "2"])
 def test_two_runs_of_one_plan_write_the_same_files(

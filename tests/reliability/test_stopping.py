@@ -6,12 +6,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from jobs.outputs.ledger import Ledger
 from tests.parts import ray_command, stcn
 from tests.reliability.groups import SHORTS, at_long, check_whole
 from tests.reliability.nodes import Nodes
 from tests.reliability.processes import parent_of, started, wait_for
 from tests.reliability.small_run import verified
+
+pytestmark = pytest.mark.usefixtures("ray_cluster")
 
 END_SECONDS = 10
 

@@ -10,6 +10,8 @@ from tests.jobs.inputs.test_damage import encode, flip
 from tests.parts import stcn
 from tests.reliability.small_run import masks, verified_rows
 
+pytestmark = pytest.mark.usefixtures("ray_cluster")
+
 FRAMES = 48
 SOUND = ("a", "c")
 

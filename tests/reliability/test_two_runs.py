@@ -18,6 +18,8 @@ from jobs.outputs import holder
 from tests.parts import stcn
 from tests.reliability.small_run import verified
 
+pytestmark = pytest.mark.usefixtures("ray_cluster")
+
 RACES, AT_A_TIME = 1000, 8
 
 

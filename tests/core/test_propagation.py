@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from stcn_core import PropagationConfig, masks, propagate
 from stcn_core.config import Network as Kind
+from stcn_core.frames import scaled_size
 from stcn_core.results import FrameMasks
 from tests.core import recipe
 from tests.core.reference import reference
@@ -172,10 +173,10 @@ def test_a_prompt_comes_back_exactly_though_the_network_sees_a_smaller_frame() -
 
 
 def test_scaling_happens_only_downwards() -> None:
-    assert masks.scaled_size(480, 854, 480) == (480, 854)
-    assert masks.scaled_size(1080, 1920, 480) == (480, 853)
-    assert masks.scaled_size(240, 426, 480) == (240, 426)
-    assert masks.scaled_size(1080, 1920, None) == (1080, 1920)
+    assert scaled_size(480, 854, 480) == (480, 854)
+    assert scaled_size(1080, 1920, 480) == (480, 853)
+    assert scaled_size(240, 426, 480) == (240, 426)
+    assert scaled_size(1080, 1920, None) == (1080, 1920)
 
 
 def test_scores_are_the_mean_margin_inside_the_mask() -> None:

@@ -14,6 +14,7 @@ from torch.profiler import record_function
 
 from stcn_core import masks
 from stcn_core.config import PropagationConfig
+from stcn_core.frames import present_ids, scaled_size
 from stcn_core.given import checked
 from stcn_core.halving import halve_until_it_fits
 from stcn_core.memory import ClipMemory
@@ -73,7 +74,7 @@ class _Clip:
         parameter = next(model.parameters())
         self._device, self._dtype = parameter.device, parameter.dtype
         self._result_size = result_size
-        self._size = masks.scaled_size(*frame_size, config.short_side)
+        self._size = scaled_size(*frame_size, config.short_side)
         self._padding = masks.Padding.to_stride(*self._size)
         self._object_ids: list[int] = []  # in the order of the planes: by first prompt
         self._key_batch, self._decode_batch = 2 * config.key_batch, config.decode_batch  # a window has at most 2
@@ -161,7 +162,7 @@ class _Clip:
 
     def _ids_after(self, index: int) -> list[int]:
         """The objects seen so far, then those that the prompt on frame `index` brings."""
-        new = [i for i in masks.present_ids(self._prompts[index]) if i not in self._object_ids]
+        new = [i for i in present_ids(self._prompts[index]) if i not in self._object_ids]
         return self._object_ids + new
 
     def _at_result_size(self, index: int, planes: Tensor) -> FrameMasks:

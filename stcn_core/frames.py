@@ -1,0 +1,16 @@
+"""What readers of frames and label maps need too, without torch."""
+
+import numpy as np
+
+
+def scaled_size(height: int, width: int, short_side: int | None) -> tuple[int, int]:
+    """The size at which the network sees a frame: its short side at most `short_side` pixels."""
+    short = min(height, width)
+    if short_side is None or short <= short_side:
+        return height, width
+    return round(height * short_side / short), round(width * short_side / short)
+
+
+def present_ids(labels: np.ndarray) -> list[int]:
+    """Ascending ids of the objects in a label map."""
+    return [int(i) for i in np.unique(labels) if i != 0]
