@@ -73,9 +73,9 @@ def retry(
 
 
 def _run_segment(config: SegmentConfig, only: list[str] | None = None) -> None:
-    from jobs.commands.status import summarise
     from jobs.driver import run
     from jobs.progress import reporter
+    from jobs.status import summarise
 
     rows = run(config, reporter(), only)
     print(summarise(rows, config.output))
@@ -104,8 +104,8 @@ def plan(
     """Show what `segment` would do, without doing it."""
     config = SegmentConfig(**locals())
 
-    from jobs.commands.status import describe_plan
     from jobs.job import prepare
+    from jobs.status import describe_plan
 
     job = prepare(config)
     job.ledger.forget_lost()
@@ -115,7 +115,7 @@ def plan(
 @app.command()
 def status(output: options.Output) -> None:
     """Say how far a run is, from storage alone."""
-    from jobs.commands.status import read_status, summarise
+    from jobs.status import read_status, summarise
 
     print(summarise(read_status(output), output))
 
@@ -159,7 +159,7 @@ def export(
 def overlay(output: options.Output, dest: Annotated[Path, typer.Argument(help="Folder to write MP4s to.")]) -> None:
     """Draw the masks over their videos, as MP4."""
     from jobs.commands.overlay import overlay_output
-    from jobs.commands.status import shown
+    from jobs.status import shown
 
     complete = True
     for video_id, result in overlay_output(output, dest):

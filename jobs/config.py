@@ -4,9 +4,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.actors.watchdog import Allowance
 from jobs.errors import UserError
-from jobs.inputs.limits import Demands, Limits
+from jobs.inputs.limits import Allowance, Demands, Limits
 from jobs.io import storage
 from jobs.io.patience import PATIENCE_SECONDS
 from stcn_core.config import PropagationConfig

@@ -6,12 +6,12 @@ from typing import Any
 from jobs.actors.board import HandedOver
 from jobs.actors.notices import GivenUp, StillStarting, TriedAgain
 from jobs.actors.worker import Worker
-from jobs.commands.status import shown
 from jobs.errors import FatalError
 from jobs.job import Job
 from jobs.progress import Counts, Reporter
 from jobs.records import FramesDone, ShardWritten, VideoFinished, VideoRow
 from jobs.segment import quarantined_row
+from jobs.status import shown
 
 
 class Desk:

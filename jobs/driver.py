@@ -12,11 +12,10 @@ from jobs.actors.actor import Setup
 from jobs.actors.budgets import Budgets
 from jobs.actors.crew import Crew
 from jobs.actors.pool import Pool
-from jobs.actors.watchdog import Allowance
-from jobs.commands.status import describe_outdated
 from jobs.config import SegmentConfig
 from jobs.desk import Desk
 from jobs.errors import FatalError
+from jobs.inputs.limits import Allowance
 from jobs.io import storage
 from jobs.io.create_only import creator
 from jobs.io.patience import set_patience
@@ -25,6 +24,7 @@ from jobs.outputs import holder, store
 from jobs.outputs.ledger import ATTEMPTS
 from jobs.progress import Counts, Reporter
 from jobs.records import VideoRow
+from jobs.status import describe_outdated
 
 HAND_OVER_SECONDS = 2.0  # for actors to upload what they have finished; `ray job stop` kills after 3
 LAST_PATIENCE_SECONDS = 2.0  # with storage, for a run that is told to stop

@@ -14,10 +14,10 @@ from ray.exceptions import RayError
 
 from jobs.actors.board import HandedOver, LastWords, Word
 from jobs.actors.shard_file import ShardFile
-from jobs.actors.watchdog import Allowance, Watchdog
+from jobs.actors.watchdog import Watchdog
 from jobs.ahead import Ahead
 from jobs.errors import CredentialsError, PromptError, StorageError, VideoError
-from jobs.inputs.limits import Demands
+from jobs.inputs.limits import Allowance, Demands
 from jobs.io import scratch, storage
 from jobs.io.patience import set_patience
 from jobs.records import Event, FramesDone, Shard, ShardWritten, VideoFailed, VideoFinished, VideoStarted, WorkItem

@@ -8,23 +8,14 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import psutil
 
 from jobs.actors.board import LastWords
+from jobs.inputs.limits import Allowance
 
 LOOK_SECONDS = 0.25
 GIB = 2**30
-
-
-@dataclass(frozen=True)
-class Allowance:
-    """What one video may take. Seconds are those of a clock on the wall."""
-
-    stall_seconds: float = 300.0  # without a frame
-    video_seconds: float = 43_200.0
-    memory_gib: float | None = None  # of the whole process; None: as much as there is
 
 
 class Watchdog:

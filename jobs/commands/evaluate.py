@@ -8,7 +8,6 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from jobs.commands.export import own_name
-from jobs.commands.status import shown
 from jobs.errors import PromptError, UserError
 from jobs.inputs.images import in_counting_order
 from jobs.inputs.manifest import without_resolution
@@ -16,6 +15,7 @@ from jobs.inputs.prompts import VOID, fit, read_labels, without_void
 from jobs.io import storage
 from jobs.outputs.store import MaskRow
 from jobs.outputs.stored_masks import VideoMasks, masks_by_video
+from jobs.status import shown
 from stcn_core.frames import present_ids
 from stcn_core.metrics import contour_accuracy, region_similarity
 

@@ -7,7 +7,6 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from jobs.commands.export import file_name, label_maps
-from jobs.commands.status import read_status
 from jobs.config import SegmentConfig
 from jobs.errors import UserError, VideoError
 from jobs.inputs.allowed import describe_allowed, is_allowed
@@ -18,6 +17,7 @@ from jobs.outputs.palette import voc_palette
 from jobs.outputs.stored_masks import VideoMasks, masks_by_video
 from jobs.outputs.writer import VideoWriter
 from jobs.records import VideoRow
+from jobs.status import read_status
 from stcn_core.metrics import boundary
 
 OPACITY = 0.5

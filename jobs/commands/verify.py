@@ -7,7 +7,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from jobs.commands.status import read_status
 from jobs.errors import FatalError, UserError
 from jobs.inputs.manifest import read_manifest
 from jobs.io import local, storage
@@ -16,6 +15,7 @@ from jobs.outputs import store
 from jobs.outputs.ledger import ATTEMPTS, Ledger
 from jobs.outputs.published import Placement, Published
 from jobs.records import VideoRow
+from jobs.status import read_status
 
 KEY = ["video_id", "frame_index", "object_id"]
 

@@ -17,3 +17,12 @@ class Demands:
 
     limits: Limits = field(default_factory=Limits)
     is_strict: bool = False  # frames that are damaged or missing make it fail
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What one video may take. Seconds are those of a clock on the wall."""
+
+    stall_seconds: float = 300.0  # without a frame
+    video_seconds: float = 43_200.0
+    memory_gib: float | None = None  # of the whole process; None: as much as there is

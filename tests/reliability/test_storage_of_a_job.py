@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.commands.status import read_status
 from jobs.io import storage
+from jobs.status import read_status
 from tests.parts import VIDEOS, stcn
 from tests.reliability.disks import pages_of, small_disk
 from tests.reliability.small_run import check_readers, digest, verified
