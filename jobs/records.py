@@ -1,9 +1,10 @@
 """The records that pass between the parts of the job: plain, frozen data."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Status = Literal["done", "quarantined", "pending"]
+EventKind = Literal["vanish", "drift"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,27 @@ class Shard:
 
 
 @dataclass(frozen=True)
+class TrackEvent:
+    """Frames on which something was amiss with an object, the last one included."""
+
+    kind: EventKind
+    first_frame: int
+    last_frame: int
+
+
+@dataclass(frozen=True)
+class Track:
+    """One object over its whole video."""
+
+    object_id: int
+    name: str | None  # what its prompt calls it
+    frames: int  # with a mask that is not empty
+    events: tuple[TrackEvent, ...] = ()
+    # IoU with its first prompt of what comes back there, carried backward from its last mask; None: not asked for.
+    cycle: float | None = None
+
+
+@dataclass(frozen=True)
 class VideoRow:
     """What became of one entry: a row of `videos/`."""
 
@@ -54,7 +76,10 @@ class VideoRow:
     frames_corrupt: int | None = None
     height: int | None = None
     width: int | None = None
+    frames_per_second: float | None = None
+    cuts: tuple[int, ...] | None = None  # frames that begin another scene
     objects: int | None = None
+    tracks: tuple[Track, ...] | None = None
     masks: int | None = None
     seconds: float | None = None
     attempts: int = 0
@@ -63,6 +88,16 @@ class VideoRow:
     error_traceback: str | None = None
     masks_file: str | None = None
 
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "VideoRow":
+        """The inverse of `dataclasses.asdict`, with lists where there were tuples. Raises TypeError, KeyError."""
+        tracks, cuts = values.get("tracks"), values.get("cuts")
+        nested = {
+            "cuts": None if cuts is None else tuple(cuts),
+            "tracks": None if tracks is None else tuple(_track(track) for track in tracks),
+        }
+        return cls(**{**values, **nested})
+
     @property
     def damage(self) -> str | None:
         """What is wrong with the frames of a video that is done."""
@@ -70,6 +105,10 @@ class VideoRow:
         if self.status != "done" or not (missing > 0 or self.frames_corrupt):
             return None
         return f"{self.frames_decoded} of {self.frames_expected} frames decoded, {self.frames_corrupt} damaged"
+
+
+def _track(values: dict[str, Any]) -> Track:
+    return Track(**{**values, "events": tuple(TrackEvent(**event) for event in values["events"])})
 
 
 # What an actor tells the driver while it works through a shard.

@@ -18,6 +18,7 @@ from jobs.inputs.prompts import Prompts, fit, load_prompts
 from jobs.inputs.video import Video
 from jobs.outputs import rle, store
 from jobs.records import Entry, VideoRow, WorkItem
+from jobs.tracks import Tracks
 from stcn_core.allocator import giving_back_freed_memory
 from stcn_core.config import PropagationConfig
 from stcn_core.frames import present_ids
@@ -54,7 +55,8 @@ def segment_video(
         if first is None:
             raise VideoError(f"no frame could be decoded from start={entry.start} on; the file claims {_claim(video)}")
         prompts = _prompts(entry, prompts_path, video, first)
-        rows = _mask_rows(entry.video_id, first, frames, prompts, model, config)
+        tracks = Tracks(_prompted_frames(prompts, entry.start), names={})
+        rows = _mask_rows(entry.video_id, first, frames, prompts, tracks, model, config)
         tables = yield from _gather(rows)
         row = VideoRow(
             video_id=entry.video_id,
@@ -67,7 +69,9 @@ def segment_video(
             frames_corrupt=video.frames_corrupt,
             height=first.height,
             width=first.width,
-            objects=len({i for labels in prompts.values() for i in present_ids(labels)}),
+            frames_per_second=float(video.frames_per_second),
+            objects=len(_prompted_frames(prompts)),
+            tracks=tracks.finished(),
             masks=sum(len(table) for table in tables),
             seconds=time.monotonic() - started,
             attempts=1,
@@ -134,19 +138,28 @@ def _mask_rows(
     first: VideoFrame,
     others: Iterable[VideoFrame],
     prompts: Prompts,
+    tracks: Tracks,
     model: Network,
     config: PropagationConfig,
 ) -> Iterator[list[store.MaskRow]]:
     """The rows of each frame."""
     under_way: deque[VideoFrame] = deque()  # what is known of frames that are in the network
-    prompted = {frame: set(present_ids(labels)) for frame, labels in prompts.items()}
     try:
         images = _images(chain([first], others), under_way)
         results = propagate(model, images, prompts, config, size=(first.height, first.width))
         for result in giving_back_freed_memory(results):
-            yield _rows(video_id, under_way.popleft(), result, prompted.get(result.frame_index, set()))
+            yield _rows(video_id, under_way.popleft(), result, tracks)
     except ValueError as error:  # what propagate refuses
         raise VideoError(str(error)) from error
+
+
+def _prompted_frames(prompts: Prompts, start: int = 0) -> dict[int, list[int]]:
+    """Object id -> the frames on which it is prompted, ascending; `start` is the frame that prompts count from."""
+    frames: dict[int, list[int]] = {}
+    for frame, labels in sorted(prompts.items()):
+        for object_id in present_ids(labels):
+            frames.setdefault(object_id, []).append(frame + start)
+    return frames
 
 
 def _images(frames: Iterable[VideoFrame], under_way: "deque[VideoFrame]") -> Iterator[np.ndarray]:
@@ -155,7 +168,7 @@ def _images(frames: Iterable[VideoFrame], under_way: "deque[VideoFrame]") -> Ite
         yield frame.image
 
 
-def _rows(video_id: str, frame: VideoFrame, result: FrameMasks, prompted: set[int]) -> list[store.MaskRow]:
+def _rows(video_id: str, frame: VideoFrame, result: FrameMasks, tracks: Tracks) -> list[store.MaskRow]:
     height, width = result.labels.shape
     masks = rle.encode(result.labels, result.object_ids)
     return [
@@ -171,9 +184,13 @@ def _rows(video_id: str, frame: VideoFrame, result: FrameMasks, prompted: set[in
             "area": mask.area,
             "box": mask.box,
             "score": float(score),
-            "is_prompt": object_id in prompted,
+            "stability": float(stability),
+            "scene": 0,
+            **tracks.describe(frame.index, object_id, mask.area),
         }
-        for object_id, mask, score in zip(result.object_ids, masks, result.scores, strict=True)
+        for object_id, mask, score, stability in zip(
+            result.object_ids, masks, result.scores, result.stability, strict=True
+        )
     ]
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+STABILITY_MARGIN = 0.5  # of probabilities; with one object, masks at 0.75 and at 0.25
 STRIDE = 16  # of the keys: images are padded to a multiple of it
 IMAGE_MEAN = (0.485, 0.456, 0.406)  # ImageNet, RGB in [0, 1]
 IMAGE_STD = (0.229, 0.224, 0.225)
@@ -111,3 +112,16 @@ def mean_inside(values: Tensor, winner: Tensor, objects: int) -> Tensor:
     sums = values.new_zeros(objects + 1).index_add_(0, winner.flatten(), values.flatten())
     counts = winner.flatten().bincount(minlength=objects + 1)
     return (sums / counts.clamp(min=1))[1:]
+
+
+def stability(planes: Tensor, winner: Tensor, margin: Tensor) -> Tensor:
+    """IoU of each object's mask at a high and a low threshold, of planes (1 + O, H, W): (O,); 0 for an empty mask.
+
+    The high one asks for a margin of STABILITY_MARGIN over the runner-up, the low one lets the object be as much
+    behind the winner. One mask lies in the other, so IoU is the ratio of their areas. An edge that is as sharp as can
+    be gives 1. After SAM (Kirillov et al., ICCV 2023, section 4), which shifts one object's logit.
+    """
+    objects = len(planes) - 1
+    high = winner[margin >= STABILITY_MARGIN].bincount(minlength=objects + 1)[1:]
+    low = (planes.amax(dim=0) - planes[1:] < STABILITY_MARGIN).flatten(1).sum(dim=1)
+    return high / low.clamp(min=1)

@@ -35,7 +35,7 @@ LAYERS = (
     ("board", "prompts", "store"),
     ("storage", "video"),
     ("allowed", "integrity", "local", "patience", "video_file"),
-    ("budgets", "container", "filesystem", "images", "prompt_rows", "writer"),
+    ("budgets", "container", "filesystem", "images", "prompt_rows", "tracks", "writer"),
     (
         "ahead",
         "claims",

@@ -14,7 +14,7 @@ from jobs.io import storage
 from jobs.records import Entry, WorkItem
 from stcn_core.config import PropagationConfig
 
-SCHEMA = 2  # raised when the same inputs would give other rows
+SCHEMA = 3  # raised when the same inputs would give other rows
 NEUTRAL_OPTIONS = ("key_batch", "decode_batch")  # change speed, and results only by rounding
 BYTES_PER_FRAME = 5_000  # of H.264 at 480p, about 1 Mbit/s: only to balance shards
 PARALLEL_REQUESTS = 16

@@ -118,7 +118,7 @@ class Ledger:
             if "holder" in record:
                 self.run = record
                 return
-            rows = [VideoRow(**row) for row in record["videos"]]
+            rows = [VideoRow.from_dict(row) for row in record["videos"]]
             files = {name: Placement(**file) if file else None for name, file in record["files"].items()}
             self._committed[record["attempt"]] = list(files)
         except (KeyError, TypeError) as error:

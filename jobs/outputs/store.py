@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, get_args, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,7 +16,7 @@ from jobs.errors import FatalError, UserError
 from jobs.io import storage
 from jobs.records import VideoRow
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 VIDEOS_FILE = "videos/videos.parquet"
 RUN_FILE = "run.json"
 ROW_GROUP = 20_000  # rows: one video of a million masks is read in about 20 ms
@@ -28,20 +28,28 @@ MASK_FIELDS = (
     ("frame_name", pa.string(), "the image's name without its ending; null for video files"),
     ("pts_seconds", pa.float64(), "presentation time in the file; null for folders of images"),
     ("object_id", pa.int32(), "the object's value in its prompt"),
+    ("object_name", pa.string(), "what its prompt calls it; null where that says nothing"),
     ("height", pa.int32(), "of the upright frame and its mask, pixels"),
     ("width", pa.int32(), "of the upright frame and its mask, pixels"),
     ("counts", pa.string(), "the mask in COCO's compressed RLE; with size [height, width] pycocotools reads it"),
     ("area", pa.int64(), "pixels of the mask; 0 where the object is not visible"),
     ("box", pa.list_(pa.int32(), 4), "x, y, width, height in pixels; zeros where the object is not visible"),
     ("score", pa.float32(), "mean margin over the runner-up inside the mask, 0 to 1; 0 for an empty mask"),
+    ("stability", pa.float32(), "IoU of the mask at a high and a low threshold, 0 to 1; 0 for an empty mask"),
+    ("area_change", pa.float32(), "against the frame before: what the larger area has more, by the larger; 0 to 1"),
     ("is_prompt", pa.bool_(), "whether the object was prompted on this frame"),
+    ("prompt_distance", pa.int32(), "frames to the nearest one on which the object was prompted"),
+    ("scene", pa.int32(), "cuts before this frame"),
 )
 VIDEO_MEANINGS = {
     "work_id": "digest of the video, its prompts, the model and the options",
-    "status": "done, failed, or pending",
+    "status": "done, quarantined, or pending",
     "frames_expected": "as the file claims, between start and end; null where it does not say",
     "frames_corrupt": "frames and packets that are damaged, and 1 for a file that is cut off",
+    "frames_per_second": "on average; of a folder of images, an assumed 24",
+    "cuts": "frames that begin another scene",
     "objects": "objects that were prompted",
+    "tracks": "what is known of each object over the whole video",
     "seconds": "wall time of the video in its actor",
     "attempts": "how often it was tried",
     "masks_file": "the file in masks/ that holds its rows",
@@ -53,11 +61,21 @@ def _schema(fields: Iterable[tuple[str, Any, str]], kind: str) -> Any:
     return pa.schema(named, metadata={"stcn_schema": f"{kind}/{SCHEMA_VERSION}"})
 
 
+def _arrow_type(annotation: Any) -> Any:
+    """The Arrow type of a field of a record: a number, a text, a tuple of one kind, or another record."""
+    kinds = {int: pa.int64(), float: pa.float64(), bool: pa.bool_(), str: pa.string()}
+    if dataclasses.is_dataclass(annotation):
+        return pa.struct([(name, _arrow_type(type_)) for name, type_ in get_type_hints(annotation).items()])
+    if get_origin(annotation) is tuple:
+        return pa.list_(_arrow_type(get_args(annotation)[0]))
+    if get_origin(annotation) is Literal:
+        return pa.string()
+    return kinds.get(annotation) or next(_arrow_type(some) for some in get_args(annotation) if some is not type(None))
+
+
 def _video_fields() -> Iterator[tuple[str, Any, str]]:
-    types = {int: pa.int64(), float: pa.float64()}
     for name, annotation in get_type_hints(VideoRow).items():
-        type_ = next((types[t] for t in (annotation, *get_args(annotation)) if t in types), pa.string())
-        yield name, type_, VIDEO_MEANINGS.get(name, "")
+        yield name, _arrow_type(annotation), VIDEO_MEANINGS.get(name, "")
 
 
 MASKS = _schema(MASK_FIELDS, "masks")
@@ -125,7 +143,7 @@ def read_videos(location: str) -> list[VideoRow]:
         table = _load(location)
     except FileNotFoundError:
         return []
-    return [VideoRow(**row) for row in table.to_pylist()]
+    return [VideoRow.from_dict(row) for row in table.to_pylist()]
 
 
 def mask_files(output: str) -> list[str]:

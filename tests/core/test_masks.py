@@ -52,3 +52,18 @@ def test_a_prompt_overrules_what_was_there() -> None:
 
 def test_present_ids() -> None:
     assert frames.present_ids(np.array([[0, 7], [300, 7]])) == [7, 300]
+
+
+@pytest.mark.parametrize("objects", [1, 3])
+def test_stability_is_the_iou_of_a_strict_and_a_lenient_mask(objects: int) -> None:
+    planes = masks.aggregate(torch.rand(objects, 20, 30))
+    winner, margin = masks.winners(planes)
+    for number, found in enumerate(masks.stability(planes, winner, margin).tolist(), start=1):
+        lead = planes[number] - planes[[i for i in range(objects + 1) if i != number]].amax(0)  # over the runner-up
+        strict, lenient = lead >= 0.5, lead > -0.5
+        assert found == pytest.approx((strict & lenient).sum() / (strict | lenient).sum())
+
+
+def test_stability_of_a_sharp_mask_and_of_none() -> None:
+    planes = torch.tensor([[[0.0, 1.0]], [[1.0, 0.0]], [[0.0, 0.0]]])
+    assert masks.stability(planes, *masks.winners(planes)).tolist() == [1, 0]

@@ -44,6 +44,11 @@ def test_every_frame_and_object_has_a_row(archive: Path) -> None:
         assert decoded.shape == (50, 70)
         assert mask["area"] == decoded.sum()
         assert 0 <= mask["score"] <= 1
+        assert 0 <= mask["stability"] <= 1
+        assert mask["prompt_distance"] == mask["frame_index"] - (0 if mask["object_id"] == 1 else 4)
+    assert [(t.object_id, t.frames) for t in row.tracks or ()] == [
+        (i, sum(m["area"] > 0 for m in masks if m["object_id"] == i)) for i in (1, 2)
+    ]
 
 
 def test_prompts_come_back_as_they_were_given(archive: Path) -> None:

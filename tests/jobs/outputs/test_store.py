@@ -1,6 +1,8 @@
 """Parquet files have the published schema, and the same rows give the same bytes."""
 
+import dataclasses
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +10,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs.outputs import store
-from jobs.records import VideoRow
+from jobs.records import Track, TrackEvent, VideoRow
 
 
 def rows(video_id: str, count: int) -> list[store.MaskRow]:
     return [
         dict(
-            video_id=video_id, frame_index=i // 2, frame_name=None, pts_seconds=i / 50, object_id=1 + i % 2, height=4,
-            width=6, counts="abc", area=i, box=(0, 0, 1, i), score=0.5, is_prompt=i < 2,
+            video_id=video_id, frame_index=i // 2, frame_name=None, pts_seconds=i / 50, object_id=1 + i % 2,
+            object_name="dog" if i % 2 else None, height=4, width=6, counts="abc", area=i, box=(0, 0, 1, i), score=0.5,
+            stability=0.25, area_change=0.125, is_prompt=i < 2, prompt_distance=i // 2, scene=0,
         )
         for i in range(count)
     ]  # fmt: skip
@@ -32,7 +35,7 @@ def test_rows_come_back_with_the_versioned_schema(tmp_path: Path) -> None:
     given = rows("v", 10)
     content = write(tmp_path / "m.parquet", [store.masks_table(given)])
     table = pq.read_table(io.BytesIO(content))
-    assert table.schema.metadata[b"stcn_schema"] == b"masks/1"
+    assert table.schema.metadata[b"stcn_schema"] == b"masks/2"
     assert all(field.metadata[b"meaning"] for field in table.schema)
     assert table.to_pylist() == [{**row, "box": list(row["box"])} for row in given]
     column = pq.read_metadata(io.BytesIO(content)).row_group(0).column(0)
@@ -57,9 +60,29 @@ def test_videos_can_be_taken_out(tmp_path: Path) -> None:
     assert store.without_videos(content, ["a", "b", "c"]) is None
 
 
+def test_a_row_of_videos_survives_the_log() -> None:
+    """Which is JSON: tuples come back as lists."""
+    row = VideoRow(
+        "a", "1", "done", "a.mp4", "a.png", cuts=(4,), tracks=(Track(1, None, 8, (TrackEvent("drift", 3, 5),)),)
+    )
+    assert VideoRow.from_dict(json.loads(json.dumps(dataclasses.asdict(row)))) == row
+
+
 def test_the_table_of_videos_comes_back(tmp_path: Path) -> None:
     given = [
-        VideoRow("a", "1", "done", "a.mp4", "a.png", frames_expected=9, frames_decoded=9, seconds=1.5, masks_file="m"),
+        VideoRow(
+            "a",
+            "1",
+            "done",
+            "a.mp4",
+            "a.png",
+            frames_expected=9,
+            frames_decoded=9,
+            seconds=1.5,
+            masks_file="m",
+            cuts=(4,),
+            tracks=(Track(1, "dog", 8, (TrackEvent("vanish", 3, 5),), cycle=0.5), Track(2, None, 9)),
+        ),
         VideoRow("b", "2", "quarantined", "b.mp4", "b.png", error_class="VideoError", error_message="no", attempts=1),
     ]
     store.write_videos(f"{tmp_path}/v.parquet", given)
