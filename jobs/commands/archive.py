@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jobs.commands.export import to_image
+from jobs.outputs.label_maps import to_image
 from jobs.outputs.writer import VideoWriter
 from stcn_core.synthetic import draw_clip
 

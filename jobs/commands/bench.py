@@ -8,11 +8,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from jobs.commands.archive import DrawnVideo, draw_archive
-from jobs.commands.export import to_image
 from jobs.config import SegmentConfig
 from jobs.driver import run
 from jobs.inputs.video import Video
 from jobs.outputs import store
+from jobs.outputs.label_maps import to_image
 from jobs.outputs.writer import VideoWriter
 from jobs.progress import Counts, Quiet
 from jobs.records import Entry, WorkItem

@@ -7,12 +7,12 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from jobs.commands.export import own_name
 from jobs.errors import PromptError, UserError
 from jobs.inputs.images import in_counting_order
 from jobs.inputs.manifest import without_resolution
 from jobs.inputs.prompts import VOID, fit, read_labels, without_void
 from jobs.io import storage
+from jobs.outputs.names import own_name
 from jobs.outputs.store import MaskRow
 from jobs.outputs.stored_masks import VideoMasks, masks_by_video
 from jobs.status import shown

@@ -6,13 +6,14 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from jobs.commands.export import file_name, label_maps
 from jobs.config import SegmentConfig
 from jobs.errors import UserError, VideoError
 from jobs.inputs.allowed import describe_allowed, is_allowed
 from jobs.inputs.video import Video
 from jobs.io import storage
 from jobs.last_run import read_config
+from jobs.outputs.label_maps import label_maps
+from jobs.outputs.names import file_name
 from jobs.outputs.palette import voc_palette
 from jobs.outputs.stored_masks import VideoMasks, masks_by_video
 from jobs.outputs.writer import VideoWriter

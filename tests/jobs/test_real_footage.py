@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from jobs.commands.export import to_image
 from jobs.inputs.prompts import read_labels
 from jobs.inputs.video import Video
 from jobs.outputs import rle, store
+from jobs.outputs.label_maps import to_image
 from stcn_core import PropagationConfig, for_inference, load_model, propagate
 from stcn_core.metrics import region_similarity
 from tests.parts import stcn

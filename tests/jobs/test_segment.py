@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jobs.commands.export import to_image
 from jobs.errors import PromptError, VideoError
 from jobs.inputs.prompts import read_labels
 from jobs.outputs import rle
+from jobs.outputs.label_maps import to_image
 from jobs.outputs.store import MaskRow
 from jobs.records import Entry, VideoRow, WorkItem
 from jobs.segment import segment_video

@@ -13,7 +13,7 @@ import av
 import numpy as np
 from PIL import Image
 
-from jobs.commands.export import to_image
+from jobs.outputs.label_maps import to_image
 from tests.reliability.processes import readers_of
 
 LOOK_SECONDS = 0.002

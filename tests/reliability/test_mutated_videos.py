@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jobs.commands.export import to_image
+from jobs.outputs.label_maps import to_image
 from jobs.records import VideoRow
 from tests.parts import stcn
 from tests.reliability.mutations import FRAMES, SIZES, Mutant, Source, mutant, sources

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from jobs.commands import evaluate
-from jobs.commands.export import export_output, to_image
+from jobs.commands.export import export_output
 from jobs.errors import UserError
 from jobs.io import storage
 from jobs.outputs import rle, store
+from jobs.outputs.label_maps import to_image
 from jobs.outputs.stored_masks import VideoMasks
 from stcn_core.metrics import contour_accuracy, region_similarity
 

@@ -12,13 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from jobs.commands.export import export_output, file_name, to_image
+from jobs.commands.export import export_output
 from jobs.commands.overlay import blend, overlay_output
 from jobs.config import SegmentConfig
 from jobs.errors import UserError
 from jobs.inputs.video import Video
 from jobs.io import storage
 from jobs.outputs import rle, store
+from jobs.outputs.label_maps import to_image
+from jobs.outputs.names import file_name
 from jobs.outputs.palette import voc_palette
 from jobs.records import VideoRow
 from stcn_core.metrics import dilate

@@ -8,10 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from jobs.commands.export import to_image
 from jobs.errors import PromptError
 from jobs.inputs.prompts import MAX_OBJECTS, fit, load_prompts
 from jobs.outputs import rle, store
+from jobs.outputs.label_maps import to_image
 from tests.jobs.inputs.hostile import prompt_row
 
 LABELS = np.zeros((6, 8), np.int32)

@@ -13,11 +13,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs.commands.evaluate import evaluate_output
-from jobs.commands.export import export_output, to_image
+from jobs.commands.export import export_output
 from jobs.commands.overlay import overlay_output
 from jobs.errors import UserError
 from jobs.io import storage
 from jobs.outputs import store
+from jobs.outputs.label_maps import to_image
 from jobs.outputs.stored_masks import masks_by_video
 from jobs.records import VideoRow
 from tests.jobs.commands.test_evaluate import FOUND, rows
