@@ -21,6 +21,8 @@ from tests.core.tiny import tiny_model
 from tests.stores.choice import chosen_store, found_by_default, running
 
 START_SECONDS = 60
+SHARED = Path(os.environ.get("STCN_SHARED", Path(__file__).parents[2] / "shared"))
+needs_shared = pytest.mark.skipif(not SHARED.exists(), reason="needs the data sets of ../shared (or STCN_SHARED)")
 
 VIDEOS = [
     DrawnVideo("a", 1, 9, 48, 64, Fraction(24), objects=1),

@@ -34,7 +34,7 @@ LAYERS = (
     ("segment", "watchdog", "drawn_scores", "create_only", "label_maps"),
     ("board", "prompts", "stored_masks"),
     ("store",),
-    ("storage", "video"),
+    ("cuts", "storage", "video"),
     ("allowed", "integrity", "local", "patience", "video_file"),
     ("budgets", "container", "filesystem", "images", "prompt_rows", "tracks", "writer"),
     (

@@ -1,7 +1,6 @@
 """The command on real data sets and real video files: frames, times and sizes are those that the files hold."""
 
 import csv
-import os
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,9 @@ from jobs.outputs import rle, store
 from jobs.outputs.label_maps import to_image
 from stcn_core import PropagationConfig, for_inference, load_model, propagate
 from stcn_core.metrics import region_similarity
-from tests.parts import stcn
+from tests.parts import SHARED, needs_shared, stcn
 
-SHARED = Path(os.environ.get("STCN_SHARED", Path(__file__).parents[3] / "shared"))
-pytestmark = pytest.mark.skipif(not SHARED.exists(), reason="needs the data sets of ../shared (or STCN_SHARED)")
+pytestmark = needs_shared
 
 LIMIT = 120  # frames of a video; the longest has 3,678
 
