@@ -186,7 +186,7 @@ def _rows(video_id: str, frame: VideoFrame, result: FrameMasks, tracks: Tracks) 
             "score": float(score),
             "stability": float(stability),
             "scene": 0,
-            **tracks.describe(frame.index, object_id, mask.area),
+            **tracks.describe(frame.index, object_id, mask.area, float(stability)),
         }
         for object_id, mask, score, stability in zip(
             result.object_ids, masks, result.scores, result.stability, strict=True

@@ -37,6 +37,7 @@ LAYERS = (
     ("cuts", "storage", "video"),
     ("allowed", "integrity", "local", "patience", "video_file"),
     ("budgets", "container", "filesystem", "images", "prompt_rows", "tracks", "writer"),
+    ("events",),
     (
         "ahead",
         "claims",
