@@ -18,9 +18,9 @@ def fuse(forward: FramePlanes, backward: FramePlanes, prompted: Mapping[int, Seq
     """Both sides' planes as one; a side without objects leaves the other as it is.
 
     An object that both know is their mean, weighted at each pixel by how near its prompt is and how sure the side is
-    (`nearness` times `confidence`); one that a single side knows keeps that side's plane. Background is what they leave,
-    and where objects together have more than a whole, each has its share. prompted: object id -> ascending frames on
-    which it is prompted.
+    (`nearness` times `confidence`); one that a single side knows keeps that side's plane. Background is what they
+    leave, and where objects together have more than a whole, each has its share. prompted: object id -> ascending
+    frames on which it is prompted.
     """
     if not backward.object_ids or not forward.object_ids:
         return forward if forward.object_ids else backward

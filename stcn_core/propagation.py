@@ -73,7 +73,7 @@ def propagate_planes(
     stream = checked(frames, prompts, size)
     prompts = {index: labels for index, labels in prompts.items() if np.any(labels)}
     for index, frame in stream:
-        frame_size = frame.shape[:2]
+        frame_size = frame.shape[0], frame.shape[1]
         if index in prompts:
             clip = _Clip(model, prompts, removals, config, frame_size, size or frame_size)
             from_first_prompt = blocks(chain([(index, frame)], stream), prompts, config, removals)
