@@ -5,7 +5,6 @@ holds more than the frames of a few blocks, and masks come in the order of frame
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -15,29 +14,12 @@ from stcn_core.config import PropagationConfig
 from stcn_core.frames import present_ids, prompted_frames
 from stcn_core.fusion import fuse, with_background
 from stcn_core.given import checked, checked_each
+from stcn_core.kept import KeptPlanes, Stack
 from stcn_core.network import Network
 from stcn_core.propagation import NOTHING_REMOVED, Removals, propagate_planes
 from stcn_core.results import FrameMasks, FramePlanes, at_result_size
 
 Prompts = Mapping[int, np.ndarray]
-
-
-class KeptPlanes(NamedTuple):
-    """One frame of the backward pass, in 8 bits."""
-
-    frame_index: int
-    object_ids: tuple[int, ...]
-    planes: np.ndarray  # uint8 (O, h, w): probabilities of the objects, 255 is 1
-
-
-class Stack(Protocol):
-    """Where planes wait for the other direction. A list is one, and holds O * h * w bytes a frame."""
-
-    def append(self, kept: KeptPlanes, /) -> None:
-        """Put on top."""
-
-    def pop(self) -> KeptPlanes:
-        """Take what was put there last."""
 
 
 def propagate_both_ways(
@@ -56,15 +38,16 @@ def propagate_both_ways(
     for. Other arguments, results and errors are those of `propagate`; objects are there before their first prompt too.
     """
     kept: list[KeptPlanes] = []
-    if config.direction != "forward":
-        for _ in keep_backward(model, frames_backward, prompts, config, kept, size, removals):
-            pass
+    for _ in keep_backward(model, frames_backward, prompts, config, kept, size, removals):
+        pass
     return propagate_after(model, frames, prompts, config, kept, return_probabilities, size, removals)
 
 
-def last_prompted(prompts: Prompts) -> int | None:
-    """The last frame on which an object is prompted: where the backward pass begins."""
-    return max((index for index, labels in prompts.items() if np.any(labels)), default=None)
+def frames_to_go_back(prompts: Prompts, config: PropagationConfig) -> int:
+    """How many frames the backward pass has: from the last on which an object is prompted down to frame 0."""
+    if config.direction == "forward":
+        return 0
+    return 1 + max((index for index, labels in prompts.items() if np.any(labels)), default=-1)
 
 
 def keep_backward(
@@ -77,8 +60,8 @@ def keep_backward(
     removals: Removals = NOTHING_REMOVED,
 ) -> Iterator[int]:
     """The backward pass: puts every frame's planes on the stack, and yields its index."""
-    last = last_prompted(prompts)
-    if last is None:
+    last = frames_to_go_back(prompts, config) - 1
+    if last < 0:
         return
     images = _counted_down(frames_backward, last, prompts, size)
     mirrored = {last - index: labels for index, labels in prompts.items() if index <= last}
@@ -100,7 +83,7 @@ def propagate_after(
     removals: Removals = NOTHING_REMOVED,
 ) -> Iterator[FrameMasks]:
     """The second pass, over the frames in order: yields masks, of the stack's planes and of its own."""
-    last = None if config.direction == "forward" else last_prompted(prompts)
+    last = frames_to_go_back(prompts, config) - 1
     prompted = prompted_frames(prompts)
     if config.direction == "backward":
         streamed = _without_objects(frames, prompts, size)
@@ -108,7 +91,7 @@ def propagate_after(
         streamed = propagate_planes(model, frames, prompts, config, size, removals)
     for planes in streamed:
         index = planes.frame_index
-        if last is not None and index <= last:
+        if index <= last:
             behind = _restored(kept.pop(), planes.size, next(model.parameters()))
             fused = fuse(planes, behind, prompted)
         else:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jobs.errors import VideoError
-from jobs.inputs.backward_file import BackwardFile
+from jobs.inputs.backward_file import HELD_BYTES, BackwardFile
 from jobs.inputs.images import Folder, VideoFrame, size_changes
 from jobs.inputs.limits import Limits
 
@@ -23,12 +23,14 @@ class Backward:
     stride: int = 1
     short_side: int | None = None
     limits: Limits = field(default_factory=Limits)
+    held_bytes: int = HELD_BYTES  # of frames at once
 
     def look(self) -> Iterator[int]:
         """Read once forward, up to `last`, to find the way back: yields numbers of frames. A folder needs none."""
         if self.path.is_dir():
             return
-        self._file = BackwardFile(self.path, self.first, self.last, self.stride, self.short_side, self.limits)
+        wanted = range(self.last, self.first - 1, -self.stride)
+        self._file = BackwardFile(self.path, wanted, self.short_side, self.limits, self.held_bytes)
         yield from self._file.look()
 
     def __iter__(self) -> Iterator[VideoFrame]:

@@ -19,21 +19,18 @@ from jobs.inputs.images import VideoFrame, size_changes
 from jobs.inputs.limits import Limits
 from jobs.inputs.video_file import VideoFile
 
-CHUNK_BYTES = 1 << 28  # of frames that are held at once: 218 of 480p
+HELD_BYTES = 1 << 28  # of frames that are held at once: 218 of 480p
 UNKNOWN = -(1 << 63)  # a time that is not known
 RUN_UPS = (0, 1, 4)  # key frames before the nearest one from which decoding is tried; MPEG-TS needs some, as a rule
 
 
 class BackwardFile:
-    """Every `stride`-th frame of a file from `last` down to `first`. Iterate it once, after `look`."""
+    """The wanted frames of a file, whose numbers descend. Iterate it once, after `look`."""
 
-    def __init__(
-        self, path: Path, first: int, last: int, stride: int, short_side: int | None, limits: Limits,
-        chunk_bytes: int = CHUNK_BYTES,
-    ) -> None:  # fmt: skip
-        self._path, self._short_side, self._limits = path, short_side, limits
-        self._first, self._last, self._stride = first, last, stride
-        self._chunk_bytes, self._most = chunk_bytes, 1  # bytes, and so frames, that are held at once
+    def __init__(self, path: Path, wanted: range, short_side: int | None, limits: Limits, held_bytes: int) -> None:
+        self._path, self._wanted, self._short_side, self._limits = path, wanted, short_side, limits
+        self._last, self._stride = wanted.start, -wanted.step
+        self._held_bytes, self._most = held_bytes, 1  # bytes, and so frames, that are held at once
         self._times, self._digests = array("q"), array("I")  # of all frames up to `last`; of those not wanted: 0
         self._key_frames: list[int] = []
         self._held: deque[VideoFrame] = deque()  # ascending
@@ -48,7 +45,7 @@ class BackwardFile:
                 self._digests.append(0)
                 if frame.key_frame:
                     self._key_frames.append(index)
-                if self._is_wanted(index):
+                if index in self._wanted:
                     shown = file.show(index, frame, self._short_side)
                     size = size or (shown.height, shown.width)
                     if (shown.height, shown.width) != size:
@@ -60,29 +57,23 @@ class BackwardFile:
             raise VideoError(f"frame {self._last} is asked for, but the video has frames 0 to {len(self._times) - 1}")
 
     def __iter__(self) -> Iterator[VideoFrame]:
-        lowest = self._last + self._stride  # that was given
-        while lowest - self._stride >= self._first:
+        for index in self._wanted:
             if not self._held:
-                self._held.extend(self._chunk(lowest - self._stride))
-            shown = self._held.pop()
-            lowest = shown.index
-            yield shown
+                self._held.extend(self._chunk(index))
+            yield self._held.pop()
 
     def _open(self) -> VideoFile:
         return VideoFile(self._path, self._limits, all_frames=self._last >= self._limits.max_frames)
 
-    def _is_wanted(self, index: int) -> bool:
-        return index >= self._first and (self._last - index) % self._stride == 0
-
     def _hold(self, shown: VideoFrame) -> None:
-        self._most = max(1, self._chunk_bytes // shown.image.nbytes)
+        self._most = max(1, self._held_bytes // shown.image.nbytes)
         if len(self._held) == self._most:
             self._held.popleft()
         self._held.append(shown)
 
     def _chunk(self, last: int) -> list[VideoFrame]:
         """Some wanted frames up to `last`, ascending: from a key frame on, if there is one among as many as may be."""
-        first = max(self._first, last - (self._most - 1) * self._stride)
+        first = max(self._wanted[-1], last - (self._most - 1) * self._stride)
         if (at := bisect_left(self._key_frames, first)) < bisect_right(self._key_frames, last):
             first = self._key_frames[at]
         first += (last - first) % self._stride
@@ -106,7 +97,7 @@ class BackwardFile:
                         if index < first and not time > self._times[first]:
                             continue  # not there yet
                         return None
-                    if self._is_wanted(index + 1):
+                    if index + 1 in self._wanted:
                         shown = file.show(index + 1, frame, self._short_side)
                         if _digest(shown) != self._digests[index + 1]:
                             if index < first:
@@ -123,7 +114,7 @@ class BackwardFile:
     def _from_the_beginning(self, first: int, last: int) -> list[VideoFrame]:
         with closing(self._open()) as file:
             frames = file.decode(last + 1)
-            found = [file.show(i, f, self._short_side) for i, f in frames if i >= first and self._is_wanted(i)]
+            found = [file.show(i, f, self._short_side) for i, f in frames if i >= first and i in self._wanted]
         if not found or found[-1].index != last:
             raise VideoError(f"frame {last} was there at first, and is not when the video is read again")
         return found
