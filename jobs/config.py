@@ -31,6 +31,7 @@ class SegmentConfig:
     include_last: bool | None = None
     max_memory_frames: int | None = None
     memory_policy: str | None = None
+    direction: str = "forward"  # from each prompt; "backward", or "both"
     short_side: int = 480  # 0: never scale down
     frames_per_shard: int = 4000  # expected frames that are committed together, about 10 minutes on a CPU
     max_attempts: int = 3  # times that a video is tried before it is quarantined
@@ -86,7 +87,7 @@ class SegmentConfig:
         for name in ("top_k", "max_memory_frames"):
             if given.get(name) == 0:
                 given[name] = None
-        return given | {"short_side": self.short_side or None}
+        return given | {"short_side": self.short_side or None, "direction": self.direction}
 
     def demands(self) -> Demands:
         """What each video must keep to."""

@@ -1,5 +1,6 @@
 """One video from files to rows: decode, propagate, encode. Knows nothing of Ray or storage."""
 
+import tempfile
 import time
 import traceback
 from collections import deque
@@ -16,18 +17,20 @@ from jobs.inputs.images import VideoFrame
 from jobs.inputs.limits import Demands
 from jobs.inputs.prompts import Prompts, fit, load_prompts
 from jobs.inputs.video import Video
+from jobs.io.planes_on_disk import PlanesOnDisk
 from jobs.outputs import rle, store
 from jobs.records import Entry, VideoRow, WorkItem
 from jobs.tracks import Tracks
+from jobs.way_back import FRAMES_AHEAD, go_back
 from stcn_core.allocator import giving_back_freed_memory
+from stcn_core.both_ways import frames_to_go_back, propagate_after
 from stcn_core.config import PropagationConfig
-from stcn_core.frames import present_ids
+from stcn_core.frames import prompted_frames
+from stcn_core.kept import Stack
 from stcn_core.network import Network
-from stcn_core.propagation import propagate
 from stcn_core.results import FrameMasks
 
 ROWS_AT_ONCE = 2_000  # turned into Arrow together
-FRAMES_AHEAD = 16  # decoded before the network asks for them: 20 MB at 480p
 
 MESSAGE_LENGTH, TRACEBACK_LENGTH = 2_000, 10_000  # characters: rows go into the log
 
@@ -44,20 +47,27 @@ def segment_video(
 ) -> Generator[int, None, Segmented]:
     """Segment one video from local files. Yields the frames done so far, returns rows.
 
+    Of frames that are gone through in both directions each pass counts half.
+
     Raises VideoError for a video or prompts that cannot be used.
     """
     started, entry, demands = time.monotonic(), item.entry, demands or Demands()
     with (
         Video(video_path, entry.start, entry.end, config.short_side, demands.limits) as video,
         Ahead(video, FRAMES_AHEAD) as frames,
+        tempfile.TemporaryFile() as file,
     ):
         first = next(frames, None)
         if first is None:
             raise VideoError(f"no frame could be decoded from start={entry.start} on; the file claims {_claim(video)}")
         prompts = _prompts(entry, prompts_path, video, first)
-        tracks = Tracks(_prompted_frames(prompts, entry.start), names={})
-        rows = _mask_rows(entry.video_id, first, frames, prompts, tracks, model, config)
-        tables = yield from _gather(rows)
+        tracks = Tracks(prompted_frames(prompts, entry.start), names={})
+        size, twice = (first.height, first.width), frames_to_go_back(prompts, config)
+        kept = PlanesOnDisk(file)
+        for back in go_back(video_path, entry.start, prompts, size, model, config, demands.limits, kept):
+            yield back // 2
+        rows = _mask_rows(entry.video_id, first, frames, prompts, tracks, model, config, kept)
+        tables = yield from _gather(rows, twice)
         row = VideoRow(
             video_id=entry.video_id,
             work_id=item.work_id,
@@ -70,7 +80,7 @@ def segment_video(
             height=first.height,
             width=first.width,
             frames_per_second=float(video.frames_per_second),
-            objects=len(_prompted_frames(prompts)),
+            objects=len(prompted_frames(prompts)),
             tracks=tracks.finished(),
             masks=sum(len(table) for table in tables),
             seconds=time.monotonic() - started,
@@ -141,25 +151,17 @@ def _mask_rows(
     tracks: Tracks,
     model: Network,
     config: PropagationConfig,
+    kept: Stack,
 ) -> Iterator[list[store.MaskRow]]:
     """The rows of each frame."""
     under_way: deque[VideoFrame] = deque()  # what is known of frames that are in the network
     try:
         images = _images(chain([first], others), under_way)
-        results = propagate(model, images, prompts, config, size=(first.height, first.width))
+        results = propagate_after(model, images, prompts, config, kept, size=(first.height, first.width))
         for result in giving_back_freed_memory(results):
             yield _rows(video_id, under_way.popleft(), result, tracks)
     except ValueError as error:  # what propagate refuses
         raise VideoError(str(error)) from error
-
-
-def _prompted_frames(prompts: Prompts, start: int = 0) -> dict[int, list[int]]:
-    """Object id -> the frames on which it is prompted, ascending; `start` is the frame that prompts count from."""
-    frames: dict[int, list[int]] = {}
-    for frame, labels in sorted(prompts.items()):
-        for object_id in present_ids(labels):
-            frames.setdefault(object_id, []).append(frame + start)
-    return frames
 
 
 def _images(frames: Iterable[VideoFrame], under_way: "deque[VideoFrame]") -> Iterator[np.ndarray]:
@@ -194,15 +196,15 @@ def _rows(video_id: str, frame: VideoFrame, result: FrameMasks, tracks: Tracks) 
     ]
 
 
-def _gather(rows_of_frames: Iterator[list[store.MaskRow]]) -> Generator[int, None, list[Any]]:
-    """Collect rows as Arrow tables; yields the frames done so far."""
+def _gather(rows_of_frames: Iterator[list[store.MaskRow]], twice: int) -> Generator[int, None, list[Any]]:
+    """Collect rows as Arrow tables; yields the frames done so far. `twice`: those that have gone backward before."""
     tables, rows = [], []
     for frames, of_one_frame in enumerate(rows_of_frames, start=1):
         rows += of_one_frame
         if len(rows) >= ROWS_AT_ONCE:
             tables.append(store.masks_table(rows))
             rows = []
-        yield frames
+        yield max(frames, (twice + frames) // 2)
     return [*tables, store.masks_table(rows)]
 
 

@@ -1,5 +1,7 @@
 """What readers of frames and label maps need too, without torch."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 
@@ -9,6 +11,15 @@ def scaled_size(height: int, width: int, short_side: int | None) -> tuple[int, i
     if short_side is None or short <= short_side:
         return height, width
     return round(height * short_side / short), round(width * short_side / short)
+
+
+def prompted_frames(prompts: Mapping[int, np.ndarray], start: int = 0) -> dict[int, list[int]]:
+    """Object id -> the frames on which it is prompted, ascending; `start` is the frame that prompts count from."""
+    frames: dict[int, list[int]] = {}
+    for frame, labels in sorted(prompts.items()):
+        for object_id in present_ids(labels):
+            frames.setdefault(object_id, []).append(frame + start)
+    return frames
 
 
 def present_ids(labels: np.ndarray) -> list[int]:

@@ -6,8 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
-from jobs.errors import VideoError
-from jobs.inputs.images import FOLDER_RATE, Folder, VideoFrame
+from jobs.inputs.images import FOLDER_RATE, Folder, VideoFrame, size_changes
 from jobs.inputs.limits import Limits
 from jobs.inputs.video_file import VideoFile
 
@@ -54,10 +53,7 @@ class Video:
         for frame in self._source.read(self.start, self.end, self.short_side):
             size = size or (frame.height, frame.width)
             if (frame.height, frame.width) != size:
-                raise VideoError(
-                    f"the frame size changes at frame {frame.index}, from {size[1]}x{size[0]} to "
-                    f"{frame.width}x{frame.height}; split the video there"
-                )
+                raise size_changes(frame, size)
             self.frames_decoded += 1
             self.frames_corrupt = len(self._source.damaged)
             yield frame
