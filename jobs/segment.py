@@ -3,7 +3,7 @@
 import time
 import traceback
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,9 @@ from jobs.ahead import Ahead
 from jobs.errors import DamagedError, PromptError, VideoError
 from jobs.inputs.images import VideoFrame
 from jobs.inputs.limits import Demands
-from jobs.inputs.prompts import Prompts, fit, load_prompts
+from jobs.inputs.prompts.gathered import Prompts
+from jobs.inputs.prompts.label_images import fit
+from jobs.inputs.prompts.load import load_prompts
 from jobs.inputs.video import Video
 from jobs.outputs import rle, store
 from jobs.records import Entry, VideoRow, WorkItem
@@ -55,7 +57,7 @@ def segment_video(
         if first is None:
             raise VideoError(f"no frame could be decoded from start={entry.start} on; the file claims {_claim(video)}")
         prompts = _prompts(entry, prompts_path, video, first)
-        tracks = Tracks(_prompted_frames(prompts, entry.start), names={})
+        tracks = Tracks(_prompted_frames(prompts.labels, entry.start), prompts.names)
         rows = _mask_rows(entry.video_id, first, frames, prompts, tracks, model, config)
         tables = yield from _gather(rows)
         row = VideoRow(
@@ -70,7 +72,7 @@ def segment_video(
             height=first.height,
             width=first.width,
             frames_per_second=float(video.frames_per_second),
-            objects=len(_prompted_frames(prompts)),
+            objects=len(_prompted_frames(prompts.labels)),
             tracks=tracks.finished(),
             masks=sum(len(table) for table in tables),
             seconds=time.monotonic() - started,
@@ -117,20 +119,28 @@ def _storable(text: str | None, length: int) -> str | None:
 
 def _prompts(entry: Entry, path: Path, video: Video, first: VideoFrame) -> Prompts:
     """The prompts within the entry's window, at the frame's size, by frame of the window."""
-    given = load_prompts(
-        path, entry.video_id, video.names, entry.start, entry.first_masks_only, size=(first.height, first.width)
-    )
-    inside = {
+    given = load_prompts(path, entry, video.names, size=(first.height, first.width))
+    labels = {
         frame - entry.start: fit(labels, first.height, first.width)
-        for frame, labels in given.items()
+        for frame, labels in given.labels.items()
         if frame >= entry.start and (entry.end is None or frame < entry.end)
     }
-    if not any(labels.any() for labels in inside.values()):
+    if not labels:
         raise PromptError(
             f"no object is prompted on the frames that are segmented, start={entry.start} to before end={entry.end}; "
-            f"there are prompts on frames {sorted(given)}, counted from the video's first"
+            f"there are prompts on frames {sorted(given.labels)[:50]}, counted from the video's first"
         )
-    return inside
+    return Prompts(labels, given.names, _removals(entry, labels))
+
+
+def _removals(entry: Entry, labels: Mapping[int, np.ndarray]) -> dict[int, set[int]]:
+    """By frame of the window, the objects that are there until then."""
+    prompted = _prompted_frames(labels)
+    removals: dict[int, set[int]] = {}
+    for object_id, frame in entry.removals:
+        if (entry.end is None or frame < entry.end) and prompted.get(object_id, [frame])[0] + entry.start < frame:
+            removals.setdefault(frame - entry.start, set()).add(object_id)
+    return removals
 
 
 def _mask_rows(
@@ -146,14 +156,14 @@ def _mask_rows(
     under_way: deque[VideoFrame] = deque()  # what is known of frames that are in the network
     try:
         images = _images(chain([first], others), under_way)
-        results = propagate(model, images, prompts, config, size=(first.height, first.width))
+        results = propagate(model, images, prompts.labels, config, size=(first.height, first.width))
         for result in giving_back_freed_memory(results):
             yield _rows(video_id, under_way.popleft(), result, tracks)
     except ValueError as error:  # what propagate refuses
         raise VideoError(str(error)) from error
 
 
-def _prompted_frames(prompts: Prompts, start: int = 0) -> dict[int, list[int]]:
+def _prompted_frames(prompts: Mapping[int, np.ndarray], start: int = 0) -> dict[int, list[int]]:
     """Object id -> the frames on which it is prompted, ascending; `start` is the frame that prompts count from."""
     frames: dict[int, list[int]] = {}
     for frame, labels in sorted(prompts.items()):
