@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from jobs.errors import PromptError, VideoError
-from jobs.inputs.prompts import read_labels
+from jobs.inputs.prompts.label_images import read_labels
 from jobs.outputs import rle
 from jobs.outputs.label_maps import to_image
 from jobs.outputs.store import MaskRow

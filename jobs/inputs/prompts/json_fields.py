@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from jobs.errors import PromptError
 
+MAX_INTEGER = 2**53  # what all readers of JSON agree on
 MAX_TEXT = 1_000  # characters of a file's or a video's name
 
 Record = dict[str, Any]
@@ -32,7 +33,7 @@ def integer(of: Record, key: str, what: str, default: int | None = None) -> int:
     value = of.get(key, default)
     if type(value) is float and value.is_integer():
         value = int(value)
-    if type(value) is not int:
+    if type(value) is not int or abs(value) > MAX_INTEGER:
         raise PromptError(f"{key} of {what} is {shown(value)}; legal: a whole number")
     return value
 

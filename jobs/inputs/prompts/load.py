@@ -53,7 +53,7 @@ def _read_folder(folder: Path, entry: Entry, names: FrameNames, max_pixels: int,
     if len([kind for kind in (tables, images, objects) if kind]) > 1:
         raise PromptError(
             f"the prompts folder {folder.name} holds {len(tables)} .parquet, {len(images)} .png and {len(objects)} "
-            "folders with .png; legal: prompts of one kind. Put those to be used into a folder of their own"
+            "folders, with .png in some; legal: prompts of one kind. Put those to be used into a folder of their own"
         )
     if tables:
         gather_rows(tables, entry.video_id, max_pixels, gathered)
