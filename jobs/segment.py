@@ -130,17 +130,18 @@ def _prompts(entry: Entry, path: Path, video: Video, first: VideoFrame) -> Promp
             f"no object is prompted on the frames that are segmented, start={entry.start} to before end={entry.end}; "
             f"there are prompts on frames {sorted(given.labels)[:50]}, counted from the video's first"
         )
-    return Prompts(labels, given.names, _removals(entry, labels))
+    return Prompts(labels, given.names, _removals(entry, given.removals, labels))
 
 
-def _removals(entry: Entry, labels: Mapping[int, np.ndarray]) -> dict[int, set[int]]:
-    """By frame of the window, the objects that are there until then."""
-    prompted = _prompted_frames(labels)
-    removals: dict[int, set[int]] = {}
-    for object_id, frame in entry.removals:
-        if (entry.end is None or frame < entry.end) and prompted.get(object_id, [frame])[0] + entry.start < frame:
-            removals.setdefault(frame - entry.start, set()).add(object_id)
-    return removals
+def _removals(entry: Entry, given: Mapping[int, set[int]], labels: Mapping[int, np.ndarray]) -> dict[int, set[int]]:
+    """By frame of the window, the objects that were prompted in it and are gone from there on."""
+    firsts = {object_id: frames[0] for object_id, frames in _prompted_frames(labels).items()}
+    removals = {
+        frame - entry.start: {i for i in ids if i in firsts and firsts[i] + entry.start < frame}
+        for frame, ids in given.items()
+        if entry.end is None or frame < entry.end
+    }
+    return {frame: ids for frame, ids in removals.items() if ids}
 
 
 def _mask_rows(
