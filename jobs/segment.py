@@ -4,7 +4,7 @@ import tempfile
 import time
 import traceback
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,9 @@ from jobs.ahead import Ahead
 from jobs.errors import DamagedError, PromptError, VideoError
 from jobs.inputs.images import VideoFrame
 from jobs.inputs.limits import Demands
-from jobs.inputs.prompts import Prompts, fit, load_prompts
+from jobs.inputs.prompts.gathered import Prompts
+from jobs.inputs.prompts.label_images import fit
+from jobs.inputs.prompts.load import load_prompts
 from jobs.inputs.video import Video
 from jobs.io.planes_on_disk import PlanesOnDisk
 from jobs.outputs import rle, store
@@ -61,8 +63,8 @@ def segment_video(
         if first is None:
             raise VideoError(f"no frame could be decoded from start={entry.start} on; the file claims {_claim(video)}")
         prompts = _prompts(entry, prompts_path, video, first)
-        tracks = Tracks(prompted_frames(prompts, entry.start), names={})
-        size, twice = (first.height, first.width), frames_to_go_back(prompts, config)
+        tracks = Tracks(prompted_frames(prompts.labels, entry.start), prompts.names)
+        size, twice = (first.height, first.width), frames_to_go_back(prompts.labels, config)
         kept = PlanesOnDisk(file)
         for back in go_back(video_path, entry.start, prompts, size, model, config, demands.limits, kept):
             yield back // 2
@@ -80,7 +82,7 @@ def segment_video(
             height=first.height,
             width=first.width,
             frames_per_second=float(video.frames_per_second),
-            objects=len(prompted_frames(prompts)),
+            objects=len(prompted_frames(prompts.labels)),
             tracks=tracks.finished(),
             masks=sum(len(table) for table in tables),
             seconds=time.monotonic() - started,
@@ -127,20 +129,29 @@ def _storable(text: str | None, length: int) -> str | None:
 
 def _prompts(entry: Entry, path: Path, video: Video, first: VideoFrame) -> Prompts:
     """The prompts within the entry's window, at the frame's size, by frame of the window."""
-    given = load_prompts(
-        path, entry.video_id, video.names, entry.start, entry.first_masks_only, size=(first.height, first.width)
-    )
-    inside = {
+    given = load_prompts(path, entry, video.names, size=(first.height, first.width))
+    labels = {
         frame - entry.start: fit(labels, first.height, first.width)
-        for frame, labels in given.items()
+        for frame, labels in given.labels.items()
         if frame >= entry.start and (entry.end is None or frame < entry.end)
     }
-    if not any(labels.any() for labels in inside.values()):
+    if not labels:
         raise PromptError(
             f"no object is prompted on the frames that are segmented, start={entry.start} to before end={entry.end}; "
-            f"there are prompts on frames {sorted(given)}, counted from the video's first"
+            f"there are prompts on frames {sorted(given.labels)[:50]}, counted from the video's first"
         )
-    return inside
+    return Prompts(labels, given.names, _removals(entry, given.removals, labels))
+
+
+def _removals(entry: Entry, given: Mapping[int, set[int]], labels: Mapping[int, np.ndarray]) -> dict[int, set[int]]:
+    """By frame of the window, the objects that were prompted in it and are gone from there on."""
+    firsts = {object_id: frames[0] for object_id, frames in prompted_frames(labels).items()}
+    removals = {
+        frame - entry.start: {i for i in ids if i in firsts and firsts[i] + entry.start < frame}
+        for frame, ids in given.items()
+        if entry.end is None or frame < entry.end
+    }
+    return {frame: ids for frame, ids in removals.items() if ids}
 
 
 def _mask_rows(
@@ -157,7 +168,8 @@ def _mask_rows(
     under_way: deque[VideoFrame] = deque()  # what is known of frames that are in the network
     try:
         images = _images(chain([first], others), under_way)
-        results = propagate_after(model, images, prompts, config, kept, size=(first.height, first.width))
+        size = first.height, first.width
+        results = propagate_after(model, images, prompts.labels, config, kept, size=size, removals=prompts.removals)
         for result in giving_back_freed_memory(results):
             yield _rows(video_id, under_way.popleft(), result, tracks)
     except ValueError as error:  # what propagate refuses

@@ -7,7 +7,7 @@ from jobs.ahead import Ahead
 from jobs.errors import VideoError
 from jobs.inputs.backward import Backward
 from jobs.inputs.limits import Limits
-from jobs.inputs.prompts import Prompts
+from jobs.inputs.prompts.gathered import Prompts
 from stcn_core.allocator import giving_back_freed_memory
 from stcn_core.both_ways import frames_to_go_back, keep_backward
 from stcn_core.config import PropagationConfig
@@ -25,7 +25,7 @@ def go_back(
 
     start: the video's frame that prompts count from. size: of the frames, (height, width). Raises VideoError.
     """
-    frames = frames_to_go_back(prompts, config)
+    frames = frames_to_go_back(prompts.labels, config)
     if not frames:
         return
     video = Backward(path, start + frames - 1, start, short_side=config.short_side, limits=limits)
@@ -33,7 +33,8 @@ def go_back(
         yield 0
     with Ahead(video, FRAMES_AHEAD) as ahead:
         try:
-            done = keep_backward(model, (frame.image for frame in ahead), prompts, config, kept, size)
+            images = (frame.image for frame in ahead)
+            done = keep_backward(model, images, prompts.labels, config, kept, size, prompts.removals)
             for index in giving_back_freed_memory(done):
                 yield frames - index
         except ValueError as error:  # what propagation refuses

@@ -139,7 +139,7 @@ class _Fetched:
         entry, folder = item.entry, Path(self.folder.name)
         try:
             self._video = _download(entry.video, folder / "video", VideoError)
-            self._prompts = _download(entry.prompts, folder / "prompts", PromptError)
+            self._prompts = _download(entry.prompts, folder / "prompts", PromptError, with_folders=True)
         except CredentialsError:
             raise
         except (VideoError, *OF_THE_VIDEO) as error:
@@ -152,8 +152,8 @@ class _Fetched:
         return self._video, self._prompts
 
 
-def _download(location: str, folder: Path, error: type[VideoError]) -> Path:
+def _download(location: str, folder: Path, error: type[VideoError], with_folders: bool = False) -> Path:
     try:
-        return storage.download(location, folder)
+        return storage.download(location, folder, with_folders)
     except FileNotFoundError as missing:
         raise error(str(missing)) from missing

@@ -10,7 +10,7 @@ import numpy as np
 from jobs.errors import PromptError, UserError
 from jobs.inputs.images import in_counting_order
 from jobs.inputs.manifest import without_resolution
-from jobs.inputs.prompts import VOID, fit, read_labels, without_void
+from jobs.inputs.prompts.label_images import VOID, fit, read_labels, without_void
 from jobs.io import storage
 from jobs.outputs.names import own_name
 from jobs.outputs.store import MaskRow

@@ -92,6 +92,11 @@ def folders(location: str) -> list[str]:
     return sorted(location_of(fs, entry["name"]) for entry in _followed(fs, entries) if entry["type"] == "directory")
 
 
+def find_below(location: str) -> list[FileInfo]:
+    """The files directly in a folder, and those directly in its folders."""
+    return find(location) + [file for folder in folders(location) for file in find(folder)]
+
+
 @patiently
 def stat(location: str) -> FileInfo | None:
     """Size and version of a file; None if it is a folder. Raises FileNotFoundError, also for odd names."""
@@ -165,8 +170,10 @@ def remove(location: str) -> None:
         fs.rm(path, recursive=True)
 
 
-def download(location: str, folder: Path) -> Path:
+def download(location: str, folder: Path, with_folders: bool = False) -> Path:
     """A local path of the file or folder: itself if it is local, else a copy below `folder`.
+
+    with_folders: of a folder also the files in its folders; else those directly in it.
 
     Each file is tried again by itself. Raises FileNotFoundError, or StorageError if one does not come as it was stored.
     """
@@ -180,6 +187,10 @@ def download(location: str, folder: Path) -> Path:
     target.mkdir(parents=True, exist_ok=True)
     for file in find(location):
         _fetch(file.location, target / name_of(file.location))
+    for below in folders(location) if with_folders else ():
+        if name_of(below) not in (".", ".."):  # keys of a store may hold these
+            for file in find(below):
+                _fetch(file.location, target / name_of(below) / name_of(file.location))
     return target
 
 

@@ -1,5 +1,6 @@
 """COCO's compressed run-length encoding of masks: written by pycocotools, read from anybody."""
 
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,6 +8,8 @@ import numpy as np
 from pycocotools import mask as coco
 
 MAX_PIXELS = 2**30  # of a mask that is decoded; frames have 2**26 at most, or as many as a run was allowed
+MAX_POINTS = 100_000  # of a mask's polygons; an outline of a 4K frame that follows each pixel has 20,000
+MAX_OUTLINE = 1_000_000  # pixels: 500 times across a frame of 1080p
 MORE = 32  # of a digit that is not a number's last; its lower bits are the number's
 MAX_DIGITS = 7  # 35 bits: no run of a legal mask needs more
 
@@ -55,10 +58,74 @@ def decode(counts: str, height: int, width: int, max_pixels: int = MAX_PIXELS) -
     was, a text that ends within a number is read past its end, and a size of 10^9 x 10^9 is a segmentation
     fault (2.0.11). It is slower, too: 2,000 masks/s at 480p, this 5,900.
     """
+    _check_size(height, width, max_pixels)
+    return _from_lengths(_run_lengths(counts, height * width), height, width)
+
+
+def decode_runs(counts: Sequence[object], height: int, width: int, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """The same of COCO's uncompressed RLE: lengths of zeros, ones, zeros, ... as a list."""
+    _check_size(height, width, max_pixels)
+    pixels = height * width
+    if not 0 < len(counts) <= 2 * pixels + MAX_DIGITS:
+        raise ValueError(f"it has {len(counts):,} runs, and its size {width}x{height} is {pixels} pixels")
+    for length in counts:
+        if type(length) is not int or not 0 <= length <= pixels:
+            raise ValueError(f"it has a run of {str(length)[:40]!a} pixels, and its size {width}x{height} is {pixels}")
+    return _from_lengths(np.array(counts, np.int64), height, width)
+
+
+def fill(polygons: Sequence[object], height: int, width: int, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """The mask, boolean (H, W), of all that lies in any of COCO's polygons [x, y, x, y, ...], in pixels.
+
+    Raises ValueError for what are no polygons of a frame of that size. pycocotools fills them, and its memory grows
+    with their outlines: 5 points a pixel, 120 bytes.
+    """
+    _check_size(height, width, max_pixels)
+    checked, points, outline = [], 0, 0.0
+    for polygon in polygons:
+        points += len(polygon) // 2 if isinstance(polygon, list) else 0
+        if points > MAX_POINTS:
+            raise ValueError(f"its polygons have {points:,} points or more; legal: up to {MAX_POINTS:,}")
+        checked.append(_checked_polygon(polygon, height, width))
+        outline += _outline(checked[-1])
+        if outline > MAX_OUTLINE:
+            raise ValueError(f"its polygons' outlines are {outline:,.0f} pixels long; legal: up to {MAX_OUTLINE:,}")
+    if not checked:
+        raise ValueError("it has no polygon")
+    merged = coco.merge(coco.frPyObjects(checked, height, width))
+    return decode(merged["counts"].decode("ascii"), height, width, max_pixels)
+
+
+def _checked_polygon(polygon: object, height: int, width: int) -> list[float]:
+    if not isinstance(polygon, list) or len(polygon) < 6 or len(polygon) % 2:
+        raise ValueError(f"it has a polygon that is no list of x, y, x, y, ... of 3 points or more: {_start(polygon)}")
+    for values, side in ((polygon[::2], width), (polygon[1::2], height)):
+        for value in values:  # any number of digits, NaN and infinity fail to compare as asked, without being converted
+            if type(value) not in (int, float) or not -side <= value <= 2 * side:
+                raise ValueError(
+                    f"a polygon has the coordinate {_start(value)}; legal: numbers within the {width}x{height} frame, "
+                    "or out of it by its size at most"
+                )
+    return [float(value) for value in polygon]
+
+
+def _outline(polygon: Sequence[float]) -> float:
+    """Pixels that a polygon's lines pass, about."""
+    points = np.array(polygon).reshape(-1, 2)
+    return float(np.abs(points - np.roll(points, 1, axis=0)).max(axis=1).sum())
+
+
+def _start(value: object) -> str:
+    return ascii(reprlib.repr(value))[1:-1][:60]
+
+
+def _check_size(height: int, width: int, max_pixels: int) -> None:
     if height < 1 or width < 1 or height * width > max_pixels:
         raise ValueError(f"its size is {width}x{height}; legal: 1x1 to {max_pixels:,} pixels in all")
+
+
+def _from_lengths(lengths: np.ndarray, height: int, width: int) -> np.ndarray:
     pixels = height * width
-    lengths = _run_lengths(counts, pixels)
     for length in (int(lengths.min()), int(lengths.max())):
         if not 0 <= length <= pixels:
             raise ValueError(f"it has a run of {length} pixels, and its size {width}x{height} is {pixels}")

@@ -12,12 +12,14 @@ from pathlib import Path
 def carefully(kind: str, path: Path) -> str:
     """Read a file as this project does; says what becomes of it."""
     from jobs.errors import VideoError
-    from jobs.inputs.prompts import load_prompts
+    from jobs.inputs.prompts.load import load_prompts
     from jobs.inputs.video import Video
+    from jobs.records import Entry
 
     try:
         if kind == "prompts":
-            return f"has prompts on {len(load_prompts(path, 'v', None))} frames"
+            prompts = load_prompts(path, Entry("v", "", ""), None)
+            return f"has prompts on {len(prompts.labels)} frames"
         with Video(path) as video:
             return f"has {sum(1 for _ in video)} frames"
     except VideoError as error:

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
@@ -12,46 +11,33 @@ import pyarrow.parquet as pq
 from pyarrow.fs import LocalFileSystem
 
 from jobs.errors import PromptError
+from jobs.inputs.prompts.gathered import INT32, Gathered
 from jobs.outputs import rle
 
-INT32 = 2**31 - 1
 LEGAL = {"frame_index": (0, INT32), "object_id": (1, INT32), "height": (1, INT32), "width": (1, INT32)}
 TEXTS = ("video_id", "counts")
-MAX_ROWS = 1_000_000  # of one video
+NAME = "object_name"  # optional
 MAX_COLUMN_BYTES = 2**30  # of a row group, once decompressed: 2 MB in a file can be 2 GB in memory
 ROWS_AT_ONCE = 1_000  # half a megabyte at 480p
 
 Row = dict[str, Any]
 
 
-def labels_from_parquet(files: Sequence[Path], video_id: str, max_pixels: int) -> dict[int, np.ndarray]:
-    """Label maps, int32 (H, W), by frame, of the rows of a video that are prompts; all, where nothing says.
+def gather_rows(files: Sequence[Path], video_id: str, max_pixels: int, gathered: Gathered) -> None:
+    """The masks of the rows of a video that are prompts; of all, where nothing says which are.
 
-    Raises PromptError for columns that are missing or of other types, values that are null or out of range, masks
-    that are damaged, and two masks of one object on one frame.
+    Raises PromptError for columns that are missing or of other types, values that are null or out of range, and masks
+    that are damaged.
     """
-    labels: dict[int, np.ndarray] = {}
-    seen: set[tuple[int, int]] = set()
     for row in _rows(files, video_id):
         frame, object_id = row["frame_index"], row["object_id"]
         try:
             mask = rle.decode(row["counts"], row["height"], row["width"], max_pixels)
         except ValueError as error:
             raise PromptError(f"the mask of object {object_id} on frame {frame} cannot be decoded: {error}") from error
-        if frame not in labels:
-            labels[frame] = np.zeros(mask.shape, np.int32)
-        elif labels[frame].shape != mask.shape:
-            sizes = labels[frame].shape, mask.shape
-            raise PromptError(
-                f"masks of frame {frame} are of different sizes, {sizes} (height, width); legal: one size"
-            )
-        if (frame, object_id) in seen:
-            raise PromptError(f"object {object_id} has two masks on frame {frame}; legal: one")
-        if len(seen) == MAX_ROWS:
-            raise PromptError(f"there are more than {MAX_ROWS:,} masks; legal: up to that many for a video")
-        seen.add((frame, object_id))
-        labels[frame][mask] = object_id
-    return dict(sorted(labels.items()))
+        gathered.put(frame, object_id, mask)
+        if row[NAME]:
+            gathered.name(object_id, row[NAME])
 
 
 def _rows(files: Sequence[Path], video_id: str) -> Iterator[Row]:
@@ -84,34 +70,38 @@ def _open(file: Path) -> Any:
     _check_columns(metadata.schema.to_arrow_schema())
     for group in range(metadata.num_row_groups):
         columns = [metadata.row_group(group).column(i) for i in range(metadata.num_columns)]
-        largest = max(c.total_uncompressed_size for c in columns if c.path_in_schema in (*TEXTS, *LEGAL))
+        largest = max(c.total_uncompressed_size for c in columns if c.path_in_schema in (*TEXTS, NAME, *LEGAL))
         if largest > MAX_COLUMN_BYTES:
             raise PromptError(
                 f"prompts {file.name}: a column of row group {group} has {largest:,} bytes; legal: up to "
                 f"{MAX_COLUMN_BYTES:,}. Write it with smaller row groups"
             )
-    return ds.dataset(str(file), format=ds.ParquetFileFormat(dictionary_columns=TEXTS), filesystem=LocalFileSystem())
+    return ds.dataset(
+        str(file), format=ds.ParquetFileFormat(dictionary_columns=(*TEXTS, NAME)), filesystem=LocalFileSystem()
+    )
 
 
 def _one_by_one(batch: Any) -> Iterator[Row]:
     """A batch's rows; texts last, as a file of 3 kB can repeat one of a megabyte 20,000 times."""
     numbers = batch.select(list(LEGAL)).to_pylist()
-    for row, counts in zip(numbers, batch["counts"], strict=True):
-        yield {**row, "counts": counts.as_py()}
+    names = batch[NAME] if NAME in batch.schema.names else [pa.scalar(None)] * len(batch)
+    for row, counts, name in zip(numbers, batch["counts"], names, strict=True):
+        yield {**row, "counts": counts.as_py(), NAME: name.as_py()}
 
 
 def _batches(dataset: Any, video_id: str) -> Iterator[Any]:
     chosen = ds.field("video_id") == video_id
     if "is_prompt" in dataset.schema.names:
         chosen &= ds.field("is_prompt")
-    columns = [*LEGAL, "counts"]
+    columns = [*LEGAL, "counts", *(name for name in (NAME,) if name in dataset.schema.names)]
     scanner = dataset.scanner(columns=columns, filter=chosen, batch_size=ROWS_AT_ONCE, use_threads=False)
     yield from scanner.to_batches()
 
 
 def _check_columns(schema: Any) -> None:
+    texts = (*TEXTS, NAME) if NAME in schema.names else TEXTS
     wanted = {
-        **dict.fromkeys(TEXTS, (pa.types.is_string, "text")),
+        **dict.fromkeys(texts, (pa.types.is_string, "text")),
         **dict.fromkeys(LEGAL, (pa.types.is_integer, "integers")),
         **({"is_prompt": (pa.types.is_boolean, "booleans")} if "is_prompt" in schema.names else {}),
     }
@@ -120,7 +110,7 @@ def _check_columns(schema: Any) -> None:
     for name, (is_legal, legal) in wanted.items():
         type_ = schema.field(name).type
         type_ = type_.value_type if pa.types.is_dictionary(type_) else type_
-        if not is_legal(type_) and not (name in TEXTS and pa.types.is_large_string(type_)):
+        if not is_legal(type_) and not (name in texts and pa.types.is_large_string(type_)):
             raise PromptError(f"the prompts' column {name} holds {type_}; legal: {legal}")
 
 

@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs.errors import PromptError
-from jobs.inputs import prompt_rows
-from jobs.inputs.prompts import load_prompts
+from jobs.inputs.prompts import gathered
 from tests.jobs.inputs.hostile import prompt_row
+from tests.jobs.inputs.prompts.kinds import labels_of
 
 
 @pytest.mark.parametrize("text", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
@@ -20,7 +20,7 @@ def test_rows_of_ones_own_may_have_other_widths(text: pa.DataType, number: pa.Da
     table = pa.Table.from_pylist([prompt_row(object_id=3), prompt_row(object_id=4, frame_index=7)])
     fields = [(name, text if name in ("video_id", "counts") else number) for name in table.column_names]
     pq.write_table(table.cast(pa.schema(fields)), tmp_path / "p.parquet")
-    prompts = load_prompts(tmp_path / "p.parquet", "v", None)
+    prompts = labels_of(tmp_path / "p.parquet")
     assert {frame: np.unique(labels).tolist() for frame, labels in prompts.items()} == {0: [0, 3], 7: [0, 4]}
     assert (prompts[0] == 3).sum() == 64
 
@@ -44,18 +44,18 @@ def test_rows_of_ones_own_may_have_other_widths(text: pa.DataType, number: pa.Da
 def test_rows_that_are_no_prompts_are_named(rows: list[dict[str, object]], message: str, tmp_path: Path) -> None:
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "p.parquet")
     with pytest.raises(PromptError, match=message):
-        load_prompts(tmp_path / "p.parquet", "v", None)
+        labels_of(tmp_path / "p.parquet")
 
 
 def test_more_masks_than_a_video_can_have_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file of a few kilobytes can hold a billion rows."""
-    monkeypatch.setattr(prompt_rows, "MAX_ROWS", 20)
+    monkeypatch.setattr(gathered, "MAX_MASKS", 20)
     for rows in (20, 21):
         table = pa.Table.from_pylist([prompt_row(frame_index=frame) for frame in range(rows)])
         pq.write_table(table, tmp_path / f"{rows}.parquet")
-    assert len(load_prompts(tmp_path / "20.parquet", "v", None)) == 20
+    assert len(labels_of(tmp_path / "20.parquet")) == 20
     with pytest.raises(PromptError, match="there are more than 20 masks; legal: up to that many for a video"):
-        load_prompts(tmp_path / "21.parquet", "v", None)
+        labels_of(tmp_path / "21.parquet")
 
 
 def test_parquet_that_is_damaged_is_called_so(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_parquet_that_is_damaged_is_called_so(tmp_path: Path) -> None:
     for position in range(0, len(whole), 7):
         (tmp_path / "p.parquet").write_bytes(whole[:position] + bytes([whole[position] ^ 0xFF]) + whole[position + 1 :])
         try:
-            load_prompts(tmp_path / "p.parquet", "v", None)
+            labels_of(tmp_path / "p.parquet")
         except PromptError:
             refused += 1
     assert refused > 50
@@ -76,4 +76,4 @@ def test_files_that_a_mac_or_spark_leaves_beside_are_no_prompts(tmp_path: Path) 
     pq.write_table(pa.Table.from_pylist([prompt_row()]), tmp_path / "p.parquet")
     for name in ("._p.parquet", "_temporary.parquet", "_SUCCESS"):
         (tmp_path / name).write_bytes(b"no Parquet")
-    assert list(load_prompts(tmp_path, "v", None)) == [0]
+    assert list(labels_of(tmp_path)) == [0]
