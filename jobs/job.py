@@ -53,7 +53,7 @@ def prepare(config: SegmentConfig, only: Sequence[str] | None = None) -> Job:
     entries = read_manifest(config.manifest, config.allow or ())
     model = find_model(config.model, config.model_sha256)
     options = config.propagation(model.network)
-    items = identify(entries, model.sha256, options, config.precision)
+    items = identify(entries, model.sha256, options, config.precision, config.clip_options())
     return Job(config, model, options, items, Ledger(config.output), _again(config.strict, only))
 
 

@@ -1,223 +1,132 @@
 """One video from files to rows: decode, propagate, encode. Knows nothing of Ray or storage."""
 
-import tempfile
 import time
-import traceback
-from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from jobs.ahead import Ahead
-from jobs.errors import DamagedError, PromptError, VideoError
-from jobs.inputs.images import VideoFrame
+from jobs.clips import AS_IT_COMES, ClipOptions, clips_of
+from jobs.errors import DamagedError, VideoError
+from jobs.footage import FRAMES_AHEAD, Footage, SceneFrames
 from jobs.inputs.limits import Demands
 from jobs.inputs.prompts.gathered import Prompts
-from jobs.inputs.prompts.label_images import fit
-from jobs.inputs.prompts.load import load_prompts
+from jobs.inputs.prompts.window import prompts_in_window
 from jobs.inputs.video import Video
-from jobs.io.planes_on_disk import PlanesOnDisk
-from jobs.outputs import rle, store
+from jobs.outputs import store
 from jobs.records import Entry, VideoRow, WorkItem
+from jobs.segment_clip import segment_clip
 from jobs.tracks import Tracks
-from jobs.way_back import FRAMES_AHEAD, go_back
-from stcn_core.allocator import giving_back_freed_memory
-from stcn_core.both_ways import frames_to_go_back, propagate_after
 from stcn_core.config import PropagationConfig
 from stcn_core.frames import prompted_frames
-from stcn_core.kept import Stack
 from stcn_core.network import Network
-from stcn_core.results import FrameMasks
 
 ROWS_AT_ONCE = 2_000  # turned into Arrow together
 
-MESSAGE_LENGTH, TRACEBACK_LENGTH = 2_000, 10_000  # characters: rows go into the log
-
 Segmented = tuple[VideoRow, list[Any]]  # a video's row, and its masks as Arrow tables
+ANY = Demands()
 
 
 def segment_video(
-    item: WorkItem,
-    video_path: Path,
-    prompts_path: Path,
-    model: Network,
-    config: PropagationConfig,
-    demands: Demands | None = None,
-) -> Generator[int, None, Segmented]:
+    item: WorkItem, video_path: Path, prompts_path: Path, model: Network, config: PropagationConfig,
+    demands: Demands = ANY, options: ClipOptions = AS_IT_COMES,
+) -> Generator[int, None, Segmented]:  # fmt: skip
     """Segment one video from local files. Yields the frames done so far, returns rows.
-
-    Of frames that are gone through in both directions each pass counts half.
 
     Raises VideoError for a video or prompts that cannot be used.
     """
-    started, entry, demands = time.monotonic(), item.entry, demands or Demands()
+    started, entry, tables = time.monotonic(), item.entry, _Tables()
     with (
         Video(video_path, entry.start, entry.end, config.short_side, demands.limits) as video,
-        Ahead(video, FRAMES_AHEAD) as frames,
-        tempfile.TemporaryFile() as file,
+        Ahead(video, FRAMES_AHEAD) as decoded,
     ):
-        first = next(frames, None)
+        first = next(decoded, None)
         if first is None:
             raise VideoError(f"no frame could be decoded from start={entry.start} on; the file claims {_claim(video)}")
-        prompts = _prompts(entry, prompts_path, video, first)
-        tracks = Tracks(prompted_frames(prompts.labels, entry.start), prompts.names)
-        size, twice = (first.height, first.width), frames_to_go_back(prompts.labels, config)
-        kept = PlanesOnDisk(file)
-        for back in go_back(video_path, entry.start, prompts, size, model, config, demands.limits, kept):
-            yield back // 2
-        rows = _mask_rows(entry.video_id, first, frames, prompts, tracks, model, config, kept)
-        tables = yield from _gather(rows, twice)
-        row = VideoRow(
-            video_id=entry.video_id,
-            work_id=item.work_id,
-            status="done",
-            video=entry.video,
-            prompts=entry.prompts,
-            frames_expected=video.frames_expected,
-            frames_decoded=video.frames_decoded,
-            frames_corrupt=video.frames_corrupt,
-            height=first.height,
-            width=first.width,
-            frames_per_second=float(video.frames_per_second),
-            objects=len(prompted_frames(prompts.labels)),
-            tracks=tracks.finished(),
-            masks=sum(len(table) for table in tables),
-            seconds=time.monotonic() - started,
-            attempts=1,
-        )
+        size = first.height, first.width
+        prompts = prompts_in_window(prompts_path, entry, video.names, size)
+        cuts = [] if options.on_cut == "keep" else (yield from _find_cuts(video_path, entry, config, demands))
+        frames, tracks = SceneFrames(chain([first], decoded)), Tracks(prompts.names)
+        footage = Footage(video_path, entry.video_id, entry.start, size, demands.limits)
+        for clip in clips_of(options.on_cut, cuts, prompts):
+            yield from _pass_by(frames, clip.first)
+            clip_frames = frames.until(clip.end)
+            for done, rows in segment_clip(clip, clip_frames, footage, tracks, model, config, options.cycle_check):
+                tables.add(rows)
+                yield clip.first + done
+        if options.on_cut != "stop":
+            yield from _pass_by(frames, None)
+        row = _done(item, video, frames, size, prompts, tracks, tables, time.monotonic() - started)
         if demands.is_strict and row.damage:
             raise DamagedError(f"{row.damage}; mend the file, or run without --strict to take it as it is")
-        return row, tables
+        return row, tables.finished()
 
 
-def quarantined_row(
-    item: WorkItem,
-    error: BaseException,
-    attempts: int = 1,
-    seconds: float | None = None,
-    error_class: str | None = None,
-) -> VideoRow:
-    """The row of a video that could not be segmented. error_class: where the error's own name does not say it."""
+def _find_cuts(
+    path: Path, entry: Entry, config: PropagationConfig, demands: Demands
+) -> Generator[int, None, list[int]]:
+    """A pass of its own: what a clip's last frame is must be known when it begins. Counts from the entry's start."""
+    with (
+        Video(path, entry.start, entry.end, config.short_side, demands.limits) as video,
+        Ahead(video, FRAMES_AHEAD) as decoded,
+    ):
+        frames = SceneFrames(decoded)
+        for _ in frames:
+            yield 0
+        return [cut - entry.start for cut in frames.cuts]
+
+
+def _pass_by(frames: SceneFrames, end: int | None) -> Generator[int, None, None]:
+    """Frames that are in no clip."""
+    for _ in frames.until(end):
+        yield frames.taken
+
+
+class _Tables:
+    """Rows as Arrow tables, which take a third of the room."""
+
+    def __init__(self) -> None:
+        self._tables: list[Any] = []
+        self._rows: list[store.MaskRow] = []
+
+    def add(self, rows: Iterable[store.MaskRow]) -> None:
+        self._rows += rows
+        if len(self._rows) >= ROWS_AT_ONCE:
+            self._tables.append(store.masks_table(self._rows))
+            self._rows = []
+
+    def finished(self) -> list[Any]:
+        """All of them."""
+        return [*self._tables, store.masks_table(self._rows)]
+
+
+def _done(
+    item: WorkItem, video: Video, frames: SceneFrames, size: tuple[int, int], prompts: Prompts, tracks: Tracks,
+    tables: _Tables, seconds: float,
+) -> VideoRow:  # fmt: skip
+    """The row of a video that is segmented."""
     entry = item.entry
-    trace = None if isinstance(error, VideoError) else "".join(traceback.format_exception(error))
     return VideoRow(
-        entry.video_id, item.work_id, "quarantined", entry.video, entry.prompts,
-        seconds=seconds, attempts=attempts, error_class=error_class or _class_of(error),
-        error_message=_storable(str(error), MESSAGE_LENGTH), error_traceback=_storable(trace, TRACEBACK_LENGTH),
-    )  # fmt: skip
-
-
-def _class_of(error: BaseException) -> str:
-    """Memory runs out under several names: Python's, PyTorch's, and a CPU allocator's RuntimeError."""
-    if isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__ or "DefaultCPUAllocator" in str(error):
-        return "OutOfMemory"
-    return type(error).__name__
-
-
-def _storable(text: str | None, length: int) -> str | None:
-    """Without its middle where it is longer; and what is no UTF-8, as in some files' names, is escaped."""
-    if text is None:
-        return None
-    text = text.encode(errors="backslashreplace").decode()
-    if len(text) <= length:
-        return text
-    return f"{text[: length // 2]} ... {text[-length // 2 :]}"
-
-
-def _prompts(entry: Entry, path: Path, video: Video, first: VideoFrame) -> Prompts:
-    """The prompts within the entry's window, at the frame's size, by frame of the window."""
-    given = load_prompts(path, entry, video.names, size=(first.height, first.width))
-    labels = {
-        frame - entry.start: fit(labels, first.height, first.width)
-        for frame, labels in given.labels.items()
-        if frame >= entry.start and (entry.end is None or frame < entry.end)
-    }
-    if not labels:
-        raise PromptError(
-            f"no object is prompted on the frames that are segmented, start={entry.start} to before end={entry.end}; "
-            f"there are prompts on frames {sorted(given.labels)[:50]}, counted from the video's first"
-        )
-    return Prompts(labels, given.names, _removals(entry, given.removals, labels))
-
-
-def _removals(entry: Entry, given: Mapping[int, set[int]], labels: Mapping[int, np.ndarray]) -> dict[int, set[int]]:
-    """By frame of the window, the objects that were prompted in it and are gone from there on."""
-    firsts = {object_id: frames[0] for object_id, frames in prompted_frames(labels).items()}
-    removals = {
-        frame - entry.start: {i for i in ids if i in firsts and firsts[i] + entry.start < frame}
-        for frame, ids in given.items()
-        if entry.end is None or frame < entry.end
-    }
-    return {frame: ids for frame, ids in removals.items() if ids}
-
-
-def _mask_rows(
-    video_id: str,
-    first: VideoFrame,
-    others: Iterable[VideoFrame],
-    prompts: Prompts,
-    tracks: Tracks,
-    model: Network,
-    config: PropagationConfig,
-    kept: Stack,
-) -> Iterator[list[store.MaskRow]]:
-    """The rows of each frame."""
-    under_way: deque[VideoFrame] = deque()  # what is known of frames that are in the network
-    try:
-        images = _images(chain([first], others), under_way)
-        size = first.height, first.width
-        results = propagate_after(model, images, prompts.labels, config, kept, size=size, removals=prompts.removals)
-        for result in giving_back_freed_memory(results):
-            yield _rows(video_id, under_way.popleft(), result, tracks)
-    except ValueError as error:  # what propagate refuses
-        raise VideoError(str(error)) from error
-
-
-def _images(frames: Iterable[VideoFrame], under_way: "deque[VideoFrame]") -> Iterator[np.ndarray]:
-    for frame in frames:
-        under_way.append(frame)
-        yield frame.image
-
-
-def _rows(video_id: str, frame: VideoFrame, result: FrameMasks, tracks: Tracks) -> list[store.MaskRow]:
-    height, width = result.labels.shape
-    masks = rle.encode(result.labels, result.object_ids)
-    return [
-        {
-            "video_id": video_id,
-            "frame_index": frame.index,
-            "frame_name": frame.name,
-            "pts_seconds": frame.pts_seconds,
-            "object_id": object_id,
-            "height": height,
-            "width": width,
-            "counts": mask.counts,
-            "area": mask.area,
-            "box": mask.box,
-            "score": float(score),
-            "stability": float(stability),
-            "scene": 0,
-            **tracks.describe(frame.index, object_id, mask.area, float(stability)),
-        }
-        for object_id, mask, score, stability in zip(
-            result.object_ids, masks, result.scores, result.stability, strict=True
-        )
-    ]
-
-
-def _gather(rows_of_frames: Iterator[list[store.MaskRow]], twice: int) -> Generator[int, None, list[Any]]:
-    """Collect rows as Arrow tables; yields the frames done so far. `twice`: those that have gone backward before."""
-    tables, rows = [], []
-    for frames, of_one_frame in enumerate(rows_of_frames, start=1):
-        rows += of_one_frame
-        if len(rows) >= ROWS_AT_ONCE:
-            tables.append(store.masks_table(rows))
-            rows = []
-        yield max(frames, (twice + frames) // 2)
-    return [*tables, store.masks_table(rows)]
+        video_id=entry.video_id,
+        work_id=item.work_id,
+        status="done",
+        video=entry.video,
+        prompts=entry.prompts,
+        # A video that was left at a cut lacks nothing.
+        frames_expected=video.frames_expected if frames.is_exhausted else frames.taken,
+        frames_decoded=frames.taken,
+        frames_corrupt=video.frames_corrupt,
+        height=size[0],
+        width=size[1],
+        frames_per_second=float(video.frames_per_second),
+        cuts=tuple(frames.cuts),
+        objects=len(prompted_frames(prompts.labels)),
+        tracks=tracks.finished(),
+        masks=sum(len(table) for table in tables.finished()),
+        seconds=seconds,
+        attempts=1,
+    )
 
 
 def _claim(video: Video) -> str:

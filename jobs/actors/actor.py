@@ -16,12 +16,14 @@ from jobs.actors.board import HandedOver, LastWords, Word
 from jobs.actors.shard_file import ShardFile
 from jobs.actors.watchdog import Watchdog
 from jobs.ahead import Ahead
+from jobs.clips import ClipOptions
 from jobs.errors import CredentialsError, PromptError, StorageError, VideoError
+from jobs.failures import quarantined_row
 from jobs.inputs.limits import Allowance, Demands
 from jobs.io import scratch, storage
 from jobs.io.patience import set_patience
 from jobs.records import Event, FramesDone, Shard, ShardWritten, VideoFailed, VideoFinished, VideoStarted, WorkItem
-from jobs.segment import Segmented, quarantined_row, segment_video
+from jobs.segment import Segmented, segment_video
 from stcn_core.allocator import keep_memory_in_large_pages
 from stcn_core.checkpoint import load_model
 from stcn_core.config import PropagationConfig
@@ -42,6 +44,7 @@ class Setup:
     threads: int
     options: PropagationConfig
     demands: Demands
+    clip_options: ClipOptions
     allowance: Allowance
     storage_patience: float
 
@@ -88,7 +91,10 @@ class Segmenter:
         self._watchdog.video_starts()
         try:
             video, prompts = fetched.paths()
-            work = segment_video(fetched.item, video, prompts, self._model, self._setup.options, self._setup.demands)
+            setup = self._setup
+            work = segment_video(
+                fetched.item, video, prompts, self._model, setup.options, setup.demands, setup.clip_options
+            )
             row, tables = yield from self._reported(work)
         except VideoError as error:
             row, tables = quarantined_row(fetched.item, error, seconds=time.monotonic() - started), []

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
+from jobs.clips import AS_IT_COMES, ClipOptions
 from jobs.io import storage
 from jobs.records import Entry, WorkItem
 from stcn_core.config import PropagationConfig
@@ -21,10 +22,12 @@ PARALLEL_REQUESTS = 16
 
 
 def identify(
-    entries: Iterable[Entry], model_sha256: str, config: PropagationConfig, precision: str = "auto"
-) -> list[WorkItem]:
+    entries: Iterable[Entry], model_sha256: str, config: PropagationConfig, precision: str = "auto",
+    clip_options: ClipOptions = AS_IT_COMES,
+) -> list[WorkItem]:  # fmt: skip
     """Give every entry its id, asking storage for size and version of what it names."""
     options = {k: v for k, v in dataclasses.asdict(config).items() if k not in NEUTRAL_OPTIONS}
+    options |= dataclasses.asdict(clip_options)
     common = {"schema": SCHEMA, "model": model_sha256, "options": options, "precision": precision}
     with ThreadPoolExecutor(PARALLEL_REQUESTS) as pool:
         return list(pool.map(lambda entry: _identify(entry, common), entries))

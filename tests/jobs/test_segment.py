@@ -9,12 +9,12 @@ from PIL import Image
 
 from jobs.errors import PromptError, VideoError
 from jobs.inputs.prompts.label_images import read_labels
-from jobs.inputs.video import Video
+from jobs.inputs.prompts.window import prompts_in_window
 from jobs.outputs import rle
 from jobs.outputs.label_maps import to_image
 from jobs.outputs.store import MaskRow
 from jobs.records import Entry, VideoRow, WorkItem
-from jobs.segment import _prompts, segment_video
+from jobs.segment import segment_video
 from stcn_core.config import PropagationConfig
 from stcn_core.network import Network
 from tests.core.tiny import tiny_model
@@ -86,10 +86,7 @@ def test_removals_are_counted_in_the_window(
     options: dict[str, Any], expected: dict[int, set[int]], archive: Path
 ) -> None:
     entry = Entry("v", "", "", removals=((1, 2), (1, 6), (2, 6)), **options)
-    with Video(archive / "videos/b.mp4", entry.start, entry.end) as video:
-        first = next(iter(video))
-        prompts = _prompts(entry, archive / "prompts/b", video, first)
-    assert prompts.removals == expected
+    assert prompts_in_window(archive / "prompts/b", entry, None, (50, 70)).removals == expected
 
 
 def test_a_folder_of_images_names_its_frames(tmp_path: Path) -> None:

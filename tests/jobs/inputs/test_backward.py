@@ -1,23 +1,16 @@
 """Reading backward gives the very frames of reading forward, whatever the format; and holds few of them."""
 
-import tracemalloc
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
-from PIL import Image
 
-from jobs.errors import VideoError
 from jobs.inputs.backward import Backward
 from jobs.inputs.images import VideoFrame
-from jobs.inputs.limits import Limits
 from jobs.inputs.video import Video
 from jobs.inputs.video_file import VideoFile
-from tests.jobs.inputs.containers import avi, matroska, remux
-from tests.jobs.inputs.test_damage import HEVC, VP9, encode, flip, without_packets
-from tests.jobs.inputs.test_video import HEIGHT, WIDTH, picture, write
+from tests.jobs.inputs.test_damage import HEVC, VP9, encode
+from tests.jobs.inputs.test_video import HEIGHT, WIDTH
 
 FRAME_BYTES = HEIGHT * WIDTH * 3
 X264 = {"preset": "veryfast", "crf": "20"}

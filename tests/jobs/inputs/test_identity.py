@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from jobs.clips import ClipOptions
 from jobs.inputs.identity import identify
 from jobs.records import Entry
 from stcn_core.config import PropagationConfig
@@ -30,6 +31,10 @@ def test_a_changed_video_prompt_model_or_option_is_new_work(entry: Entry) -> Non
     before = work_id(entry)
     others = [work_id(entry, model="other"), work_id(entry, memory_every=3), work_id(entry, short_side=None)]
     others.append(identify([entry], "digest", PropagationConfig(), precision="float32")[0].work_id)
+    others += [
+        identify([entry], "digest", PropagationConfig(), clip_options=options)[0].work_id
+        for options in (ClipOptions(on_cut="split"), ClipOptions(cycle_check=True))
+    ]
     others.append(work_id(Entry(entry.video_id, entry.video, entry.prompts, end=5)))
     others.append(work_id(Entry(entry.video_id, entry.video, entry.prompts, removals=((1, 5),))))
     others.append(work_id(Entry(entry.video_id, entry.video, entry.prompts, void=255)))
