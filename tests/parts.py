@@ -50,10 +50,9 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def s3_endpoint(request: pytest.FixtureRequest) -> Iterator[str]:
+def s3_endpoint() -> Iterator[str]:
     """An S3-compatible server, and the environment that leads s3fs to it: Ceph where it is installed, else moto."""
-    kind = chosen_store(request.config)
-    with running(kind) as store, found_by_default(store):
+    with running(chosen_store()) as store, found_by_default(store):
         yield store.endpoint
 
 
