@@ -21,17 +21,19 @@ LAYERS = (
     ("__main__",),
     ("cli",),
     ("bench", "demo"),
-    ("driver", "verify", "overlay"),
+    ("driver", "verify", "overlay", "select"),
     ("desk",),
     ("job", "pool"),
     ("cluster", "crew"),
     ("notices", "worker"),
     ("actor",),
-    ("archive", "evaluate", "progress", "train"),
+    ("archive", "evaluate", "progress", "train", "ranking", "tally"),
+    ("columns",),
+    ("judging",),
     ("status", "export"),
     ("ledger", "identity", "manifest", "last_run"),
     ("published", "log", "holder", "plan", "models", "shard_file", "config"),
-    ("segment", "watchdog", "drawn_scores", "create_only", "label_maps"),
+    ("segment", "watchdog", "drawn_scores", "create_only", "label_maps", "selection", "criteria"),
     ("board", "prompts", "stored_masks"),
     ("store",),
     ("storage", "video"),
@@ -48,6 +50,7 @@ LAYERS = (
         "names",
         "nodes",
         "scratch",
+        "trust",
         "errors",
         "interrupt",
         "options",
@@ -137,7 +140,9 @@ assert len(list(stcn_core.propagate(model, frames, {0: prompt}, config))) == 3
     subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT)
 
 
-@pytest.mark.parametrize("module", ["status", "commands.verify", "commands.evaluate", "commands.export"])
+@pytest.mark.parametrize(
+    "module", ["status", "commands.verify", "commands.evaluate", "commands.export", "commands.select"]
+)
 def test_what_only_reads_an_output_waits_for_neither_torch_nor_ray(module: str) -> None:
     """They take 2.5 s to import, of 3."""
     script = f"""
