@@ -13,6 +13,8 @@ def keep_best(files: Sequence[Units], share: float) -> None:
 
     Units in which nothing is judged, as they are their user's own, are kept and not counted.
     """
+    if not files:
+        return
     ranked = [np.flatnonzero((units.reason == KEPT) & units.is_judged) for units in files]
     values = np.concatenate([units.trust[places] for units, places in zip(files, ranked, strict=True)])
     kept = np.zeros(values.size, bool)
