@@ -56,12 +56,13 @@ def test_criteria_that_are_not_usable(name: str, value: object) -> None:
     ],
 )
 def test_a_threshold_drops_what_is_below_it_or_no_number(
-    column: str, values: list[float], criterion: dict[str, float]
+    column: str, values: list[float], criterion: dict[str, Any]
 ) -> None:
     (name,) = criterion
+    given: dict[str, Any] = {column: values}
     for unit in ("frame", "mask"):
-        assert reasons(masks(**{column: values}), unit=unit, **criterion) == ["kept", name, "kept", name]
-    prompts = masks(**{column: values}, is_prompt=[True] * 4)
+        assert reasons(masks(**given), unit=unit, **criterion) == ["kept", name, "kept", name]
+    prompts = masks(**given, is_prompt=[True] * 4)
     assert set(reasons(prompts, **criterion)) == {"kept"}
 
 
