@@ -7,6 +7,8 @@ import numpy as np
 
 from jobs.commands.judging import KEPT, Units
 
+ROUNDING = 1e-6  # 0.1 of 30 is 3, and a little more in floats
+
 
 def keep_best(files: Sequence[Units], share: float) -> None:
     """Drop all but this share, the most trusted, of the units of all files; ties go to those that come first.
@@ -18,7 +20,8 @@ def keep_best(files: Sequence[Units], share: float) -> None:
     ranked = [np.flatnonzero((units.reason == KEPT) & units.is_judged) for units in files]
     values = np.concatenate([units.trust[places] for units, places in zip(files, ranked, strict=True)])
     kept = np.zeros(values.size, bool)
-    kept[np.argsort(-values, kind="stable")[: math.ceil(share * values.size)]] = True
+    count = math.ceil(share * values.size - ROUNDING)
+    kept[np.argsort(-values, kind="stable")[:count]] = True
     ends = np.cumsum([places.size for places in ranked])
     for units, places, chosen in zip(files, ranked, np.split(kept, ends[:-1]), strict=True):
         dropped = np.zeros(units.reason.size, bool)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+from collections import ChainMap
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 
@@ -77,7 +78,8 @@ def _judged(output: str, rows: Iterable[VideoRow], criteria: Criteria) -> Iterat
     for file in store.mask_files(output):
         masks = _columns(file, output, _read(file, output))
         if masks.ids:
-            yield file, judge(masks, criteria, by_file.get(storage.name_of(file), {}))
+            own = ChainMap(by_file.get(storage.name_of(file), {}), by_file.get(None, {}))
+            yield file, judge(masks, criteria, own)
 
 
 def _write(output: str, plan: Plan, selection: Selection) -> Iterator[tuple[str, str]]:

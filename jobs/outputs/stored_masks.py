@@ -14,7 +14,7 @@ from jobs.outputs import rle, store
 from jobs.outputs.store import MaskRow
 
 LEAST = {"frame_index": 0, "object_id": 1, "height": 1, "width": 1}
-MAY_BE_NULL = ("frame_name", "pts_seconds", "object_name")
+MAY_BE_NULL = ("frame_name", "pts_seconds", "object_name", "score", "stability", "area_change")
 COLUMNS = pa.schema([store.MASKS.field(name) for name in ("video_id", *LEAST, "counts", "frame_name")])
 UNREADABLE = (pa.ArrowException, ValueError, KeyError, OSError)  # what reading and `checked` raise
 

@@ -255,7 +255,7 @@ def without(name: str, value: object) -> Callable[[Any], Any]:
     [
         (lambda t: t.drop_columns(["stability", "scene"]), r"it lacks the columns \['scene', 'stability'\]"),
         (lambda t: t.drop_columns(["counts"]), r"it lacks the columns \['counts'\]"),
-        (without("score", None), "its column score has nulls"),
+        (without("is_prompt", None), "its column is_prompt has nulls"),
         (without("counts", None), "its column counts has nulls"),
         (without("object_id", -1), "its column object_id holds -1"),
         (lambda t: t.take([1, 0, *range(2, 8)]), "row 1 is out of order, or there twice"),
@@ -272,6 +272,15 @@ def test_what_is_no_table_of_masks_is_named(change: Callable[[Any], Any], reason
     pq.write_table(damaged(change), tmp_path / "out/masks/m.parquet")
     with pytest.raises(UserError, match=f"{tmp_path}/out/masks/m.parquet is damaged: .*{reason}.* `stcn verify"):
         select_output(str(tmp_path / "out"), str(tmp_path / "sel"), Criteria())
+
+
+def test_what_is_not_known_of_a_mask_is_not_enough(tmp_path: Path) -> None:
+    """Another program may have made the table, and left scores out, or written no row at all."""
+    output = made_up(tmp_path / "out", [row | {"score": None, "stability": None} for row in mask_rows("v", 4)])
+    write_masks(output, "none.parquet", store.MASKS.empty_table())
+    for criteria, kept in ((Criteria(), 4), (Criteria(min_score=0), 1), (Criteria(min_trust=0.5), 1)):
+        select_output(output, str(tmp_path / "sel"), criteria)
+        assert len(table_of(tmp_path / "sel")) == kept
 
 
 def test_no_flipped_byte_raises_anything_else(tmp_path: Path) -> None:
