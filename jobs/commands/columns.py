@@ -60,7 +60,7 @@ def _cuts_between(video: Ints, frame: Ints, object_id: Ints, distance: Ints, is_
     is_near = np.zeros(len(video), bool)  # one of the nearest prompts is of the mask's own scene
     for nearest in (frame - distance, frame + distance):
         place = np.minimum(np.searchsorted(keys, track + nearest), len(keys) - 1)
-        is_there = (keys[place] == track + nearest) & (nearest >= 0)
+        is_there = keys[place] == track + nearest
         is_same = scene[prompts[place]] == scene
         is_near |= is_there & is_same
         found |= is_there & ~is_same

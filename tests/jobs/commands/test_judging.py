@@ -147,6 +147,9 @@ def test_the_best_are_of_all_files_and_ties_go_to_the_first() -> None:
     keep_best(files, 0.5)
     assert [kept(file) for file in files] == [[0, 1], [0]]
     keep_best(files, 1.0)
+    many = units(*[0.5] * 99, 0.9)
+    keep_best([many], 0.5)
+    assert kept(many) == [*range(49), 99]
     keep_best([], 0.5)
     keep_best([thirty := units(*np.linspace(0, 1, 30))], 0.1)  # 0.1 * 30 > 3
     assert kept(thirty) == [27, 28, 29]
