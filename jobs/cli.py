@@ -139,6 +139,36 @@ def verify(output: options.Output) -> None:
 
 
 @app.command()
+def select(
+    output: options.Output,
+    dest: Annotated[str, typer.Argument(help="Folder or URL prefix for the selection, laid out as an output is.")],
+    min_score: Annotated[float | None, typer.Option(help="Of each mask, 0 to 1.")] = None,
+    min_stability: Annotated[float | None, typer.Option(help="Of each mask, 0 to 1.")] = None,
+    min_cycle: Annotated[float | None, typer.Option(help="Of each mask's object, 0 to 1.")] = None,
+    min_area: Annotated[int | None, typer.Option(help="Of each mask, in pixels.")] = None,
+    min_trust: Annotated[
+        float | None, typer.Option(help="Of each mask: an estimate of its IoU with the truth.")
+    ] = None,
+    best: Annotated[float | None, typer.Option(help="This share of what passes the rest: the most trusted.")] = None,
+    max_per_video: Annotated[int | None, typer.Option(help="Frames (or masks), trusted and spread over it.")] = None,
+    every: Annotated[int | None, typer.Option(help="Each Nth frame, from a video's first on.")] = None,
+    unit: Annotated[
+        str, typer.Option(help="frame: whole frames or none of their masks; mask: each for itself.")
+    ] = "frame",
+    prompts: Annotated[bool, typer.Option(help="Keep what was prompted.")] = True,
+    events: Annotated[bool, typer.Option(help="Keep frames on which an object drifted or vanished.")] = True,
+) -> None:
+    """Choose masks to train on, write them as a smaller output, and say why the rest was dropped."""
+    given = {name: value for name, value in locals().items() if name not in ("output", "dest")}
+
+    from jobs.commands.criteria import Criteria
+    from jobs.commands.select import select_output
+
+    print(select_output(output, dest, Criteria(**given)).describe())
+    print(f"written to {dest}")
+
+
+@app.command()
 def evaluate(
     output: options.Output,
     truth: Annotated[str, typer.Option(help="Folder of true masks: one folder of indexed PNGs a video.")],

@@ -21,13 +21,15 @@ LAYERS = (
     ("__main__",),
     ("cli",),
     ("bench", "demo"),
-    ("driver", "verify", "overlay"),
+    ("driver", "verify", "overlay", "select"),
     ("desk",),
     ("job", "pool"),
     ("cluster", "crew"),
     ("notices", "worker"),
     ("actor",),
-    ("archive", "evaluate", "progress", "train"),
+    ("archive", "evaluate", "progress", "train", "ranking", "tally"),
+    ("columns",),
+    ("judging",),
     ("status", "export"),
     ("ledger", "identity", "manifest", "last_run"),
     ("published", "log", "holder", "plan", "models", "shard_file", "config"),
@@ -35,7 +37,7 @@ LAYERS = (
     ("segment_clip",),
     ("clips", "cycle_check", "failures", "way_back"),
     ("footage", "window"),
-    ("watchdog", "drawn_scores", "create_only", "label_maps"),
+    ("watchdog", "drawn_scores", "create_only", "label_maps", "selection", "criteria"),
     ("load", "board", "stored_masks"),
     ("json_file",),
     ("json_coco", "json_sav", "json_ytvis"),
@@ -60,6 +62,7 @@ LAYERS = (
         "nodes",
         "planes_on_disk",
         "scratch",
+        "trust",
         "errors",
         "interrupt",
         "options",
@@ -149,7 +152,9 @@ assert len(list(stcn_core.propagate(model, frames, {0: prompt}, config))) == 3
     subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT)
 
 
-@pytest.mark.parametrize("module", ["status", "commands.verify", "commands.evaluate", "commands.export"])
+@pytest.mark.parametrize(
+    "module", ["status", "commands.verify", "commands.evaluate", "commands.export", "commands.select"]
+)
 def test_what_only_reads_an_output_waits_for_neither_torch_nor_ray(module: str) -> None:
     """They take 2.5 s to import, of 3."""
     script = f"""

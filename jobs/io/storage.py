@@ -62,6 +62,14 @@ def absolute(location: str) -> str:
     return location if "://" in location else os.path.abspath(location)
 
 
+def is_same(one: str, other: str) -> bool:
+    """Whether two locations are the same folder or file, whatever they are called."""
+    (fs, path), (other_fs, other_path) = open_location(one), open_location(other)
+    if is_local(fs) and is_local(other_fs):
+        return os.path.realpath(path) == os.path.realpath(other_path)
+    return bool(fs == other_fs and path.rstrip("/") == other_path.rstrip("/"))
+
+
 @patiently
 def read(location: str) -> bytes:
     """The content of a file. Raises FileNotFoundError."""

@@ -14,8 +14,9 @@ from jobs.outputs import rle, store
 from jobs.outputs.store import MaskRow
 
 LEAST = {"frame_index": 0, "object_id": 1, "height": 1, "width": 1}
-NEEDED = ("video_id", *LEAST, "counts")  # a value in each row
-COLUMNS = pa.schema([store.MASKS.field(name) for name in (*NEEDED, "frame_name")])
+MAY_BE_NULL = ("frame_name", "pts_seconds", "object_name", "score", "stability", "area_change")
+COLUMNS = pa.schema([store.MASKS.field(name) for name in ("video_id", *LEAST, "counts", "frame_name")])
+UNREADABLE = (pa.ArrowException, ValueError, KeyError, OSError)  # what reading and `checked` raise
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class VideoMasks:
             return rle.decode(row["counts"], row["height"], row["width"])
         except ValueError as error:
             mask = f"the mask of object {row['object_id']} on frame {row['frame_index']} of video {self.video_id!r}"
-            raise _damaged(self.file, self.output, f"{mask} cannot be decoded: {error}") from error
+            raise damaged(self.file, self.output, f"{mask} cannot be decoded: {error}") from error
 
 
 def masks_by_video(output: str) -> Iterator[VideoMasks]:
@@ -47,28 +48,28 @@ def masks_by_video(output: str) -> Iterator[VideoMasks]:
     for file in store.mask_files(output):
         content = storage.read(file)
         try:
-            table = _checked(store.parse(content))
-        except (pa.ArrowException, ValueError, KeyError, OSError) as error:
-            raise _damaged(file, output, str(error)) from error
+            table = checked(store.parse(content), COLUMNS)
+        except UNREADABLE as error:
+            raise damaged(file, output, str(error)) from error
         for video_id in pc.unique(table["video_id"]).to_pylist():
             rows = table.filter(pc.equal(table["video_id"], video_id)).to_pylist()
             yield VideoMasks(video_id, rows, file, output)
 
 
-def _checked(table: Any) -> Any:
-    """The columns that say what the masks are, of the published types, with values that are legal."""
-    if missing := sorted(set(COLUMNS.names) - set(table.column_names)):
+def checked(table: Any, columns: Any) -> Any:
+    """These columns of a table of masks, of the published types, with values that are legal. Raises UNREADABLE."""
+    if missing := sorted(set(columns.names) - set(table.column_names)):
         raise ValueError(f"it lacks the columns {missing}")
-    table = table.select(COLUMNS.names).cast(COLUMNS)
+    table = table.select(columns.names).cast(columns)
     table.validate(full=True)  # texts are UTF-8
-    for name in NEEDED:
-        if table[name].null_count:
+    for name in columns.names:
+        if name not in MAY_BE_NULL and table[name].null_count:
             raise ValueError(f"its column {name} has nulls")
-    for name, least in LEAST.items():
-        if len(table) and (found := pc.min(table[name]).as_py()) < least:
-            raise ValueError(f"its column {name} holds {found}; legal: {least} or more")
+        if len(table) and name in LEAST and (found := pc.min(table[name]).as_py()) < LEAST[name]:
+            raise ValueError(f"its column {name} holds {found}; legal: {LEAST[name]} or more")
     return table
 
 
-def _damaged(file: str, output: str, what: str) -> UserError:
+def damaged(file: str, output: str, what: str) -> UserError:
+    """The error of a file that is no table of masks."""
     return UserError(f"{file} is damaged: {what}. `stcn verify {output}` says what to do")
