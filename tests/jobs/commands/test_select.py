@@ -26,7 +26,7 @@ from jobs.commands.overlay import overlay_output
 from jobs.commands.select import select_output
 from jobs.commands.verify import verify
 from jobs.errors import UserError
-from jobs.inputs.prompts import read_labels
+from jobs.inputs.prompts.label_images import read_labels
 from jobs.io import storage
 from jobs.job import prepare
 from jobs.last_run import read_config
