@@ -274,14 +274,15 @@ def test_a_json_that_would_take_much_memory_is_refused_before_it_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_json(tmp_path / "c.json", coco_json(MASKS))
-    values = sum(path.read_text().count(mark) for mark in ",[{")
-    for name, bound in (("MAX_BYTES", path.stat().st_size), ("MAX_VALUES", values)):
+    costs = {",": 64, "[": 96, "{": 240, ":": 200}
+    memory = sum(path.read_text().count(mark) * cost for mark, cost in costs.items())
+    for name, bound in (("MAX_BYTES", path.stat().st_size), ("MAX_MEMORY", memory)):
         with monkeypatch.context() as patch:
             patch.setattr(json_file, name, bound)
             assert labels_of(path)
             patch.setattr(json_file, name, bound - 1)
             patch.setattr(json, "loads", None)
-            with pytest.raises(PromptError, match=f"has {bound:,} .*; legal: up to {bound - 1:,}. Write a JSON for"):
+            with pytest.raises(PromptError, match=f"{bound:,} bytes.*; legal: up to {bound - 1:,}. Write a JSON for"):
                 labels_of(path)
 
 
