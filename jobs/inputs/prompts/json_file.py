@@ -15,8 +15,8 @@ from jobs.records import Entry
 
 MAX_BYTES = 128 * 2**20
 MAX_MEMORY = 2**30  # bytes that its values take once they are read: 16 million numbers
-# Bytes at most for each of these marks: another value, a list, an object, a key. "{}," is 3 bytes in a file. With these,
-# files made for it took 0.8 GB in all, and 1.6 GB where their texts are not Latin.
+# Bytes at most for each of these marks: another value, a list, an object, a key. "{}," is 3 bytes in a file. With
+# these, files made for it took 0.8 GB in all, and 1.6 GB where their texts are not Latin.
 COSTS = {b",": 64, b"[": 96, b"{": 240, b":": 200}
 
 

@@ -63,6 +63,14 @@ def test_coco_of_one_image_a_video_is_chosen_from_by_its_name(tmp_path: Path) ->
     assert np.array_equal(labels[7], OTHER)
 
 
+def test_an_image_called_like_a_video_and_like_a_frame_is_refused(tmp_path: Path) -> None:
+    content = coco_json(MASKS, video=".")
+    path = write_json(tmp_path / "c.json", content)
+    assert list(labels_of(path, video_id="v")) == [0, 5]
+    with pytest.raises(PromptError, match="called '00005', as the video is, and as a frame might be"):
+        labels_of(path, video_id="00005")
+
+
 @pytest.mark.parametrize("key", ["frame_index", "frame_id"])
 def test_coco_says_frames_by_index(key: str, tmp_path: Path) -> None:
     content = coco_json(MASKS)
