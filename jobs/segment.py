@@ -3,7 +3,7 @@
 import time
 import traceback
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -11,19 +11,18 @@ from typing import Any
 import numpy as np
 
 from jobs.ahead import Ahead
-from jobs.errors import DamagedError, PromptError, VideoError
+from jobs.errors import DamagedError, VideoError
 from jobs.inputs.images import VideoFrame
 from jobs.inputs.limits import Demands
-from jobs.inputs.prompts.gathered import Prompts
-from jobs.inputs.prompts.label_images import fit
+from jobs.inputs.prompts.gathered import Prompts, frames_by_object
 from jobs.inputs.prompts.load import load_prompts
+from jobs.inputs.prompts.window import in_window
 from jobs.inputs.video import Video
 from jobs.outputs import rle, store
-from jobs.records import Entry, VideoRow, WorkItem
+from jobs.records import VideoRow, WorkItem
 from jobs.tracks import Tracks
 from stcn_core.allocator import giving_back_freed_memory
 from stcn_core.config import PropagationConfig
-from stcn_core.frames import present_ids
 from stcn_core.network import Network
 from stcn_core.propagation import propagate
 from stcn_core.results import FrameMasks
@@ -56,8 +55,10 @@ def segment_video(
         first = next(frames, None)
         if first is None:
             raise VideoError(f"no frame could be decoded from start={entry.start} on; the file claims {_claim(video)}")
-        prompts = _prompts(entry, prompts_path, video, first)
-        tracks = Tracks(_prompted_frames(prompts.labels, entry.start), prompts.names)
+        given = load_prompts(prompts_path, entry, video.names, size=(first.height, first.width))
+        prompts = in_window(given, entry, first.height, first.width)
+        prompted = frames_by_object({frame + entry.start: labels for frame, labels in prompts.labels.items()})
+        tracks = Tracks(prompted, prompts.names)
         rows = _mask_rows(entry.video_id, first, frames, prompts, tracks, model, config)
         tables = yield from _gather(rows)
         row = VideoRow(
@@ -72,7 +73,7 @@ def segment_video(
             height=first.height,
             width=first.width,
             frames_per_second=float(video.frames_per_second),
-            objects=len(_prompted_frames(prompts.labels)),
+            objects=len(prompted),
             tracks=tracks.finished(),
             masks=sum(len(table) for table in tables),
             seconds=time.monotonic() - started,
@@ -117,33 +118,6 @@ def _storable(text: str | None, length: int) -> str | None:
     return f"{text[: length // 2]} ... {text[-length // 2 :]}"
 
 
-def _prompts(entry: Entry, path: Path, video: Video, first: VideoFrame) -> Prompts:
-    """The prompts within the entry's window, at the frame's size, by frame of the window."""
-    given = load_prompts(path, entry, video.names, size=(first.height, first.width))
-    labels = {
-        frame - entry.start: fit(labels, first.height, first.width)
-        for frame, labels in given.labels.items()
-        if frame >= entry.start and (entry.end is None or frame < entry.end)
-    }
-    if not labels:
-        raise PromptError(
-            f"no object is prompted on the frames that are segmented, start={entry.start} to before end={entry.end}; "
-            f"there are prompts on frames {sorted(given.labels)[:50]}, counted from the video's first"
-        )
-    return Prompts(labels, given.names, _removals(entry, given.removals, labels))
-
-
-def _removals(entry: Entry, given: Mapping[int, set[int]], labels: Mapping[int, np.ndarray]) -> dict[int, set[int]]:
-    """By frame of the window, the objects that were prompted in it and are gone from there on."""
-    firsts = {object_id: frames[0] for object_id, frames in _prompted_frames(labels).items()}
-    removals = {
-        frame - entry.start: {i for i in ids if i in firsts and firsts[i] + entry.start < frame}
-        for frame, ids in given.items()
-        if entry.end is None or frame < entry.end
-    }
-    return {frame: ids for frame, ids in removals.items() if ids}
-
-
 def _mask_rows(
     video_id: str,
     first: VideoFrame,
@@ -162,15 +136,6 @@ def _mask_rows(
             yield _rows(video_id, under_way.popleft(), result, tracks)
     except ValueError as error:  # what propagate refuses
         raise VideoError(str(error)) from error
-
-
-def _prompted_frames(prompts: Mapping[int, np.ndarray], start: int = 0) -> dict[int, list[int]]:
-    """Object id -> the frames on which it is prompted, ascending; `start` is the frame that prompts count from."""
-    frames: dict[int, list[int]] = {}
-    for frame, labels in sorted(prompts.items()):
-        for object_id in present_ids(labels):
-            frames.setdefault(object_id, []).append(frame + start)
-    return frames
 
 
 def _images(frames: Iterable[VideoFrame], under_way: "deque[VideoFrame]") -> Iterator[np.ndarray]:

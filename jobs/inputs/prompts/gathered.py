@@ -1,5 +1,6 @@
 """A video's prompts, and how they are put together of masks as those are read."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,6 +26,15 @@ class Prompts:
     labels: dict[int, np.ndarray]  # frame -> label map, int32 (H, W)
     names: dict[int, str] = field(default_factory=dict)  # object id -> what it is called, where something says that
     removals: dict[int, set[int]] = field(default_factory=dict)  # frame -> objects gone from there on
+
+
+def frames_by_object(labels: Mapping[int, np.ndarray]) -> dict[int, list[int]]:
+    """Object id -> the frames on which it has a mask, ascending."""
+    frames: dict[int, list[int]] = {}
+    for frame, label_map in sorted(labels.items()):
+        for object_id in present_ids(label_map):
+            frames.setdefault(object_id, []).append(frame)
+    return frames
 
 
 class Gathered:
@@ -80,14 +90,6 @@ class Gathered:
             )
         if (other := self.names.setdefault(object_id, name)) != name:
             raise PromptError(f"object {object_id} is called both {other!a} and {name!a}; legal: one name an object")
-
-    def frames_by_object(self) -> dict[int, set[int]]:
-        """Object id -> the frames on which it has a mask."""
-        frames: dict[int, set[int]] = {}
-        for frame, labels in self.labels.items():
-            for object_id in present_ids(labels):
-                frames.setdefault(object_id, set()).add(frame)
-        return frames
 
     def _begin(self, frame: int, shape: tuple[int, ...]) -> None:
         if not 0 <= frame <= INT32:
