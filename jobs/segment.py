@@ -12,7 +12,8 @@ from jobs.errors import DamagedError, VideoError
 from jobs.footage import FRAMES_AHEAD, Footage, SceneFrames
 from jobs.inputs.limits import Demands
 from jobs.inputs.prompts.gathered import Prompts
-from jobs.inputs.prompts.window import prompts_in_window
+from jobs.inputs.prompts.load import load_prompts
+from jobs.inputs.prompts.window import in_window
 from jobs.inputs.video import Video
 from jobs.outputs import store
 from jobs.records import Entry, VideoRow, WorkItem
@@ -45,7 +46,7 @@ def segment_video(
         if first is None:
             raise VideoError(f"no frame could be decoded from start={entry.start} on; the file claims {_claim(video)}")
         size = first.height, first.width
-        prompts = prompts_in_window(prompts_path, entry, video.names, size)
+        prompts = in_window(load_prompts(prompts_path, entry, video.names, size), entry, *size)
         cuts = [] if options.on_cut == "keep" else (yield from _find_cuts(video_path, entry, config, demands))
         frames, tracks = SceneFrames(chain([first], decoded)), Tracks(prompts.names)
         footage = Footage(video_path, entry.video_id, entry.start, size, demands.limits)

@@ -41,7 +41,7 @@ LAYERS = (
     ("load", "board", "stored_masks"),
     ("json_file",),
     ("json_coco", "json_sav", "json_ytvis"),
-    ("json_objects", "object_folders", "segmentation"),
+    ("json_objects", "object_folders", "segmentation", "window"),
     ("json_fields", "label_images", "parquet_rows"),
     ("gathered", "frame_names"),
     ("backward", "store"),

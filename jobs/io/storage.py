@@ -24,6 +24,9 @@ from jobs.io.patience import patiently
 LEADS_NOWHERE = (errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
 MOST_TO_CREATE = 50 * 2**20  # bytes; twice as many would go in parts
 UPLOAD_SECONDS, UPLOAD_BYTES_PER_SECOND = 60.0, 10**6  # at least; s3fs itself waits for ever for a store that is silent
+# Of a folder whose folders are looked into, by a request each: more than a video's objects, fewer than a data set's.
+MOST_FOLDERS = 300
+PARENTS = (".", "..")  # keys of a store may hold these
 
 File = TypeVar("File", bound=BinaryIO)
 
@@ -101,8 +104,8 @@ def folders(location: str) -> list[str]:
 
 
 def find_below(location: str) -> list[FileInfo]:
-    """The files directly in a folder, and those directly in its folders."""
-    return find(location) + [file for folder in folders(location) for file in find(folder)]
+    """The files directly in a folder, and those directly in its folders, of up to MOST_FOLDERS of these."""
+    return find(location) + [file for folder in _folders_below(location) for file in find(folder)]
 
 
 @patiently
@@ -181,8 +184,7 @@ def remove(location: str) -> None:
 def download(location: str, folder: Path, with_folders: bool = False) -> Path:
     """A local path of the file or folder: itself if it is local, else a copy below `folder`.
 
-    with_folders: of a folder also the files in its folders; else those directly in it.
-
+    with_folders: of a folder what `find_below` finds; else the files directly in it.
     Each file is tried again by itself. Raises FileNotFoundError, or StorageError if one does not come as it was stored.
     """
     info = stat(location)
@@ -195,11 +197,14 @@ def download(location: str, folder: Path, with_folders: bool = False) -> Path:
     target.mkdir(parents=True, exist_ok=True)
     for file in find(location):
         _fetch(file.location, target / name_of(file.location))
-    for below in folders(location) if with_folders else ():
-        if name_of(below) not in (".", ".."):  # keys of a store may hold these
-            for file in find(below):
-                _fetch(file.location, target / name_of(below) / name_of(file.location))
+    for below in _folders_below(location) if with_folders else ():
+        for file in find(below):
+            _fetch(file.location, target / name_of(below) / name_of(file.location))
     return target
+
+
+def _folders_below(location: str) -> list[str]:
+    return [folder for folder in folders(location) if name_of(folder) not in PARENTS][:MOST_FOLDERS]
 
 
 def _upload_seconds(content: bytes) -> float:

@@ -9,7 +9,6 @@ from PIL import Image
 
 from jobs.errors import PromptError, VideoError
 from jobs.inputs.prompts.label_images import read_labels
-from jobs.inputs.prompts.window import prompts_in_window
 from jobs.outputs import rle
 from jobs.outputs.label_maps import to_image
 from jobs.outputs.store import MaskRow
@@ -72,21 +71,6 @@ def test_a_window_of_a_video(archive: Path) -> None:
     assert {m["object_id"] for m in masks} == {2}
     with pytest.raises(PromptError, match=r"start=5 to before end=9; there are prompts on frames \[0, 4\]"):
         segment(archive / "videos/b.mp4", archive / "prompts/b", start=5, end=9)
-
-
-@pytest.mark.parametrize(
-    ("options", "expected"),
-    [
-        ({}, {2: {1}, 6: {1, 2}}),
-        ({"start": 4}, {2: {2}}),  # object 1 is prompted before, and so is not there
-        ({"end": 6}, {2: {1}}),
-    ],
-)
-def test_removals_are_counted_in_the_window(
-    options: dict[str, Any], expected: dict[int, set[int]], archive: Path
-) -> None:
-    entry = Entry("v", "", "", removals=((1, 2), (1, 6), (2, 6)), **options)
-    assert prompts_in_window(archive / "prompts/b", entry, None, (50, 70)).removals == expected
 
 
 def test_a_folder_of_images_names_its_frames(tmp_path: Path) -> None:

@@ -81,14 +81,6 @@ class Gathered:
         if (other := self.names.setdefault(object_id, name)) != name:
             raise PromptError(f"object {object_id} is called both {other!a} and {name!a}; legal: one name an object")
 
-    def frames_by_object(self) -> dict[int, set[int]]:
-        """Object id -> the frames on which it has a mask."""
-        frames: dict[int, set[int]] = {}
-        for frame, labels in self.labels.items():
-            for object_id in present_ids(labels):
-                frames.setdefault(object_id, set()).add(frame)
-        return frames
-
     def _begin(self, frame: int, shape: tuple[int, ...]) -> None:
         if not 0 <= frame <= INT32:
             raise PromptError(f"a mask is of frame {frame}; legal: 0 to {INT32}")

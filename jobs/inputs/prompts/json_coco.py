@@ -60,6 +60,11 @@ def _of_video(content: Record, images: dict[Key, Record], entry: Entry) -> dict[
             called[group] |= fields.names_of_file(fields.text(video, "name", "a video"))
     if not any(entry.video_id in names for names in called.values()):
         alone = {key: image for key, image in images.items() if _is_called(image, entry.video_id)}
+        if alone and len(images) > 1 and entry.video_id.isdecimal():
+            raise PromptError(
+                f"an image of the JSON is called {fields.shown(entry.video_id)}, as the video is, and as a frame might "
+                "be; legal: a video_id for each image, a folder in its file_name, or a JSON for each video"
+            )
         if len(alone) == 1:
             return alone
     return groups[fields.choose_video(entry.video_id, called)]

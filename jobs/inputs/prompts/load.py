@@ -12,6 +12,7 @@ from jobs.inputs.prompts.label_images import MAX_RESIZE, gather_image, gather_im
 from jobs.inputs.prompts.object_folders import gather_objects, object_folders
 from jobs.inputs.prompts.parquet_rows import gather_rows
 from jobs.records import Entry
+from stcn_core.frames import prompted_frames
 
 
 def load_prompts(path: Path, entry: Entry, names: Sequence[str] | None, size: tuple[int, int] | None = None) -> Prompts:
@@ -72,14 +73,14 @@ def _with_ending(paths: Iterable[Path], ending: str) -> list[Path]:
     return sorted(p for p in paths if p.suffix.lower() == ending and not p.name.startswith("."))  # ._ are a Mac's
 
 
-def _check_removals(removals: Iterable[tuple[int, int]], gathered: Gathered) -> None:
+def _check_removals(removals: Sequence[tuple[int, int]], gathered: Gathered) -> None:
     """Each is of an object that was prompted before that frame, and is not on it."""
-    prompted = gathered.frames_by_object()
+    prompted = prompted_frames(gathered.labels) if removals else {}
     for object_id, frame in removals:
-        frames = prompted.get(object_id, set())
-        if frames and min(frames) < frame and frame not in frames:
+        frames = prompted.get(object_id, [])
+        if frames and frames[0] < frame and frame not in frames:
             continue
-        has = f"it is prompted on the frames {sorted(frames)[:10]}" if frames else f"there are {sorted(prompted)[:10]}"
+        has = f"it is prompted on the frames {frames[:10]}" if frames else f"there are {sorted(prompted)[:10]}"
         raise PromptError(
             f"remove says {object_id}@{frame}, and {has}; legal: an object of the prompts, on a frame after its first "
             "prompt on which it is not prompted"

@@ -110,6 +110,8 @@ def _check_columns(schema: Any) -> None:
     for name, (is_legal, legal) in wanted.items():
         type_ = schema.field(name).type
         type_ = type_.value_type if pa.types.is_dictionary(type_) else type_
+        if name == NAME and pa.types.is_null(type_):  # as pandas writes a column in which nothing is
+            continue
         if not is_legal(type_) and not (name in texts and pa.types.is_large_string(type_)):
             raise PromptError(f"the prompts' column {name} holds {type_}; legal: {legal}")
 

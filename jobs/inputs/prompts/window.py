@@ -1,26 +1,20 @@
-"""The prompts on the frames of a video that are segmented."""
+"""The prompts of the frames that are segmented."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 
 import numpy as np
 
 from jobs.errors import PromptError
 from jobs.inputs.prompts.gathered import Prompts
 from jobs.inputs.prompts.label_images import fit
-from jobs.inputs.prompts.load import load_prompts
 from jobs.records import Entry
 from stcn_core.frames import prompted_frames
 
 
-def prompts_in_window(path: Path, entry: Entry, names: Sequence[str] | None, size: tuple[int, int]) -> Prompts:
-    """The prompts within the entry's window, at the frames' size (height, width); frames count from its start.
-
-    names: of a folder's images. Raises PromptError.
-    """
-    given = load_prompts(path, entry, names, size)
+def in_window(given: Prompts, entry: Entry, height: int, width: int) -> Prompts:
+    """Those from `start` to before `end`, at the frame's size, by frame of the window. Raises PromptError."""
     labels = {
-        frame - entry.start: fit(labels, *size)
+        frame - entry.start: fit(labels, height, width)
         for frame, labels in given.labels.items()
         if frame >= entry.start and (entry.end is None or frame < entry.end)
     }
@@ -29,7 +23,7 @@ def prompts_in_window(path: Path, entry: Entry, names: Sequence[str] | None, siz
             f"no object is prompted on the frames that are segmented, start={entry.start} to before end={entry.end}; "
             f"there are prompts on frames {sorted(given.labels)[:50]}, counted from the video's first"
         )
-    return Prompts(labels, given.names, _removals(entry, given.removals, labels))
+    return Prompts(labels, given.names, _removals(given.removals, entry, labels))
 
 
 def cut_out(prompts: Prompts, first: int, end: int | None) -> Prompts:
@@ -39,16 +33,16 @@ def cut_out(prompts: Prompts, first: int, end: int | None) -> Prompts:
         return frame >= first and (end is None or frame < end)
 
     labels = {frame - first: labels for frame, labels in prompts.labels.items() if is_inside(frame)}
-    prompted = prompted_frames(labels)
-    removals = {frame - first: ids & set(prompted) for frame, ids in prompts.removals.items() if is_inside(frame)}
+    objects = prompted_frames(labels).keys()
+    removals = {frame - first: ids & objects for frame, ids in prompts.removals.items() if is_inside(frame)}
     return Prompts(labels, prompts.names, {frame: ids for frame, ids in removals.items() if ids})
 
 
-def _removals(entry: Entry, given: Mapping[int, set[int]], labels: Mapping[int, np.ndarray]) -> dict[int, set[int]]:
-    """By frame of the window, the objects that were prompted in it and are gone from there on."""
-    firsts = {object_id: frames[0] for object_id, frames in prompted_frames(labels).items()}
+def _removals(given: Mapping[int, set[int]], entry: Entry, labels: Mapping[int, np.ndarray]) -> dict[int, set[int]]:
+    """Of objects that were prompted in the window; others are not there."""
+    firsts = {object_id: frames[0] + entry.start for object_id, frames in prompted_frames(labels).items()}
     removals = {
-        frame - entry.start: {i for i in ids if i in firsts and firsts[i] + entry.start < frame}
+        frame - entry.start: {i for i in ids if i in firsts and firsts[i] < frame}
         for frame, ids in given.items()
         if entry.end is None or frame < entry.end
     }

@@ -127,7 +127,9 @@ def test_what_a_storage_library_raises_is_an_os_error(s3_endpoint: str, monkeypa
         storage.read("s3://not a bucket/x")
 
 
-def test_folders_of_objects_are_downloaded_if_asked_for(base: str, tmp_path: Path) -> None:
+def test_folders_of_objects_are_downloaded_if_asked_for(
+    base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("00000.png", "dog/00000.png", "dog/deeper/00000.png", "cat/00005.png"):
         storage.write(f"{base}/masks/{name}", name.encode())
     local = storage.download(f"{base}/masks", tmp_path / "downloads", with_folders=True)
@@ -138,3 +140,5 @@ def test_folders_of_objects_are_downloaded_if_asked_for(base: str, tmp_path: Pat
     assert below == ["00000.png", "cat/00005.png", "dog/00000.png"]
     if base != str(tmp_path):
         assert not (storage.download(f"{base}/masks", tmp_path / "flat") / "dog").exists()
+    monkeypatch.setattr(storage, "MOST_FOLDERS", 1)  # of a data set's folders not all are asked for
+    assert len(storage.find_below(f"{base}/masks")) == 2

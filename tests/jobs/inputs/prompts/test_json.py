@@ -63,6 +63,14 @@ def test_coco_of_one_image_a_video_is_chosen_from_by_its_name(tmp_path: Path) ->
     assert np.array_equal(labels[7], OTHER)
 
 
+def test_an_image_called_like_a_video_and_like_a_frame_is_refused(tmp_path: Path) -> None:
+    content = coco_json(MASKS, video=".")
+    path = write_json(tmp_path / "c.json", content)
+    assert list(labels_of(path, video_id="v")) == [0, 5]
+    with pytest.raises(PromptError, match="called '00005', as the video is, and as a frame might be"):
+        labels_of(path, video_id="00005")
+
+
 @pytest.mark.parametrize("key", ["frame_index", "frame_id"])
 def test_coco_says_frames_by_index(key: str, tmp_path: Path) -> None:
     content = coco_json(MASKS)
@@ -274,14 +282,15 @@ def test_a_json_that_would_take_much_memory_is_refused_before_it_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_json(tmp_path / "c.json", coco_json(MASKS))
-    values = sum(path.read_text().count(mark) for mark in ",[{")
-    for name, bound in (("MAX_BYTES", path.stat().st_size), ("MAX_VALUES", values)):
+    costs = {",": 64, "[": 96, "{": 240, ":": 200}
+    memory = sum(path.read_text().count(mark) * cost for mark, cost in costs.items())
+    for name, bound in (("MAX_BYTES", path.stat().st_size), ("MAX_MEMORY", memory)):
         with monkeypatch.context() as patch:
             patch.setattr(json_file, name, bound)
             assert labels_of(path)
             patch.setattr(json_file, name, bound - 1)
             patch.setattr(json, "loads", None)
-            with pytest.raises(PromptError, match=f"has {bound:,} .*; legal: up to {bound - 1:,}. Write a JSON for"):
+            with pytest.raises(PromptError, match=f"{bound:,} bytes.*; legal: up to {bound - 1:,}. Write a JSON for"):
                 labels_of(path)
 
 

@@ -10,7 +10,7 @@ import pytest
 from jobs.errors import PromptError
 from jobs.inputs.prompts import gathered
 from tests.jobs.inputs.hostile import prompt_row
-from tests.jobs.inputs.prompts.kinds import labels_of
+from tests.jobs.inputs.prompts.kinds import labels_of, prompts_of
 
 
 @pytest.mark.parametrize("text", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
@@ -77,3 +77,28 @@ def test_files_that_a_mac_or_spark_leaves_beside_are_no_prompts(tmp_path: Path) 
     for name in ("._p.parquet", "_temporary.parquet", "_SUCCESS"):
         (tmp_path / name).write_bytes(b"no Parquet")
     assert list(labels_of(tmp_path)) == [0]
+
+
+@pytest.mark.parametrize("type_", [pa.null(), pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
+def test_names_are_taken_where_there_are_any(type_: pa.DataType, tmp_path: Path) -> None:
+    name = None if type_ == pa.null() else "dog"
+    table = pa.Table.from_pylist([prompt_row(frame_index=frame) for frame in (0, 5)])
+    names = pa.array([name, None], type_ if name is None else pa.string()).cast(type_)
+    table = table.append_column("object_name", names)
+    pq.write_table(table, tmp_path / "p.parquet")
+    assert prompts_of(tmp_path / "p.parquet").names == ({1: "dog"} if name else {})
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (("dog", "cat"), "object 1 is called both 'dog' and 'cat'; legal: one name an object"),
+        (("a\0b", None), r"object 1 is called 'a\\x00b'; legal: 1 to 200 characters"),
+        ((5, 6), "column object_name holds int64; legal: text"),
+    ],
+)
+def test_names_that_are_none_are_refused(names: tuple[object, ...], message: str, tmp_path: Path) -> None:
+    rows = [prompt_row(frame_index=frame, object_name=name) for frame, name in enumerate(names)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "p.parquet")
+    with pytest.raises(PromptError, match=message):
+        prompts_of(tmp_path / "p.parquet")
