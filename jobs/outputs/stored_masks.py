@@ -16,6 +16,8 @@ from jobs.outputs.store import MaskRow
 LEAST = {"frame_index": 0, "object_id": 1, "height": 1, "width": 1}
 NEEDED = ("video_id", *LEAST, "counts")  # a value in each row
 COLUMNS = pa.schema([store.MASKS.field(name) for name in (*NEEDED, "frame_name")])
+# What rows of a run say beside their masks; who else writes masks may leave it out.
+TOLD = ("score", "stability", "area_change", "is_prompt", "prompt_distance", "scene")
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,8 @@ def _checked(table: Any) -> Any:
     """The columns that say what the masks are, of the published types, with values that are legal."""
     if missing := sorted(set(COLUMNS.names) - set(table.column_names)):
         raise ValueError(f"it lacks the columns {missing}")
-    table = table.select(COLUMNS.names).cast(COLUMNS)
+    schema = pa.schema([*COLUMNS, *(store.MASKS.field(name) for name in TOLD if name in table.column_names)])
+    table = table.select(schema.names).cast(schema)
     table.validate(full=True)  # texts are UTF-8
     for name in NEEDED:
         if table[name].null_count:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from stcn_core.metrics import boundary, contour_accuracy, dilate, region_similarity
+from stcn_core.metrics import boundary, contour_accuracy, region_similarity, share_near
 
 
 def blobs(seed: int, height: int, width: int) -> np.ndarray:
@@ -21,13 +21,12 @@ def blobs(seed: int, height: int, width: int) -> np.ndarray:
 @given(st.integers(0, 1000), st.integers(1, 40), st.integers(1, 40), st.integers(0, 6))
 @settings(max_examples=40, deadline=None)
 @example(seed=0, height=2, width=1, radius=3)  # a disk that is higher than the mask
-def test_dilation_is_a_disk(seed: int, height: int, width: int, radius: int) -> None:
-    mask = np.random.default_rng(seed).random((height, width)) < 0.02
-    y, x = np.mgrid[0:height, 0:width]
-    expected = np.zeros_like(mask)
-    for row, column in np.argwhere(mask):
-        expected |= (y - row) ** 2 + (x - column) ** 2 <= radius**2
-    assert np.array_equal(dilate(mask, radius), expected)
+def test_near_is_a_disk(seed: int, height: int, width: int, radius: int) -> None:
+    pixels, others = np.random.default_rng(seed).random((2, height, width)) < 0.05
+    pixels[0, 0] = True
+    distances = [[math.dist(a, b) for b in np.argwhere(others)] for a in np.argwhere(pixels)]
+    expected = np.mean([min(row, default=math.inf) <= radius for row in distances])
+    assert share_near(pixels, others, radius) == pytest.approx(expected)
 
 
 def test_boundary_is_the_one_of_davis() -> None:
