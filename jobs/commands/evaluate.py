@@ -52,9 +52,8 @@ def evaluate(config: EvaluateConfig) -> str:
         write_scores(config.scores, scores)
     if config.json:
         return json.dumps(as_json(scores, comparison, curves), allow_nan=False)
-    if comparison is not None:
-        return format_comparison(comparison)
-    return format_scores(scores) + ("" if curves is None else f"\n\n{format_trust(curves)}")
+    told = [format_scores(scores) if comparison is None else format_comparison(comparison)]
+    return "\n\n".join(told if curves is None else [*told, format_trust(curves)])
 
 
 def _scores_of(location: str, config: EvaluateConfig) -> Scores:

@@ -39,10 +39,11 @@ def score_video(masks: VideoMasks, truth: Truth, rules: Rules) -> VideoScores:
             f"{list(truth.names[:3])} ..."
         )
     names = truth.names[:-1] if rules.protocol == "davis" else truth.names
-    is_only = all(set(present_ids(truth.read(name))) <= {VOID} for name in names)  # ends at the first other id
-    frames = _Frames(masks, rows, is_only, rules)
+    frames = _Frames(masks, rows, rules)
     found = [row for name in names for row in frames.score(name, truth.read(name))]
-    void = rules.void_rule(frames.has_void, is_only)
+    if not frames.is_void_an_object:
+        found = [row for row in found if row["object_id"] != VOID]  # of frames before there were other ids
+    void = rules.void_rule(frames.has_void, frames.is_void_an_object)
     found.sort(key=lambda row: row["object_id"])  # frames stay in order
     return VideoScores(_objects(found, rules.protocol, void), pa.Table.from_pylist(found, schema=FRAMES))
 
@@ -50,31 +51,37 @@ def score_video(masks: VideoMasks, truth: Truth, rules: Rules) -> VideoScores:
 class _Frames:
     """Scores of one frame after another; of each object, the label map that shows it first is kept."""
 
-    def __init__(
-        self, masks: VideoMasks, rows: Mapping[tuple[str, int], MaskRow], is_void_an_object: bool, rules: Rules
-    ) -> None:
+    def __init__(self, masks: VideoMasks, rows: Mapping[tuple[str, int], MaskRow], rules: Rules) -> None:
         self._masks, self._rows = masks, rows
         self._index = {name: row["frame_index"] for (name, _), row in rows.items()}
-        self._is_void_an_object, self._ignores_void = is_void_an_object, rules.void == "ignore"
+        self._ignores_void = rules.void == "ignore"
         self._firsts: dict[int, np.ndarray] = {}
         self.has_void = False
+        self.is_void_an_object = True  # until there is another id
 
     def score(self, name: str, labels: np.ndarray) -> Iterator[dict[str, Any]]:
         """Rows of the objects that an earlier frame shows."""
         if self._masks.rows:
             labels = fit(labels, self._masks.rows[0]["height"], self._masks.rows[0]["width"])
         present = set(present_ids(labels))
-        self.has_void |= VOID in present
-        void = None
-        if VOID in present and not self._is_void_an_object:
-            present.remove(VOID)
-            void = labels == VOID if self._ignores_void else None
+        void = self._void(labels, present)
         for object_id, first in self._firsts.items():
             scores = self._score(self._rows.get((name, object_id)), labels == object_id, first == object_id, void)
             yield {"frame_index": self._index.get(name), "frame_name": name, "object_id": object_id} | scores
         self._firsts |= dict.fromkeys(present - set(self._firsts), labels)
         if len(self._firsts) > MAX_OBJECTS:
             raise PromptError(f"they hold more than {MAX_OBJECTS} objects; each value of a mask is an object")
+
+    def _void(self, labels: np.ndarray, present: set[int]) -> np.ndarray | None:
+        """The pixels that count for neither side. 255 is no object any more, neither here, once there is another id."""
+        self.has_void |= VOID in present
+        if present - {VOID}:
+            self.is_void_an_object = False
+            self._firsts.pop(VOID, None)
+        if self.is_void_an_object or VOID not in present:
+            return None
+        present.remove(VOID)
+        return labels == VOID if self._ignores_void else None
 
     def _score(
         self, row: MaskRow | None, true: np.ndarray, copied: np.ndarray, void: np.ndarray | None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, get_type_hints
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from jobs.errors import UserError
@@ -110,6 +111,9 @@ def _read(file: str, schema: Any) -> Any:
         nulls = [name for name in schema.names if table[name].null_count and name not in _MAY_BE_NULL]
         if nulls:
             raise ValueError(f"nulls in the columns {nulls}")
+        numbers = [field.name for field in schema if field.type == pa.float64()]
+        if wrong := [name for name in numbers if not pc.all(pc.is_finite(table[name]), min_count=0).as_py()]:
+            raise ValueError(f"values that are not finite in the columns {wrong}")
     except (pa.ArrowException, ValueError, KeyError, OSError) as error:
         raise UserError(f"{file} is no table of scores: {error}; `stcn evaluate --scores` writes them") from error
     return table
