@@ -103,6 +103,6 @@ def _around(mask: np.ndarray, truth: np.ndarray) -> tuple[slice, slice]:
     """The part of the image with all set pixels and one more on each side, which their boundaries need."""
     spans = []
     for axis in (1, 0):
-        places = np.flatnonzero(mask.any(axis) | truth.any(axis))
-        spans.append(slice(max(0, int(places[0]) - 1), int(places[-1]) + 2) if places.size else slice(0, 0))
+        places = np.append(np.flatnonzero(mask.any(axis) | truth.any(axis)), 0)  # any part will do where both are empty
+        spans.append(slice(max(0, int(places[0]) - 1), int(places.max()) + 2))
     return spans[0], spans[1]
