@@ -1,6 +1,7 @@
 """Rank correlations and risk-coverage curves agree with their definitions, ties and gaps included."""
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -11,10 +12,10 @@ from jobs.scores.tables import FRAMES
 from jobs.scores.trust_curves import mean_ranks, risk_coverage, spearman, trust_curves
 
 
-def frames(**columns: object) -> pa.Table:
+def frames(**columns: Sequence[object] | np.ndarray) -> pa.Table:
     """Rows of scores with these columns, and others that are filled in."""
-    length = len(next(iter(columns.values())))  # type: ignore[call-overload]
-    filled = {"area": [1] * length, "is_prompt": [False] * length} | columns
+    length = len(next(iter(columns.values())))
+    filled: dict[str, object] = {"area": [1] * length, "is_prompt": [False] * length} | columns
     return pa.table([pa.array(filled.get(field.name, [None] * length), field.type) for field in FRAMES], schema=FRAMES)
 
 
