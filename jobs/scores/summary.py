@@ -80,12 +80,9 @@ def as_json(scores: Scores, comparison: Comparison | None, curves: Sequence[Trus
 
 def _notes(scores: Scores) -> list[str]:
     """The rules, and what the means do not show."""
-    lines = [
-        f"protocol {name}: {PROTOCOLS.get(name, 'unknown')}" for name in _videos_by("protocol", scores.objects)
-    ] + [
-        f"void {name}: {VOID_RULES.get(name, 'unknown')} ({count} videos)"
-        for name, count in _videos_by("void", scores.objects).items()
-    ]
+    protocols, voids = (_videos_by(rule, scores.objects) for rule in ("protocol", "void"))
+    lines = [f"protocol {name}: {PROTOCOLS[name]}" for name in protocols]
+    lines += [f"void {name}: {VOID_RULES[name]} ({count} videos)" for name, count in voids.items()]
     frames, missing, prompts = (
         sum(getattr(s, name) for s in scores.objects) for name in ("frames", "missing", "prompts")
     )
@@ -93,12 +90,9 @@ def _notes(scores: Scores) -> list[str]:
         lines.append(f"{prompts} of {frames} masks are prompts")
     if missing:
         there = scores.frames.filter(scores.frames["area"].is_valid())
-        kept = (
-            ", ".join(f"{name.upper()} {np.mean(there[name].to_numpy()):.3f}" for name in ("j", "f"))
-            if len(there)
-            else "none"
-        )
-        lines.append(f"{missing} of {frames} masks are missing and count as empty; mean of the others: {kept}")
+        kept = [f"{name.upper()} {np.mean(there[name].to_numpy()):.3f}" for name in ("j", "f") if len(there)]
+        others = f"; the others have a mean {', '.join(kept)}" if kept else ""
+        lines.append(f"{missing} of {frames} masks are missing and count as empty{others}")
     if scores.unscored:
         names = ", ".join(map(shown, scores.unscored[:NAMED])) + (", ..." if len(scores.unscored) > NAMED else "")
         lines.append(f"{len(scores.unscored)} videos of the truth have no masks here and do not count: {names}")
@@ -114,7 +108,7 @@ def _by_video(objects: Iterable[ObjectScore]) -> list[tuple[str, list[ObjectScor
 
 def _videos_by(rule: str, objects: Iterable[ObjectScore]) -> dict[str, int]:
     """How many videos were scored by each form of a rule."""
-    return dict(Counter(name for _, name in {(score.video_id, getattr(score, rule)) for score in objects}))
+    return dict(Counter(name for _, name in sorted({(score.video_id, getattr(score, rule)) for score in objects})))
 
 
 def _means(objects: Sequence[ObjectScore]) -> dict[str, Any]:

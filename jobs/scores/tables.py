@@ -14,6 +14,7 @@ from jobs.errors import UserError
 from jobs.io import storage
 from jobs.outputs import store
 from jobs.outputs.stored_masks import TOLD
+from jobs.scores.rules import PROTOCOLS, VOID_RULES
 
 VERSION = "1"
 OBJECTS_FILE, FRAMES_FILE = "objects.parquet", "frames.parquet"
@@ -97,6 +98,9 @@ def holds_scores(location: str) -> bool:
 def read_scores(location: str) -> Scores:
     """Read what `write_scores` wrote. Raises UserError."""
     objects, frames = (_read(storage.join(location, name), schema) for name, schema in _FILES)
+    for column, legal in (("protocol", PROTOCOLS), ("void", VOID_RULES)):
+        if unknown := set(objects[column].to_pylist()) - set(legal):
+            raise UserError(f"{location} was scored with {column} {sorted(unknown)!r}; legal: {', '.join(legal)}")
     return Scores([ObjectScore(**row) for row in objects.to_pylist()], frames)
 
 

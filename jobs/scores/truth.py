@@ -38,7 +38,8 @@ class TruthTree:
             raise UserError(f"--truth {location} does not exist; legal: a folder with a folder of masks for each video")
         self.protocol = "youtube-vos" if storage.exists(storage.join(location, YOUTUBE_VOS)) else "davis"
         self.is_one_video = bool(storage.find(self._root, [".png"]))
-        self.names = {storage.name_of(folder) for folder in storage.folders(self._root)}
+        folders = [] if self.is_one_video else storage.folders(self._root)
+        self.names = {storage.name_of(folder) for folder in folders}
 
     def name_of(self, video_id: str) -> str | None:
         """The name of a video's folder; None if it has none.

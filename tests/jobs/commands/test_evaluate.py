@@ -19,6 +19,7 @@ from jobs.scores.summary import format_scores
 from jobs.scores.tables import ObjectScore, read_scores
 from jobs.scores.truth import Truth
 from stcn_core.metrics import contour_accuracy, region_similarity
+from tests.parts import stcn
 
 
 def square(top: int, left: int, object_id: int, size: int = 12) -> np.ndarray:
@@ -228,7 +229,7 @@ def test_scores_that_were_written_say_what_the_output_does(tmp_path: Path) -> No
     write(tmp_path / "out", tmp_path / "truth/v", kept, truth)
     given = evaluate(config(tmp_path, scores=f"{tmp_path}/scores"))
     assert given == evaluate(config(tmp_path, output=f"{tmp_path}/scores", truth=None))
-    assert "1 of 8 masks are missing and count as empty; mean of the others: J 0.849" in given
+    assert "1 of 8 masks are missing and count as empty; the others have a mean J 0.849" in given
     frames = read_scores(f"{tmp_path}/scores").frames.to_pylist()
     assert [(row["object_id"], row["frame_index"], row["frame_name"]) for row in frames] == [
         (i, t, f"{t:05d}") for i in (1, 2) for t in range(1, 5)
@@ -247,6 +248,21 @@ def test_json_is_one_object_with_all_of_it(tmp_path: Path) -> None:
     assert found["all"]["mean"] == pytest.approx(np.mean([one["mean"] for one in found["objects"]]))
     assert found["against"]["all"]["difference"] == 0
     assert [curve["name"] for curve in found["trust"]["curves"]] == ["score", "j"]
+
+
+def test_the_command_scores_side_by_side_and_compares(tmp_path: Path) -> None:
+    truth = [(f"{t:05d}", labels) for t, labels in enumerate(TRUTH)]
+    write(tmp_path / "out", tmp_path / "truth/v", rows("v", FOUND, [1, 2]) + rows("w", TRUTH, [1, 2]), truth)
+    (tmp_path / "truth/w").symlink_to(tmp_path / "truth/v")
+    options = ("--truth", tmp_path / "truth", "--workers", "2")
+    scored = stcn("evaluate", tmp_path / "out", *options, "--scores", tmp_path / "scores", "--trust")
+    assert (scored.returncode, scored.stderr) == (0, "")
+    assert [line.split()[0] for line in scored.stdout.splitlines() if line.startswith(("v ", "w ", "all "))] == [
+        "v", "v", "w", "w", "v", "w", "all",
+    ]  # fmt: skip
+    compared = stcn("evaluate", tmp_path / "scores", "--against", tmp_path / "out", *options)
+    assert (compared.returncode, compared.stderr) == (0, "")
+    assert compared.stdout.splitlines()[-1].split()[:4] == ["all", "4", "0", "0"]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Tables of scores come back as they were written; what is none is named."""
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -41,6 +42,12 @@ def test_values_that_no_score_has_are_named(column: str, value: object, tmp_path
         table.set_column(table.column_names.index(column), FRAMES.field(column), filled), tmp_path / "frames.parquet"
     )
     with pytest.raises(UserError, match=rf"{tmp_path}/frames.parquet is no table of scores: .*{column}"):
+        read_scores(str(tmp_path))
+
+
+def test_rules_that_are_not_known_are_named_without_what_a_terminal_obeys(tmp_path: Path) -> None:
+    write_scores(str(tmp_path), replace(tables(tmp_path), objects=[replace(SCORE, void="\x1b[2J")]))
+    with pytest.raises(UserError, match=r"was scored with void \['\\x1b\[2J'\]; legal: none, object, ignored"):
         read_scores(str(tmp_path))
 
 
