@@ -18,7 +18,7 @@ from jobs.scores.rules import Rules, rules
 from jobs.scores.scoring import VideoScores, score_video
 from jobs.scores.summary import as_json, format_comparison, format_scores, format_trust
 from jobs.scores.tables import Scores, holds_scores, read_scores, write_scores
-from jobs.scores.trust_curves import trust_curves
+from jobs.scores.trust_curves import check_combinations, trust_curves
 from jobs.scores.truth import TruthTree, open_truth
 
 Call = tuple[VideoMasks, str, Rules]
@@ -44,12 +44,13 @@ def evaluate(config: EvaluateConfig) -> str:
     """Score, write, compare and tell. Raises UserError."""
     if config.combine and not config.trust:
         raise UserError("--combine needs --trust: it names columns whose curves are told")
+    check_combinations(config.combine or ())
     scores = _scores_of(config.output, config)
+    if config.scores is not None:
+        write_scores(config.scores, scores)
     other = None if config.against is None else _scores_of(config.against, config)
     comparison = None if other is None else compare(scores, other)
     curves = trust_curves(scores.frames, config.combine or ()) if config.trust else None
-    if config.scores is not None:
-        write_scores(config.scores, scores)
     if config.json:
         return json.dumps(as_json(scores, comparison, curves), allow_nan=False)
     told = [format_scores(scores) if comparison is None else format_comparison(comparison)]
@@ -92,7 +93,9 @@ def _calls(output: str, tree: TruthTree, chosen: Rules, scored: set[str]) -> Ite
     """What is to be scored; the names of its folders are noted in `scored`."""
     for number, masks in enumerate(masks_by_video(output)):
         if number and tree.is_one_video:
-            raise UserError(f"--truth holds the masks of one video, {output} several; legal: a folder for each")
+            raise UserError(
+                f"--truth {tree.location} holds the masks of one video, {output} several; legal: a folder for each"
+            )
         name = tree.name_of(masks.video_id)
         if name is not None:
             scored.add(name)

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from jobs.errors import PromptError, UserError
 from jobs.inputs.prompts import MAX_OBJECTS, VOID, fit
+from jobs.outputs import rle
 from jobs.outputs.store import MaskRow
 from jobs.outputs.stored_masks import TOLD, VideoMasks
 from jobs.scores.rules import Rules
@@ -33,7 +34,7 @@ def score_video(masks: VideoMasks, truth: Truth, rules: Rules) -> VideoScores:
     true masks that cannot be used.
     """
     rows = _match(masks.rows, truth.names)
-    if rows and truth.names and not any(name in truth.names for name, _ in rows):
+    if rows and truth.names and not set(truth.names) & {name for name, _ in rows}:
         raise UserError(
             f"--truth: no true mask of {masks.video_id!r} has the name of one of its frames, but "
             f"{list(truth.names[:3])} ..."
@@ -49,13 +50,13 @@ def score_video(masks: VideoMasks, truth: Truth, rules: Rules) -> VideoScores:
 
 
 class _Frames:
-    """Scores of one frame after another; of each object, the label map that shows it first is kept."""
+    """Scores of one frame after another; of each object, its first true mask is kept, encoded."""
 
     def __init__(self, masks: VideoMasks, rows: Mapping[tuple[str, int], MaskRow], rules: Rules) -> None:
         self._masks, self._rows = masks, rows
         self._index = {name: row["frame_index"] for (name, _), row in rows.items()}
         self._ignores_void = rules.void == "ignore"
-        self._firsts: dict[int, np.ndarray] = {}
+        self._firsts: dict[int, str] = {}  # counts of COCO's RLE
         self.has_void = False
         self.is_void_an_object = True  # until there is another id
 
@@ -66,11 +67,13 @@ class _Frames:
         present = set(present_ids(labels))
         void = self._void(labels, present)
         for object_id, first in self._firsts.items():
-            scores = self._score(self._rows.get((name, object_id)), labels == object_id, first == object_id, void)
+            copied = rle.decode(first, *labels.shape)
+            scores = self._score(self._rows.get((name, object_id)), labels == object_id, copied, void)
             yield {"frame_index": self._index.get(name), "frame_name": name, "object_id": object_id} | scores
-        self._firsts |= dict.fromkeys(present - set(self._firsts), labels)
-        if len(self._firsts) > MAX_OBJECTS:
+        new = sorted(present - set(self._firsts))
+        if len(self._firsts) + len(new) > MAX_OBJECTS:
             raise PromptError(f"they hold more than {MAX_OBJECTS} objects; each value of a mask is an object")
+        self._firsts |= {i: mask.counts for i, mask in zip(new, rle.encode(labels, new), strict=True)}
 
     def _void(self, labels: np.ndarray, present: set[int]) -> np.ndarray | None:
         """The pixels that count for neither side. 255 is no object any more, neither here, once there is another id."""

@@ -25,6 +25,13 @@ class TrustCurve:
     kept: tuple[float, ...]  # mean J of the share of masks that is kept, for each of SHARES
 
 
+def check_combinations(combinations: Sequence[str]) -> None:
+    """Raise UserError if a name is none of a column."""
+    for name in (name for combination in combinations for name in combination.split("+")):
+        if name not in SIGNS:
+            raise UserError(f"--combine: {name!r} is no column that tells of trust; legal: {', '.join(SIGNS)}")
+
+
 def trust_curves(frames: Any, combinations: Sequence[str] = ()) -> list[TrustCurve]:
     """A curve for each column, each combination, and the ideal, over all masks that are no prompts.
 

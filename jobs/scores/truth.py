@@ -32,6 +32,7 @@ class TruthTree:
 
         Raises UserError if it does not exist.
         """
+        self.location = location
         root = storage.join(location, "Annotations")
         self._root = without_resolution(root if storage.exists(root) else location)
         if not storage.exists(self._root):

@@ -9,7 +9,7 @@ import pytest
 
 from jobs.errors import UserError
 from jobs.scores.tables import FRAMES
-from jobs.scores.trust_curves import mean_ranks, risk_coverage, spearman, trust_curves
+from jobs.scores.trust_curves import check_combinations, mean_ranks, risk_coverage, spearman, trust_curves
 
 
 def frames(**columns: Sequence[object] | np.ndarray) -> pa.Table:
@@ -67,4 +67,4 @@ def test_prompts_and_frames_without_a_mask_do_not_count() -> None:
 
 def test_a_combination_of_what_is_no_column_is_refused() -> None:
     with pytest.raises(UserError, match="'counts' is no column that tells of trust; legal: score, stability"):
-        trust_curves(frames(j=[0.5]), ["score+counts"])
+        check_combinations(["score", "score+counts"])
