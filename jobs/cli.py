@@ -170,13 +170,24 @@ def select(
 
 @app.command()
 def evaluate(
-    output: options.Output,
-    truth: Annotated[str, typer.Option(help="Folder of true masks: one folder of indexed PNGs a video.")],
+    output: Annotated[str, typer.Argument(help="A run's output, a selection, or a folder that --scores wrote.")],
+    truth: Annotated[str | None, typer.Option(help="DAVIS or YouTube-VOS tree, or a folder of PNGs a video.")] = None,
+    protocol: Annotated[str, typer.Option(help="Frames that count: davis, youtube-vos, or auto, the tree's.")] = "auto",
+    void: Annotated[str, typer.Option(help="Pixels of 255 beside other ids: ignore, or background.")] = "ignore",
+    workers: Annotated[int | None, typer.Option(help="Videos that are scored side by side. (default: CPUs)")] = None,
+    scores: Annotated[str | None, typer.Option(help="Folder to write frames.parquet and objects.parquet to.")] = None,
+    against: Annotated[str | None, typer.Option(help="Another output or folder of scores, to compare with.")] = None,
+    trust: Annotated[bool, typer.Option("--trust", help="Tell how well the masks' columns predict J.")] = False,
+    combine: Annotated[list[str] | None, typer.Option(help="Columns such as score+stability, for --trust.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Score masks against the truth: J and F, as davis2017-evaluation computes them."""
-    from jobs.commands.evaluate import evaluate_output, format_scores
+    given = locals()
 
-    print(format_scores(evaluate_output(output, truth)))
+    from jobs.commands.evaluate import EvaluateConfig
+    from jobs.commands.evaluate import evaluate as run_evaluate
+
+    print(run_evaluate(EvaluateConfig(**given)))
 
 
 @app.command()

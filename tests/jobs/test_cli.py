@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from jobs import cli
+from jobs.commands.evaluate import EvaluateConfig
 from jobs.commands.train import TrainingConfig
 from jobs.config import SegmentConfig
 from jobs.errors import UserError
@@ -19,7 +20,10 @@ from jobs.last_run import read_config
 from tests.parts import stcn
 
 
-@pytest.mark.parametrize(("command", "config"), [(cli.segment, SegmentConfig), (cli.train, TrainingConfig)])
+@pytest.mark.parametrize(
+    ("command", "config"),
+    [(cli.segment, SegmentConfig), (cli.train, TrainingConfig), (cli.evaluate, EvaluateConfig)],
+)
 def test_flags_and_fields_are_the_same(command: Callable[..., None], config: Any) -> None:
     fields = {field.name: field.default for field in dataclasses.fields(config)}
     flags = {
