@@ -161,8 +161,8 @@ def select(
     """Choose masks to train on, write them as a smaller output, and say why the rest was dropped."""
     given = {name: value for name, value in locals().items() if name not in ("output", "dest")}
 
-    from jobs.commands.criteria import Criteria
     from jobs.commands.select import select_output
+    from jobs.selections.criteria import Criteria
 
     print(select_output(output, dest, Criteria(**given)).describe())
     print(f"written to {dest}")

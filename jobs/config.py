@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.clips import ClipOptions
+from jobs.clip_options import ClipOptions
 from jobs.errors import UserError
 from jobs.inputs.limits import Allowance, Demands, Limits
 from jobs.io import storage

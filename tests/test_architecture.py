@@ -29,11 +29,11 @@ PARTS = (
     ("exports", "scores", "selections"),
     ("status", "last_run"),
     ("config",),
-    ("clips", "progress"),
+    ("progress",),
     ("inputs",),
     ("outputs",),
     ("io",),
-    ("ahead", "failures", "interrupt", "options", "parallel", "plan"),
+    ("ahead", "clip_options", "failures", "interrupt", "options", "parallel", "plan"),
     ("records",),
     ("errors",),
 )

@@ -16,14 +16,14 @@ from jobs.actors.board import HandedOver, LastWords, Word
 from jobs.actors.shard_file import ShardFile
 from jobs.actors.watchdog import Watchdog
 from jobs.ahead import Ahead
-from jobs.clips import ClipOptions
+from jobs.clip_options import ClipOptions
 from jobs.errors import CredentialsError, PromptError, StorageError, VideoError
 from jobs.failures import quarantined_row
 from jobs.inputs.limits import Allowance, Demands
 from jobs.io import scratch, storage
 from jobs.io.patience import set_patience
 from jobs.records import Event, FramesDone, Shard, ShardWritten, VideoFailed, VideoFinished, VideoStarted, WorkItem
-from jobs.segment import Segmented, segment_video
+from jobs.segmenting.video import Segmented, segment_video
 from stcn_core.allocator import keep_memory_in_large_pages
 from stcn_core.checkpoint import load_model
 from stcn_core.config import PropagationConfig

@@ -9,11 +9,6 @@ from importlib.metadata import version
 import numpy as np
 import pyarrow as pa
 
-from jobs.commands.columns import read_columns
-from jobs.commands.criteria import Criteria
-from jobs.commands.judging import Masks, Units, judge
-from jobs.commands.ranking import keep_best, spread
-from jobs.commands.tally import Tally
 from jobs.errors import UserError
 from jobs.io import storage
 from jobs.last_run import read_config
@@ -22,6 +17,11 @@ from jobs.outputs.selection import SELECTED, Selection
 from jobs.outputs.stored_masks import UNREADABLE, checked, damaged
 from jobs.outputs.trust import Flags, Floats
 from jobs.records import VideoRow
+from jobs.selections.columns import read_columns
+from jobs.selections.criteria import Criteria
+from jobs.selections.judging import Masks, Units, judge
+from jobs.selections.ranking import keep_best, spread
+from jobs.selections.tally import Tally
 from jobs.status import read_status
 
 Plan = dict[str, np.ndarray]  # file of masks -> a bit a mask: whether it is kept

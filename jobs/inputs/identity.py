@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from jobs.clips import AS_IT_COMES, ClipOptions
+from jobs.clip_options import AS_IT_COMES, ClipOptions
 from jobs.io import storage
 from jobs.records import Entry, WorkItem
 from stcn_core.config import PropagationConfig

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.commands.criteria import Criteria
-from jobs.commands.judging import REASONS, Masks, Units, judge
-from jobs.commands.ranking import keep_best, spread
 from jobs.errors import UserError
 from jobs.records import Track, TrackEvent, VideoRow
+from jobs.selections.criteria import Criteria
+from jobs.selections.judging import REASONS, Masks, Units, judge
+from jobs.selections.ranking import keep_best, spread
 
 SHARE = {"min_score": (1.5, -0.1, float("nan")), "best": (0.0, 1.01, float("nan")), "min_area": (-1,),
          "max_per_video": (0,), "every": (0, -3), "unit": ("clip",), "min_trust": (2,), "min_cycle": (-1,),

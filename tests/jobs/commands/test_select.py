@@ -19,9 +19,7 @@ import torch
 from jobs import cli
 from jobs.commands import select
 from jobs.commands.archive import DrawnVideo
-from jobs.commands.criteria import Criteria
 from jobs.commands.export import export_output
-from jobs.commands.judging import REASONS
 from jobs.commands.overlay import overlay_output
 from jobs.commands.select import select_output
 from jobs.commands.verify import verify
@@ -34,6 +32,8 @@ from jobs.outputs import rle, store
 from jobs.outputs.selection import SELECTION_FILE
 from jobs.outputs.stored_masks import masks_by_video
 from jobs.records import Track, VideoRow
+from jobs.selections.criteria import Criteria
+from jobs.selections.judging import REASONS
 from jobs.status import read_status
 from stcn_core import for_inference, load_model
 from stcn_core.metrics import region_similarity

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.clips import ClipOptions
+from jobs.clip_options import ClipOptions
 from jobs.inputs.identity import identify
 from jobs.records import Entry
 from stcn_core.config import PropagationConfig

@@ -4,7 +4,7 @@ import pytest
 
 from jobs.outputs.rle import EncodedMask
 from jobs.records import Track, TrackEvent
-from jobs.tracks import Tracks
+from jobs.segmenting.tracks import Tracks
 
 
 def mask(area: int) -> EncodedMask:

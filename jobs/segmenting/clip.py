@@ -6,16 +6,16 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from jobs.clips import Clip
-from jobs.cycle_check import check_tracks
 from jobs.errors import VideoError
-from jobs.footage import Footage
 from jobs.inputs.images import VideoFrame
 from jobs.io.planes_on_disk import PlanesOnDisk
 from jobs.outputs import rle
 from jobs.outputs.store import MaskRow
-from jobs.tracks import Tracks
-from jobs.way_back import go_back
+from jobs.segmenting.clips import Clip
+from jobs.segmenting.cycle_check import check_tracks
+from jobs.segmenting.footage import Footage
+from jobs.segmenting.tracks import Tracks
+from jobs.segmenting.way_back import go_back
 from stcn_core.allocator import giving_back_freed_memory
 from stcn_core.both_ways import frames_to_go_back, propagate_after
 from stcn_core.config import PropagationConfig

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from jobs.ahead import Ahead
 from jobs.errors import VideoError
-from jobs.footage import FRAMES_AHEAD, Footage
 from jobs.inputs.backward import Backward
 from jobs.inputs.prompts.gathered import Prompts
+from jobs.segmenting.footage import FRAMES_AHEAD, Footage
 from stcn_core.allocator import giving_back_freed_memory
 from stcn_core.both_ways import frames_to_go_back, keep_backward
 from stcn_core.config import PropagationConfig

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from jobs.clips import Clip, ClipOptions, OnCut, clips_of
+from jobs.clip_options import ClipOptions, OnCut
 from jobs.errors import UserError
 from jobs.inputs.prompts.gathered import Prompts
+from jobs.segmenting.clips import Clip, clips_of
 
 
 def labels(*object_ids: int) -> np.ndarray:

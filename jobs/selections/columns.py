@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from jobs.commands.judging import Ints, Masks
 from jobs.outputs import store
 from jobs.outputs.stored_masks import checked
 from jobs.outputs.trust import Flags, trust
+from jobs.selections.judging import Ints, Masks
 
 NAMES = (
     "video_id", "frame_index", "object_id", "area", "score", "stability", "is_prompt", "prompt_distance", "scene",

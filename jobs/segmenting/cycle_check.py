@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 from jobs.ahead import Ahead
 from jobs.errors import VideoError
-from jobs.footage import FRAMES_AHEAD, Footage
 from jobs.inputs.backward import Backward
 from jobs.inputs.prompts.gathered import Prompts
 from jobs.outputs import rle
-from jobs.tracks import Tracks
+from jobs.segmenting.footage import FRAMES_AHEAD, Footage
+from jobs.segmenting.tracks import Tracks
 from stcn_core.config import PropagationConfig
 from stcn_core.cycle import Ends, cycle_ious, frames_of_a_cycle
 from stcn_core.frames import prompted_frames

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jobs.clips import ClipOptions
+from jobs.clip_options import ClipOptions
 from jobs.inputs.limits import Demands
 from jobs.outputs.label_maps import to_image
 from jobs.outputs.store import MaskRow
 from jobs.outputs.writer import VideoWriter
 from jobs.records import Entry, VideoRow, WorkItem
-from jobs.segment import segment_video
+from jobs.segmenting.video import segment_video
 from stcn_core import load_model
 from stcn_core.config import PropagationConfig
 from stcn_core.synthetic import draw_clip

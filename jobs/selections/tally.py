@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from jobs.commands.criteria import Criteria, flag
-from jobs.commands.judging import KEPT, REASONS, Ints, Units
+from jobs.selections.criteria import Criteria, flag
+from jobs.selections.judging import KEPT, REASONS, Ints, Units
 from jobs.status import SHOWN, shown
 
 IN_WORDS = {

@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jobs.events import Events
 from jobs.outputs.rle import EncodedMask
 from jobs.records import Track
+from jobs.segmenting.events import Events
 
 
 class Tracks:

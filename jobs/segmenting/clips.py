@@ -3,28 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal, get_args
 
-from jobs.errors import UserError
+from jobs.clip_options import OnCut
 from jobs.inputs.prompts.gathered import Prompts
 from jobs.inputs.prompts.window import cut_out
-
-OnCut = Literal["keep", "stop", "split"]
-
-
-@dataclass(frozen=True)
-class ClipOptions:
-    """What is done with a video's scenes and tracks; each changes results."""
-
-    on_cut: OnCut = "keep"  # keep: masks go on across cuts; stop: the video ends at one; split: scenes are clips
-    cycle_check: bool = False
-
-    def __post_init__(self) -> None:
-        if self.on_cut not in get_args(OnCut):
-            raise UserError(f"--on-cut {self.on_cut} is not usable; legal: {', '.join(get_args(OnCut))}")
-
-
-AS_IT_COMES = ClipOptions()
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from jobs.outputs import rle
 from jobs.outputs.label_maps import to_image
 from jobs.outputs.store import MaskRow
 from jobs.records import Entry, VideoRow, WorkItem
-from jobs.segment import segment_video
+from jobs.segmenting.video import segment_video
 from stcn_core.config import PropagationConfig
 from stcn_core.network import Network
 from tests.core.tiny import tiny_model

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from jobs.events import GAP, MOST_EVENTS, Events
 from jobs.records import TrackEvent
+from jobs.segmenting.events import GAP, MOST_EVENTS, Events
 
 SHARP, BLURRED = 0.9, 0.1
 

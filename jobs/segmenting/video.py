@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from jobs.ahead import Ahead
-from jobs.clips import AS_IT_COMES, ClipOptions, clips_of
+from jobs.clip_options import AS_IT_COMES, ClipOptions
 from jobs.errors import DamagedError, VideoError
-from jobs.footage import FRAMES_AHEAD, Footage, SceneFrames
 from jobs.inputs.limits import Demands
 from jobs.inputs.prompts.gathered import Prompts
 from jobs.inputs.prompts.load import load_prompts
@@ -17,8 +16,10 @@ from jobs.inputs.prompts.window import in_window
 from jobs.inputs.video import Video
 from jobs.outputs import store
 from jobs.records import Entry, VideoRow, WorkItem
-from jobs.segment_clip import segment_clip
-from jobs.tracks import Tracks
+from jobs.segmenting.clip import segment_clip
+from jobs.segmenting.clips import clips_of
+from jobs.segmenting.footage import FRAMES_AHEAD, Footage, SceneFrames
+from jobs.segmenting.tracks import Tracks
 from stcn_core.config import PropagationConfig
 from stcn_core.frames import prompted_frames
 from stcn_core.network import Network

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jobs.commands.judging import KEPT, Units
+from jobs.selections.judging import KEPT, Units
 
 ROUNDING = 1e-6  # 0.1 of 30 is 3, and a little more in floats
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.commands.criteria import Criteria
 from jobs.errors import UserError
 from jobs.outputs.trust import Flags, Floats
 from jobs.records import VideoRow
+from jobs.selections.criteria import Criteria
 
 # In the order in which they are asked; a unit counts for the first that drops it.
 REASONS = (
