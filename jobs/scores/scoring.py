@@ -44,7 +44,7 @@ def score_video(masks: VideoMasks, truth: Truth, rules: Rules) -> VideoScores:
     frames = _Frames(masks, rows, rules)
     found = [row for name in names for row in frames.score(name, truth.read(name))]
     if not frames.is_void_an_object:
-        found = [row for row in found if row["object_id"] != VOID]  # of frames before there were other ids
+        found = [row for row in found if row["object_id"] != VOID]  # it was one before there were other ids
     void = rules.void_rule(frames.has_void, frames.is_void_an_object)
     found.sort(key=lambda row: row["object_id"])  # frames stay in order
     return VideoScores(_objects(found, rules.protocol, void), pa.Table.from_pylist(found, schema=FRAMES))
@@ -77,11 +77,9 @@ class _Frames:
         self._firsts |= {i: mask.counts for i, mask in zip(new, rle.encode(labels, new), strict=True)}
 
     def _void(self, labels: np.ndarray, present: set[int]) -> np.ndarray | None:
-        """The pixels that count for neither side. 255 is no object any more, neither here, once there is another id."""
+        """The pixels that count for neither side; once there is another id, 255 is not among those present."""
         self.has_void |= VOID in present
-        if present - {VOID}:
-            self.is_void_an_object = False
-            self._firsts.pop(VOID, None)
+        self.is_void_an_object &= present <= {VOID}
         if self.is_void_an_object or VOID not in present:
             return None
         present.remove(VOID)
