@@ -54,7 +54,7 @@ class BackwardFile:
                     self._hold(shown)
                 yield index
         if len(self._times) <= self._last:
-            raise VideoError(f"frame {self._last} is asked for, but the video has frames 0 to {len(self._times) - 1}")
+            raise VideoError(f"there is no frame {self._last}; the video has frames 0 to {len(self._times) - 1}")
 
     def __iter__(self) -> Iterator[VideoFrame]:
         for index in self._wanted:
