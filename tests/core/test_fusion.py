@@ -27,14 +27,21 @@ def test_the_nearer_prompt_has_the_say() -> None:
     assert nearness(1, [0, 10]) == 0.9
     assert nearness(5, [0, 10]) == 0.5
     assert nearness(9, [0, 2, 3, 10, 30]) == pytest.approx(1 / 7)
-    fused = values(fuse(side({1: 0.9}, 1), side({1: 0.1}, 1), {1: [0, 10]}))
-    assert fused[1] == pytest.approx(0.9 * 0.9 + 0.1 * 0.1)  # both sides are as sure
+    fused = values(fuse(side({1: 0.9}, 1), side({1: 0.8}, 1), {1: [0, 10]}))
+    forward, backward = 0.9 * 0.8, 0.1 * 0.6  # nearness times margin over the background
+    assert fused[1] == pytest.approx((forward * 0.9 + backward * 0.8) / (forward + backward))
 
 
 def test_the_surer_side_has_the_say() -> None:
-    fused = values(fuse(side({1: 0.5}), side({1: 1.0}), {1: [0, 8]}))
-    assert fused[1] > 0.99
-    assert values(fuse(side({1: 0.75}), side({1: 0.0}), {1: [0, 8]}))[1] == pytest.approx(0.75 / 3)
+    fused = values(fuse(side({1: 0.6, 2: 0.1}), side({1: 0.9, 2: 0.05}), {1: [0, 8], 2: [0, 8]}))
+    assert fused[1] == pytest.approx((0.3 * 0.6 + 0.85 * 0.9) / (0.3 + 0.85))
+
+
+def test_an_object_that_one_side_has_lost_is_the_others() -> None:
+    fused = values(fuse(side({1: 0.7}, 7), side({1: 0.0}, 7), {1: [0, 8]}))
+    assert fused[1] == pytest.approx(0.7, abs=1e-4)  # although the other's prompt is nearer
+    both = values(fuse(side({1: 0.4}, 2), side({1: 0.0}, 2), {1: [0, 8]}))
+    assert both[1] == pytest.approx(0.4 * 0.75)
 
 
 def test_an_object_of_one_side_keeps_its_plane() -> None:
