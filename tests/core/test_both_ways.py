@@ -81,7 +81,7 @@ def test_masks_come_back_exactly_where_they_were_given(direction: Direction) -> 
 def test_objects_are_on_the_side_of_their_prompts() -> None:
     frames, labels = clip_and_prompt()
     prompts = {4: np.where(labels[4] == 1, 1, 0), 7: np.where(labels[7] == 2, 2, 0)}
-    ids = {d: [result.object_ids for result in segment(frames, prompts, d)] for d in ("forward", "backward", "both")}  # type: ignore[arg-type]
+    ids = {d: [result.object_ids for result in segment(frames, prompts, d)] for d in ("forward", "backward", "both")}
     assert ids["forward"] == [()] * 4 + [(1,)] * 3 + [(1, 2)] * 5
     assert ids["backward"] == [(1, 2)] * 5 + [(2,)] * 3 + [()] * 4
     assert ids["both"] == [(1, 2)] * 12
