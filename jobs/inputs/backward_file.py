@@ -32,7 +32,7 @@ class BackwardFile:
         self._last, self._stride = wanted.start, -wanted.step
         self._held_bytes, self._most = held_bytes, 1  # bytes, and so frames, that are held at once
         self._times, self._digests = array("q"), array("I")  # of all frames up to `last`; of those not wanted: 0
-        self._key_frames: list[int] = []
+        self._key_frames = array("q")
         self._held: deque[VideoFrame] = deque()  # ascending
         self._run_ups = list(RUN_UPS)  # what worked last comes first
 
