@@ -11,31 +11,29 @@ from torch import Tensor
 from stcn_core import masks
 from stcn_core.results import FramePlanes
 
-LEAST_CONFIDENCE = 1e-3  # where neither side knows anything, distance alone decides
+LOST = 1e-6  # score of an object that a side has nowhere: the other side has the say, and distance where both have not
 
 
 def fuse(forward: FramePlanes, backward: FramePlanes, prompted: Mapping[int, Sequence[int]]) -> FramePlanes:
     """Both sides' planes as one; a side without objects leaves the other as it is.
 
-    An object that both know is their mean, weighted at each pixel by how near its prompt is and how sure the side is
-    (`nearness` times `confidence`); one that a single side knows keeps that side's plane. Background is what they
+    An object that both know is their mean, weighted by how near its prompt is on that side and how sure the side is of
+    it (`nearness` times `confidence`); one that a single side knows keeps that side's plane. Background is what they
     leave, and where objects together have more than a whole, each has its share. prompted: object id -> ascending
     frames on which it is prompted.
     """
     if not backward.object_ids or not forward.object_ids:
         return forward if forward.object_ids else backward
-    confidences = confidence(forward.planes), confidence(backward.planes)
     ids = tuple(sorted({*forward.object_ids, *backward.object_ids}))
+    ahead, behind = confidence(forward), confidence(backward)
     planes = []
     for object_id in ids:
-        if object_id not in backward.object_ids:
-            planes.append(_plane(forward, object_id))
-        elif object_id not in forward.object_ids:
-            planes.append(_plane(backward, object_id))
-        else:
+        if object_id in ahead and object_id in behind:
             near = nearness(forward.frame_index, prompted[object_id])
-            weight = near * confidences[0] / (near * confidences[0] + (1 - near) * confidences[1])
+            weight = near * ahead[object_id] / (near * ahead[object_id] + (1 - near) * behind[object_id])
             planes.append(torch.lerp(_plane(backward, object_id), _plane(forward, object_id), weight))
+        else:
+            planes.append(_plane(forward if object_id in ahead else backward, object_id))
     return forward._replace(object_ids=ids, planes=with_background(torch.stack(planes)))
 
 
@@ -46,9 +44,11 @@ def nearness(frame: int, prompted: Sequence[int]) -> float:
     return after / max(1, before + after)
 
 
-def confidence(planes: Tensor) -> Tensor:
-    """The margin of the most probable of planes (1 + O, h, w) over the runner-up at each pixel: (h, w)."""
-    return masks.winners(planes)[1].clamp(min=LEAST_CONFIDENCE)
+def confidence(side: FramePlanes) -> dict[int, float]:
+    """Each object's score on this side, over 0 to 1: the mean margin over the runner-up inside its mask."""
+    winner, margin = masks.winners(side.planes)
+    scores = masks.mean_inside(margin, winner, len(side.object_ids)).clamp(min=LOST)
+    return dict(zip(side.object_ids, scores.tolist(), strict=True))
 
 
 def with_background(objects: Tensor) -> Tensor:

@@ -39,7 +39,7 @@ class Backward:
     def _images(self) -> Iterator[VideoFrame]:
         folder = Folder(self.path, self.limits.max_pixels)
         if self.last >= len(folder.names):
-            raise VideoError(f"frame {self.last} is asked for, but the video has frames 0 to {len(folder.names) - 1}")
+            raise VideoError(f"there is no frame {self.last}; the video has frames 0 to {len(folder.names) - 1}")
         after: VideoFrame | None = None
         for index in range(self.last, self.first - 1, -self.stride):
             frame = folder.frame(index, self.short_side)

@@ -32,7 +32,7 @@ class BackwardFile:
         self._last, self._stride = wanted.start, -wanted.step
         self._held_bytes, self._most = held_bytes, 1  # bytes, and so frames, that are held at once
         self._times, self._digests = array("q"), array("I")  # of all frames up to `last`; of those not wanted: 0
-        self._key_frames: list[int] = []
+        self._key_frames = array("q")
         self._held: deque[VideoFrame] = deque()  # ascending
         self._run_ups = list(RUN_UPS)  # what worked last comes first
 
@@ -54,7 +54,7 @@ class BackwardFile:
                     self._hold(shown)
                 yield index
         if len(self._times) <= self._last:
-            raise VideoError(f"frame {self._last} is asked for, but the video has frames 0 to {len(self._times) - 1}")
+            raise VideoError(f"there is no frame {self._last}; the video has frames 0 to {len(self._times) - 1}")
 
     def __iter__(self) -> Iterator[VideoFrame]:
         for index in self._wanted:

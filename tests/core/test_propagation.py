@@ -135,13 +135,18 @@ def test_an_object_that_vanishes_and_returns_keeps_its_memory() -> None:
     agree(results, reference(tiny_model("stcn", torch.float64), frames, {0: labels[0]}, 2, 20, False))
 
 
-def test_an_object_that_is_removed_has_no_plane_until_it_is_prompted_again_and_is_new_then() -> None:
+@pytest.mark.parametrize("kind", ["stcn", "stm"])
+def test_an_object_that_is_removed_has_no_plane_until_it_is_prompted_again_and_is_new_then(kind: Kind) -> None:
     frames, labels = clip_and_prompt()
     again = np.where(labels[8] == 1, 1, 0)
-    results = segment(frames, {0: labels[0], 8: again}, removals={3: {1, 99}, 6: {2}})
+    prompts, removals = {0: labels[0], 8: again}, {3: {1, 99}, 6: {2}}
+    results = segment(frames, prompts, kind, removals)
+    options = PropagationConfig.for_network(kind)
+    model = tiny_model(kind, torch.float64)
+    agree(results, reference(model, frames, prompts, 5, options.top_k, options.include_last, removals))
     assert [result.object_ids for result in results] == [(1, 2)] * 3 + [(2,)] * 3 + [()] * 2 + [(1,)] * 4
     assert not results[7].labels.any()
-    from_there_on = segment(frames[8:], {0: again})
+    from_there_on = segment(frames[8:], {0: again}, kind)
     for one, other in zip(results[8:], from_there_on, strict=True):
         assert np.array_equal(one.labels, other.labels)
 

@@ -65,7 +65,7 @@ def test_a_correction_leaves_the_others_where_they_are(archive: Path, tmp_path: 
         (tmp_path / name).mkdir()
     once = KINDS["coco"](tmp_path / "before", {0: FIRST, 4: LATER})
     again = KINDS["coco"](tmp_path / "after", PROMPTS)
-    one, other = (masks_of(segment(archive / "videos/b.mp4", path, model)[1]) for path in (once, again))
+    one, other = (masks_of(segment(archive / "videos/b.mp4", path, model=model)[1]) for path in (once, again))
     outside = AGAIN == 0
     assert not (other[8, 2] & ~outside).any()
     assert (one[8, 2] & outside & other[8, 2]).sum() > 0.95 * (one[8, 2] & outside).sum()

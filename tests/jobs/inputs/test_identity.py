@@ -30,6 +30,7 @@ def test_the_same_content_is_the_same_work(entry: Entry) -> None:
 def test_a_changed_video_prompt_model_or_option_is_new_work(entry: Entry) -> None:
     before = work_id(entry)
     others = [work_id(entry, model="other"), work_id(entry, memory_every=3), work_id(entry, short_side=None)]
+    others += [work_id(entry, direction="both"), work_id(entry, direction="backward")]
     others.append(identify([entry], "digest", PropagationConfig(), precision="float32")[0].work_id)
     others += [
         identify([entry], "digest", PropagationConfig(), clip_options=options)[0].work_id
