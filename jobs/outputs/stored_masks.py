@@ -16,7 +16,7 @@ from jobs.outputs.store import MaskRow
 LEAST = {"frame_index": 0, "object_id": 1, "height": 1, "width": 1}
 MAY_BE_NULL = ("frame_name", "pts_seconds", "object_name", "score", "stability", "area_change")
 COLUMNS = pa.schema([store.MASKS.field(name) for name in ("video_id", *LEAST, "counts", "frame_name")])
-# What rows of a run say beside their masks; who else writes masks may leave it out.
+# What rows of a run say beside their masks; who else writes masks may leave it out, or null.
 TOLD = ("score", "stability", "area_change", "is_prompt", "prompt_distance", "scene")
 UNREADABLE = (pa.ArrowException, ValueError, KeyError, OSError)  # what reading and `checked` raise
 
@@ -50,9 +50,10 @@ def masks_by_video(output: str) -> Iterator[VideoMasks]:
     for file in store.mask_files(output):
         content = storage.read(file)
         try:
-            table = store.parse(content)
-            told = [store.MASKS.field(name) for name in TOLD if name in table.column_names]
-            table = checked(table, pa.schema([*COLUMNS, *told]))
+            given = store.parse(content)
+            table = checked(given, COLUMNS)
+            for field in (store.MASKS.field(name) for name in TOLD if name in given.column_names):
+                table = table.append_column(field, given[field.name].cast(field.type))
         except UNREADABLE as error:
             raise damaged(file, output, str(error)) from error
         for video_id in pc.unique(table["video_id"]).to_pylist():

@@ -74,6 +74,20 @@ def test_a_window_of_a_video(archive: Path) -> None:
         segment(archive / "videos/b.mp4", archive / "prompts/b", start=5, end=9)
 
 
+@pytest.mark.parametrize("direction", ["forward", "both"])
+def test_an_object_that_is_removed_has_no_rows_until_it_is_masked_again(
+    direction: Direction, archive: Path, tmp_path: Path
+) -> None:
+    for frame, object_id in ((0, 1), (3, 2), (8, 1)):
+        labels = np.zeros((50, 70), np.int32)
+        labels[10:30, 10 * object_id : 10 * object_id + 20] = object_id
+        to_image(labels).save(tmp_path / f"{frame:05d}.png")
+    _, masks, _ = segment(archive / "videos/b.mp4", tmp_path, direction, removals=((1, 5), (2, 10)))
+    of_one, of_two = ([m["frame_index"] for m in masks if m["object_id"] == i] for i in (1, 2))
+    assert of_one == [*range(5), *range(8, 12)]
+    assert of_two == [*range(0 if direction == "both" else 3, 10)]
+
+
 def test_a_folder_of_images_names_its_frames(tmp_path: Path) -> None:
     for name in ("00003", "00007", "00011"):
         Image.new("RGB", (40, 30)).save(tmp_path / f"{name}.jpg")
