@@ -86,5 +86,53 @@ def _run_lengths(counts: str, pixels: int) -> np.ndarray:
     return runs
 
 
+def areas(texts: np.ndarray, starts: np.ndarray, pixels: np.ndarray) -> np.ndarray | None:
+    """Pixels of many masks at once, int64; None if one of them is no RLE of so many pixels: `decode` says what is wrong.
+
+    texts: their counts one after another, uint8, N of them beginning at `starts`; pixels: of each. What is only passed
+    on need not be decoded to be checked.
+    """
+    if not starts.size:
+        return np.zeros(0, np.int64)
+    stops = np.append(starts[1:], texts.size)
+    sizes = stops - starts
+    if sizes.min() < 1 or pixels.max() > MAX_PIXELS or (sizes > 2 * pixels + MAX_DIGITS).any():
+        return None
+    digits = texts - np.uint8(ord("0"))  # what lies below "0" wraps to over 200
+    if digits.max() >= 2 * MORE or (digits[stops - 1] >= MORE).any():
+        return None
+    ends = np.flatnonzero(digits < MORE)
+    lengths = np.diff(ends, prepend=-1)
+    if lengths.max() > MAX_DIGITS:
+        return None
+    numbers = (digits[ends].astype(np.int64) ^ (MORE // 2)) - MORE // 2  # the last digit's highest bit is the sign
+    for place in range(1, int(lengths.max())):
+        longer = np.flatnonzero(lengths > place)
+        numbers[longer] = numbers[longer] * MORE + digits[ends[longer] - place] % MORE
+    runs, firsts = _runs(numbers, np.searchsorted(ends, starts))
+    zeros, ones = (np.add.reduceat(of_one_kind, firsts) for of_one_kind in runs)
+    return ones if runs.min() >= 0 and np.array_equal(zeros + ones, pixels) else None
+
+
+def _runs(numbers: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Run lengths (2, P) of many masks, zeros and ones in pairs, and where each mask's pairs begin.
+
+    numbers: as stored, all masks' one after another, N masks' beginning at `starts`.
+    """
+    counts = np.diff(starts, append=numbers.size)
+    pairs = (counts + 1) // 2
+    firsts = np.cumsum(pairs) - pairs
+    padded = np.zeros(2 * int(pairs.sum()), np.int64)
+    padded[np.arange(numbers.size) + np.repeat(2 * firsts - starts, counts)] = numbers
+    chains = padded.reshape(-1, 2).T.copy()
+    first_zeros = chains[0, firsts]
+    chains[0, firsts] = 0  # the second run of zeros is not stored as a difference from the first
+    totals = np.cumsum(chains, axis=1)
+    runs = totals - np.repeat(totals[:, firsts] - chains[:, firsts], pairs, axis=1)
+    runs[0, firsts] = first_zeros
+    runs[1, (firsts + pairs - 1)[counts % 2 == 1]] = 0
+    return runs, firsts
+
+
 def _excerpt(counts: str) -> str:
     return repr(counts if len(counts) <= 40 else f"{counts[:40]}...")
