@@ -87,7 +87,7 @@ def _run_lengths(counts: str, pixels: int) -> np.ndarray:
 
 
 def areas(texts: np.ndarray, starts: np.ndarray, pixels: np.ndarray) -> np.ndarray | None:
-    """Pixels of many masks at once, int64; None if one of them is no RLE of so many pixels: `decode` says what is wrong.
+    """Pixels of many masks at once, int64; None if one is no RLE of so many pixels: `decode` says why.
 
     texts: their counts one after another, uint8, N of them beginning at `starts`; pixels: of each. What is only passed
     on need not be decoded to be checked.

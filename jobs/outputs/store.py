@@ -146,17 +146,17 @@ def read_videos(location: str) -> list[VideoRow]:
     return [VideoRow.from_dict(row) for row in table.to_pylist()]
 
 
-def mask_files(output: str) -> list[str]:
+def mask_files(output: str) -> list[storage.FileInfo]:
     """The files of masks of an output. Raises UserError if there was no run."""
     files = storage.find(storage.join(output, "masks"), [".parquet"])
     if not files and not storage.exists(storage.join(output, RUN_FILE)):
         raise UserError(f"{output} holds no run: there is no {RUN_FILE}; start one with `stcn segment`")
-    return [info.location for info in files]
+    return files
 
 
 def read_masks(output: str) -> Iterator[Any]:
     """The tables of masks of an output, one a file, as they are. Raises UserError if there was no run."""
-    return (_load(file) for file in mask_files(output))
+    return (_load(file.location) for file in mask_files(output))
 
 
 def run_info(output: str) -> dict[str, Any]:

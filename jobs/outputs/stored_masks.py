@@ -39,36 +39,37 @@ class VideoMasks:
             return rle.decode(row["counts"], row["height"], row["width"])
         except ValueError as error:
             mask = f"the mask of object {row['object_id']} on frame {row['frame_index']} of video {self.video_id!r}"
-            raise _damaged(self.file, self.output, f"{mask} cannot be decoded: {error}") from error
+            raise damaged(self.file, self.output, f"{mask} cannot be decoded: {error}") from error
 
 
 def masks_by_video(output: str) -> Iterator[VideoMasks]:
     """All masks of one video after another. Raises UserError if there was no run, or a file is no table of masks."""
-    for file in store.mask_files(output):
+    for file in (info.location for info in store.mask_files(output)):
         content = storage.read(file)
         try:
-            table = _checked(store.parse(content))
+            table = checked(store.parse(content))
         except (pa.ArrowException, ValueError, KeyError, OSError) as error:
-            raise _damaged(file, output, str(error)) from error
+            raise damaged(file, output, str(error)) from error
         for video_id in pc.unique(table["video_id"]).to_pylist():
             rows = table.filter(pc.equal(table["video_id"], video_id)).to_pylist()
             yield VideoMasks(video_id, rows, file, output)
 
 
-def _checked(table: Any) -> Any:
-    """The columns that say what the masks are, of the published types, with values that are legal."""
-    if missing := sorted(set(COLUMNS.names) - set(table.column_names)):
+def checked(table: Any, columns: Any = COLUMNS) -> Any:
+    """The columns that are asked for, of the published types, with values that are legal. Raises ValueError."""
+    if missing := sorted(set(columns.names) - set(table.column_names)):
         raise ValueError(f"it lacks the columns {missing}")
-    table = table.select(COLUMNS.names).cast(COLUMNS)
+    table = table.select(columns.names).cast(columns)
     table.validate(full=True)  # texts are UTF-8
-    for name in NEEDED:
+    for name in set(NEEDED) & set(columns.names):
         if table[name].null_count:
             raise ValueError(f"its column {name} has nulls")
     for name, least in LEAST.items():
-        if len(table) and (found := pc.min(table[name]).as_py()) < least:
+        if name in columns.names and len(table) and (found := pc.min(table[name]).as_py()) < least:
             raise ValueError(f"its column {name} holds {found}; legal: {least} or more")
     return table
 
 
-def _damaged(file: str, output: str, what: str) -> UserError:
+def damaged(file: str, output: str, what: str) -> UserError:
+    """The error of a file of masks that is not as a run leaves it."""
     return UserError(f"{file} is damaged: {what}. `stcn verify {output}` says what to do")

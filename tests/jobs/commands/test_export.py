@@ -43,7 +43,7 @@ def write_run(output: Path, rows: list[VideoRow], **options: Any) -> None:
 
 def test_davis_pngs_are_the_masks_in_davis_colours(tmp_path: Path) -> None:
     write(tmp_path / "out", rows("clip", FOUND, [1, 2]))
-    assert export_output(str(tmp_path / "out"), tmp_path / "png", "davis") == 12
+    assert export_output(str(tmp_path / "out"), tmp_path / "png", "davis").masks == 12
     paths = sorted((tmp_path / "png/clip").iterdir())
     assert [path.name for path in paths] == [f"{t:05d}.png" for t in range(6)]
     for path, labels in zip(paths, FOUND, strict=True):
