@@ -154,7 +154,9 @@ def export(
     """Write masks in the formats of others. Run it again to resume."""
     from jobs.commands.export import export_output
     from jobs.status import shown
+    from stcn_core.allocator import keep_memory_in_large_pages
 
+    keep_memory_in_large_pages()  # what is given back is taken again for each batch: half of the time of an export
     exported = export_output(output, dest, format, polygons, frames)
     print(f"{exported.masks} masks" + (f" and {exported.frames} frames" if frames else "") + f" in {dest}")
     for video_id, problem in {**exported.warnings, **exported.failures}.items():

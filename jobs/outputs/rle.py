@@ -8,6 +8,7 @@ from pycocotools import mask as coco
 
 MAX_PIXELS = 2**30  # of a mask that is decoded; frames have 2**26 at most, or as many as a run was allowed
 MORE = 32  # of a digit that is not a number's last; its lower bits are the number's
+AT_ONCE = 64  # masks that are checked together: what that takes stays in a CPU's cache
 MAX_DIGITS = 7  # 35 bits: no run of a legal mask needs more
 
 
@@ -92,8 +93,18 @@ def areas(texts: np.ndarray, starts: np.ndarray, pixels: np.ndarray) -> np.ndarr
     texts: their counts one after another, uint8, N of them beginning at `starts`; pixels: of each. What is only passed
     on need not be decoded to be checked.
     """
-    if not starts.size:
-        return np.zeros(0, np.int64)
+    found = [np.zeros(0, np.int64)]
+    for first in range(0, starts.size, AT_ONCE):
+        some = slice(first, first + AT_ONCE)
+        stop = starts[some.stop] if some.stop < starts.size else texts.size
+        ones = _areas(texts[starts[first] : stop], starts[some] - starts[first], pixels[some])
+        if ones is None:
+            return None
+        found.append(ones)
+    return np.concatenate(found)
+
+
+def _areas(texts: np.ndarray, starts: np.ndarray, pixels: np.ndarray) -> np.ndarray | None:
     stops = np.append(starts[1:], texts.size)
     sizes = stops - starts
     if sizes.min() < 1 or pixels.max() > MAX_PIXELS or (sizes > 2 * pixels + MAX_DIGITS).any():
