@@ -34,7 +34,7 @@ LAYERS = (
     ("units",),
     ("coco", "ytvis", "davis", "sav", "yolo", "hf"),
     ("source",),
-    ("frames", "text", "tracks"),
+    ("frames", "text", "track_ids"),
     ("walk", "reopened", "sections"),
     ("ledger", "identity", "manifest", "last_run", "journal"),
     ("published", "log", "holder", "plan", "models", "shard_file", "config"),

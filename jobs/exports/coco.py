@@ -11,7 +11,7 @@ import pyarrow as pa
 from jobs.exports import polygons, text
 from jobs.exports.categories import Categories
 from jobs.exports.sections import Counts
-from jobs.exports.tracks import TrackIds
+from jobs.exports.track_ids import TrackIds
 from jobs.exports.walk import Batch, MasksFile
 from jobs.outputs.names import file_name
 

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from jobs.exports import text
 from jobs.exports.categories import Categories
 from jobs.exports.sections import Counts, drop_comma
-from jobs.exports.tracks import TrackIds
+from jobs.exports.track_ids import TrackIds
 from jobs.exports.walk import MAX_PLACES, Batch, MasksFile
 from jobs.outputs.names import file_name
 

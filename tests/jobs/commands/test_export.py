@@ -116,11 +116,6 @@ def test_a_frames_name_cannot_leave_the_folder(tmp_path: Path) -> None:
     assert written == ["clip/%2E.%2F..%2Fup.png", "clip/%2Fabs.png", "clip/IMG_01.png"]
 
 
-def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="legal: davis"):
-        export_output(str(tmp_path), tmp_path, "coco")
-
-
 def test_what_cannot_be_exported_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no run"):
         export_output(str(tmp_path / "none"), tmp_path / "png", "davis")

@@ -27,7 +27,9 @@ def test_masks_come_back_identical_a_row_a_frame(tmp_path: Path) -> None:
     ]  # fmt: skip
     for row, labels in zip(frames, LABELS + LABELS[:2], strict=True):
         assert row["object_ids"] == [1, 2]
-        for object_id, counts, area, box in zip(row["object_ids"], row["rles"], row["areas"], row["boxes"], strict=True):
+        for object_id, counts, area, box in zip(
+            row["object_ids"], row["rles"], row["areas"], row["boxes"], strict=True
+        ):
             rle = {"counts": counts, "size": [row["height"], row["width"]]}
             assert np.array_equal(coco.decode(rle).astype(bool), labels == object_id)
             assert area == (labels == object_id).sum()

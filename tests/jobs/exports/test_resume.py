@@ -52,9 +52,7 @@ def kill_after(batches: int, output: str, dest: Path, format: str) -> bool:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_what_was_killed_comes_to_the_same_bytes(
-    format: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_killed_comes_to_the_same_bytes(format: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(walk, "ROWS", 10)
     output, dest = archive(tmp_path), tmp_path / "dest"
     for batches in (15, 30, 5):

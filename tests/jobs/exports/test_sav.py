@@ -52,7 +52,9 @@ SCHEMA = {  # the fields that SA-V's README lists
 
 def exported(tmp_path: Path, start: int = 0) -> dict[str, Any]:
     video = VideoRow("clip", "w", "done", "/none.mp4", "p", frames_decoded=15, frames_per_second=25.0)
-    late = [row for row in rows("clip", LABELS, start=start) if row["object_id"] == 1 or row["frame_index"] >= start + 2]
+    late = [
+        row for row in rows("clip", LABELS, start=start) if row["object_id"] == 1 or row["frame_index"] >= start + 2
+    ]
     output = write(tmp_path / "out", late, videos=[video])
     assert export_output(output, tmp_path / "dest", "sav").masks == 16
     return dict(json.loads((tmp_path / "dest/clip_manual.json").read_bytes()))

@@ -14,9 +14,7 @@ LABELS = [blobs(seed) for seed in range(7)]
 
 
 @pytest.mark.parametrize("rows_at_once", [1, 2, 3, 5, 1000])
-def test_no_frame_is_cut_and_no_row_lost(
-    rows_at_once: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_frame_is_cut_and_no_row_lost(rows_at_once: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(walk, "ROWS", rows_at_once)
     written = [*rows("a", LABELS, start=4), *rows("b", LABELS[:1], [1]), *rows("c", LABELS[:3], [1])]
     (file,) = walk.masks_files(write(tmp_path / "out", written))
@@ -25,7 +23,9 @@ def test_no_frame_is_cut_and_no_row_lost(
         frames: list[int] = []
         for batch in batches:
             frames += batch.frames.tolist()
-            found += [(video_id, row["frame_index"], row["object_id"], row["counts"]) for row in batch.masks.to_pylist()]
+            found += [
+                (video_id, row["frame_index"], row["object_id"], row["counts"]) for row in batch.masks.to_pylist()
+            ]
             assert len(batch.masks) <= rows_at_once + 1
         assert len(frames) == len(set(frames))
     assert found == [(row["video_id"], row["frame_index"], row["object_id"], row["counts"]) for row in written]
