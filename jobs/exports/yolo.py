@@ -37,9 +37,12 @@ def _line(masks: VideoMasks, row: MaskRow, categories: Categories) -> str:
 
 
 def write_names(dest: Path, categories: Categories) -> None:
-    """Write data.yaml: where images and labels lie, and the names of the classes."""
+    """Write data.yaml: where the images lie, and the names of the classes.
+
+    Without `path`: ultralytics takes a relative one from the working folder, and none from the file's own.
+    """
     names = "".join(f"  {number}: {_quoted(name)}\n" for number, name in enumerate(categories.names))
-    local.write(dest / "data.yaml", f"path: .\ntrain: images\nval: images\nnames:\n{names}".encode())
+    local.write(dest / "data.yaml", f"train: images\nval: images\nnames:\n{names}".encode())
 
 
 def _quoted(text: str) -> str:

@@ -19,7 +19,8 @@ from tests.jobs.exports.outputs import HEIGHT, WIDTH, blobs, rows, tree, write
 from tests.parts import stcn
 
 PLACES = {
-    "coco": {"annotations.json"}, "ytvis": {"instances.json"}, "davis": {f"Annotations/clip/{t:05d}.png" for t in (3, 4, 7)},
+    "coco": {"annotations.json"}, "ytvis": {"instances.json"},
+    "davis": {f"Annotations/clip/{t:05d}.png" for t in (3, 4, 7)},
     "sav": {"clip_manual.json"}, "yolo": {"data.yaml", *(f"labels/clip/{t:05d}.txt" for t in (3, 4, 7))},
 }  # fmt: skip
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from jobs import interrupt
 from jobs.commands.export import FORMATS, export_output
 from jobs.errors import UserError
-from jobs.exports import units, walk
+from jobs.exports import walk
 from jobs.exports.journal import FOLDER, Journal
 from tests.jobs.exports.outputs import blobs, rows, tree, write
 
@@ -111,6 +112,6 @@ def test_an_interrupt_is_heard_between_videos(tmp_path: Path, monkeypatch: pytes
     def interrupted() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(units.interrupt, "check", interrupted)
+    monkeypatch.setattr(interrupt, "check", interrupted)
     with pytest.raises(KeyboardInterrupt):
         export_output(archive(tmp_path), tmp_path / "dest", "davis")

@@ -60,8 +60,9 @@ def test_what_no_run_writes_is_damage(
     elif kind == "size":
         written[9:10] = rows("a", [np.zeros((4, 4), np.int32)], [2], start=4)
     else:
-        value = {"box": {"box": (0, 0, -1, 2)}, "no box": {"box": None}, "null": {"counts": None}}
-        written[4] |= value.get(kind, {"frame_index": -1})
+        values = {"box": ("box", (0, 0, -1, 2)), "no box": ("box", None), "null": ("counts", None)}
+        name, value = values.get(kind, ("frame_index", -1))
+        written[4][name] = value
     (file,) = walk.masks_files(write(tmp_path / "out", written))
     with pytest.raises(UserError, match=f"is damaged: .*{message}.*stcn verify"):
         for _, batches in file.videos("counts", "box"):

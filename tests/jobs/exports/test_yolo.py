@@ -45,4 +45,4 @@ def test_names_of_classes_survive_yaml_and_keep_their_numbers(tmp_path: Path) ->
     for folder, number in zip(("clip0", "clip1", "clip2", "clip3"), "2013", strict=True):
         (path,) = (tmp_path / "dest/labels" / folder).iterdir()
         assert path.read_text()[:2] == f"{number} "
-    assert (data["train"], data["val"], data["path"]) == ("images", "images", ".")
+    assert (data["train"], data["val"], data.get("path")) == ("images", "images", None)
