@@ -193,13 +193,23 @@ def evaluate(
 @app.command()
 def export(
     output: options.Output,
-    dest: Annotated[Path, typer.Argument(help="Folder to write to.")],
-    format: Annotated[str, typer.Option(help="davis: one indexed PNG a frame.")] = "davis",
+    dest: Annotated[Path, typer.Argument(help="Local folder to write to.")],
+    format: Annotated[str, typer.Option(help="coco, ytvis, davis, sav, yolo or hf; see docs/EXPORT.md.")] = "davis",
+    polygons: Annotated[bool, typer.Option("--polygons", help="Polygons in place of RLE, with coco.")] = False,
+    frames: Annotated[bool, typer.Option("--frames", help="Also the frames that have masks, as JPEG.")] = False,
 ) -> None:
-    """Write masks in another format."""
+    """Write masks in the formats of others. Run it again to resume."""
     from jobs.commands.export import export_output
+    from jobs.status import shown
+    from stcn_core.allocator import keep_memory_in_large_pages
 
-    print(f"{export_output(output, dest, format)} masks written to {dest}")
+    keep_memory_in_large_pages()  # what is given back is taken again for each batch: half of the time of an export
+    exported = export_output(output, dest, format, polygons, frames)
+    print(f"{exported.masks} masks" + (f" and {exported.frames} frames" if frames else "") + f" in {dest}")
+    for video_id, problem in {**exported.warnings, **exported.failures}.items():
+        print(shown(f"{video_id}: {problem}"), file=sys.stderr)
+    if exported.failures:
+        raise typer.Exit(FAILURES)
 
 
 @app.command()

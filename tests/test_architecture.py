@@ -16,6 +16,7 @@ ONLY_IN = {
     "typer": {"cli", "options"},
     "fsspec": {"io/filesystem"},
     "pycocotools": {"outputs/rle"},
+    "contourpy": {"exports/polygons"},
 }
 # The parts of jobs/, modules and packages, from top to bottom: each imports only from lines below its own.
 PARTS = (
@@ -27,7 +28,8 @@ PARTS = (
     ("actors",),
     ("job", "segmenting"),
     ("exports", "scores", "selections"),
-    ("status", "last_run"),
+    ("reopened", "status"),
+    ("last_run",),
     ("config",),
     ("progress",),
     ("inputs",),

@@ -14,7 +14,7 @@ from jobs.io import storage
 from jobs.last_run import read_config
 from jobs.outputs import store
 from jobs.outputs.selection import SELECTED, Selection
-from jobs.outputs.stored_masks import UNREADABLE, checked, damaged
+from jobs.outputs.stored_masks import OF_A_RUN, UNREADABLE, checked, damaged
 from jobs.outputs.trust import Flags, Floats
 from jobs.records import VideoRow
 from jobs.selections.columns import read_columns
@@ -75,7 +75,7 @@ def _judged(output: str, rows: Iterable[VideoRow], criteria: Criteria) -> Iterat
     for row in rows:
         if row.status == "done":
             by_file.setdefault(row.masks_file, {})[row.video_id] = row
-    for file in store.mask_files(output):
+    for file in (info.location for info in store.mask_files(output)):
         masks = _columns(file, output, _read(file, output))
         if masks.ids:
             own = ChainMap(by_file.get(storage.name_of(file), {}), by_file.get(None, {}))
@@ -102,7 +102,7 @@ def _selected(content: bytes, kept: Flags, trust: Floats) -> bytes:
         for table in store.batches(content):
             end = start + len(table)
             if kept[start:end].any():
-                rows = checked(table.filter(pa.array(kept[start:end])), store.MASKS)
+                rows = checked(table.filter(pa.array(kept[start:end])), store.MASKS, OF_A_RUN)
                 writer.add(rows.append_column(SELECTED.field("trust"), pa.array(trust[start:end][kept[start:end]])))
             start = end
     return buffer.getvalue()

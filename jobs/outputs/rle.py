@@ -11,6 +11,7 @@ MAX_PIXELS = 2**30  # of a mask that is decoded; frames have 2**26 at most, or a
 MAX_POINTS = 100_000  # of a mask's polygons; an outline of a 4K frame that follows each pixel has 20,000
 MAX_OUTLINE = 1_000_000  # pixels: 500 times across a frame of 1080p
 MORE = 32  # of a digit that is not a number's last; its lower bits are the number's
+AT_ONCE = 64  # masks that are checked together: what that takes stays in a CPU's cache
 MAX_DIGITS = 7  # 35 bits: no run of a legal mask needs more
 
 
@@ -151,6 +152,64 @@ def _run_lengths(counts: str, pixels: int) -> np.ndarray:
     runs -= (digits[ends] >= MORE // 2).astype(np.int64) << (5 * lengths)  # the last digit's highest bit is the sign
     runs[1::2], runs[2::2] = np.cumsum(runs[1::2]), np.cumsum(runs[2::2])
     return runs
+
+
+def areas(texts: np.ndarray, starts: np.ndarray, pixels: np.ndarray) -> np.ndarray | None:
+    """Pixels of many masks at once, int64; None if one is no RLE of so many pixels: `decode` says why.
+
+    texts: their counts one after another, uint8, N of them beginning at `starts`; pixels: of each. What is only passed
+    on need not be decoded to be checked.
+    """
+    found = [np.zeros(0, np.int64)]
+    for first in range(0, starts.size, AT_ONCE):
+        some = slice(first, first + AT_ONCE)
+        stop = starts[some.stop] if some.stop < starts.size else texts.size
+        ones = _areas(texts[starts[first] : stop], starts[some] - starts[first], pixels[some])
+        if ones is None:
+            return None
+        found.append(ones)
+    return np.concatenate(found)
+
+
+def _areas(texts: np.ndarray, starts: np.ndarray, pixels: np.ndarray) -> np.ndarray | None:
+    stops = np.append(starts[1:], texts.size)
+    sizes = stops - starts
+    if sizes.min() < 1 or pixels.max() > MAX_PIXELS or (sizes > 2 * pixels + MAX_DIGITS).any():
+        return None
+    digits = texts - np.uint8(ord("0"))  # what lies below "0" wraps to over 200
+    if digits.max() >= 2 * MORE or (digits[stops - 1] >= MORE).any():
+        return None
+    ends = np.flatnonzero(digits < MORE)
+    lengths = np.diff(ends, prepend=-1)
+    if lengths.max() > MAX_DIGITS:
+        return None
+    numbers = (digits[ends].astype(np.int64) ^ (MORE // 2)) - MORE // 2  # the last digit's highest bit is the sign
+    for place in range(1, int(lengths.max())):
+        longer = np.flatnonzero(lengths > place)
+        numbers[longer] = numbers[longer] * MORE + digits[ends[longer] - place] % MORE
+    runs, firsts = _runs(numbers, np.searchsorted(ends, starts))
+    zeros, ones = (np.add.reduceat(of_one_kind, firsts) for of_one_kind in runs)
+    return ones if runs.min() >= 0 and np.array_equal(zeros + ones, pixels) else None
+
+
+def _runs(numbers: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Run lengths (2, P) of many masks, zeros and ones in pairs, and where each mask's pairs begin.
+
+    numbers: as stored, all masks' one after another, N masks' beginning at `starts`.
+    """
+    counts = np.diff(starts, append=numbers.size)
+    pairs = (counts + 1) // 2
+    firsts = np.cumsum(pairs) - pairs
+    padded = np.zeros(2 * int(pairs.sum()), np.int64)
+    padded[np.arange(numbers.size) + np.repeat(2 * firsts - starts, counts)] = numbers
+    chains = padded.reshape(-1, 2).T.copy()
+    first_zeros = chains[0, firsts]
+    chains[0, firsts] = 0  # the second run of zeros is not stored as a difference from the first
+    totals = np.cumsum(chains, axis=1)
+    runs = totals - np.repeat(totals[:, firsts] - chains[:, firsts], pairs, axis=1)
+    runs[0, firsts] = first_zeros
+    runs[1, (firsts + pairs - 1)[counts % 2 == 1]] = 0
+    return runs, firsts
 
 
 def _excerpt(counts: str) -> str:

@@ -148,19 +148,19 @@ def read_videos(location: str) -> list[VideoRow]:
         raise FatalError(f"{location} is of another version: {error}") from error
 
 
-def mask_files(output: str) -> list[str]:
+def mask_files(output: str) -> list[storage.FileInfo]:
     """The files of masks of an output, or of a selection. Raises UserError if there was no run, or it is unfinished."""
     files = storage.find(storage.join(output, "masks"), [".parquet"])
     if storage.exists(storage.join(output, UNFINISHED_FILE)):
         raise UserError(f"{output} is a selection that is not finished; run the same `stcn select` again")
     if not files and not storage.exists(storage.join(output, RUN_FILE)):
         raise UserError(f"{output} holds no run: there is no {RUN_FILE}; start one with `stcn segment`")
-    return [info.location for info in files]
+    return files
 
 
 def read_masks(output: str) -> Iterator[Any]:
     """The tables of masks of an output, one a file, as they are. Raises UserError if there was no run."""
-    return (_load(file) for file in mask_files(output))
+    return (_load(file.location) for file in mask_files(output))
 
 
 def run_info(output: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The masks of an output, read back with doubt: its files may be damaged, or somebody else's."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +14,10 @@ from jobs.outputs import rle, store
 from jobs.outputs.store import MaskRow
 
 LEAST = {"frame_index": 0, "object_id": 1, "height": 1, "width": 1}
+NEEDED = ("video_id", *LEAST, "counts")  # a value in each row
 MAY_BE_NULL = ("frame_name", "pts_seconds", "object_name", "score", "stability", "area_change")
-COLUMNS = pa.schema([store.MASKS.field(name) for name in ("video_id", *LEAST, "counts", "frame_name")])
+OF_A_RUN = tuple(name for name in store.MASKS.names if name not in MAY_BE_NULL)  # what a run gives in each row
+COLUMNS = pa.schema([store.MASKS.field(name) for name in (*NEEDED, "frame_name")])
 # What rows of a run say beside their masks; who else writes masks may leave it out, or null.
 TOLD = ("score", "stability", "area_change", "is_prompt", "prompt_distance", "scene")
 UNREADABLE = (pa.ArrowException, ValueError, KeyError, OSError)  # what reading and `checked` raise
@@ -47,11 +49,11 @@ class VideoMasks:
 
 def masks_by_video(output: str) -> Iterator[VideoMasks]:
     """All masks of one video after another. Raises UserError if there was no run, or a file is no table of masks."""
-    for file in store.mask_files(output):
+    for file in (info.location for info in store.mask_files(output)):
         content = storage.read(file)
         try:
             given = store.parse(content)
-            table = checked(given, COLUMNS)
+            table = checked(given)
             for field in (store.MASKS.field(name) for name in TOLD if name in given.column_names):
                 table = table.append_column(field, given[field.name].cast(field.type))
         except UNREADABLE as error:
@@ -61,14 +63,17 @@ def masks_by_video(output: str) -> Iterator[VideoMasks]:
             yield VideoMasks(video_id, rows, file, output)
 
 
-def checked(table: Any, columns: Any) -> Any:
-    """These columns of a table of masks, of the published types, with values that are legal. Raises UNREADABLE."""
+def checked(table: Any, columns: Any = COLUMNS, needed: Collection[str] = NEEDED) -> Any:
+    """These columns of a table of masks, of the published types, with values that are legal. Raises UNREADABLE.
+
+    needed: those with a value in each row.
+    """
     if missing := sorted(set(columns.names) - set(table.column_names)):
         raise ValueError(f"it lacks the columns {missing}")
     table = table.select(columns.names).cast(columns)
     table.validate(full=True)  # texts are UTF-8
     for name in columns.names:
-        if name not in MAY_BE_NULL and table[name].null_count:
+        if name in needed and table[name].null_count:
             raise ValueError(f"its column {name} has nulls")
         if len(table) and name in LEAST and (found := pc.min(table[name]).as_py()) < LEAST[name]:
             raise ValueError(f"its column {name} holds {found}; legal: {LEAST[name]} or more")
@@ -76,5 +81,5 @@ def checked(table: Any, columns: Any) -> Any:
 
 
 def damaged(file: str, output: str, what: str) -> UserError:
-    """The error of a file that is no table of masks."""
+    """The error of a file of masks that is not as a run leaves it."""
     return UserError(f"{file} is damaged: {what}. `stcn verify {output}` says what to do")

@@ -103,7 +103,7 @@ def test_published_defaults_hold_where_nothing_is_given() -> None:
         (["plan", "{archive}/manifest.csv", "gopher://x/out"], 2, "legal: a local path, or a URL"),
         (["train", "model.pth"], 2, "a name that ends in .safetensors"),
         (["status", "nothing-here"], 2, "holds no run"),
-        (["export", "nothing-here", "out", "--format", "xml"], 2, "legal: davis"),
+        (["export", "nothing-here", "out", "--format", "xml"], 2, "legal: coco"),
     ],
 )
 def test_mistakes_are_explained(command: list[str], code: int, message: str, archive: Path, tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def test_every_reader_takes_a_selection(clips: Path, tmp_path: Path) -> None:
     select_output(output, dest, Criteria(every=3, min_stability=0.3))
     chosen, source = table_of(dest), table_of(output)
     assert chosen.schema.names == [*store.MASKS.names, "trust"]
-    assert pq.read_schema(store.mask_files(dest)[0]).metadata[b"stcn_schema"] == b"masks/2"
+    assert pq.read_schema(store.mask_files(dest)[0].location).metadata[b"stcn_schema"] == b"masks/2"
     assert all(row in source.to_pylist() for row in chosen.drop_columns(["trust"]).to_pylist())
     assert set(chosen["frame_index"].to_pylist()) <= set(range(0, 16, 3))
     rows = {row.video_id: row for row in read_status(dest)}
@@ -92,7 +92,7 @@ def test_every_reader_takes_a_selection(clips: Path, tmp_path: Path) -> None:
         assert (row.masks, f"{dest}/masks/{row.masks_file}") == (len(masks.rows), masks.file)
         assert (row.video, row.tracks, row.frames_per_second) == (of_source.video, of_source.tracks, 24)
     assert set(rows) == set(chosen["video_id"].to_pylist())
-    assert export_output(dest, tmp_path / "png", "davis") == len(chosen)
+    assert export_output(dest, tmp_path / "png", "davis").masks == len(chosen)
     assert all(isinstance(result, Path) for _, result in overlay_output(dest, tmp_path / "overlays"))
     assert read_config(dest).manifest == str(clips / "manifest.csv")
     about = json.loads((tmp_path / "sel" / SELECTION_FILE).read_bytes())
@@ -359,7 +359,7 @@ def test_a_selection_in_a_bucket(bucket: str, clips: Path, tmp_path: Path) -> No
     select_output(str(clips / "out"), str(tmp_path / "sel"), Criteria(best=0.5))
     found = {file: storage.read(f"{bucket}/sel/{file}") for file in content_of(tmp_path / "sel") if "json" not in file}
     assert found == {file: content for file, content in content_of(tmp_path / "sel").items() if "json" not in file}
-    assert [storage.name_of(file) for file in store.mask_files(f"{bucket}/sel")] == sorted(
+    assert [storage.name_of(file.location) for file in store.mask_files(f"{bucket}/sel")] == sorted(
         path.name for path in (tmp_path / "sel/masks").iterdir()
     )
     with pytest.raises(UserError, match="is OUTPUT itself"):
