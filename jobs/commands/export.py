@@ -34,12 +34,14 @@ def export_output(output: str, dest: Path, format: str, polygons: bool = False, 
         exported = Exported()
         if frames:
             source.config  # noqa: B018 an output without one is refused before the work
-        exported.masks = _masks(format, polygons, frames, source, journal).run(files, dest, journal, exported)
+        exported.masks = _masks(format, polygons, frames, source, journal).run(files, journal, exported)
         if format == "yolo":
-            yolo.write_names(dest, _classes(journal))
+            with journal.making(yolo.FILE) as path:
+                yolo.write_names(path, _classes(journal))
+            exported.targets.add(yolo.FILE)
         if frames and format in FRAMES:
-            exported.frames = _frames(format, source).run(files, dest, journal, exported)
-        journal.delete_all_but(exported.targets, dest)
+            exported.frames = _frames(format, source).run(files, journal, exported)
+        journal.delete_all_but(exported.targets)
     return exported
 
 

@@ -68,5 +68,5 @@ def _annotations(
 def _polygons(file: MasksFile, batch: Batch) -> Any:
     masks = file.decoded(batch)
     return pa.array(
-        [json.dumps([part.ravel().tolist() for part in polygons.parts(masks.decode(row))]) for row in masks.rows]
+        [json.dumps([part.ravel().tolist() for part in polygons.parts_of_row(masks, row)]) for row in masks.rows]
     )

@@ -14,6 +14,7 @@ from jobs.errors import UserError
 from jobs.io import local
 
 FOLDER = ".stcn-export"
+UNDER_WAY = "under way"  # the key of a unit that may be in its place, and is not noted as whole
 
 Result = dict[str, Any]  # what is kept of a unit: plain JSON
 
@@ -27,7 +28,7 @@ class Journal:
 
     def __init__(self, dest: Path, settings: dict[str, Any]) -> None:
         """settings: what all units have in common."""
-        self.folder = dest / FOLDER
+        self.dest, self.folder = dest, dest / FOLDER
         self._settings, self._path = settings, self.folder / "done.jsonl"
         self._done: dict[str, dict[str, Any]] = {}
 
@@ -61,17 +62,28 @@ class Journal:
         self._file.write(json.dumps(self._done[unit]) + "\n")
         self._file.flush()
 
-    def delete_all_but(self, targets: set[str], dest: Path) -> None:
-        """Delete what earlier commands made below `dest` and is none of these; units are named by their targets."""
-        for unit in [unit for unit in self._done if (dest / unit).exists() and unit not in targets]:
-            remove(dest / unit)
+    def delete_all_but(self, units: set[str]) -> None:
+        """Delete what was made at the destination and is none of these."""
+        for unit in [unit for unit in self._done if (self.dest / unit).exists() and unit not in units]:
+            remove(self.dest / unit)
             del self._done[unit]
         self._keep()
 
+    def made(self, unit: str, key: Any) -> Result | None:
+        """The same of a unit that is named by its path below the destination, if it is there."""
+        return self.result(unit, key) if (self.dest / unit).exists() else None
+
     @contextmanager
-    def making(self, target: Path) -> Iterator[Path]:
-        """A path at which to write a file or a folder; it is moved to `target` when it is whole."""
-        under_way = self.folder / "under-way"
+    def making(self, unit: str) -> Iterator[Path]:
+        """A path at which to write a file or a folder; it is moved to where the unit belongs when it is whole.
+
+        Raises UserError where something lies that no export made: it may be somebody's videos.
+        """
+        target, under_way = self.dest / unit, self.folder / "under-way"
+        if unit not in self._done:
+            if target.exists():
+                raise UserError(f"{target} is there, and no export made it; give another folder")
+            self.record(unit, UNDER_WAY, {})
         remove(under_way)
         yield under_way
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from jobs import interrupt
-from jobs.exports.journal import Journal
+from jobs.exports.journal import FOLDER, Journal
 from jobs.exports.sections import Counts, join
 from jobs.exports.units import Exported
 from jobs.exports.walk import MasksFile
 
-PARTS = "parts"
+PARTS = f"{FOLDER}/parts"
 
 
 @dataclass(frozen=True)
@@ -24,33 +24,33 @@ class Lists:
     write_part: Callable[[MasksFile, Counts, Path], None]
     options: Any = None
 
-    def run(self, files: Sequence[MasksFile], dest: Path, journal: Journal, exported: Exported) -> int:
+    def run(self, files: Sequence[MasksFile], journal: Journal, exported: Exported) -> int:
         """Do what is not done; returns how many masks there are in all."""
         exported.targets.add(self.name)
-        folder, key = journal.folder / PARTS, [[file.identity for file in files], self.options]
-        result = journal.result(self.name, key)
-        if result is None or not (dest / self.name).exists():
-            counts, parts = self._parts(files, folder, journal)
-            with journal.making(dest / self.name) as path:
+        key = [[file.identity for file in files], self.options]
+        result = journal.made(self.name, key)
+        if result is None:
+            counts, parts = self._parts(files, journal)
+            with journal.making(self.name) as path:
                 join(parts, self.sections, counts.categories, path)
             result = counts.as_dict()
             journal.record(self.name, key, result)
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(journal.dest / PARTS, ignore_errors=True)
         return int(result["masks"])
 
-    def _parts(self, files: Sequence[MasksFile], folder: Path, journal: Journal) -> tuple[Counts, list[Path]]:
+    def _parts(self, files: Sequence[MasksFile], journal: Journal) -> tuple[Counts, list[Path]]:
         """A part's ids go on from those of the parts before, so it follows from their counts, too."""
         counts, parts = Counts(), []
         for number, file in enumerate(files):
             interrupt.check()
-            part, key = folder / f"{number:06d}", [file.identity, self.options, counts.as_dict()]
-            result = journal.result(part.name, key)
-            if result is None or not part.exists():
+            part, key = f"{PARTS}/{number:06d}", [file.identity, self.options, counts.as_dict()]
+            result = journal.made(part, key)
+            if result is None:
                 with journal.making(part) as path:
                     path.mkdir()
                     self.write_part(file, counts, path)
                 result = counts.as_dict()
-                journal.record(part.name, key, result)
+                journal.record(part, key, result)
             counts = Counts(**result)
-            parts.append(part)
+            parts.append(journal.dest / part)
         return counts, parts

@@ -6,6 +6,10 @@ from itertools import pairwise
 import numpy as np
 from contourpy import FillType, contour_generator
 
+from jobs.errors import UserError
+from jobs.outputs.store import MaskRow
+from jobs.outputs.stored_masks import VideoMasks
+
 MOST_POINTS = 10**6  # of one mask: 12 MB of text
 
 
@@ -27,8 +31,18 @@ def parts(mask: np.ndarray) -> list[np.ndarray]:
         rings = [_without_straight(points[start:end]) for start, end in pairwise(offsets)]
         found.append(chained(rings) + np.array((left - 0.5, top - 0.5)))
     if sum(map(len, found)) > MOST_POINTS:
-        raise ValueError(f"its polygons have over {MOST_POINTS:,} points; write masks as RLE")
+        raise ValueError(f"its polygons have over {MOST_POINTS:,} points; RLE has no such limit")
     return found
+
+
+def parts_of_row(masks: VideoMasks, row: MaskRow) -> list[np.ndarray]:
+    """The same of a row's mask. Raises UserError."""
+    mask = masks.decode(row)
+    try:
+        return parts(mask)
+    except ValueError as error:
+        where = f"object {row['object_id']} on frame {row['frame_index']} of video {masks.video_id!r}"
+        raise UserError(f"the mask of {where}: {error}") from error
 
 
 def chained(rings: Sequence[np.ndarray]) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from jobs import interrupt
 from jobs.exports import hf
@@ -20,7 +19,7 @@ class Shards:
 
     source: Source | None
 
-    def run(self, files: Sequence[MasksFile], dest: Path, journal: Journal, exported: Exported) -> int:
+    def run(self, files: Sequence[MasksFile], journal: Journal, exported: Exported) -> int:
         """Do what is not done; returns how many masks there are in all. A shard that lacks frames is not done."""
         total = 0
         for file in files:
@@ -28,9 +27,9 @@ class Shards:
             target = f"data/train-{file_name(storage.name_of(file.info.location))}"
             key = [file.identity, self.source is not None]
             exported.targets.add(target)
-            result = journal.result(target, key)
-            if result is None or not (dest / target).exists():
-                with journal.making(dest / target) as path:
+            result = journal.made(target, key)
+            if result is None:
+                with journal.making(target) as path:
                     masks, images, failures = hf.write_shard(file, path, self.source)
                 result = {"masks": masks, "images": images}
                 if not failures:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from jobs import interrupt
 from jobs.errors import VideoError
@@ -29,7 +29,7 @@ class Exported:
 class Unit(Protocol):
     """Something that an export writes."""
 
-    def run(self, files: Sequence[MasksFile], dest: Path, journal: Journal, exported: Exported) -> int:
+    def run(self, files: Sequence[MasksFile], journal: Journal, exported: Exported) -> int:
         """Do what is not done; returns how many masks or frames there are in all. Says in `exported` what was amiss."""
 
 
@@ -40,27 +40,26 @@ class PerVideo:
     place: str  # path below the destination, with {} for the video's name
     columns: tuple[str, ...]
     write: Write
-    options: Any = None  # what else the content follows from
 
-    def run(self, files: Sequence[MasksFile], dest: Path, journal: Journal, exported: Exported) -> int:
+    def run(self, files: Sequence[MasksFile], journal: Journal, exported: Exported) -> int:
         """Do what is not done; returns what `write` counted in all."""
-        return sum(self._file(file, dest, journal, exported) for file in files)
+        return sum(self._file(file, journal, exported) for file in files)
 
-    def _file(self, file: MasksFile, dest: Path, journal: Journal, exported: Exported) -> int:
+    def _file(self, file: MasksFile, journal: Journal, exported: Exported) -> int:
         """The videos of one file, which is not even opened if all are there."""
-        unit, key = f"{self.place} of {storage.name_of(file.info.location)}", [file.identity, self.options]
+        unit, key = f"{self.place} of {storage.name_of(file.info.location)}", file.identity
         done = journal.result(unit, key)
-        if not done or not all((dest / target).exists() for target in done["videos"]):
+        if not done or not all((journal.dest / target).exists() for target in done["videos"]):
             done = {"videos": {}, "warnings": {}}
             failed = len(exported.failures)
             for video_id, batches in file.videos(*self.columns):
                 interrupt.check()
                 target = self.place.format(file_name(video_id))
-                if target in done["videos"]:
-                    raise file.damaged(f"two of its videos are {target}")
+                if target in exported.targets:
+                    raise file.damaged(f"video {video_id!r} is in another file, too")
                 exported.targets.add(target)
                 try:
-                    result = self._video(file, video_id, batches, target, dest, journal)
+                    result = self._video(file, video_id, batches, target, journal)
                 except VideoError as error:
                     exported.failures[video_id] = str(error)
                     continue
@@ -73,13 +72,11 @@ class PerVideo:
         exported.warnings |= done["warnings"]
         return sum(done["videos"].values())
 
-    def _video(
-        self, file: MasksFile, video_id: str, batches: Iterator[Batch], target: str, dest: Path, journal: Journal
-    ) -> Result:
-        key = [file.identity, self.options, video_id]
-        result = journal.result(target, key)
-        if result is None or not (dest / target).exists():
-            with journal.making(dest / target) as path:
+    def _video(self, file: MasksFile, video_id: str, batches: Iterator[Batch], target: str, journal: Journal) -> Result:
+        key = [file.identity, video_id]
+        result = journal.made(target, key)
+        if result is None:
+            with journal.making(target) as path:
                 count, warning = self.write(file, video_id, batches, path)
             result = {"count": count, "warning": warning}
             journal.record(target, key, result)

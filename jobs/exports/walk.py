@@ -21,6 +21,7 @@ from jobs.outputs.names import own_name
 from jobs.outputs.stored_masks import VideoMasks, checked, damaged
 
 ROWS = 1_000  # read at once: 0.7 MB of texts at 480p
+MAX_BYTES = 2**30  # of them; Arrow joins texts up to twice that
 MAX_FRAME_ROWS = 65_535  # masks of one frame, which are held together
 MAX_PLACES = 10**8  # frames x objects of a video, in formats that have a place for each
 SORTING = ("video_id", "frame_index", "object_id", "height", "width")
@@ -133,6 +134,8 @@ class MasksFile:
             try:
                 with pq.ParquetFile(path) as file:
                     for batch in file.iter_batches(ROWS, columns=wanted.names, use_threads=False):
+                        if batch.nbytes > MAX_BYTES:
+                            raise ValueError(f"{len(batch)} of its rows are {batch.nbytes:,} bytes")
                         table = checked(pa.Table.from_batches([batch]), wanted)
                         if "box" in wanted.names:
                             _check_boxes(table["box"])

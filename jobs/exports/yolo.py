@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jobs.exports.categories import Categories
-from jobs.exports.polygons import chained, parts
+from jobs.exports.polygons import chained, parts_of_row
 from jobs.exports.walk import Batch, MasksFile
-from jobs.io import local
 from jobs.outputs.store import MaskRow
 from jobs.outputs.stored_masks import VideoMasks
 
+FILE = "data.yaml"
 COLUMNS = ("frame_name", "object_name", "counts")
 
 
@@ -28,7 +28,7 @@ def write_video(file: MasksFile, batches: Iterator[Batch], folder: Path, categor
 
 
 def _line(masks: VideoMasks, row: MaskRow, categories: Categories) -> str:
-    polygons = parts(masks.decode(row))
+    polygons = parts_of_row(masks, row)
     if not polygons:
         return ""
     points = chained(polygons) / (row["width"], row["height"])
@@ -36,13 +36,13 @@ def _line(masks: VideoMasks, row: MaskRow, categories: Categories) -> str:
     return f"{categories.number(name)} {' '.join(f'{value:.6g}' for value in points.ravel().tolist())}\n"
 
 
-def write_names(dest: Path, categories: Categories) -> None:
+def write_names(path: Path, categories: Categories) -> None:
     """Write data.yaml: where the images lie, and the names of the classes.
 
     Without `path`: ultralytics takes a relative one from the working folder, and none from the file's own.
     """
     names = "".join(f"  {number}: {_quoted(name)}\n" for number, name in enumerate(categories.names))
-    local.write(dest / "data.yaml", f"train: images\nval: images\nnames:\n{names}".encode())
+    path.write_text(f"train: images\nval: images\nnames:\n{names}")
 
 
 def _quoted(text: str) -> str:

@@ -99,6 +99,17 @@ def test_what_was_deleted_is_made_again_and_what_is_others_stays(tmp_path: Path)
     assert tree(dest) == before | {"notes.txt": b"mine"}
 
 
+def test_what_no_export_made_is_not_replaced(tmp_path: Path) -> None:
+    """A folder of the same name as a video may be the video itself."""
+    output = archive(tmp_path)
+    for format, name in (("davis", "clip2"), ("coco", "annotations.json"), ("yolo", "data.yaml")):
+        (tmp_path / format / name).mkdir(parents=True)
+        (tmp_path / format / name / "mine.jpg").write_text("mine")
+        with pytest.raises(UserError, match=f"{name} is there, and no export made it"):
+            export_output(output, tmp_path / format, format)
+        assert (tmp_path / format / name / "mine.jpg").read_text() == "mine"
+
+
 def test_a_folder_holds_one_export_at_a_time(tmp_path: Path) -> None:
     output, dest = archive(tmp_path), tmp_path / "dest"
     export_output(output, dest, "sav")

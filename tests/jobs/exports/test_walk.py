@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from jobs.commands.export import export_output
 from jobs.errors import UserError
 from jobs.exports import walk
 from tests.jobs.exports.outputs import blobs, rows, write
@@ -67,6 +68,12 @@ def test_what_no_run_writes_is_damage(
     with pytest.raises(UserError, match=f"is damaged: .*{message}.*stcn verify"):
         for _, batches in file.videos("counts", "box"):
             list(batches)
+
+
+def test_a_video_lies_in_one_file(tmp_path: Path) -> None:
+    output = write(tmp_path / "out", rows("a", LABELS), rows("a", LABELS, start=9))
+    with pytest.raises(UserError, match="video 'a' is in another file, too"):
+        export_output(output, tmp_path / "dest", "davis")
 
 
 def test_a_file_that_is_cut_off_is_damage(tmp_path: Path) -> None:
