@@ -1,7 +1,7 @@
 """Images: the one place where Pillow opens files, few formats and bounded; and a folder of images as a video."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -48,9 +48,13 @@ class Folder:
         self.frames: int | None = len(self._paths)
         self._max_pixels = max_pixels
 
-    def read(self, start: int, end: int | None, short_side: int | None) -> Iterator[VideoFrame]:
-        """One image after another. Raises VideoError for one that cannot be read."""
+    def read(
+        self, start: int, end: int | None, only: Container[int] | None, short_side: int | None
+    ) -> Iterator[VideoFrame]:
+        """One image after another; of them `only` these. Raises VideoError for one that cannot be read."""
         for index, path in list(enumerate(self._paths))[start:end]:
+            if only is not None and index not in only:
+                continue
             try:
                 rgb = to_rgb(load_image(path, self._max_pixels, upright=True))
             except ValueError as error:

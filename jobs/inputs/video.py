@@ -1,6 +1,6 @@
 """A video of any kind as a stream of upright RGB frames: a file, or a folder of images."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -24,6 +24,9 @@ class Video:
     end: int | None = None
     short_side: int | None = None  # scale frames down to it as they are converted to RGB; None: never
     limits: Limits = field(default_factory=Limits)
+    only: Container[int] | None = (
+        None  # frames to yield; the rest is not converted to RGB, which takes over half the time
+    )
     # In start to end, as the file claims; None: unsaid. Once all is read, a Matroska file that ends early is found.
     frames_expected: int | None = field(default=None, init=False)
     frames_claimed: int | None = field(default=None, init=False)  # the same, of the whole file
@@ -51,7 +54,7 @@ class Video:
 
     def __iter__(self) -> Iterator[VideoFrame]:
         size: tuple[int, int] | None = None
-        for frame in self._source.read(self.start, self.end, self.short_side):
+        for frame in self._source.read(self.start, self.end, self.only, self.short_side):
             size = size or (frame.height, frame.width)
             if (frame.height, frame.width) != size:
                 raise VideoError(

@@ -1,7 +1,7 @@
 """A video file as a stream of upright RGB frames. Damage is passed over, as players do, and counted."""
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -40,8 +40,10 @@ class VideoFile:
         self.damaged: set[int | None] = set()  # times of frames and packets that are; None: not known
         self.missing = 0  # frames after the last, by a Matroska file's own account
 
-    def read(self, start: int, end: int | None, short_side: int | None) -> Iterator[VideoFrame]:
-        """The frames from `start` to before `end`."""
+    def read(
+        self, start: int, end: int | None, only: Container[int] | None, short_side: int | None
+    ) -> Iterator[VideoFrame]:
+        """The frames from `start` to before `end`; of them `only` these."""
         reformatter = VideoReformatter()  # one a reader: sharing one between threads crashes
         for index, frame in enumerate(self._decode()):
             if end is not None and index >= end:
@@ -53,7 +55,8 @@ class VideoFile:
             if index >= start:
                 if frame.is_corrupt:
                     self.damaged.add(frame.pts)
-                yield _shown(index, frame, reformatter, short_side)
+                if only is None or index in only:
+                    yield _shown(index, frame, reformatter, short_side)
 
     def close(self) -> None:
         """Once, after reading."""

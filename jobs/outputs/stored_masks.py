@@ -1,6 +1,6 @@
 """The masks of an output, read back with doubt: its files may be damaged, or somebody else's."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from jobs.outputs.store import MaskRow
 
 LEAST = {"frame_index": 0, "object_id": 1, "height": 1, "width": 1}
 NEEDED = ("video_id", *LEAST, "counts")  # a value in each row
-COLUMNS = pa.schema([store.MASKS.field(name) for name in (*NEEDED, "frame_name")])
+COLUMNS = (*NEEDED, "frame_name")
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class VideoMasks:
             return rle.decode(row["counts"], row["height"], row["width"])
         except ValueError as error:
             mask = f"the mask of object {row['object_id']} on frame {row['frame_index']} of video {self.video_id!r}"
-            raise _damaged(self.file, self.output, f"{mask} cannot be decoded: {error}") from error
+            raise damaged(self.file, self.output, f"{mask} cannot be decoded: {error}") from error
 
 
 def masks_by_video(output: str) -> Iterator[VideoMasks]:
@@ -47,28 +47,29 @@ def masks_by_video(output: str) -> Iterator[VideoMasks]:
     for file in store.mask_files(output):
         content = storage.read(file)
         try:
-            table = _checked(store.parse(content))
+            table = checked(store.parse(content), COLUMNS)
         except (pa.ArrowException, ValueError, KeyError, OSError) as error:
-            raise _damaged(file, output, str(error)) from error
+            raise damaged(file, output, str(error)) from error
         for video_id in pc.unique(table["video_id"]).to_pylist():
             rows = table.filter(pc.equal(table["video_id"], video_id)).to_pylist()
             yield VideoMasks(video_id, rows, file, output)
 
 
-def _checked(table: Any) -> Any:
-    """The columns that say what the masks are, of the published types, with values that are legal."""
-    if missing := sorted(set(COLUMNS.names) - set(table.column_names)):
+def checked(table: Any, columns: Sequence[str]) -> Any:
+    """These columns, of the published types and with values that are legal. Raises ValueError and ArrowException."""
+    if missing := sorted(set(columns) - set(table.column_names)):
         raise ValueError(f"it lacks the columns {missing}")
-    table = table.select(COLUMNS.names).cast(COLUMNS)
+    table = table.select(columns).cast(pa.schema([store.MASKS.field(name) for name in columns]))
     table.validate(full=True)  # texts are UTF-8
-    for name in NEEDED:
+    for name in (name for name in NEEDED if name in columns):
         if table[name].null_count:
             raise ValueError(f"its column {name} has nulls")
-    for name, least in LEAST.items():
-        if len(table) and (found := pc.min(table[name]).as_py()) < least:
-            raise ValueError(f"its column {name} holds {found}; legal: {least} or more")
+    for name in (name for name in LEAST if name in columns):
+        if len(table) and (found := pc.min(table[name]).as_py()) < LEAST[name]:
+            raise ValueError(f"its column {name} holds {found}; legal: {LEAST[name]} or more")
     return table
 
 
-def _damaged(file: str, output: str, what: str) -> UserError:
+def damaged(file: str, output: str, what: str) -> UserError:
+    """The error that says so of a file of masks."""
     return UserError(f"{file} is damaged: {what}. `stcn verify {output}` says what to do")
