@@ -21,8 +21,9 @@ $(VENV)/installed: pyproject.toml constraints.txt
 demo: install  ## the main job on an archive that is drawn for it, into ./demo
 	$(BIN)/stcn demo demo
 
+# Two at a time: most tests wait for processes to start. Files stay whole, so that what they share is made once.
 test: install  ## all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 chaos: install  ## 100 random kills of processes of runs, about 20 minutes; KILLS and SEED may be given
 	$(BIN)/python -m tests.reliability.chaos --kills $(or $(KILLS),100) $(if $(SEED),--seed $(SEED))

@@ -46,7 +46,9 @@ def animal(layer: Layer, rng: np.random.Generator) -> Layer:
     path = layer.path
     slow = torch.full((1, 5), math.pi / 2 / FRAMES)
     path = replace(
-        path, amplitude=torch.cat([path.amplitude, motion]), frequency=torch.cat([path.frequency, slow]),
+        path,
+        amplitude=torch.cat([path.amplitude, motion]),
+        frequency=torch.cat([path.frequency, slow]),
         phase=torch.cat([path.phase, torch.zeros(1, 5)]),
     )
     return replace(layer, texture=coat(rng, layer.texture.shape[1]), path=path)

@@ -39,6 +39,9 @@ def segment(
     include_last: options.IncludeLast = None,
     max_memory_frames: options.MaxMemoryFrames = None,
     memory_policy: options.MemoryPolicy = None,
+    direction: options.Direction = "forward",
+    on_cut: options.OnCut = "keep",
+    cycle_check: options.CycleCheck = False,
     short_side: options.ShortSide = 480,
     frames_per_shard: options.FramesPerShard = 4000,
     max_attempts: options.MaxAttempts = 3,
@@ -96,6 +99,9 @@ def plan(
     include_last: options.IncludeLast = None,
     max_memory_frames: options.MaxMemoryFrames = None,
     memory_policy: options.MemoryPolicy = None,
+    direction: options.Direction = "forward",
+    on_cut: options.OnCut = "keep",
+    cycle_check: options.CycleCheck = False,
     short_side: options.ShortSide = 480,
     frames_per_shard: options.FramesPerShard = 4000,
     strict: options.Strict = False,
@@ -133,26 +139,77 @@ def verify(output: options.Output) -> None:
 
 
 @app.command()
-def evaluate(
+def select(
     output: options.Output,
-    truth: Annotated[str, typer.Option(help="Folder of true masks: one folder of indexed PNGs a video.")],
+    dest: Annotated[str, typer.Argument(help="Folder or URL prefix for the selection, laid out as an output is.")],
+    min_score: Annotated[float | None, typer.Option(help="Of each mask, 0 to 1.")] = None,
+    min_stability: Annotated[float | None, typer.Option(help="Of each mask, 0 to 1.")] = None,
+    min_cycle: Annotated[float | None, typer.Option(help="Of each mask's object, 0 to 1.")] = None,
+    min_area: Annotated[int | None, typer.Option(help="Of each mask, in pixels.")] = None,
+    min_trust: Annotated[
+        float | None, typer.Option(help="Of each mask: an estimate of its IoU with the truth.")
+    ] = None,
+    best: Annotated[float | None, typer.Option(help="This share of what passes the rest: the most trusted.")] = None,
+    max_per_video: Annotated[int | None, typer.Option(help="Frames (or masks), trusted and spread over it.")] = None,
+    every: Annotated[int | None, typer.Option(help="Each Nth frame, from a video's first on.")] = None,
+    unit: Annotated[
+        str, typer.Option(help="frame: whole frames or none of their masks; mask: each for itself.")
+    ] = "frame",
+    prompts: Annotated[bool, typer.Option(help="Keep what was prompted.")] = True,
+    events: Annotated[bool, typer.Option(help="Keep frames on which an object drifted or vanished.")] = True,
+) -> None:
+    """Choose masks to train on, write them as a smaller output, and say why the rest was dropped."""
+    given = {name: value for name, value in locals().items() if name not in ("output", "dest")}
+
+    from jobs.commands.select import select_output
+    from jobs.selections.criteria import Criteria
+
+    print(select_output(output, dest, Criteria(**given)).describe())
+    print(f"written to {dest}")
+
+
+@app.command()
+def evaluate(
+    output: Annotated[str, typer.Argument(help="A run's output, a selection, or a folder that --scores wrote.")],
+    truth: Annotated[str | None, typer.Option(help="DAVIS or YouTube-VOS tree, or a folder of PNGs a video.")] = None,
+    protocol: Annotated[str, typer.Option(help="Frames that count: davis, youtube-vos, or auto, the tree's.")] = "auto",
+    void: Annotated[str, typer.Option(help="Pixels of 255 beside other ids: ignore, or background.")] = "ignore",
+    workers: Annotated[int | None, typer.Option(help="Videos that are scored side by side. (default: CPUs)")] = None,
+    scores: Annotated[str | None, typer.Option(help="Folder to write frames.parquet and objects.parquet to.")] = None,
+    against: Annotated[str | None, typer.Option(help="Another output or folder of scores, to compare with.")] = None,
+    trust: Annotated[bool, typer.Option("--trust", help="Tell how well the masks' columns predict J.")] = False,
+    combine: Annotated[list[str] | None, typer.Option(help="Columns such as score+stability, for --trust.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Score masks against the truth: J and F, as davis2017-evaluation computes them."""
-    from jobs.commands.evaluate import evaluate_output, format_scores
+    given = locals()
 
-    print(format_scores(evaluate_output(output, truth)))
+    from jobs.commands.evaluate import EvaluateConfig
+    from jobs.commands.evaluate import evaluate as run_evaluate
+
+    print(run_evaluate(EvaluateConfig(**given)))
 
 
 @app.command()
 def export(
     output: options.Output,
-    dest: Annotated[Path, typer.Argument(help="Folder to write to.")],
-    format: Annotated[str, typer.Option(help="davis: one indexed PNG a frame.")] = "davis",
+    dest: Annotated[Path, typer.Argument(help="Local folder to write to.")],
+    format: Annotated[str, typer.Option(help="coco, ytvis, davis, sav, yolo or hf; see docs/EXPORT.md.")] = "davis",
+    polygons: Annotated[bool, typer.Option("--polygons", help="Polygons in place of RLE, with coco.")] = False,
+    frames: Annotated[bool, typer.Option("--frames", help="Also the frames that have masks, as JPEG.")] = False,
 ) -> None:
-    """Write masks in another format."""
+    """Write masks in the formats of others. Run it again to resume."""
     from jobs.commands.export import export_output
+    from jobs.status import shown
+    from stcn_core.allocator import keep_memory_in_large_pages
 
-    print(f"{export_output(output, dest, format)} masks written to {dest}")
+    keep_memory_in_large_pages()  # what is given back is taken again for each batch: half of the time of an export
+    exported = export_output(output, dest, format, polygons, frames)
+    print(f"{exported.masks} masks" + (f" and {exported.frames} frames" if frames else "") + f" in {dest}")
+    for video_id, problem in {**exported.warnings, **exported.failures}.items():
+        print(shown(f"{video_id}: {problem}"), file=sys.stderr)
+    if exported.failures:
+        raise typer.Exit(FAILURES)
 
 
 @app.command()

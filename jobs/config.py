@@ -4,6 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from jobs.clip_options import ClipOptions
 from jobs.errors import UserError
 from jobs.inputs.limits import Allowance, Demands, Limits
 from jobs.io import storage
@@ -31,6 +32,9 @@ class SegmentConfig:
     include_last: bool | None = None
     max_memory_frames: int | None = None
     memory_policy: str | None = None
+    direction: str = "forward"  # from each prompt; "backward", or "both"
+    on_cut: str = "keep"  # masks go on across scene cuts; "stop": the video ends there; "split": scenes are clips
+    cycle_check: bool = False  # carry last masks back to their prompts, and note how they compare
     short_side: int = 480  # 0: never scale down
     frames_per_shard: int = 4000  # expected frames that are committed together, about 10 minutes on a CPU
     max_attempts: int = 3  # times that a video is tried before it is quarantined
@@ -69,6 +73,11 @@ class SegmentConfig:
             object.__setattr__(self, name, storage.absolute(getattr(self, name)))
         if self.allow is not None:
             object.__setattr__(self, "allow", [storage.absolute(prefix) for prefix in self.allow])
+        _require(
+            not (self.cycle_check and self.direction == "backward"),
+            "--cycle-check", f"with --direction {self.direction}", "forward, both",
+        )  # fmt: skip
+        self.clip_options()
         try:
             self.propagation("stcn")
         except ValueError as error:
@@ -86,7 +95,11 @@ class SegmentConfig:
         for name in ("top_k", "max_memory_frames"):
             if given.get(name) == 0:
                 given[name] = None
-        return given | {"short_side": self.short_side or None}
+        return given | {"short_side": self.short_side or None, "direction": self.direction}
+
+    def clip_options(self) -> ClipOptions:
+        """What is done with scenes and tracks."""
+        return ClipOptions(self.on_cut, self.cycle_check)  # type: ignore[arg-type]
 
     def demands(self) -> Demands:
         """What each video must keep to."""

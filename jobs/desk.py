@@ -7,10 +7,10 @@ from jobs.actors.board import HandedOver
 from jobs.actors.notices import GivenUp, StillStarting, TriedAgain
 from jobs.actors.worker import Worker
 from jobs.errors import FatalError
+from jobs.failures import quarantined_row
 from jobs.job import Job
 from jobs.progress import Counts, Reporter
 from jobs.records import FramesDone, ShardWritten, VideoFinished, VideoRow
-from jobs.segment import quarantined_row
 from jobs.status import shown
 
 

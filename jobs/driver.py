@@ -87,7 +87,7 @@ def _take_what_is_finished(job: Job, pool: Pool, desk: Desk) -> None:
 def _start_pool(job: Job, folder: str, division: cluster.Division, start_seconds: float) -> Pool:
     config, board, model = job.config, cluster.start_board(), cluster.share_model(job.model)
     setup = Setup(
-        config.device, config.precision, division.threads, job.options, config.demands(),
+        config.device, config.precision, division.threads, job.options, config.demands(), config.clip_options(),
         Allowance(config.stall_seconds, config.max_video_seconds, division.memory_gib), config.storage_patience,
     )  # fmt: skip
     crew = Crew(

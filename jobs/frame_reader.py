@@ -2,16 +2,13 @@
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 
 from jobs.config import SegmentConfig
 from jobs.errors import StorageError, VideoError
-from jobs.inputs.allowed import describe_allowed, is_allowed
 from jobs.inputs.images import VideoFrame
-from jobs.inputs.video import Video
-from jobs.io import scratch, storage
+from jobs.reopened import reopened
 
 # Decoders that a fork copied, without their threads: to free one is to wait for these for ever.
 _of_parent: list[object] = []
@@ -49,16 +46,11 @@ class FrameReader:
         raise VideoError(f"ends before frame {index}: it has changed since it was segmented")
 
     def _open(self, location: str, start: int, wanted: np.ndarray) -> Iterator[VideoFrame]:
-        allow = self._config.allow or ()
-        if not is_allowed(location, self._config.manifest, allow):
-            raise VideoError(f"is not allowed; legal: {describe_allowed(self._config.manifest, allow)}")
-        with scratch.temporary() as folder:
-            try:
-                local = storage.download(location, Path(folder))
-            except StorageError:
-                raise
-            except OSError as error:
-                raise VideoError(f"cannot be read: {error}") from error
-            limits, only = self._config.demands().limits, frozenset(wanted.tolist())
-            with Video(local, start, int(wanted[-1]) + 1, self._short_side, limits, only) as video:
+        only, end = frozenset(wanted.tolist()), int(wanted[-1]) + 1
+        try:
+            with reopened(location, self._config, end, start, self._short_side, only) as video:
                 yield from video
+        except StorageError:
+            raise
+        except OSError as error:
+            raise VideoError(f"cannot be read: {error}") from error

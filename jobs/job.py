@@ -9,6 +9,7 @@ from jobs.inputs.manifest import read_manifest
 from jobs.inputs.models import ModelFile, find_model
 from jobs.io.patience import set_patience
 from jobs.outputs.ledger import Ledger
+from jobs.outputs.selection import refuse_selection
 from jobs.plan import plan
 from jobs.records import Shard, VideoRow, WorkItem
 from stcn_core.config import PropagationConfig
@@ -50,10 +51,11 @@ def prepare(config: SegmentConfig, only: Sequence[str] | None = None) -> Job:
     only: classes of errors whose videos are taken out of quarantine; empty: all of them; None: none.
     """
     set_patience(config.storage_patience)
+    refuse_selection(config.output)
     entries = read_manifest(config.manifest, config.allow or ())
     model = find_model(config.model, config.model_sha256)
     options = config.propagation(model.network)
-    items = identify(entries, model.sha256, options, config.precision)
+    items = identify(entries, model.sha256, options, config.precision, config.clip_options())
     return Job(config, model, options, items, Ledger(config.output), _again(config.strict, only))
 
 

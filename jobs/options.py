@@ -20,6 +20,15 @@ TopK = Annotated[int | None, typer.Option(help="Memory positions attended to. (d
 IncludeLast = Annotated[
     bool | None, typer.Option(help="Keep the previous frame in memory too. (default: STCN no, STM yes)")
 ]
+Direction = Annotated[
+    str, typer.Option(help="forward, backward or both: where masks go from a prompt; between two of both, fused.")
+]
+OnCut = Annotated[
+    str, typer.Option(help="At a scene cut: keep (masks go on), stop (the video ends), split (each scene is a clip).")
+]
+CycleCheck = Annotated[
+    bool, typer.Option("--cycle-check", help="Carry last masks back to their prompts, and note how they compare.")
+]
 ShortSide = Annotated[int, typer.Option(help="Scale frames with a longer short side down to it; 0: never.")]
 FramesPerShard = Annotated[int, typer.Option(help="Expected frames that are committed together.")]
 MaxAttempts = Annotated[int, typer.Option(help="Times that a video is tried before it is quarantined.")]

@@ -13,11 +13,13 @@ class Entry:
 
     video_id: str
     video: str  # location of a video file, or of a folder of frames
-    prompts: str  # location of an indexed PNG, a folder of them, or a Parquet file of masks
+    prompts: str  # location of masks of any kind in docs/PROMPTS.md
     start: int = 0  # first frame, counted from the video's own first
     end: int | None = None  # frame to stop before; None: the video's end
     # Trees of benchmarks hold the truth of many frames: there only an object's first mask is a prompt.
     first_masks_only: bool = False
+    void: int | None = None  # the value of masks that is no object; 0: none is; None: nobody said
+    removals: tuple[tuple[int, int], ...] = ()  # object id, and the frame from which on it is gone
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from stcn_core.both_ways import propagate_both_ways
     from stcn_core.checkpoint import CheckpointError, load_model, save_model, shipped_models
     from stcn_core.config import ModelConfig, PropagationConfig
     from stcn_core.inference import for_inference
@@ -26,10 +27,12 @@ __all__ = [
     "for_inference",
     "load_model",
     "propagate",
+    "propagate_both_ways",
     "save_model",
     "shipped_models",
 ]
 _MODULES = {
+    "both_ways": ("propagate_both_ways",),
     "checkpoint": ("CheckpointError", "load_model", "save_model", "shipped_models"),
     "config": ("ModelConfig", "PropagationConfig"),
     "inference": ("for_inference",),

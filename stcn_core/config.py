@@ -7,6 +7,7 @@ from typing import Literal, Protocol, get_args
 Network = Literal["stcn", "stm"]
 Similarity = Literal["l2", "cosine", "dot"]
 MemoryPolicy = Literal["recent", "spread", "used"]
+Direction = Literal["forward", "backward", "both"]
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class PropagationConfig:
     max_memory_frames: int | None = 64  # permanent ones; prompts count, and stay. 64: all of 320 frames; None: no bound
     memory_policy: MemoryPolicy = "spread"  # which of them stay: the latest, evenly spread ones, the most attended
     short_side: int | None = 480  # frames with a longer short side are scaled down to it; None: never
+    direction: Direction = "forward"  # from each prompt; both: frames between two are fused from either side
     key_batch: int = 8  # frames whose keys are encoded together
     decode_batch: int = 8  # (frame, object) pairs that go through the decoder together
 
@@ -76,6 +78,7 @@ class PropagationConfig:
         _require(bound is None or bound >= 2, "max_memory_frames", bound, "at least 2, or None for no bound")
         policies = get_args(MemoryPolicy)
         _require(self.memory_policy in policies, "memory_policy", self.memory_policy, policies)
+        _require(self.direction in get_args(Direction), "direction", self.direction, get_args(Direction))
         _require(self.top_k is None or self.top_k >= 1, "top_k", self.top_k, "at least 1, or None for all")
         _require(
             self.short_side is None or self.short_side >= 16,

@@ -11,10 +11,21 @@ def checked(
     frames: Iterable[np.ndarray], prompts: Mapping[int, np.ndarray], size: tuple[int, int] | None
 ) -> Iterator[Frame]:
     """Number the frames, and refuse what cannot be segmented."""
-    shape: tuple[int, ...] | None = None
     count = 0
-    for index, frame in enumerate(frames):
-        shape, count = shape or frame.shape, index + 1
+    for index, frame in checked_each(enumerate(frames), prompts, size):
+        count = index + 1
+        yield index, frame
+    if missing := sorted(index for index in prompts if not 0 <= index < count):
+        raise ValueError(f"prompts on frames {missing}, but the clip has frames 0 to {count - 1}")
+
+
+def checked_each(
+    frames: Iterable[Frame], prompts: Mapping[int, np.ndarray], size: tuple[int, int] | None
+) -> Iterator[Frame]:
+    """Frames that have their numbers, each refused, and its prompt, where it cannot be segmented."""
+    shape: tuple[int, ...] | None = None
+    for index, frame in frames:
+        shape = shape or frame.shape
         if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
             raise ValueError(f"frame {index} is {frame.dtype} {frame.shape}; legal: uint8 (height, width, 3)")
         if frame.shape != shape:
@@ -22,8 +33,6 @@ def checked(
         if index in prompts:
             _check_prompt(index, prompts[index], size or shape[:2])
         yield index, frame
-    if missing := sorted(index for index in prompts if not 0 <= index < count):
-        raise ValueError(f"prompts on frames {missing}, but the clip has frames 0 to {count - 1}")
 
 
 def _check_prompt(index: int, labels: np.ndarray, size: tuple[int, ...]) -> None:

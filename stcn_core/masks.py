@@ -6,9 +6,12 @@ Shapes: O objects, H x W pixels; leading dimensions (frames, clips) are kept.
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from stcn_core.frames import present_ids
 
 STABILITY_MARGIN = 0.5  # of probabilities; with one object, masks at 0.75 and at 0.25
 STRIDE = 16  # of the keys: images are padded to a multiple of it
@@ -42,6 +45,9 @@ class Padding(NamedTuple):
     def blank(self, x: Tensor) -> Tensor:
         """Set the border to zero."""
         return self.add(self.cut(x))
+
+
+NO_PADDING = Padding(0, 0, 0, 0)
 
 
 def resize(x: Tensor, size: tuple[int, int]) -> Tensor:
@@ -94,6 +100,16 @@ def put_prompt(planes: Tensor, labels: Tensor, object_ids: Sequence[int], ids_af
     kept[: len(object_ids)] = planes * (labels == 0)
     prompted = prompt.flatten(1).any(dim=1)[:, None, None]
     return torch.where(prompted, prompt, kept)
+
+
+def with_prompt(
+    planes: Tensor, prompt: np.ndarray, object_ids: Sequence[int], size: tuple[int, int], padding: Padding = NO_PADDING
+) -> tuple[Tensor, list[int]]:
+    """`put_prompt` of a prompt that is scaled to `size` and padded first; and the ids of the planes, new ones last."""
+    labels = torch.from_numpy(prompt.astype(np.int64)).to(planes.device)
+    labels = padding.add(resize_labels(labels, size))
+    ids_after = [*object_ids, *(i for i in present_ids(prompt) if i not in object_ids)]
+    return put_prompt(planes, labels, object_ids, ids_after), ids_after
 
 
 def winners(planes: Tensor) -> tuple[Tensor, Tensor]:

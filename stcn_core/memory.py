@@ -4,6 +4,8 @@ Shapes: K key sets (1 where all objects share keys, O where each has its own), O
 key/value channels, N memory positions (T*h*w), Q query positions.
 """
 
+from collections.abc import Collection, Sequence
+
 import torch
 from torch import Tensor
 
@@ -59,6 +61,12 @@ class MemoryBank:
         dropped = to_drop(held, usage, self._config.memory_policy)
         return len(held) if dropped is None else dropped
 
+    def keep(self, objects: Sequence[int]) -> None:
+        """Hold on to these objects only, by position."""
+        self._values = self._values[objects]
+        if len(self._keys) > 1:
+            self._keys = self._keys[objects]
+
     def read(self, query_key: Tensor) -> Tensor:
         """Read for all positions of query keys (B, CK, h, w): (B, O, CV, h, w)."""
         batch, _, height, width = query_key.shape
@@ -113,6 +121,17 @@ class ClipMemory:
             self.objects = len(value)
         for objects, bank in self._banks:
             bank.add(key if len(key) == 1 else key[objects], value[objects], frame)
+
+    def keep(self, objects: Collection[int]) -> None:
+        """Hold on to these objects only, by position; they move up, and the memory of the others is freed."""
+        banks, self.objects = self._banks, 0
+        self._banks = []
+        for span, bank in banks:
+            kept = [at for at, position in enumerate(range(span.start, span.stop)) if position in objects]
+            if kept:
+                bank.keep(kept)
+                self._banks.append((slice(self.objects, self.objects + len(kept)), bank))
+                self.objects += len(kept)
 
     def read(self, query_key: Tensor) -> Tensor:
         """Read for query keys (B, CK, h, w): (B, O, CV, h, w)."""

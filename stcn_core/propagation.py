@@ -3,9 +3,10 @@
 Shapes: B frames of a block, O objects, H x W pixels at the network's size (scaled and padded).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -14,14 +15,17 @@ from torch.profiler import record_function
 
 from stcn_core import masks
 from stcn_core.config import PropagationConfig
-from stcn_core.frames import present_ids, scaled_size
+from stcn_core.frames import scaled_size
 from stcn_core.given import checked
 from stcn_core.halving import halve_until_it_fits
 from stcn_core.memory import ClipMemory
 from stcn_core.network import Network, Query
-from stcn_core.results import FrameMasks, frame_masks
+from stcn_core.results import FrameMasks, FramePlanes, at_result_size
 from stcn_core.retention import MemoryFrame
 from stcn_core.schedule import Block, blocks, windows
+
+Removals = Mapping[int, Collection[int]]  # frame index -> object ids
+NOTHING_REMOVED: Removals = MappingProxyType({})
 
 # What a profile calls the parts of the work.
 STAGES = KEY, READ, DECODER, LABELS, VALUE = "key", "memory read", "decoder", "labels", "value"
@@ -34,6 +38,7 @@ def propagate(
     config: PropagationConfig,
     return_probabilities: bool = False,
     size: tuple[int, int] | None = None,
+    removals: Removals = NOTHING_REMOVED,
 ) -> Iterator[FrameMasks]:
     """Yield the masks of every frame, in order.
 
@@ -41,20 +46,42 @@ def propagate(
     that size; 0 = unlabelled, a positive id = an object. An object's mask given again corrects it.
     Frames before the first prompt have no objects; a prompt without objects says nothing. size: that of
     prompts and results (H, W), where whoever decodes the frames has scaled them down already.
+    removals: frame index -> ids of objects that are gone from that frame on. They are forgotten: a prompt, on that
+    frame or later, brings such an object back as if it were new.
 
     What is held is the frames of a few blocks and the memory. Raises ValueError for a frame or prompt
-    that is not as above, and at the end of the clip for prompts on frames that it lacks.
+    that is not as above, at the end of the clip for prompts on frames that it lacks, and for a config that asks for
+    another direction than forward: `both_ways` goes there.
     """
+    if config.direction != "forward":
+        raise ValueError(f"direction={config.direction!r} needs the frames backward too: use propagate_both_ways")
+    for planes in propagate_planes(model, frames, prompts, config, size, removals):
+        with record_function(LABELS):
+            result = at_result_size(planes, prompts.get(planes.frame_index), return_probabilities)
+        yield result
+
+
+def propagate_planes(
+    model: Network,
+    frames: Iterable[np.ndarray],
+    prompts: Mapping[int, np.ndarray],
+    config: PropagationConfig,
+    size: tuple[int, int] | None = None,
+    removals: Removals = NOTHING_REMOVED,
+) -> Iterator[FramePlanes]:
+    """`propagate` up to the planes of every frame, in the order in which the frames come. They share their memory."""
     stream = checked(frames, prompts, size)
     prompts = {index: labels for index, labels in prompts.items() if np.any(labels)}
     for index, frame in stream:
+        frame_size = frame.shape[0], frame.shape[1]
         if index in prompts:
-            clip = _Clip(model, prompts, config, frame.shape[:2], size or frame.shape[:2], return_probabilities)
-            from_first_prompt = blocks(chain([(index, frame)], stream), prompts, config)
+            clip = _Clip(model, prompts, removals, config, frame_size, size or frame_size)
+            from_first_prompt = blocks(chain([(index, frame)], stream), prompts, config, removals)
             for window in windows(from_first_prompt, config.key_batch):
                 yield from clip.segment(window)
         else:
-            yield frame_masks(index, [], torch.ones((1, *(size or frame.shape[:2]))), return_probabilities)
+            empty = torch.ones((1, *scaled_size(*frame_size, config.short_side)))
+            yield FramePlanes(index, (), empty, size or frame_size)
 
 
 class _Clip:
@@ -64,13 +91,12 @@ class _Clip:
         self,
         model: Network,
         prompts: Mapping[int, np.ndarray],
+        removals: Removals,
         config: PropagationConfig,
         frame_size: tuple[int, int],
         result_size: tuple[int, int],
-        return_probabilities: bool,
     ) -> None:
-        self._model, self._prompts, self._config = model, prompts, config
-        self._return_probabilities = return_probabilities
+        self._model, self._prompts, self._removals, self._config = model, prompts, removals, config
         parameter = next(model.parameters())
         self._device, self._dtype = parameter.device, parameter.dtype
         self._result_size = result_size
@@ -82,17 +108,16 @@ class _Clip:
         self._pending: tuple[Tensor, Query, Tensor, MemoryFrame] | None = None  # what the next block will memorise
 
     @torch.inference_mode()
-    def segment(self, window: Sequence[Block]) -> list[FrameMasks]:
+    def segment(self, window: Sequence[Block]) -> Iterator[FramePlanes]:
         """Encode the keys of all the window's frames together, then segment block after block."""
         with record_function(KEY):
             images = self._images([frame for block in window for _, frame in block.frames])
             query = self._encode(images)
-        results, start = [], 0
+        start = 0
         for block in window:
             end = start + len(block.frames)
-            results += self._segment_block(block, images[start:end], query[start:end])
+            yield from self._segment_block(block, images[start:end], query[start:end])
             start = end
-        return results
 
     def _encode(self, images: Tensor) -> Query:
         def run(batch: int) -> Query:
@@ -105,18 +130,20 @@ class _Clip:
         images = torch.from_numpy(np.stack(frames)).to(self._device).permute(0, 3, 1, 2).contiguous() / 255
         return self._model.preprocess(masks.resize(images, self._size)).to(self._dtype)
 
-    def _segment_block(self, block: Block, images: Tensor, query: Query) -> list[FrameMasks]:
+    def _segment_block(self, block: Block, images: Tensor, query: Query) -> list[FramePlanes]:
         self._memorise_pending()
+        self._forget(self._removals.get(block.frames[0][0], ()))
         planes = masks.aggregate(self._probabilities(query, images.shape[-2:]))  # B, 1 + O, H, W
-        with record_function(LABELS):
-            results = [self._at_result_size(index, planes[b]) for b, (index, _) in enumerate(block.frames)]
+        ids, cut = tuple(self._object_ids), self._padding.cut(planes)
+        results = [FramePlanes(index, ids, cut[b], self._result_size) for b, (index, _) in enumerate(block.frames)]
         memorised, last = planes[-1, 1:], block.frames[-1][0]
         if last in self._prompts:
-            memorised = self._prompted(memorised, last, self._size, self._padding)
+            memorised, self._object_ids = masks.with_prompt(
+                memorised, self._prompts[last], self._object_ids, self._size, self._padding
+            )
             if not self._model.memorises_prompt_exactly:
                 memorised = masks.aggregate(memorised)[1:]
-            self._object_ids = self._ids_after(last)
-        if block.ends_in_memory_frame or self._config.include_last:
+        if self._object_ids and (block.ends_in_memory_frame or self._config.include_last):
             frame = MemoryFrame(last, block.ends_in_memory_frame, last in self._prompts)
             self._pending = images[-1:], query[-1:], memorised, frame
         return results
@@ -154,22 +181,9 @@ class _Clip:
             self._memory.add(key[0], value[0], frame)
         self._pending = None
 
-    def _prompted(self, planes: Tensor, index: int, size: tuple[int, int], padding: masks.Padding) -> Tensor:
-        """The object planes (O, ...) of a prompted frame with its prompt, scaled and padded, put in."""
-        labels = torch.from_numpy(self._prompts[index].astype(np.int64)).to(self._device)
-        labels = padding.add(masks.resize_labels(labels, size))
-        return masks.put_prompt(planes, labels, self._object_ids, self._ids_after(index))
-
-    def _ids_after(self, index: int) -> list[int]:
-        """The objects seen so far, then those that the prompt on frame `index` brings."""
-        new = [i for i in present_ids(self._prompts[index]) if i not in self._object_ids]
-        return self._object_ids + new
-
-    def _at_result_size(self, index: int, planes: Tensor) -> FrameMasks:
-        """Scale planes (1 + O, H, W) to the result. A prompt is put in anew there, unblurred by scaling."""
-        planes, ids = masks.resize(self._padding.cut(planes)[None], self._result_size)[0], self._object_ids
-        if index in self._prompts:
-            unpadded = masks.Padding(0, 0, 0, 0)
-            planes = masks.aggregate(self._prompted(planes[1:], index, self._result_size, unpadded))
-            ids = self._ids_after(index)
-        return frame_masks(index, ids, planes, self._return_probabilities)
+    def _forget(self, object_ids: Collection[int]) -> None:
+        """From this block on there are no planes and no memory of these objects."""
+        kept = [position for position, known in enumerate(self._object_ids) if known not in object_ids]
+        if len(kept) < len(self._object_ids):
+            self._object_ids = [self._object_ids[position] for position in kept]
+            self._memory.keep(kept)

@@ -30,8 +30,10 @@ def next_memory_frame(memory_frame: int, prompted: Collection[int], memory_every
     return min([memory_frame + memory_every, *later])
 
 
-def blocks(frames: Iterable[Frame], prompted: Collection[int], config: PropagationConfig) -> Iterator[Block]:
-    """Cut frames, the first of which is prompted, at memory frames.
+def blocks(
+    frames: Iterable[Frame], prompted: Collection[int], config: PropagationConfig, removed: Collection[int] = ()
+) -> Iterator[Block]:
+    """Cut frames, the first of which is prompted, at memory frames, and before frames on which objects are removed.
 
     Blocks are at most `key_batch` long. With `include_last` every frame is a block, since each reads
     the one before it.
@@ -40,6 +42,9 @@ def blocks(frames: Iterable[Frame], prompted: Collection[int], config: Propagati
     memory_frame: int | None = None
     block: list[Frame] = []
     for index, frame in frames:
+        if block and index in removed:
+            yield Block(block, ends_in_memory_frame=False)
+            block = []
         block.append((index, frame))
         memory_frame = index if memory_frame is None else memory_frame
         if index == memory_frame:

@@ -5,6 +5,8 @@ import os
 import pytest
 import torch
 
+from tests.stores.choice import chosen_store
+
 pytest_plugins = ["tests.parts"]
 
 # Ray's first look for accelerators and its usage report are of no use to tests.
@@ -17,3 +19,8 @@ os.environ["RAY_raylet_start_wait_time_s"] = "180"  # noqa: SIM112 Ray spells it
 def one_thread() -> None:
     """Small tensors gain nothing from threads, and equal numbers of them give equal bits."""
     torch.set_num_threads(1)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which store storage was tested with; not where it is chosen: that is in another process with `-n`."""
+    terminalreporter.write_line(f"storage tests run against {chosen_store().name}")

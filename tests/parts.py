@@ -21,6 +21,8 @@ from tests.core.tiny import tiny_model
 from tests.stores.choice import chosen_store, found_by_default, running
 
 START_SECONDS = 60
+SHARED = Path(os.environ.get("STCN_SHARED", Path(__file__).parents[2] / "shared"))
+needs_shared = pytest.mark.skipif(not SHARED.exists(), reason="needs the data sets of ../shared (or STCN_SHARED)")
 
 VIDEOS = [
     DrawnVideo("a", 1, 9, 48, 64, Fraction(24), objects=1),
@@ -48,10 +50,9 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def s3_endpoint(request: pytest.FixtureRequest) -> Iterator[str]:
+def s3_endpoint() -> Iterator[str]:
     """An S3-compatible server, and the environment that leads s3fs to it: Ceph where it is installed, else moto."""
-    kind = chosen_store(request.config)
-    with running(kind) as store, found_by_default(store):
+    with running(chosen_store()) as store, found_by_default(store):
         yield store.endpoint
 
 

@@ -16,12 +16,14 @@ from jobs.actors.board import HandedOver, LastWords, Word
 from jobs.actors.shard_file import ShardFile
 from jobs.actors.watchdog import Watchdog
 from jobs.ahead import Ahead
+from jobs.clip_options import ClipOptions
 from jobs.errors import CredentialsError, PromptError, StorageError, VideoError
+from jobs.failures import quarantined_row
 from jobs.inputs.limits import Allowance, Demands
 from jobs.io import scratch, storage
 from jobs.io.patience import set_patience
 from jobs.records import Event, FramesDone, Shard, ShardWritten, VideoFailed, VideoFinished, VideoStarted, WorkItem
-from jobs.segment import Segmented, quarantined_row, segment_video
+from jobs.segmenting.video import Segmented, segment_video
 from stcn_core.allocator import keep_memory_in_large_pages
 from stcn_core.checkpoint import load_model
 from stcn_core.config import PropagationConfig
@@ -42,6 +44,7 @@ class Setup:
     threads: int
     options: PropagationConfig
     demands: Demands
+    clip_options: ClipOptions
     allowance: Allowance
     storage_patience: float
 
@@ -88,7 +91,10 @@ class Segmenter:
         self._watchdog.video_starts()
         try:
             video, prompts = fetched.paths()
-            work = segment_video(fetched.item, video, prompts, self._model, self._setup.options, self._setup.demands)
+            setup = self._setup
+            work = segment_video(
+                fetched.item, video, prompts, self._model, setup.options, setup.demands, setup.clip_options
+            )
             row, tables = yield from self._reported(work)
         except VideoError as error:
             row, tables = quarantined_row(fetched.item, error, seconds=time.monotonic() - started), []
@@ -139,7 +145,7 @@ class _Fetched:
         entry, folder = item.entry, Path(self.folder.name)
         try:
             self._video = _download(entry.video, folder / "video", VideoError)
-            self._prompts = _download(entry.prompts, folder / "prompts", PromptError)
+            self._prompts = _download(entry.prompts, folder / "prompts", PromptError, with_folders=True)
         except CredentialsError:
             raise
         except (VideoError, *OF_THE_VIDEO) as error:
@@ -152,8 +158,8 @@ class _Fetched:
         return self._video, self._prompts
 
 
-def _download(location: str, folder: Path, error: type[VideoError]) -> Path:
+def _download(location: str, folder: Path, error: type[VideoError], with_folders: bool = False) -> Path:
     try:
-        return storage.download(location, folder)
+        return storage.download(location, folder, with_folders)
     except FileNotFoundError as missing:
         raise error(str(missing)) from missing

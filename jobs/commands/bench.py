@@ -16,7 +16,7 @@ from jobs.outputs.label_maps import to_image
 from jobs.outputs.writer import VideoWriter
 from jobs.progress import Counts, Quiet
 from jobs.records import Entry, WorkItem
-from jobs.segment import Segmented, segment_video
+from jobs.segmenting.video import Segmented, segment_video
 from stcn_core.benchmark.cases import CASES, Figures, Settings
 from stcn_core.benchmark.clips import clip, seeded_stcn
 from stcn_core.benchmark.comparison import propagation

@@ -9,13 +9,14 @@ from rich.console import Console
 from rich.table import Table
 
 from jobs.commands.archive import DrawnVideo, draw_archive
-from jobs.commands.evaluate import ObjectScore, evaluate_output
+from jobs.commands.evaluate import evaluate_output
 from jobs.commands.overlay import overlay_output
 from jobs.config import SegmentConfig
 from jobs.driver import run
 from jobs.inputs.video import Video
 from jobs.progress import reporter
 from jobs.records import VideoRow
+from jobs.scores.tables import ObjectScore
 
 VIDEOS = [
     DrawnVideo("one-object", 101, 48, 240, 426, Fraction(24), objects=1),
@@ -39,7 +40,7 @@ def run_demo(folder: Path, actors: int = 2) -> None:
     output = folder / "output"
     console.print(f"Running: stcn segment {manifest} {output} --actors {actors}")
     rows = run(SegmentConfig(str(manifest), str(output), actors=actors), reporter())
-    scores = evaluate_output(str(output), str(folder / "archive" / "truth"))
+    scores = evaluate_output(str(output), str(folder / "archive" / "truth")).objects
     console.print(score_table(rows, scores))
     for row in rows:
         if row.status == "quarantined":

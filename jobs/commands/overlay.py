@@ -2,15 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from jobs.config import SegmentConfig
 from jobs.errors import UserError, VideoError
-from jobs.inputs.allowed import describe_allowed, is_allowed
-from jobs.inputs.video import Video
-from jobs.io import storage
 from jobs.last_run import read_config
 from jobs.outputs.label_maps import label_maps
 from jobs.outputs.names import file_name
@@ -18,6 +14,7 @@ from jobs.outputs.palette import voc_palette
 from jobs.outputs.stored_masks import VideoMasks, masks_by_video
 from jobs.outputs.writer import VideoWriter
 from jobs.records import VideoRow
+from jobs.reopened import reopened
 from jobs.status import read_status
 from stcn_core.metrics import boundary
 
@@ -44,25 +41,20 @@ def overlay_output(output: str, dest: Path) -> Iterator[tuple[str, Path | Except
 
 def write_overlay(row: VideoRow, masks: VideoMasks, path: Path, config: SegmentConfig) -> None:
     """Draw one video's masks over its frames, up to the last that has one. Raises VideoError and UserError."""
-    allow = config.allow or ()
-    if not is_allowed(row.video, config.manifest, allow):
-        raise VideoError(f"{row.video!r} is not allowed; legal: {describe_allowed(config.manifest, allow)}")
     maps = label_maps(masks)
     index, _, labels = next(maps)
-    with TemporaryDirectory(prefix="stcn-") as folder:
-        local = storage.download(row.video, Path(folder))
-        with (
-            Video(local, end=masks.rows[-1]["frame_index"] + 1, limits=config.demands().limits) as video,
-            VideoWriter(path, video.frames_per_second) as writer,
-        ):
-            for frame in video:
-                if frame.index < index:
-                    writer.write(frame.image)
-                    continue
-                if frame.image.shape[:2] != labels.shape:
-                    raise VideoError("its frames no longer have the size of its masks")
-                writer.write(blend(frame.image, labels))
-                index, _, labels = next(maps, (index, "", labels))
+    with (
+        reopened(row.video, config, masks.rows[-1]["frame_index"] + 1) as video,
+        VideoWriter(path, video.frames_per_second) as writer,
+    ):
+        for frame in video:
+            if frame.index < index:
+                writer.write(frame.image)
+                continue
+            if frame.image.shape[:2] != labels.shape:
+                raise VideoError("its frames no longer have the size of its masks")
+            writer.write(blend(frame.image, labels))
+            index, _, labels = next(maps, (index, "", labels))
 
 
 def blend(image: np.ndarray, labels: np.ndarray) -> np.ndarray:

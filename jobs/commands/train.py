@@ -4,22 +4,18 @@ The run is a function of its TrainingConfig: batches are drawn by step, in proce
 and a checkpoint holds all the rest. On one machine a resumed run repeats an uninterrupted one exactly.
 """
 
-import multiprocessing
 import os
 import subprocess
-import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, fields
-from multiprocessing.connection import wait
 from pathlib import Path
 from pickle import UnpicklingError
 
 import torch
 
 from jobs.commands.drawn_scores import evaluate_clips
+from jobs.parallel import in_processes
 from stcn_core.checkpoint import save_model
 from stcn_core.config import ModelConfig
 from stcn_core.stcn import STCN
@@ -137,30 +133,13 @@ def run_steps(trainer: Trainer, config: TrainingConfig, report: Report, origin: 
 
 def drawn_batches(config: TrainingConfig, start: int) -> Iterator[Batch]:
     """The batches of the steps from `start` on, in order, drawn ahead by processes of one thread each."""
-    context = multiprocessing.get_context("spawn")  # a fork of a process with OpenMP threads can hang
-    with ProcessPoolExecutor(config.drawers, context, initializer=begin_drawing) as pool:
-        waiting: deque[Future[Batch]] = deque()
-        try:
-            for step in range(start, config.last_step):
-                while len(waiting) < min(DRAWN_AHEAD * config.drawers, config.last_step - step):
-                    ahead = step + len(waiting)
-                    waiting.append(pool.submit(draw_batch, config.seed, ahead, config.steps, config.clips))
-                yield waiting.popleft().result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    calls = ((config.seed, step, config.steps, config.clips) for step in range(start, config.last_step))
+    return in_processes(draw_batch, calls, config.drawers, DRAWN_AHEAD, begin=begin_drawing)
 
 
 def begin_drawing() -> None:
-    """Set up a drawing process: one thread, and an end when the training process ends, even if it is killed."""
+    """Set up a drawing process."""
     torch.set_num_threads(1)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def end_with_parent() -> None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=end_with_parent, daemon=True).start()
 
 
 def save_checkpoint(trainer: Trainer, config: TrainingConfig, origin: Mapping[str, object]) -> None:

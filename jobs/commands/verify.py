@@ -14,6 +14,7 @@ from jobs.last_run import read_config
 from jobs.outputs import store
 from jobs.outputs.ledger import ATTEMPTS, Ledger
 from jobs.outputs.published import Placement, Published
+from jobs.outputs.selection import refuse_selection
 from jobs.records import VideoRow
 from jobs.status import read_status
 
@@ -32,7 +33,8 @@ class Findings:
 
 
 def verify(output: str) -> Findings:
-    """Check the log, the manifest's rows, and every file of masks. Raises UserError if there was no run."""
+    """Check the log, the manifest's rows, and every file of masks. Raises UserError if no run wrote the output."""
+    refuse_selection(output)
     found = Findings()
     try:
         rows, ledger = read_status(output), Ledger(output)

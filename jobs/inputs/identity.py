@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
+from jobs.clip_options import AS_IT_COMES, ClipOptions
 from jobs.io import storage
 from jobs.records import Entry, WorkItem
 from stcn_core.config import PropagationConfig
@@ -21,30 +22,32 @@ PARALLEL_REQUESTS = 16
 
 
 def identify(
-    entries: Iterable[Entry], model_sha256: str, config: PropagationConfig, precision: str = "auto"
-) -> list[WorkItem]:
+    entries: Iterable[Entry], model_sha256: str, config: PropagationConfig, precision: str = "auto",
+    clip_options: ClipOptions = AS_IT_COMES,
+) -> list[WorkItem]:  # fmt: skip
     """Give every entry its id, asking storage for size and version of what it names."""
     options = {k: v for k, v in dataclasses.asdict(config).items() if k not in NEUTRAL_OPTIONS}
+    options |= dataclasses.asdict(clip_options)
     common = {"schema": SCHEMA, "model": model_sha256, "options": options, "precision": precision}
     with ThreadPoolExecutor(PARALLEL_REQUESTS) as pool:
         return list(pool.map(lambda entry: _identify(entry, common), entries))
 
 
 def _identify(entry: Entry, common: dict[str, object]) -> WorkItem:
-    video, prompts = _describe(entry.video), _describe(entry.prompts)
+    video, prompts = _describe(entry.video), _describe(entry.prompts, is_deep=True)
     content = common | {"entry": dataclasses.asdict(entry), "video": video, "prompts": prompts}
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     return WorkItem(entry, digest[:32], _expected_frames(entry, video))
 
 
-def _describe(location: str) -> list[tuple[str, int, str]]:
-    """Name, size and version of the file, or of each file in the folder; empty if there is none."""
+def _describe(location: str, is_deep: bool = False) -> list[tuple[str, int, str]]:
+    """Name, size and version of the file, or of each in the folder (`is_deep`: and in its folders); empty if none."""
     try:
         info = storage.stat(location)
-        files = storage.find(location) if info is None else [info]
+        files = [info] if info else storage.find_below(location) if is_deep else storage.find(location)
     except (FileNotFoundError, PermissionError):
         return []  # its actor will make a row of that; where storage is out of reach, no id could be trusted
-    return [(storage.name_of(f.location), f.num_bytes, f.version) for f in files]
+    return [("/".join(f.location.split("/")[-2:]), f.num_bytes, f.version) for f in files]
 
 
 def _expected_frames(entry: Entry, files: list[tuple[str, int, str]]) -> int:

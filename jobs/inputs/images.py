@@ -49,22 +49,33 @@ class Folder:
         self._max_pixels = max_pixels
 
     def read(
-        self, start: int, end: int | None, only: Container[int] | None, short_side: int | None
+        self, start: int, end: int | None, short_side: int | None, only: Container[int] | None = None
     ) -> Iterator[VideoFrame]:
         """One image after another; of them `only` these. Raises VideoError for one that cannot be read."""
-        for index, path in list(enumerate(self._paths))[start:end]:
-            if only is not None and index not in only:
-                continue
-            try:
-                rgb = to_rgb(load_image(path, self._max_pixels, upright=True))
-            except ValueError as error:
-                raise VideoError(f"frame {path.name} cannot be read: {error}") from error
-            rows, columns = scaled_size(rgb.height, rgb.width, short_side)
-            scaled = np.asarray(rgb.resize((columns, rows), Image.Resampling.BILINEAR))
-            yield VideoFrame(index, path.stem, None, scaled, rgb.height, rgb.width)
+        indices = range(len(self._paths))[start:end]
+        return (self.frame(index, short_side) for index in indices if only is None or index in only)
+
+    def frame(self, index: int, short_side: int | None) -> VideoFrame:
+        """One of them."""
+        path = self._paths[index]
+        try:
+            rgb = to_rgb(load_image(path, self._max_pixels, upright=True))
+        except ValueError as error:
+            raise VideoError(f"frame {path.name} cannot be read: {error}") from error
+        rows, columns = scaled_size(rgb.height, rgb.width, short_side)
+        scaled = np.asarray(rgb.resize((columns, rows), Image.Resampling.BILINEAR))
+        return VideoFrame(index, path.stem, None, scaled, rgb.height, rgb.width)
 
     def close(self) -> None:
         """Nothing is open between images."""
+
+
+def size_changes(frame: VideoFrame, before: tuple[int, int]) -> VideoError:
+    """What is wrong with a frame that is larger or smaller than (height, width) before it."""
+    return VideoError(
+        f"the frame size changes at frame {frame.index}, from {before[1]}x{before[0]} to {frame.width}x{frame.height}; "
+        "split the video there"
+    )
 
 
 def in_counting_order(name: str) -> tuple[list[str | int], str]:

@@ -13,12 +13,15 @@ import pyarrow.json
 from jobs.errors import ManifestError
 from jobs.inputs.allowed import describe_allowed, is_allowed
 from jobs.inputs.images import IMAGES
+from jobs.inputs.removals import parse_removals
 from jobs.io import storage
 from jobs.outputs import store
 from jobs.records import Entry
 
 REQUIRED = ("video_id", "video", "prompts")
-OPTIONAL = ("start", "end")
+OPTIONAL = ("start", "end", "remove", "void")
+TEXTS = (*REQUIRED, "remove", "void")  # in a CSV: an id 007 stays 007
+MAX_VOID = 2**16 - 1
 TABLES = (".parquet", ".csv", ".jsonl")
 RESOLUTIONS = ("480p", "Full-Resolution", "1080p")  # DAVIS puts one between JPEGImages and the sequences
 
@@ -83,13 +86,16 @@ def _places(number: int, entry: Entry, manifest: str, allow: Sequence[str]) -> l
 
 
 def _parse(location: str, content: bytes) -> Any:
+    """Without threads, as in `store`: `stcn plan` of a CSV with a problem aborted at its end, 2 times in 16."""
     if location.lower().endswith(".parquet"):
         return store.parse(content)
     if location.lower().endswith(".csv"):
-        strings = pa.csv.ConvertOptions(column_types=dict.fromkeys(REQUIRED, pa.string()))  # an id 007 stays 007
-        return pa.csv.read_csv(io.BytesIO(content), convert_options=strings)
+        strings = pa.csv.ConvertOptions(column_types=dict.fromkeys(TEXTS, pa.string()))
+        return pa.csv.read_csv(io.BytesIO(content), pa.csv.ReadOptions(use_threads=False), convert_options=strings)
     strings = pa.json.ParseOptions(explicit_schema=pa.schema([(name, pa.string()) for name in REQUIRED]))
-    return pa.json.read_json(io.BytesIO(content), parse_options=strings)  # an id 2024-01-01 is no date
+    return pa.json.read_json(
+        io.BytesIO(content), pa.json.ReadOptions(use_threads=False), strings
+    )  # an id 2024-01-01 is no date
 
 
 def _problems(number: int, row: dict[str, Any]) -> list[str]:
@@ -107,13 +113,41 @@ def _problems(number: int, row: dict[str, Any]) -> list[str]:
     ]
     if isinstance(start or 0, int) and isinstance(end, int) and end <= (start or 0):
         problems.append(f"row {number}: end {end} is not after start {start or 0}; frames start to end-1 are segmented")
+    for name, read in (("remove", _removals), ("void", _void)):
+        try:
+            read(row)
+        except ValueError as error:
+            problems.append(f"row {number}: {name} is {row[name]!r:.100}; {error}")
     return problems
+
+
+def _removals(row: dict[str, Any]) -> tuple[tuple[int, int], ...]:
+    text = row.get("remove") or ""
+    if not isinstance(text, str):
+        raise ValueError("legal: a text such as 3@120, object 3 from frame 120 on")
+    return parse_removals(text)
+
+
+def _void(row: dict[str, Any]) -> int | None:
+    """The value of masks that is no object, 0 if all are objects; None where nothing is said."""
+    value = row.get("void")
+    if value is None or value == "":
+        return None
+    if value == "none":
+        return 0
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= len(str(MAX_VOID)):
+        value = int(value)
+    if type(value) is int and 1 <= value <= MAX_VOID:
+        return value
+    raise ValueError(f"legal: a value of masks that is no object, 1 to {MAX_VOID}, or none, where each is an object")
 
 
 def _misspelt(columns: list[str]) -> list[str]:
     """Columns that are nearly optional ones; any others are the user's own."""
-    close = {name: get_close_matches(name.strip().lower(), OPTIONAL, 1, 0.75) for name in set(columns) - set(OPTIONAL)}
-    return [f"column {name!r} is not known; legal: {found[0]}" for name, found in sorted(close.items()) if found]
+    known = (*REQUIRED, *OPTIONAL)  # "video" is near to "void"
+    close = {name: get_close_matches(name.strip().lower(), known, 1, 0.75) for name in set(columns) - set(known)}
+    found = sorted((name, matches[0]) for name, matches in close.items() if matches and matches[0] in OPTIONAL)
+    return [f"column {name!r} is not known; legal: {near}" for name, near in found]
 
 
 def _duplicates(rows: list[dict[str, Any]]) -> list[str]:
@@ -128,7 +162,9 @@ def _duplicates(rows: list[dict[str, Any]]) -> list[str]:
 
 def _entry(row: dict[str, Any], folder: str) -> Entry:
     video, prompts = (storage.resolve(row[name], folder) for name in ("video", "prompts"))
-    return Entry(row["video_id"], video, prompts, row.get("start") or 0, row.get("end"))
+    return Entry(
+        row["video_id"], video, prompts, row.get("start") or 0, row.get("end"), void=_void(row), removals=_removals(row)
+    )
 
 
 def _is_text(entry: Entry) -> bool:

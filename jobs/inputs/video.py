@@ -6,8 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
-from jobs.errors import VideoError
-from jobs.inputs.images import FOLDER_RATE, Folder, VideoFrame
+from jobs.inputs.images import FOLDER_RATE, Folder, VideoFrame, size_changes
 from jobs.inputs.limits import Limits
 from jobs.inputs.video_file import VideoFile
 
@@ -24,9 +23,7 @@ class Video:
     end: int | None = None
     short_side: int | None = None  # scale frames down to it as they are converted to RGB; None: never
     limits: Limits = field(default_factory=Limits)
-    only: Container[int] | None = (
-        None  # frames to yield; the rest is not converted to RGB, which takes over half the time
-    )
+    only: Container[int] | None = None  # to yield; the rest is not converted to RGB, which takes over half the time
     # In start to end, as the file claims; None: unsaid. Once all is read, a Matroska file that ends early is found.
     frames_expected: int | None = field(default=None, init=False)
     frames_claimed: int | None = field(default=None, init=False)  # the same, of the whole file
@@ -54,13 +51,10 @@ class Video:
 
     def __iter__(self) -> Iterator[VideoFrame]:
         size: tuple[int, int] | None = None
-        for frame in self._source.read(self.start, self.end, self.only, self.short_side):
+        for frame in self._source.read(self.start, self.end, self.short_side, self.only):
             size = size or (frame.height, frame.width)
             if (frame.height, frame.width) != size:
-                raise VideoError(
-                    f"the frame size changes at frame {frame.index}, from {size[1]}x{size[0]} to "
-                    f"{frame.width}x{frame.height}; split the video there"
-                )
+                raise size_changes(frame, size)
             self.frames_decoded += 1
             self.frames_corrupt = len(self._source.damaged)
             yield frame

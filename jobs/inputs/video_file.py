@@ -38,13 +38,22 @@ class VideoFile:
         self._stream.thread_type = "AUTO"
         self.rate = Fraction(self._stream.average_rate or FOLDER_RATE)
         self.damaged: set[int | None] = set()  # times of frames and packets that are; None: not known
+        self._reformatter = VideoReformatter()  # one a reader: sharing one between threads crashes
         self.missing = 0  # frames after the last, by a Matroska file's own account
 
     def read(
-        self, start: int, end: int | None, only: Container[int] | None, short_side: int | None
+        self, start: int, end: int | None, short_side: int | None, only: Container[int] | None = None
     ) -> Iterator[VideoFrame]:
         """The frames from `start` to before `end`; of them `only` these."""
-        reformatter = VideoReformatter()  # one a reader: sharing one between threads crashes
+        for index, frame in self.decode(end):
+            if index >= start:
+                if frame.is_corrupt:
+                    self.damaged.add(frame.pts)
+                if only is None or index in only:
+                    yield self.show(index, frame, short_side)
+
+    def decode(self, end: int | None) -> Iterator[tuple[int, av.VideoFrame]]:
+        """The frames before `end` with their numbers, as they are coded. Raises VideoError for what is over a limit."""
         for index, frame in enumerate(self._decode()):
             if end is not None and index >= end:
                 self.damaged = {time for time in self.damaged if time is None or time < (frame.pts or 0)}
@@ -52,11 +61,24 @@ class VideoFile:
             if index >= self._limits.max_frames:
                 raise VideoError(_too_many(self._limits))
             check_size(frame.width, frame.height, self._limits)
-            if index >= start:
-                if frame.is_corrupt:
-                    self.damaged.add(frame.pts)
-                if only is None or index in only:
-                    yield _shown(index, frame, reformatter, short_side)
+            yield index, frame
+
+    def decode_near(self, time: int) -> Iterator[av.VideoFrame]:
+        """Frames from where the file leads for this time, in the stream's units: a key frame before it, as a rule.
+
+        Raises VideoError where it leads nowhere.
+        """
+        try:
+            self._container.seek(time, stream=self._stream)
+        except (av.FFmpegError, OverflowError) as error:
+            raise VideoError(f"cannot go to time {time}: {error}") from error
+        for frame in self._decode():
+            check_size(frame.width, frame.height, self._limits)
+            yield frame
+
+    def show(self, index: int, frame: av.VideoFrame, short_side: int | None) -> VideoFrame:
+        """A decoded frame as RGB, scaled and upright. By one thread at a time."""
+        return _shown(index, frame, self._reformatter, short_side)
 
     def close(self) -> None:
         """Once, after reading."""

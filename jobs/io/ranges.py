@@ -11,10 +11,7 @@ class RangeFile(io.RawIOBase):
     Raises FileNotFoundError and StorageError.
     """
 
-    def __init__(self, location: str) -> None:
-        info = storage.stat(location)
-        if info is None:
-            raise FileNotFoundError(f"{location} is a folder")
+    def __init__(self, info: storage.FileInfo) -> None:
         self._info, self._position = info, 0
         self._fetched, self._offset = b"", 0  # bytes of the file, and where they begin
 

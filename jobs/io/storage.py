@@ -24,6 +24,9 @@ from jobs.io.patience import patiently
 LEADS_NOWHERE = (errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
 MOST_TO_CREATE = 50 * 2**20  # bytes; twice as many would go in parts
 UPLOAD_SECONDS, UPLOAD_BYTES_PER_SECOND = 60.0, 10**6  # at least; s3fs itself waits for ever for a store that is silent
+# Of a folder whose folders are looked into, by a request each: more than a video's objects, fewer than a data set's.
+MOST_FOLDERS = 300
+PARENTS = (".", "..")  # keys of a store may hold these
 
 File = TypeVar("File", bound=BinaryIO)
 
@@ -60,6 +63,14 @@ def resolve(location: str, base: str) -> str:
 def absolute(location: str) -> str:
     """The location as any process finds it, whatever its working folder; the same for the same file."""
     return location if "://" in location else os.path.abspath(location)
+
+
+def is_same(one: str, other: str) -> bool:
+    """Whether two locations are the same folder or file, whatever they are called."""
+    (fs, path), (other_fs, other_path) = open_location(one), open_location(other)
+    if is_local(fs) and is_local(other_fs):
+        return os.path.realpath(path) == os.path.realpath(other_path)
+    return bool(fs == other_fs and path.rstrip("/") == other_path.rstrip("/"))
 
 
 @patiently
@@ -100,6 +111,11 @@ def folders(location: str) -> list[str]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     return sorted(location_of(fs, entry["name"]) for entry in _followed(fs, entries) if entry["type"] == "directory")
+
+
+def find_below(location: str) -> list[FileInfo]:
+    """The files directly in a folder, and those directly in its folders, of up to MOST_FOLDERS of these."""
+    return find(location) + [file for folder in _folders_below(location) for file in find(folder)]
 
 
 @patiently
@@ -175,9 +191,10 @@ def remove(location: str) -> None:
         fs.rm(path, recursive=True)
 
 
-def download(location: str, folder: Path) -> Path:
+def download(location: str, folder: Path, with_folders: bool = False) -> Path:
     """A local path of the file or folder: itself if it is local, else a copy below `folder`.
 
+    with_folders: of a folder what `find_below` finds; else the files directly in it.
     Each file is tried again by itself. Raises FileNotFoundError, or StorageError if one does not come as it was stored.
     """
     info = stat(location)
@@ -190,7 +207,14 @@ def download(location: str, folder: Path) -> Path:
     target.mkdir(parents=True, exist_ok=True)
     for file in find(location):
         _fetch(file.location, target / name_of(file.location))
+    for below in _folders_below(location) if with_folders else ():
+        for file in find(below):
+            _fetch(file.location, target / name_of(below) / name_of(file.location))
     return target
+
+
+def _folders_below(location: str) -> list[str]:
+    return [folder for folder in folders(location) if name_of(folder) not in PARENTS][:MOST_FOLDERS]
 
 
 def _upload_seconds(content: bytes) -> float:

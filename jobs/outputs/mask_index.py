@@ -3,7 +3,7 @@
 Shapes: V videos, F frames.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,14 +11,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jobs.errors import UserError
+from jobs.errors import StorageError, UserError
+from jobs.io import storage
 from jobs.io.ranges import RangeFile
 from jobs.outputs import store
 from jobs.outputs.store import MaskRow
-from jobs.outputs.stored_masks import COLUMNS, VideoMasks, checked, damaged
+from jobs.outputs.stored_masks import COLUMNS, UNREADABLE, VideoMasks, checked, damaged
 
-KEYS = ("video_id", "frame_index")
-ROW_COLUMNS = (*COLUMNS, "pts_seconds", "object_name", "score")
+KEYS = pa.schema([store.MASKS.field(name) for name in ("video_id", "frame_index")])
+ROWS = pa.schema([*COLUMNS, *(store.MASKS.field(name) for name in ("pts_seconds", "object_name", "score"))])
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class MaskIndex:
     """The frames of an output, in the order of its files: 16 bytes a frame, whatever their masks are."""
 
     output: str
-    files: list[str]
+    files: list[storage.FileInfo]
     video_ids: list[str]  # V
     file_of: np.ndarray  # V, int32: place of the video's file in `files`
     ends: np.ndarray  # V, int64: frames up to the video's last
@@ -46,27 +47,24 @@ class MaskIndex:
         return range(int(self.ends[video - 1]) if video else 0, int(self.ends[video]))
 
 
-def read_index(output: str, video_ids: Iterable[str] | None = None) -> MaskIndex:
-    """The index of an output, or of some of its videos. Reads two columns.
+def read_index(output: str, video_ids: Container[str]) -> MaskIndex:
+    """The index of these videos of an output, of those that are there. Reads two columns.
 
-    Raises UserError if there was no run, a file is no table of masks or not sorted, or a video is not there.
+    Raises UserError if there was no run, or a file is no table of masks or not sorted.
     """
-    wanted = None if video_ids is None else set(video_ids)
     files = store.mask_files(output)
     names: dict[str, str] = {}  # video id -> its file
     file_of: list[int] = []
     frames: list[np.ndarray] = []
     for number, file in enumerate(files):
         for video_id, of_video in _videos(MaskFile(file, output)):
-            if wanted is not None and video_id not in wanted:
+            if video_id not in video_ids:
                 continue
             if other := names.get(video_id):
-                raise damaged(file, output, f"it has masks of video {video_id!r}, and so has {other}")
-            names[video_id] = file
+                raise damaged(file.location, output, f"it has masks of video {video_id!r}, and so has {other}")
+            names[video_id] = file.location
             file_of.append(number)
             frames.append(of_video)
-    if missing := sorted((wanted or set()) - set(names)):
-        raise UserError(f"{output} has no masks of the videos {missing[:3]}; `stcn status {output}` tells more")
     joined = np.concatenate([np.zeros((3, 0), np.int64), *frames], axis=1)
     return MaskIndex(
         output, files, list(names), np.array(file_of, np.int32),
@@ -85,22 +83,22 @@ class MaskRows:
     def masks(self, frame: int) -> VideoMasks:
         """The masks of one frame. Raises UserError if they are damaged, or no longer there."""
         index, video = self._index, self._index.video_of(frame)
-        file = index.files[index.file_of[video]]
-        if self._file is None or self._file.location != file:
-            self._file = MaskFile(file, index.output)
+        info = index.files[index.file_of[video]]
+        if self._file is None or self._file.location != info.location:
+            self._file = MaskFile(info, index.output)
         rows = self._file.rows(int(index.first_row[frame]), int(index.row_count[frame]))
         video_id = index.video_ids[video]
         if any((row["video_id"], row["frame_index"]) != (video_id, index.frame_index[frame]) for row in rows):
-            raise damaged(file, index.output, "its rows have changed since it was opened first")
-        return VideoMasks(video_id, rows, file, index.output)
+            raise damaged(info.location, index.output, "its rows have changed since it was opened first")
+        return VideoMasks(video_id, rows, info.location, index.output)
 
 
 class MaskFile:
     """One file of masks, of which row groups are read. Raises UserError for what is no table of masks."""
 
-    def __init__(self, location: str, output: str) -> None:
-        self.location, self.output = location, output
-        self._bytes = self._tried(lambda: RangeFile(location))
+    def __init__(self, info: storage.FileInfo, output: str) -> None:
+        self.location, self.output = info.location, output
+        self._bytes = RangeFile(info)
         self._parquet = self._tried(lambda: pq.ParquetFile(self._bytes, pre_buffer=False))
         metadata = self._parquet.metadata
         self._ends = np.cumsum([metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)], dtype=np.int64)
@@ -115,23 +113,23 @@ class MaskFile:
         """Some rows that follow each other."""
         if self._table is None or not self._first <= first <= first + count <= self._first + len(self._table):
             start, stop = np.searchsorted(self._ends, (first, first + count - 1), side="right")
-            self._table = pa.concat_tables([self._group(group, ROW_COLUMNS) for group in range(start, stop + 1)])
+            self._table = pa.concat_tables([self._group(group, ROWS) for group in range(start, stop + 1)])
             self._first = int(self._ends[start - 1]) if start else 0
         return list(self._table.slice(first - self._first, count).to_pylist())
 
-    def _group(self, group: int, columns: Sequence[str]) -> Any:
+    def _group(self, group: int, columns: Any) -> Any:
         def read() -> Any:
-            self._fetch(group, columns)
+            self._fetch(group, columns.names)
             # Without threads, as in `store.parse`; and a process with none of Arrow's can be forked.
-            return checked(self._parquet.read_row_group(group, columns, use_threads=False), columns)
+            return checked(self._parquet.read_row_group(group, columns.names, use_threads=False), columns)
 
         return self._tried(read)
 
-    def _fetch(self, group: int, columns: Sequence[str]) -> None:
+    def _fetch(self, group: int, names: list[str]) -> None:
         """In one request: the columns of a row group lie one after another, and those that are not wanted are small."""
         row_group = self._parquet.metadata.row_group(group)
         chunks = [row_group.column(i) for i in range(row_group.num_columns)]
-        chunks = [chunk for chunk in chunks if chunk.path_in_schema in columns]
+        chunks = [chunk for chunk in chunks if chunk.path_in_schema in names]
         starts = [chunk.dictionary_page_offset or chunk.data_page_offset for chunk in chunks]
         ends = [start + chunk.total_compressed_size for start, chunk in zip(starts, chunks, strict=True)]
         if starts:
@@ -143,7 +141,9 @@ class MaskFile:
         except FileNotFoundError as error:
             text = f"{self.location} is gone: a run may have replaced it; open {self.output} again"
             raise UserError(text) from error
-        except (pa.ArrowException, ValueError, KeyError) as error:
+        except StorageError:
+            raise
+        except UNREADABLE as error:
             raise damaged(self.location, self.output, str(error)) from error
 
 
@@ -161,7 +161,7 @@ def _videos(file: MaskFile) -> Iterator[tuple[str, np.ndarray]]:
     video, index = np.concatenate(videos), np.concatenate(indices)
     step, ahead = np.diff(video, prepend=0), np.diff(index, prepend=0)
     if (step < 0).any() or (ahead[step == 0] < 0).any():  # videos are numbered as they come
-        raise damaged(file.location, file.output, f"it is not sorted by {' and '.join(KEYS)}")
+        raise damaged(file.location, file.output, f"it is not sorted by {' and '.join(KEYS.names)}")
     first = np.flatnonzero((step != 0) | (ahead != 0) | (np.arange(len(index)) == 0))
     frames = np.stack([index[first], first, np.diff(first, append=len(index))])
     yield from zip(numbers, np.split(frames, np.flatnonzero(step[first]), axis=1), strict=True)

@@ -11,3 +11,12 @@ def voc_palette() -> np.ndarray:
         for channel in range(3):
             palette[:, channel] |= (((ids >> (3 * bit + channel)) & 1) << (7 - bit)).astype(np.uint8)
     return palette
+
+
+def voc_ids(rgb: np.ndarray) -> np.ndarray:
+    """The inverse of `voc_palette`: uint8 (..., 3) -> ids, uint8 (...). Colours that are not its get some id too."""
+    ids = np.zeros(rgb.shape[:-1], np.uint8)
+    for number in range(8):
+        bit, channel = divmod(number, 3)
+        ids |= ((rgb[..., channel] >> (7 - bit)) & 1) << number
+    return ids

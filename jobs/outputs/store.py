@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, BinaryIO, Literal, get_args, get_origin, get_type_hints
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,6 +19,7 @@ from jobs.records import VideoRow
 SCHEMA_VERSION = "2"
 VIDEOS_FILE = "videos/videos.parquet"
 RUN_FILE = "run.json"
+UNFINISHED_FILE = "_unfinished.json"  # stands in a selection until all of it does
 ROW_GROUP = 20_000  # rows: one video of a million masks is read in about 20 ms
 COMPRESSION: dict[str, Any] = {"compression": "zstd", "compression_level": 3}  # 387 MB a million masks; level 9: 355
 
@@ -90,14 +91,14 @@ def masks_table(rows: Iterable[MaskRow]) -> Any:
 
 
 class MaskWriter:
-    """Writes one Parquet file of masks on local disk. A context manager; rows come sorted.
+    """Writes one Parquet file of masks, on local disk or to a buffer. A context manager; rows come sorted.
 
     The same rows give the same bytes, however they were handed over: row groups are cut by count.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._writer = pq.ParquetWriter(path, MASKS, **COMPRESSION)
-        self._waiting = MASKS.empty_table()
+    def __init__(self, path: Path | BinaryIO, schema: Any = MASKS) -> None:
+        self._writer = pq.ParquetWriter(path, schema, **COMPRESSION)
+        self._waiting = schema.empty_table()
 
     def add(self, table: Any) -> None:
         """Append rows."""
@@ -140,23 +141,26 @@ def write_videos(location: str, rows: Iterable[VideoRow]) -> None:
 def read_videos(location: str) -> list[VideoRow]:
     """Read what `write_videos` wrote; empty if there is no such file."""
     try:
-        table = _load(location)
+        return [VideoRow.from_dict(row) for row in _load(location).to_pylist()]
     except FileNotFoundError:
         return []
-    return [VideoRow.from_dict(row) for row in table.to_pylist()]
+    except (TypeError, KeyError) as error:
+        raise FatalError(f"{location} is of another version: {error}") from error
 
 
-def mask_files(output: str) -> list[str]:
-    """The files of masks of an output. Raises UserError if there was no run."""
+def mask_files(output: str) -> list[storage.FileInfo]:
+    """The files of masks of an output, or of a selection. Raises UserError if there was no run, or it is unfinished."""
     files = storage.find(storage.join(output, "masks"), [".parquet"])
+    if storage.exists(storage.join(output, UNFINISHED_FILE)):
+        raise UserError(f"{output} is a selection that is not finished; run the same `stcn select` again")
     if not files and not storage.exists(storage.join(output, RUN_FILE)):
         raise UserError(f"{output} holds no run: there is no {RUN_FILE}; start one with `stcn segment`")
-    return [info.location for info in files]
+    return files
 
 
 def read_masks(output: str) -> Iterator[Any]:
     """The tables of masks of an output, one a file, as they are. Raises UserError if there was no run."""
-    return (_load(file) for file in mask_files(output))
+    return (_load(file.location) for file in mask_files(output))
 
 
 def run_info(output: str) -> dict[str, Any]:
@@ -170,6 +174,12 @@ def parse(content: bytes, columns: list[str] | None = None) -> Any:
     Without threads: Arrow's abort a process that ends right after they began (pyarrow 26), one in ten here.
     """
     return pq.ParquetFile(pa.BufferReader(content)).read(columns, use_threads=False)
+
+
+def batches(content: bytes) -> Iterator[Any]:
+    """The same in tables of a row group's rows at most, so that a file of any length takes as little memory."""
+    file = pq.ParquetFile(pa.BufferReader(content))
+    return (pa.Table.from_batches([b]) for b in file.iter_batches(batch_size=ROW_GROUP, use_threads=False))
 
 
 def _load(location: str) -> Any:

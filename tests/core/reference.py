@@ -1,6 +1,6 @@
 """Propagation written plainly: one frame at a time, the affinity whole, each object by itself; in float64."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ def reference(
     memory_every: int,
     top_k: int | None,
     include_last: bool,
+    removals: Mapping[int, Collection[int]] = {},
 ) -> list[dict[int, np.ndarray]]:
     """Per frame, the probability (H, W) of each object seen so far, and of the background as object 0."""
     results: list[dict[int, np.ndarray]] = []
@@ -26,6 +27,9 @@ def reference(
     last: Memory = {}
     last_permanent = -1
     for t, frame in enumerate(frames):
+        for gone in removals.get(t, ()):
+            permanent.pop(gone, None)
+            last.pop(gone, None)
         image = model.preprocess(torch.from_numpy(frame).permute(2, 0, 1)[None].contiguous() / 255).double()
         query = model.encode_query(image)
         temporary = last if include_last else {}

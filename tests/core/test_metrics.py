@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from stcn_core.metrics import boundary, contour_accuracy, dilate, region_similarity
+from stcn_core.metrics import boundary, contour_accuracy, j_and_f, region_similarity, share_near, statistics
 
 
 def blobs(seed: int, height: int, width: int) -> np.ndarray:
@@ -21,13 +21,12 @@ def blobs(seed: int, height: int, width: int) -> np.ndarray:
 @given(st.integers(0, 1000), st.integers(1, 40), st.integers(1, 40), st.integers(0, 6))
 @settings(max_examples=40, deadline=None)
 @example(seed=0, height=2, width=1, radius=3)  # a disk that is higher than the mask
-def test_dilation_is_a_disk(seed: int, height: int, width: int, radius: int) -> None:
-    mask = np.random.default_rng(seed).random((height, width)) < 0.02
-    y, x = np.mgrid[0:height, 0:width]
-    expected = np.zeros_like(mask)
-    for row, column in np.argwhere(mask):
-        expected |= (y - row) ** 2 + (x - column) ** 2 <= radius**2
-    assert np.array_equal(dilate(mask, radius), expected)
+def test_near_is_a_disk(seed: int, height: int, width: int, radius: int) -> None:
+    pixels, others = np.random.default_rng(seed).random((2, height, width)) < 0.05
+    pixels[0, 0] = True
+    distances = [[math.dist(a, b) for b in np.argwhere(others)] for a in np.argwhere(pixels)]
+    expected = np.mean([min(row, default=math.inf) <= radius for row in distances])
+    assert share_near(pixels, others, radius) == pytest.approx(expected)
 
 
 def test_boundary_is_the_one_of_davis() -> None:
@@ -66,3 +65,29 @@ def test_void_pixels_do_not_count() -> None:
     mask[:4], void[:4] = True, True
     assert region_similarity(mask, truth) < 1
     assert region_similarity(mask, truth, void) == 1
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_part_that_is_looked_at_changes_nothing(seed: int) -> None:
+    """At edges and corners too, in either memory order: as on an image with nothing around it."""
+    chance = np.random.default_rng(seed)
+    masks = np.zeros((2, 40, 50), bool)
+    for mask in masks:
+        top, left = chance.integers(0, 40), chance.integers(0, 50)
+        mask[top : top + chance.integers(1, 30), left : left + chance.integers(1, 30)] = True
+    mask, truth = masks
+    found, wanted = np.argwhere(boundary(mask)), np.argwhere(boundary(truth))
+    distances = np.hypot(*(found[:, None] - wanted[None]).transpose(2, 0, 1))
+    precision, recall = (distances.min(1) <= 1).mean(), (distances.min(0) <= 1).mean()
+    expected = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+    for order in (np.ascontiguousarray, np.asfortranarray):
+        assert j_and_f(order(mask), truth) == pytest.approx((region_similarity(mask, truth), expected))
+
+
+def test_statistics_of_few_frames() -> None:
+    assert statistics([0.25]) == (0.25, 0.0, 0.0)
+    assert statistics([1.0, 0.5]) == (0.75, 0.5, 0.5)
+    assert statistics([1.0, 0.5, 0.0, 0.0]) == (0.375, 0.25, 0.75)  # quarters share frames: 0 to 1, ..., 2 to 3
+    assert statistics([1.0] * 4 + [0.0] * 4) == (0.5, 0.5, 1.0)
+    with pytest.raises(ValueError, match="no values"):
+        statistics([])

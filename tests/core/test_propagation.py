@@ -2,7 +2,7 @@
 
 import gc
 import weakref
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from stcn_core import PropagationConfig, masks, propagate
 from stcn_core.config import Network as Kind
 from stcn_core.frames import scaled_size
+from stcn_core.propagation import NOTHING_REMOVED
 from stcn_core.results import FrameMasks
 from tests.core import recipe
 from tests.core.reference import reference
@@ -21,11 +22,13 @@ from tests.core.tiny import tiny_model
 
 
 def segment(
-    frames: Collection[np.ndarray], prompts: dict[int, np.ndarray], kind: Kind = "stcn", **options: object
-) -> list[FrameMasks]:
+    frames: Collection[np.ndarray], prompts: dict[int, np.ndarray], kind: Kind = "stcn",
+    removals: Mapping[int, Collection[int]] = NOTHING_REMOVED, **options: object,
+) -> list[FrameMasks]:  # fmt: skip
     """Propagate with the tiny network; every result's own parts must agree."""
     config = PropagationConfig.for_network(kind, **{"short_side": None, **options})
-    results = list(propagate(tiny_model(kind, torch.float64), frames, prompts, config, return_probabilities=True))
+    model = tiny_model(kind, torch.float64)
+    results = list(propagate(model, frames, prompts, config, return_probabilities=True, removals=removals))
     assert [result.frame_index for result in results] == list(range(len(frames)))
     for result, frame in zip(results, frames, strict=True):
         probabilities = result.probabilities
@@ -84,6 +87,7 @@ def prompted_clips(draw: st.DrawFn) -> tuple[np.ndarray, dict[int, np.ndarray]]:
     st.sampled_from([None, 1, 20]),
     st.booleans(),
     st.sampled_from([(1, 1), (4, 3), (16, 64)]),
+    st.dictionaries(st.integers(0, 12), st.sets(st.sampled_from([1, 2, 300]))),
 )
 @settings(max_examples=30, deadline=None)
 def test_blocks_equal_frame_by_frame(
@@ -93,11 +97,13 @@ def test_blocks_equal_frame_by_frame(
     top_k: int | None,
     include_last: bool,
     batches: tuple[int, int],
+    removals: dict[int, set[int]],
 ) -> None:
     frames, prompts = clip
     options: dict[str, Any] = {"memory_every": memory_every, "top_k": top_k, "include_last": include_last}
-    results = segment(frames, prompts, kind, **options, key_batch=batches[0], decode_batch=batches[1])
-    agree(results, reference(tiny_model(kind, torch.float64), frames, prompts, memory_every, top_k, include_last))
+    results = segment(frames, prompts, kind, removals, **options, key_batch=batches[0], decode_batch=batches[1])
+    model = tiny_model(kind, torch.float64)
+    agree(results, reference(model, frames, prompts, memory_every, top_k, include_last, removals))
 
 
 def clip_and_prompt(
@@ -127,6 +133,31 @@ def test_an_object_that_vanishes_and_returns_keeps_its_memory() -> None:
     results = segment(frames, {0: labels[0]}, memory_every=2)
     assert all(result.object_ids == (1, 2) for result in results)
     agree(results, reference(tiny_model("stcn", torch.float64), frames, {0: labels[0]}, 2, 20, False))
+
+
+@pytest.mark.parametrize("kind", ["stcn", "stm"])
+def test_an_object_that_is_removed_has_no_plane_until_it_is_prompted_again_and_is_new_then(kind: Kind) -> None:
+    frames, labels = clip_and_prompt()
+    again = np.where(labels[8] == 1, 1, 0)
+    prompts, removals = {0: labels[0], 8: again}, {3: {1, 99}, 6: {2}}
+    results = segment(frames, prompts, kind, removals)
+    options = PropagationConfig.for_network(kind)
+    model = tiny_model(kind, torch.float64)
+    agree(results, reference(model, frames, prompts, 5, options.top_k, options.include_last, removals))
+    assert [result.object_ids for result in results] == [(1, 2)] * 3 + [(2,)] * 3 + [()] * 2 + [(1,)] * 4
+    assert not results[7].labels.any()
+    from_there_on = segment(frames[8:], {0: again}, kind)
+    for one, other in zip(results[8:], from_there_on, strict=True):
+        assert np.array_equal(one.labels, other.labels)
+
+
+def test_an_object_that_is_removed_where_it_is_prompted_begins_anew() -> None:
+    frames, labels = clip_and_prompt()
+    results = segment(frames, {0: labels[0], 5: labels[5]}, removals={5: {1, 2}})
+    from_there_on = segment(frames[5:], {0: labels[5]})
+    assert [result.object_ids for result in results] == [(1, 2)] * 12
+    for one, other in zip(results[5:], from_there_on, strict=True):
+        assert np.array_equal(one.labels, other.labels)
 
 
 def test_an_empty_prompt_says_nothing() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from jobs import cli
+from jobs.commands.evaluate import EvaluateConfig
 from jobs.commands.train import TrainingConfig
 from jobs.config import SegmentConfig
 from jobs.errors import UserError
@@ -19,7 +20,10 @@ from jobs.last_run import read_config
 from tests.parts import stcn
 
 
-@pytest.mark.parametrize(("command", "config"), [(cli.segment, SegmentConfig), (cli.train, TrainingConfig)])
+@pytest.mark.parametrize(
+    ("command", "config"),
+    [(cli.segment, SegmentConfig), (cli.train, TrainingConfig), (cli.evaluate, EvaluateConfig)],
+)
 def test_flags_and_fields_are_the_same(command: Callable[..., None], config: Any) -> None:
     fields = {field.name: field.default for field in dataclasses.fields(config)}
     flags = {
@@ -63,6 +67,7 @@ def test_plan_takes_options_of_segment() -> None:
         ({"actors": 0}, "--actors 0"),
         ({"max_memory_frames": 1}, "max_memory_frames=1"),
         ({"memory_policy": "oldest"}, "memory_policy='oldest' is not usable; legal:"),
+        ({"direction": "up"}, "direction='up' is not usable; legal:"),
         ({"num_gpus_per_actor": -1.0}, "--num-gpus-per-actor -1.0"),
         ({"device": "cpu", "num_gpus_per_actor": 1.0}, "0 with --device cpu"),
         ({"threads_per_actor": 0}, "--threads-per-actor 0"),
@@ -94,10 +99,11 @@ def test_published_defaults_hold_where_nothing_is_given() -> None:
         (["segment", "none.csv", "out"], 2, "none.csv does not exist"),
         (["segment", "{archive}/manifest.csv", "out", "--device", "tpu"], 2, "legal: auto, cpu, cuda"),
         (["segment", "{archive}/manifest.csv", "out", "--model", "stcn-huge"], 2, "there is no file 'stcn-huge'"),
+        (["plan", "{archive}/manifest.csv", "out", "--direction", "up"], 2, "direction='up' is not usable"),
         (["plan", "{archive}/manifest.csv", "gopher://x/out"], 2, "legal: a local path, or a URL"),
         (["train", "model.pth"], 2, "a name that ends in .safetensors"),
         (["status", "nothing-here"], 2, "holds no run"),
-        (["export", "nothing-here", "out", "--format", "xml"], 2, "legal: davis"),
+        (["export", "nothing-here", "out", "--format", "xml"], 2, "legal: coco"),
     ],
 )
 def test_mistakes_are_explained(command: list[str], code: int, message: str, archive: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The data set gives the masks of the output on the frames of its videos, each once, in any process."""
 
+import itertools
 import os
 import pickle
 import subprocess
@@ -91,13 +92,13 @@ def test_any_order_gives_the_same_items(output: str) -> None:
 
 def test_an_item_says_what_it_is_of(output: str) -> None:
     sample = MaskDataset(output)[ORDER.index(("e", 3))]
-    count = len(sample["ids"])
-    assert {name: (value.dtype, tuple(value.shape)) for name, value in sample.items() if isinstance(value, torch.Tensor)} == {
-        "image": (torch.uint8, (3, 48, 64)), "masks": (torch.bool, (count, 48, 64)), "boxes": (torch.float32, (count, 4)),
-        "labels": (torch.int64, (count,)), "ids": (torch.int64, (count,)), "scores": (torch.float32, (count,)),
+    n = len(sample["ids"])
+    assert {name: (value.dtype, tuple(value.shape)) for name, value in sample.items() if torch.is_tensor(value)} == {
+        "image": (torch.uint8, (3, 48, 64)), "masks": (torch.bool, (n, 48, 64)), "boxes": (torch.float32, (n, 4)),
+        "labels": (torch.int64, (n,)), "ids": (torch.int64, (n,)), "scores": (torch.float32, (n,)),
     }  # fmt: skip
     assert sample["names"] == [f"object {i}" for i in sample["ids"].tolist()]
-    assert sample["scores"].tolist() == [0.25] * count
+    assert sample["scores"].tolist() == [0.25] * n
     assert sample["pts_seconds"] == 3 / 24
     for (left, top, right, bottom), mask in zip(sample["boxes"].int().tolist(), sample["masks"], strict=True):
         assert mask[top:bottom, left:right].sum() == mask.sum() > 0
@@ -147,7 +148,7 @@ def test_ranks_and_workers_share_the_frames_each_once(output: str) -> None:
     for rank in range(2):
         stream = dataset.stream(seed=3, window=5, rank=rank, world_size=2)
         shares.append(all_of(stream, num_workers=2, multiprocessing_context="fork"))
-    check_all(sum(shares, []), output)
+    check_all([*shares[0], *shares[1]], output)
     assert {s["video_id"] for s in shares[0]}.isdisjoint({s["video_id"] for s in shares[1]})
     assert max(map(len, shares)) - min(map(len, shares)) <= max(ALL.values())
 
@@ -193,7 +194,7 @@ def test_order_follows_from_seed_and_epoch(output: str) -> None:
     assert order(1, 0, shuffle=False) == ORDER
     mixed = order(1, 0, window=20)
     assert sorted(mixed) == ORDER
-    neighbours = sum(one[0] == other[0] for one, other in zip(mixed, mixed[1:], strict=False))
+    neighbours = sum(one[0] == other[0] for one, other in itertools.pairwise(mixed))
     assert neighbours < len(mixed) / 2
 
 

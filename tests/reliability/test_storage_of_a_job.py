@@ -71,6 +71,11 @@ def reads_of_videos(method: str, path: str) -> bool:
     return path.endswith(".mp4")
 
 
+def downloads_of_videos(method: str, path: str) -> bool:
+    """By actors: the driver only asks for a video's head."""
+    return method == "GET" and reads_of_videos(method, path)
+
+
 def after_a_commit(matching: Match) -> Match:
     """Matches from when masks have been published."""
     published: list[str] = []
@@ -106,7 +111,7 @@ TROUBLES: list[tuple[str, Fault, Match, str, int]] = [  # the last: videos that 
     ("the videos are out of reach", faults.SLOW_DOWN, after_a_commit(reads_of_videos),
      "storage failed for 5 videos in a row.*the same command goes on from there", 1),
     ("credentials expire", faults.EXPIRED_TOKEN, after_a_commit(anything), CREDENTIALS, 2),
-    ("the key is revoked", faults.UNKNOWN_KEY, reads_of_videos, CREDENTIALS, 2),
+    ("the key is revoked", faults.UNKNOWN_KEY, downloads_of_videos, CREDENTIALS, 2),
     ("the bucket is full", faults.STORAGE_FULL, after_a_commit(lambda method, _: method == "PUT"), ROOM, 3),
 ]  # fmt: skip
 

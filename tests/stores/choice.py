@@ -19,8 +19,8 @@ STORES: dict[str, type[Server]] = {"ceph": Ceph, "moto": Moto}
 OF_OTHERS = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_ENDPOINT_URL_S3")
 
 
-def chosen_store(config: pytest.Config) -> type[Server]:
-    """The store that STCN_TEST_STORE names, else Ceph where it is installed, else moto. Prints which.
+def chosen_store() -> type[Server]:
+    """The store that STCN_TEST_STORE names, else Ceph where it is installed, else moto, of which it warns.
 
     Raises pytest.UsageError for a name that is none.
     """
@@ -29,8 +29,6 @@ def chosen_store(config: pytest.Config) -> type[Server]:
         raise pytest.UsageError(f"STCN_TEST_STORE={name!r}; legal: {', '.join(STORES)}, or unset: Ceph where it is")
     missing = missing_programs()
     kind = STORES[name] if name else Moto if missing else Ceph
-    with config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
-        print(f"\nstorage tests run against {kind.name}" + (f", as STCN_TEST_STORE={name} says" if name else ""))
     if kind is Moto and not name:
         warnings.warn(
             f"storage tests ran against moto, an emulator that checks no signatures: not on PATH: "

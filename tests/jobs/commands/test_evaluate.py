@@ -1,18 +1,25 @@
 """Scores follow davis2017-evaluation's rules, on trees and on drawn truth."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from jobs.commands import evaluate
+from jobs.commands.evaluate import EvaluateConfig, evaluate, evaluate_output
 from jobs.commands.export import export_output
-from jobs.errors import UserError
+from jobs.errors import PromptError, UserError
 from jobs.io import storage
 from jobs.outputs import rle, store
 from jobs.outputs.label_maps import to_image
 from jobs.outputs.stored_masks import VideoMasks
+from jobs.scores.rules import Rules
+from jobs.scores.scoring import score_video
+from jobs.scores.summary import format_scores
+from jobs.scores.tables import ObjectScore, read_scores
+from jobs.scores.truth import Truth
 from stcn_core.metrics import contour_accuracy, region_similarity
+from tests.parts import stcn
 
 
 def square(top: int, left: int, object_id: int, size: int = 12) -> np.ndarray:
@@ -39,6 +46,12 @@ TRUTH = [square(5 + t, 5, 1) + square(20, 20 + t, 2) for t in range(6)]
 FOUND = [square(5 + t, 5 + t, 1) + square(20, 20 + t, 2) for t in range(6)]
 
 
+def score(masks: list[store.MaskRow], truth: list[tuple[str, np.ndarray]], rules: Rules = Rules()) -> list[ObjectScore]:  # noqa: B008 frozen
+    """One video's masks against label maps by frame name."""
+    maps = dict(truth)
+    return score_video(VideoMasks("v", masks), Truth(list(maps), maps.__getitem__), rules).objects
+
+
 def write(output: Path, folder: Path, masks: list[store.MaskRow], truth: list[tuple[str, np.ndarray]]) -> None:
     with store.MaskWriter(output.parent / "m.parquet") as writer:
         writer.add(store.masks_table(masks))
@@ -51,29 +64,30 @@ def write(output: Path, folder: Path, masks: list[store.MaskRow], truth: list[tu
 def test_the_first_and_last_frame_are_left_out_and_objects_are_pooled(tmp_path: Path) -> None:
     truth = [(f"{t:05d}", labels) for t, labels in enumerate(TRUTH)]
     write(tmp_path / "out", tmp_path / "truth/v", rows("v", FOUND, [1, 2]), truth)
-    first, second = evaluate.evaluate_output(str(tmp_path / "out"), str(tmp_path / "truth"))
+    scores = evaluate_output(str(tmp_path / "out"), str(tmp_path / "truth"))
+    first, second = scores.objects
     pairs = [(FOUND[t] == 1, TRUTH[t] == 1) for t in range(1, 5)]
-    assert first.region == pytest.approx(np.mean([region_similarity(*pair) for pair in pairs]))
-    assert first.contour == pytest.approx(np.mean([contour_accuracy(*pair) for pair in pairs]))
-    assert (first.object_id, first.frames, second.region, second.contour) == (1, 4, 1.0, 1.0)
-    assert first.copied_region == pytest.approx(np.mean([region_similarity(TRUTH[0] == 1, true) for _, true in pairs]))
-    assert second.copied_contour < 1
-    table = evaluate.format_scores([first, second])
-    assert f"{(first.mean + 1) / 2:5.3f}" in table.splitlines()[-1]
+    assert first.j_mean == pytest.approx(np.mean([region_similarity(*pair) for pair in pairs]))
+    assert first.f_mean == pytest.approx(np.mean([contour_accuracy(*pair) for pair in pairs]))
+    assert (first.object_id, first.frames, second.j_mean, second.f_mean) == (1, 4, 1.0, 1.0)
+    assert first.copy_j_mean == pytest.approx(np.mean([region_similarity(TRUTH[0] == 1, true) for _, true in pairs]))
+    assert second.copy_f_mean < 1
+    all_of_them = next(line for line in format_scores(scores).splitlines() if line.startswith("all"))
+    assert all_of_them.split()[9] == f"{(first.mean + 1) / 2:.3f}"
 
 
 def test_frames_match_by_name_in_sparse_truth(tmp_path: Path) -> None:
     names = [f"{5 * t:05d}" for t in range(6)]
     truth = [(names[t], TRUTH[t]) for t in (0, 2, 4, 5)]
     write(tmp_path / "out", tmp_path / "tree/Annotations/480p/v", rows("v", FOUND, [1, 2], names), truth)
-    first, _ = evaluate.evaluate_output(str(tmp_path / "out"), str(tmp_path / "tree"))
+    first, _ = evaluate_output(str(tmp_path / "out"), str(tmp_path / "tree")).objects
     assert first.frames == 2
-    assert first.region == pytest.approx(np.mean([region_similarity(FOUND[t] == 1, TRUTH[t] == 1) for t in (2, 4)]))
+    assert first.j_mean == pytest.approx(np.mean([region_similarity(FOUND[t] == 1, TRUTH[t] == 1) for t in (2, 4)]))
 
 
 def test_an_object_counts_from_the_frame_after_its_first(tmp_path: Path) -> None:
     truth = [(str(t), labels * (labels == 2) if t < 3 else labels) for t, labels in enumerate(TRUTH)]
-    scores = evaluate.score_video(VideoMasks("v", rows("v", FOUND, [1, 2])), truth)
+    scores = score(rows("v", FOUND, [1, 2]), truth)
     assert [(s.object_id, s.frames) for s in scores] == [(1, 1), (2, 4)]
 
 
@@ -83,53 +97,57 @@ def test_void_pixels_count_for_nobody() -> None:
     for t in range(6):
         found[t][5 + t, 5:17] = 0
         truth[t][5 + t, 5:17] = 255
-    masks = VideoMasks("v", rows("v", found, [1, 2]))
-    scores = evaluate.score_video(masks, [(str(t), labels) for t, labels in enumerate(truth)])
-    assert [(s.object_id, s.region) for s in scores] == [(1, 1.0), (2, 1.0)]
+    scores = score(rows("v", found, [1, 2]), [(str(t), labels) for t, labels in enumerate(truth)])
+    assert [(s.object_id, s.j_mean) for s in scores] == [(1, 1.0), (2, 1.0)]
 
 
 def test_255_is_an_object_where_it_is_the_only_one() -> None:
     labels = [square(5, 5, 255)] * 4
-    masks = VideoMasks("v", rows("v", labels, [255]))
-    (score,) = evaluate.score_video(masks, [(str(t), label_map) for t, label_map in enumerate(labels)])
-    assert (score.object_id, score.region) == (255, 1.0)
+    (one,) = score(rows("v", labels, [255]), [(str(t), label_map) for t, label_map in enumerate(labels)])
+    assert (one.object_id, one.j_mean, one.void) == (255, 1.0, "object")
+
+
+def test_255_was_no_object_before_there_were_other_ids() -> None:
+    truth = [square(5, 5, 255), square(5, 5, 255), *(square(5, 5, 255) + square(20, 20, 1) for _ in range(4))]
+    (one,) = score(rows("v", truth, [1, 255]), [(str(t), labels) for t, labels in enumerate(truth)])
+    assert (one.object_id, one.frames, one.void) == (1, 2, "ignored")
 
 
 def test_a_missing_mask_scores_nothing() -> None:
-    (score,) = evaluate.score_video(VideoMasks("v", []), [(str(t), square(5, 5, 1)) for t in range(4)])
-    assert (score.frames, score.region, score.contour) == (2, 0.0, 0.0)
+    (one,) = score([], [(str(t), square(5, 5, 1)) for t in range(4)])
+    assert (one.frames, one.missing, one.j_mean, one.f_mean) == (2, 2, 0.0, 0.0)
 
 
 def test_truth_of_other_videos_is_an_error(tmp_path: Path) -> None:
     write(tmp_path / "out", tmp_path / "truth/other", rows("v", FOUND, [1, 2]), [("00000", TRUTH[0])])
     with pytest.raises(UserError, match="of none of the videos"):
-        evaluate.evaluate_output(str(tmp_path / "out"), str(tmp_path / "truth"))
+        evaluate_output(str(tmp_path / "out"), str(tmp_path / "truth"))
 
 
 def test_truth_of_one_video_is_not_taken_for_every_videos(tmp_path: Path) -> None:
     truth = [(f"{t:05d}", labels) for t, labels in enumerate(TRUTH)]
     masks = rows("v", FOUND, [1, 2])
     write(tmp_path / "one", tmp_path / "truth", masks, truth)
-    assert len(evaluate.evaluate_output(str(tmp_path / "one"), str(tmp_path / "truth"))) == 2
+    assert len(evaluate_output(str(tmp_path / "one"), str(tmp_path / "truth")).objects) == 2
     write(tmp_path / "two", tmp_path / "other", masks + rows("w", FOUND, [1, 2]), truth)
     with pytest.raises(UserError, match="holds the masks of one video"):
-        evaluate.evaluate_output(str(tmp_path / "two"), str(tmp_path / "truth"))
+        evaluate_output(str(tmp_path / "two"), str(tmp_path / "truth"))
     with pytest.raises(UserError, match="does not exist"):
-        evaluate.evaluate_output(str(tmp_path / "two"), str(tmp_path / "none"))
+        evaluate_output(str(tmp_path / "two"), str(tmp_path / "none"))
 
 
 def test_truth_with_other_names_is_an_error(tmp_path: Path) -> None:
     truth = [(f"left{t:05d}", labels) for t, labels in enumerate(TRUTH)]
     write(tmp_path / "out", tmp_path / "truth/v", rows("v", FOUND, [1, 2]), truth)
     with pytest.raises(UserError, match="no true mask of 'v' has the name of one of its frames"):
-        evaluate.evaluate_output(str(tmp_path / "out"), str(tmp_path / "truth"))
+        evaluate_output(str(tmp_path / "out"), str(tmp_path / "truth"))
 
 
 def test_true_masks_that_cannot_be_read_are_an_error_with_the_videos_name(tmp_path: Path) -> None:
     truth = [(f"{t:05d}", labels[:20]) for t, labels in enumerate(TRUTH)]
     write(tmp_path / "out", tmp_path / "truth/v", rows("v", FOUND, [1, 2]), truth)
     with pytest.raises(UserError, match="true masks of 'v' cannot be used.*50x20"):
-        evaluate.evaluate_output(str(tmp_path / "out"), str(tmp_path / "truth"))
+        evaluate_output(str(tmp_path / "out"), str(tmp_path / "truth"))
 
 
 @pytest.mark.parametrize("video_id", ["../x", "v/../../x", "{folder}/x", "..", "x\0y", "y" * 300, "\u00e4" * 200])
@@ -142,8 +160,8 @@ def test_an_id_leads_to_no_truth_outside_of_the_folder(video_id: str, tmp_path: 
         folder.mkdir(exist_ok=True)
         for name, labels in truth:
             to_image(labels).save(folder / f"{name}.png")
-    scores = evaluate.evaluate_output(str(tmp_path / "out"), str(tmp_path / "truth"))
-    assert [(score.video_id, score.object_id) for score in scores] == [("v", 1), ("v", 2)]
+    scores = evaluate_output(str(tmp_path / "out"), str(tmp_path / "truth"))
+    assert [(score.video_id, score.object_id) for score in scores.objects] == [("v", 1), ("v", 2)]
 
 
 @pytest.mark.parametrize("video_id", ["Street 01", "a/b", "../x", "x\0y", ".hidden"])
@@ -153,6 +171,125 @@ def test_truth_is_found_by_an_ids_own_name_or_the_one_that_export_gives(video_id
     (folder,) = (tmp_path / "truth").iterdir()
     if video_id == "Street 01":  # which a folder can be called, and export does not for its capital
         folder.rename(tmp_path / "truth" / video_id)
-    scores = evaluate.evaluate_output(str(tmp_path / "out"), str(tmp_path / "truth"))
-    assert [(score.video_id, score.mean) for score in scores] == [(video_id, 1.0)] * 2
-    assert "\0" not in evaluate.format_scores(scores)
+    scores = evaluate_output(str(tmp_path / "out"), str(tmp_path / "truth"))
+    assert [(score.video_id, score.mean) for score in scores.objects] == [(video_id, 1.0)] * 2
+    assert "\0" not in format_scores(scores)
+
+
+def config(folder: Path, **options: object) -> EvaluateConfig:
+    """What the command is told for the output and the truth in a folder."""
+    return EvaluateConfig(**({"output": f"{folder}/out", "truth": f"{folder}/truth", "workers": 1} | options))  # type: ignore[arg-type]
+
+
+def test_youtube_vos_counts_the_last_frame_and_objects_from_the_one_after_their_first(tmp_path: Path) -> None:
+    """A tree with meta.json and sparse truth; object 2 comes late."""
+    names = [f"{5 * t:05d}" for t in range(6)]
+    truth = [(names[t], TRUTH[t] * (TRUTH[t] == 1) if t < 3 else TRUTH[t]) for t in (0, 1, 3, 5)]
+    write(tmp_path / "out", tmp_path / "tree/Annotations/v", rows("v", FOUND, [1, 2], names), truth)
+
+    def frames(protocol: str = "auto") -> list[int]:
+        return [s.frames for s in evaluate_output(f"{tmp_path}/out", f"{tmp_path}/tree", protocol).objects]
+
+    assert frames() == [2]
+    assert frames("youtube-vos") == [3, 1]
+    (tmp_path / "tree/meta.json").write_text("{}")
+    assert frames() == [3, 1]
+    assert frames("davis") == [2]
+
+
+def test_videos_side_by_side_score_as_one_by_one(tmp_path: Path) -> None:
+    truth = [(f"{t:05d}", labels) for t, labels in enumerate(TRUTH)]
+    ids = ["c", "a", "b"]
+    write(tmp_path / "out", tmp_path / "truth/a", [row for name in ids for row in rows(name, FOUND, [1, 2])], truth)
+    for name in ("b", "c", "not here"):
+        (tmp_path / "truth" / name).symlink_to(tmp_path / "truth/a")
+    one, two = (evaluate_output(f"{tmp_path}/out", f"{tmp_path}/truth", workers=workers) for workers in (1, 2))
+    assert one.objects == two.objects
+    assert one.frames.equals(two.frames)
+    assert [s.video_id for s in one.objects] == ["a", "a", "b", "b", "c", "c"]
+    assert two.unscored == ["not here"]
+    assert "1 videos of the truth have no masks here and do not count: not here" in format_scores(two)
+
+
+def test_a_video_that_cannot_be_scored_in_another_process_is_an_error_with_its_name(tmp_path: Path) -> None:
+    truth = [(f"{t:05d}", labels) for t, labels in enumerate(TRUTH)]
+    write(tmp_path / "out", tmp_path / "truth/v", rows("v", FOUND, [1, 2]) + rows("w", FOUND, [1, 2]), truth)
+    (tmp_path / "truth/w").mkdir()
+    (tmp_path / "truth/w/00000.png").write_bytes(b"no picture")
+    (tmp_path / "truth/w/00001.png").write_bytes(b"no picture")
+    with pytest.raises(UserError, match="true masks of 'w' cannot be used: mask 00000.png cannot be read"):
+        evaluate_output(f"{tmp_path}/out", f"{tmp_path}/truth", workers=2)
+
+
+def test_scores_that_were_written_say_what_the_output_does(tmp_path: Path) -> None:
+    truth = [(f"{t:05d}", labels) for t, labels in enumerate(TRUTH)]
+    masks = rows("v", FOUND, [1, 2])
+    told = dict(score=0.25, stability=0.5, area_change=0.125, prompt_distance=3, scene=1)
+    kept = [row | told for row in masks if (row["frame_index"], row["object_id"]) != (2, 1)]
+    write(tmp_path / "out", tmp_path / "truth/v", kept, truth)
+    given = evaluate(config(tmp_path, scores=f"{tmp_path}/scores"))
+    assert given == evaluate(config(tmp_path, output=f"{tmp_path}/scores", truth=None))
+    assert "1 of 8 masks are missing and count as empty; the others have a mean J 0.849" in given
+    frames = read_scores(f"{tmp_path}/scores").frames.to_pylist()
+    assert [(row["object_id"], row["frame_index"], row["frame_name"]) for row in frames] == [
+        (i, t, f"{t:05d}") for i in (1, 2) for t in range(1, 5)
+    ]
+    assert {name: frames[0][name] for name in told} == told
+    assert frames[0]["area"] == frames[0]["true_area"] == 144
+    assert (frames[1]["area"], frames[1]["j"], frames[1]["score"], frames[1]["is_prompt"]) == (None, 0.0, None, None)
+
+
+def test_json_is_one_object_with_all_of_it(tmp_path: Path) -> None:
+    truth = [(f"{t:05d}", labels) for t, labels in enumerate(TRUTH)]
+    write(tmp_path / "out", tmp_path / "truth/v", rows("v", FOUND, [1, 2]), truth)
+    found = json.loads(evaluate(config(tmp_path, against=f"{tmp_path}/out", trust=True, json=True)))
+    assert [one["object_id"] for one in found["objects"]] == [1, 2]
+    assert (found["protocol"], found["void"]) == ({"davis": 1}, {"none": 1})
+    assert found["all"]["mean"] == pytest.approx(np.mean([one["mean"] for one in found["objects"]]))
+    assert found["against"]["all"]["difference"] == 0
+    assert [curve["name"] for curve in found["trust"]["curves"]] == ["score", "j"]
+
+
+def test_the_command_scores_side_by_side_and_compares(tmp_path: Path) -> None:
+    truth = [(f"{t:05d}", labels) for t, labels in enumerate(TRUTH)]
+    write(tmp_path / "out", tmp_path / "truth/v", rows("v", FOUND, [1, 2]) + rows("w", TRUTH, [1, 2]), truth)
+    (tmp_path / "truth/w").symlink_to(tmp_path / "truth/v")
+    options = ("--truth", tmp_path / "truth", "--workers", "2")
+    scored = stcn("evaluate", tmp_path / "out", *options, "--scores", tmp_path / "scores", "--trust")
+    assert (scored.returncode, scored.stderr) == (0, "")
+    assert [line.split()[0] for line in scored.stdout.splitlines() if line.startswith(("v ", "w ", "all "))] == [
+        "v", "v", "w", "w", "v", "w", "all",
+    ]  # fmt: skip
+    compared = stcn("evaluate", tmp_path / "scores", "--against", tmp_path / "out", *options)
+    assert (compared.returncode, compared.stderr) == (0, "")
+    assert compared.stdout.splitlines()[-1].split()[:4] == ["all", "4", "0", "0"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"truth": None}, "out holds no scores; give --truth"),
+        ({"against": "nowhere"}, "nowhere holds no run"),
+        ({"protocol": "davis2018"}, "--protocol davis2018 is not known; legal: davis, youtube-vos"),
+        ({"void": "maybe"}, "--void maybe is not known; legal: ignore, background"),
+        ({"workers": 0}, "--workers 0 is not usable; legal: 1 or more"),
+        ({"combine": ["score"]}, "--combine needs --trust"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(options: dict[str, object], words: str, tmp_path: Path) -> None:
+    truth = [(f"{t:05d}", labels) for t, labels in enumerate(TRUTH)]
+    write(tmp_path / "out", tmp_path / "truth/v", rows("v", FOUND, [1, 2]), truth)
+    with pytest.raises(UserError, match=words):
+        evaluate(config(tmp_path, **options))
+
+
+def test_true_masks_of_more_objects_than_a_video_has_are_refused() -> None:
+    noise = np.arange(2000, dtype=np.int32).reshape(40, 50)
+    with pytest.raises(PromptError, match="more than 256 objects"):
+        score(rows("v", FOUND, [1, 2]), [(str(t), noise) for t in range(6)])
+
+
+def test_names_of_true_masks_that_only_look_like_numbers_are_no_frames() -> None:
+    truth = [(name, square(5, 5, 1)) for name in ("0", "\u00b2", "3", "4")]
+    (one,) = score(rows("v", [square(5, 5, 1)] * 6, [1]), truth)
+    assert (one.frames, one.missing) == (2, 1)

@@ -20,6 +20,7 @@ from jobs.outputs.writer import VideoWriter
 from tests.jobs.inputs import hostile_videos
 from tests.jobs.inputs.containers import remux
 from tests.jobs.inputs.hostile_images import images
+from tests.jobs.inputs.hostile_prompts import jsons
 
 SECRET, LINKED = "secret.ts", "linked.txt"  # no reader may open the one; links lead to the other
 SECRET_TEXT = "the secret's text"
@@ -147,7 +148,7 @@ class Corpus:
         }
         given = ["places", *(f"places/{name}.mp4" for name in ("folder", "pipe", "socket", "nothing"))]
         for name, target in links.items():
-            for ending in ("mp4", "png", "parquet"):
+            for ending in ("mp4", "png", "parquet", "json"):
                 link = places / f"{name}-{ending}/0.{ending}"
                 link.parent.mkdir()
                 link.symlink_to(target)
@@ -167,7 +168,9 @@ class Corpus:
         table = pa.table({**rows, "counts": long})
         pq.write_table(table, self.folder / "repeats.parquet", compression="zstd", store_schema=False)
         subprocess.run([sys.executable, "-c", WRITE_LONG_TEXT, str(self.folder / "long-text.parquet")], check=True)
-        self.prompts += sorted(path.name for path in self.folder.glob("*.parquet"))
+        for name, content in jsons().items():
+            self._write(name, content)
+        self.prompts += sorted(path.name for ending in ("parquet", "json") for path in self.folder.glob(f"*.{ending}"))
 
 
 def prompt_row(**values: object) -> dict[str, object]:

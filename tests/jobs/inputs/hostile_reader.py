@@ -10,16 +10,22 @@ from pathlib import Path
 
 
 def carefully(kind: str, path: Path) -> str:
-    """Read a file as this project does; says what becomes of it."""
+    """Read a file as this project does, a video backward too; says what becomes of it."""
     from jobs.errors import VideoError
-    from jobs.inputs.prompts import load_prompts
+    from jobs.inputs.backward import Backward
+    from jobs.inputs.prompts.load import load_prompts
     from jobs.inputs.video import Video
+    from jobs.records import Entry
 
     try:
         if kind == "prompts":
-            return f"has prompts on {len(load_prompts(path, 'v', None))} frames"
+            prompts = load_prompts(path, Entry("v", "", ""), None)
+            return f"has prompts on {len(prompts.labels)} frames"
         with Video(path) as video:
-            return f"has {sum(1 for _ in video)} frames"
+            frames = sum(1 for _ in video)
+        back = Backward(path, frames - 1)
+        looked_at, given = list(back.look()), sum(1 for _ in back)
+        return f"has {frames} frames" if given == frames else f"has {frames}, {len(looked_at)}, {given} backward"
     except VideoError as error:
         return f"{type(error).__name__}: {error}"
 

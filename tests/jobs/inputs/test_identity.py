@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from jobs.clip_options import ClipOptions
 from jobs.inputs.identity import identify
 from jobs.records import Entry
 from stcn_core.config import PropagationConfig
@@ -29,9 +30,23 @@ def test_the_same_content_is_the_same_work(entry: Entry) -> None:
 def test_a_changed_video_prompt_model_or_option_is_new_work(entry: Entry) -> None:
     before = work_id(entry)
     others = [work_id(entry, model="other"), work_id(entry, memory_every=3), work_id(entry, short_side=None)]
+    others += [work_id(entry, direction="both"), work_id(entry, direction="backward")]
     others.append(identify([entry], "digest", PropagationConfig(), precision="float32")[0].work_id)
+    others += [
+        identify([entry], "digest", PropagationConfig(), clip_options=options)[0].work_id
+        for options in (ClipOptions(on_cut="split"), ClipOptions(cycle_check=True))
+    ]
     others.append(work_id(Entry(entry.video_id, entry.video, entry.prompts, end=5)))
+    others.append(work_id(Entry(entry.video_id, entry.video, entry.prompts, removals=((1, 5),))))
+    others.append(work_id(Entry(entry.video_id, entry.video, entry.prompts, void=255)))
     Path(entry.prompts, "00005.png").write_bytes(b"another mask")
+    others.append(work_id(entry))
+    Path(entry.prompts, "dog").mkdir()
+    Path(entry.prompts, "dog/00000.png").write_bytes(b"of one object")
+    others.append(work_id(entry))
+    Path(entry.prompts, "dog").rename(Path(entry.prompts, "cat"))
+    others.append(work_id(entry))
+    Path(entry.prompts, "cat/00000.png").write_bytes(b"of another object")
     others.append(work_id(entry))
     Path(entry.video).write_bytes(b"another video")
     others.append(work_id(entry))

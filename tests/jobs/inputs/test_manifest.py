@@ -46,6 +46,65 @@ def test_jsonl_with_an_id_that_looks_like_a_date(tmp_path: Path) -> None:
     assert read_manifest(f"{tmp_path}/m.jsonl")[0].video_id == "2024-01-01"
 
 
+def test_removals_and_void(tmp_path: Path) -> None:
+    rows = [
+        "video_id,video,prompts,remove,void",
+        "a,a.mp4,a.png,5@200 3@120,255",
+        "b,b.mp4,b.png,,none",
+        "c,c.mp4,c.png,,",
+    ]
+    (tmp_path / "m.csv").write_text("\n".join(rows))
+    (tmp_path / "m.jsonl").write_text(
+        '{"video_id": "a", "video": "a.mp4", "prompts": "a.png", "remove": "3@120  5@200", "void": "255"}\n'
+        '{"video_id": "b", "video": "b.mp4", "prompts": "b.png", "remove": "", "void": "none"}\n'
+        '{"video_id": "c", "video": "c.mp4", "prompts": "c.png"}\n'
+    )
+    pq.write_table(
+        pa.Table.from_pylist(
+            [
+                {"video_id": "a", "video": "a.mp4", "prompts": "a.png", "void": 255, "remove": "3@120\n5@200"},
+            ]
+        ),
+        tmp_path / "m.parquet",
+    )
+    for name in ("m.csv", "m.jsonl", "m.parquet"):
+        entries = read_manifest(f"{tmp_path}/{name}")
+        expected = [(((3, 120), (5, 200)), 255), ((), 0), ((), None)]
+        assert [(e.removals, e.void) for e in entries] == expected[: len(entries)]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("remove", "3", "row 1: remove is '3'; '3' is none; legal: object@frame, such as 3@120 5@200"),
+        ("remove", "3@-1", "'3@-1' is none"),
+        ("remove", "3@1;4@2", "'3@1;4@2' is none; .* with a space between"),
+        ("remove", "0@5", "'0@5' is none"),
+        ("remove", "9999999999@5", "'9999999999@5' is none"),
+        ("remove", "٣@5", "is none"),
+        ("remove", "3@5 4@5 3@5", "3@5 is there twice; legal: once"),
+        ("remove", "3@1 " * 10_001, "it has 10,001 removals; legal: up to 10,000"),
+        ("void", "0", "row 1: void is '0'; legal: a value of masks that is no object, 1 to 65535, or none"),
+        ("void", "65536", "void is '65536'; legal"),
+        ("void", "-1", "void is '-1'; legal"),
+        ("void", "no", "void is 'no'; legal"),
+        ("removes", "3@1", "column 'removes' is not known; legal: remove"),
+        ("Void", "255", "column 'Void' is not known; legal: void"),
+    ],
+)
+def test_removals_and_void_that_say_nothing(column: str, value: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text(f"video_id,video,prompts,{column}\na,a.mp4,a.png,{value}\n")
+    with pytest.raises(ManifestError, match=message) as error:
+        read_manifest(f"{tmp_path}/m.csv")
+    assert len(str(error.value)) < 500
+
+
+@pytest.mark.parametrize("column", ["video2", "avoided", "movie"])
+def test_columns_of_ones_own_are_left_alone(column: str, tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text(f"video_id,video,prompts,{column}\na,a.mp4,a.png,x\n")
+    assert read_manifest(f"{tmp_path}/m.csv")
+
+
 def test_all_problems_are_listed_with_their_rows(tmp_path: Path) -> None:
     rows = [
         "video_id,video,prompts,start,end",

@@ -125,3 +125,20 @@ def test_what_a_storage_library_raises_is_an_os_error(s3_endpoint: str, monkeypa
     """A name that botocore refuses with an error of its own."""
     with pytest.raises(OSError, match=r"ParamValidation"):
         storage.read("s3://not a bucket/x")
+
+
+def test_folders_of_objects_are_downloaded_if_asked_for(
+    base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("00000.png", "dog/00000.png", "dog/deeper/00000.png", "cat/00005.png"):
+        storage.write(f"{base}/masks/{name}", name.encode())
+    local = storage.download(f"{base}/masks", tmp_path / "downloads", with_folders=True)
+    names = [f"{p.parent.name}/{p.name}" for p in sorted(local.glob("*/*.png"))]
+    assert names == ["cat/00005.png", "dog/00000.png"]
+    assert (local / "dog/00000.png").read_bytes() == b"dog/00000.png"
+    below = [info.location.removeprefix(f"{base}/masks/") for info in storage.find_below(f"{base}/masks")]
+    assert below == ["00000.png", "cat/00005.png", "dog/00000.png"]
+    if base != str(tmp_path):
+        assert not (storage.download(f"{base}/masks", tmp_path / "flat") / "dog").exists()
+    monkeypatch.setattr(storage, "MOST_FOLDERS", 1)  # of a data set's folders not all are asked for
+    assert len(storage.find_below(f"{base}/masks")) == 2

@@ -84,3 +84,33 @@ def test_any_text_is_a_mask_or_refused(counts: str, height: int, width: int) -> 
 def test_what_is_no_mask_is_named(counts: str, size: tuple[int, int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         rle.decode(counts, *size)
+
+
+TEXTS = st.one_of(
+    st.text("0123456789:;<=>?@PQ_`no", min_size=1, max_size=6),
+    st.sampled_from(["", "0b1", "`0", "3O_0", "05M^1", "0" * 200, "PPPPPPPP0", "o", "/0", "\x7f", "0P", "P0P0"]),
+    st.integers(0, 2**48 - 1).map(lambda bits: _counts(bits)),
+)
+
+
+def _counts(bits: int) -> str:
+    """Of the mask (6, 8) with these pixels."""
+    mask = (bits >> np.arange(48)) & 1
+    return rle.encode(mask.reshape(6, 8).astype(np.int32), [1])[0].counts
+
+
+@given(st.lists(TEXTS, max_size=9), st.integers(1, 4))
+@settings(max_examples=1_000, deadline=None)
+def test_many_masks_are_checked_at_once_as_each_is_decoded(texts: list[str], at_once: int) -> None:
+    """Nothing that decoding refuses gets through, wherever it stands; and the areas are those of the masks."""
+    expected: list[int] | None = []
+    for text in texts:
+        try:
+            expected = None if expected is None else [*expected, int(rle.decode(text, 6, 8).sum())]
+        except ValueError:
+            expected = None
+    starts = np.cumsum([0, *map(len, texts)])[:-1]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rle, "AT_ONCE", at_once)
+        found = rle.areas(np.frombuffer("".join(texts).encode(), np.uint8), starts, np.full(len(texts), 48))
+    assert (None if found is None else found.tolist()) == expected

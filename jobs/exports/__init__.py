@@ -1,0 +1,1 @@
+"""Masks of an output in the formats of others: one module a format, over one walk through the masks."""

@@ -1,0 +1,128 @@
+"""YouTube-VIS: an annotation for each track, with a mask or null for each frame of its video."""
+
+import json
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from jobs.exports import text
+from jobs.exports.categories import Categories
+from jobs.exports.sections import Counts, drop_comma
+from jobs.exports.track_ids import TrackIds
+from jobs.exports.walk import MAX_PLACES, Batch, MasksFile
+from jobs.outputs.names import file_name
+
+FILE = "instances.json"
+SECTIONS = ("videos", "annotations")
+COLUMNS = ("frame_name", "object_name", "scene", "box", "counts")
+LISTS = ("segmentations", "bboxes", "areas")
+NULL = "null,"
+
+
+@dataclass
+class Piece:
+    """What a batch adds to the three lists of a track: places in the spool, after so many that are null."""
+
+    nulls: int
+    texts: list[tuple[int, int]]  # start and size, in bytes
+
+
+@dataclass
+class Track:
+    """One track of a video."""
+
+    category: int
+    filled: int = 0  # places of its lists so far
+    pieces: list[Piece] = field(default_factory=list)
+
+
+class Tracks:
+    """The tracks of a video, their lists on disk until its last frame is known."""
+
+    def __init__(self, spool: BinaryIO, latest: int) -> None:
+        self._spool, self._ids = spool, TrackIds(latest)
+        self._tracks: dict[int, Track] = {}
+
+    @property
+    def latest(self) -> int:
+        """The highest id that is in use."""
+        return self._ids.latest
+
+    def add(self, batch: Batch, areas: np.ndarray, length: int, categories: Categories) -> None:
+        """Take the masks of a batch that are not empty. length: frames of the video before it."""
+        tracks = self._ids.of(batch)
+        rows = np.flatnonzero(areas)
+        rows = rows[np.argsort(tracks[rows], kind="stable")]
+        places = length + batch.frame_of_row[rows]
+        starts = np.flatnonzero(np.diff(tracks[rows], prepend=0))
+        gaps = np.diff(places, prepend=0) - 1
+        gaps[starts] = 0
+        nulls, taken = pc.binary_repeat(NULL, pa.array(gaps)), pa.array(rows)
+        columns = [
+            text.rle(batch).take(taken),
+            text.boxes(batch).take(taken),
+            pc.cast(pa.array(areas[rows]), pa.string()),
+        ]
+        lists = [text.joined(nulls, column, ",") for column in columns]
+        names = categories.numbers(batch.masks["object_name"].take(taken))
+        for start, end in pairwise([*starts.tolist(), rows.size]):
+            track = self._tracks.setdefault(int(tracks[rows[start]]), Track(1 + int(names[start])))
+            texts = [self._keep(of.slice(start, end - start)) for of in lists]
+            track.pieces.append(Piece(int(places[start]) - track.filled, texts))
+            track.filled = int(places[end - 1]) + 1
+
+    def _keep(self, texts: Any) -> tuple[int, int]:
+        return self._spool.tell(), self._spool.write(text.content(texts))
+
+    def write(self, length: int, video: dict[str, Any], first: int, out: BinaryIO) -> int:
+        """Write an annotation for each track; returns how many.
+
+        length: frames of the video; video: what its annotations have in common; first: the id of the first.
+        """
+        for number, (track_id, track) in enumerate(self._tracks.items()):
+            known = {"id": first + number, "track_id": track_id, "category_id": track.category, **video, "iscrowd": 0}
+            out.write(json.dumps(known)[:-1].encode())
+            for kind, name in enumerate(LISTS):
+                out.write(f',"{name}":['.encode())
+                for piece in track.pieces:
+                    out.write(NULL.encode() * piece.nulls)
+                    self._spool.seek(piece.texts[kind][0])
+                    out.write(self._spool.read(piece.texts[kind][1]))
+                out.write(NULL.encode() * (length - track.filled))
+                drop_comma(out)
+                out.write(b"]")
+            out.write(b"},")
+        return len(self._tracks)
+
+
+def write_part(file: MasksFile, counts: Counts, folder: Path) -> None:
+    """What a file of masks adds to each section. `counts` goes on."""
+    categories = Categories(counts.categories)
+    with ExitStack() as stack:
+        videos, annotations = (stack.enter_context((folder / name).open("wb")) for name in SECTIONS)
+        for video_id, batches in file.videos(*COLUMNS):
+            counts.videos += 1
+            with TemporaryFile(dir=folder) as spool:
+                tracks, names, size = Tracks(spool, counts.tracks), list[str](), (0, 0)
+                for batch in batches:
+                    areas = file.areas(batch)
+                    tracks.add(batch, areas, len(names), categories)
+                    names += batch.names()
+                    counts.masks += len(areas)
+                    size = batch.size
+                common = {"video_id": counts.videos, "height": size[0], "width": size[1], "length": len(names)}
+                if len(names) * (tracks.latest - counts.tracks) > MAX_PLACES:
+                    raise file.damaged(f"video {video_id!r} has {len(names)} frames and too many tracks for them")
+                counts.annotations += tracks.write(len(names), common, counts.annotations + 1, annotations)
+                counts.tracks = tracks.latest
+            files = [f"{file_name(video_id)}/{name}.jpg" for name in names]
+            entry = {"id": counts.videos, "name": video_id, "height": size[0], "width": size[1], "length": len(names)}
+            videos.write(text.line({**entry, "file_names": files}))
+    counts.categories = categories.names

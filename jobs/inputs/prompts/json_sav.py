@@ -1,0 +1,60 @@
+"""SA-V's JSON: masklets of a video, a list of RLEs for each annotated frame."""
+
+from typing import Any
+
+from jobs.errors import PromptError
+from jobs.inputs.prompts.frame_names import FrameNames
+from jobs.inputs.prompts.gathered import Gathered
+from jobs.inputs.prompts.json_fields import Record, integer, shown
+from jobs.inputs.prompts.object_folders import number_from_one
+from jobs.inputs.prompts.segmentation import mask_of
+
+EVERY = 4  # frames: videos have 24 a second, annotations 6
+
+
+def gather_sav(content: Record, names: FrameNames, max_pixels: int, gathered: Gathered) -> None:
+    """The masks of all masklets; null is where an object is not visible. Raises PromptError."""
+    masklets, ids = _list(content, "masklet"), _list(content, "masklet_id")
+    given = [integer({"masklet_id": i}, "masklet_id", "a masklet") for i in ids]
+    object_ids = number_from_one(given)
+    if min(object_ids, default=1) < 1 or len(set(object_ids)) < len(object_ids):
+        raise PromptError(f"masklet_id is {shown(given)}; legal: an id for each masklet, from 0 up")
+    for number, object_id in zip(given, object_ids, strict=True):
+        if number != object_id:
+            gathered.name(object_id, str(number))
+    every = _every(content, len(masklets), names)
+    for frame, masks in zip(range(0, len(masklets) * every, every), masklets, strict=True):
+        if not isinstance(masks, list) or len(masks) != len(object_ids):
+            raise PromptError(
+                f"the masks of frame {frame} are {shown(masks)}; legal: a list of {len(object_ids)}, one a masklet_id"
+            )
+        for object_id, mask in zip(object_ids, masks, strict=True):
+            if mask is not None:
+                whose = f"object {object_id} on frame {frame}"
+                gathered.put(frame, object_id, mask_of(mask, None, max_pixels, whose))
+
+
+def _list(content: Record, key: str) -> list[Any]:
+    value = content.get(key)
+    if not isinstance(value, list):
+        raise PromptError(f"the JSON's {key} is {shown(value)}; legal: a list, as in SA-V")
+    return value
+
+
+def _every(content: Record, annotated: int, names: FrameNames) -> int:
+    """Frames from one annotation to the next, as the number of the video's frames says. Raises PromptError."""
+    frames = integer(content, "video_frame_count", "the JSON")
+    if names.count == annotated:  # the annotated frames alone, as images
+        return 1
+    if names.count is not None and names.count != frames:
+        raise PromptError(
+            f"the JSON is of {frames} frames, {annotated} of them annotated, and the video has {names.count}; legal: "
+            "a folder of all frames, or of those annotated"
+        )
+    for every in (1, EVERY):
+        if annotated in (frames // every, -(-frames // every)):
+            return every
+    raise PromptError(
+        f"the JSON has masks of {annotated} frames, and its video_frame_count is {frames}; legal: one for each frame, "
+        f"or for every {EVERY}th, as SA-V has them"
+    )

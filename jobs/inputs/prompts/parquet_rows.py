@@ -1,0 +1,127 @@
+"""Prompts in Parquet, rows that an earlier run wrote or that somebody made, checked before they are used."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+from pyarrow.fs import LocalFileSystem
+
+from jobs.errors import PromptError
+from jobs.inputs.prompts.gathered import INT32, Gathered
+from jobs.outputs import rle
+
+LEGAL = {"frame_index": (0, INT32), "object_id": (1, INT32), "height": (1, INT32), "width": (1, INT32)}
+TEXTS = ("video_id", "counts")
+NAME = "object_name"  # optional
+MAX_COLUMN_BYTES = 2**30  # of a row group, once decompressed: 2 MB in a file can be 2 GB in memory
+ROWS_AT_ONCE = 1_000  # half a megabyte at 480p
+
+Row = dict[str, Any]
+
+
+def gather_rows(files: Sequence[Path], video_id: str, max_pixels: int, gathered: Gathered) -> None:
+    """The masks of the rows of a video that are prompts; of all, where nothing says which are.
+
+    Raises PromptError for columns that are missing or of other types, values that are null or out of range, and masks
+    that are damaged.
+    """
+    for row in _rows(files, video_id):
+        frame, object_id = row["frame_index"], row["object_id"]
+        try:
+            mask = rle.decode(row["counts"], row["height"], row["width"], max_pixels)
+        except ValueError as error:
+            raise PromptError(f"the mask of object {object_id} on frame {frame} cannot be decoded: {error}") from error
+        gathered.put(frame, object_id, mask)
+        if row[NAME]:
+            gathered.name(object_id, row[NAME])
+
+
+def _rows(files: Sequence[Path], video_id: str) -> Iterator[Row]:
+    """The video's rows, their values checked, a part of them in memory at a time."""
+    found = False
+    name = files[0].name if len(files) == 1 else f"{files[0].parent.name} (a folder of Parquet)"
+    try:
+        for file in files:
+            dataset = _open(file)
+            for batch in _batches(dataset, video_id):
+                found = found or len(batch) > 0
+                _check_values(batch)
+                yield from _one_by_one(batch)
+        if not found:
+            raise PromptError(f"prompts {name} hold no prompt of video_id {video_id!r}; they hold {_some_ids(files)}")
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise PromptError(f"prompts {name} cannot be read as Parquet: {error}") from error
+
+
+def _some_ids(files: Sequence[Path]) -> list[str]:
+    heads = (_open(file).head(1_000, columns=["video_id"])["video_id"].unique().to_pylist() for file in files)
+    return sorted({str(video_id)[:50] for head in heads for video_id in head})[:5]
+
+
+def _open(file: Path) -> Any:
+    """One file as a dataset, which skips the row groups of other videos by their statistics."""
+    if not file.is_file():
+        raise PromptError(f"prompts {file.name}: it is no regular file")
+    metadata = pq.read_metadata(file)
+    _check_columns(metadata.schema.to_arrow_schema())
+    for group in range(metadata.num_row_groups):
+        columns = [metadata.row_group(group).column(i) for i in range(metadata.num_columns)]
+        largest = max(c.total_uncompressed_size for c in columns if c.path_in_schema in (*TEXTS, NAME, *LEGAL))
+        if largest > MAX_COLUMN_BYTES:
+            raise PromptError(
+                f"prompts {file.name}: a column of row group {group} has {largest:,} bytes; legal: up to "
+                f"{MAX_COLUMN_BYTES:,}. Write it with smaller row groups"
+            )
+    return ds.dataset(
+        str(file), format=ds.ParquetFileFormat(dictionary_columns=(*TEXTS, NAME)), filesystem=LocalFileSystem()
+    )
+
+
+def _one_by_one(batch: Any) -> Iterator[Row]:
+    """A batch's rows; texts last, as a file of 3 kB can repeat one of a megabyte 20,000 times."""
+    numbers = batch.select(list(LEGAL)).to_pylist()
+    names = batch[NAME] if NAME in batch.schema.names else [pa.scalar(None)] * len(batch)
+    for row, counts, name in zip(numbers, batch["counts"], names, strict=True):
+        yield {**row, "counts": counts.as_py(), NAME: name.as_py()}
+
+
+def _batches(dataset: Any, video_id: str) -> Iterator[Any]:
+    chosen = ds.field("video_id") == video_id
+    if "is_prompt" in dataset.schema.names:
+        chosen &= ds.field("is_prompt")
+    columns = [*LEGAL, "counts", *(name for name in (NAME,) if name in dataset.schema.names)]
+    scanner = dataset.scanner(columns=columns, filter=chosen, batch_size=ROWS_AT_ONCE, use_threads=False)
+    yield from scanner.to_batches()
+
+
+def _check_columns(schema: Any) -> None:
+    texts = (*TEXTS, NAME) if NAME in schema.names else TEXTS
+    wanted = {
+        **dict.fromkeys(texts, (pa.types.is_string, "text")),
+        **dict.fromkeys(LEGAL, (pa.types.is_integer, "integers")),
+        **({"is_prompt": (pa.types.is_boolean, "booleans")} if "is_prompt" in schema.names else {}),
+    }
+    if missing := [name for name in wanted if name not in schema.names]:
+        raise PromptError(f"the prompts lack the columns {missing}; they have {schema.names}")
+    for name, (is_legal, legal) in wanted.items():
+        type_ = schema.field(name).type
+        type_ = type_.value_type if pa.types.is_dictionary(type_) else type_
+        if name == NAME and pa.types.is_null(type_):  # as pandas writes a column in which nothing is
+            continue
+        if not is_legal(type_) and not (name in texts and pa.types.is_large_string(type_)):
+            raise PromptError(f"the prompts' column {name} holds {type_}; legal: {legal}")
+
+
+def _check_values(batch: Any) -> None:
+    for name in (*LEGAL, "counts"):
+        if batch[name].null_count:
+            raise PromptError(f"the prompts' column {name} has nulls; legal: a value in each row")
+    for name, (least, most) in LEGAL.items():
+        found = pc.min_max(batch[name]).as_py()
+        for value in found.values():
+            if len(batch) and not least <= value <= most:
+                raise PromptError(f"the prompts' column {name} holds {value}; legal: {least} to {most}")

@@ -1,0 +1,49 @@
+"""The prompts of the frames that are segmented."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from jobs.errors import PromptError
+from jobs.inputs.prompts.gathered import Prompts
+from jobs.inputs.prompts.label_images import fit
+from jobs.records import Entry
+from stcn_core.frames import prompted_frames
+
+
+def in_window(given: Prompts, entry: Entry, height: int, width: int) -> Prompts:
+    """Those from `start` to before `end`, at the frame's size, by frame of the window. Raises PromptError."""
+    labels = {
+        frame - entry.start: fit(labels, height, width)
+        for frame, labels in given.labels.items()
+        if frame >= entry.start and (entry.end is None or frame < entry.end)
+    }
+    if not labels:
+        raise PromptError(
+            f"no object is prompted on the frames that are segmented, start={entry.start} to before end={entry.end}; "
+            f"there are prompts on frames {sorted(given.labels)[:50]}, counted from the video's first"
+        )
+    return Prompts(labels, given.names, _removals(given.removals, entry, labels))
+
+
+def cut_out(prompts: Prompts, first: int, end: int | None) -> Prompts:
+    """Those on the frames from `first` to before `end`, counted from there."""
+
+    def is_inside(frame: int) -> bool:
+        return frame >= first and (end is None or frame < end)
+
+    labels = {frame - first: labels for frame, labels in prompts.labels.items() if is_inside(frame)}
+    objects = prompted_frames(labels).keys()
+    removals = {frame - first: ids & objects for frame, ids in prompts.removals.items() if is_inside(frame)}
+    return Prompts(labels, prompts.names, {frame: ids for frame, ids in removals.items() if ids})
+
+
+def _removals(given: Mapping[int, set[int]], entry: Entry, labels: Mapping[int, np.ndarray]) -> dict[int, set[int]]:
+    """Of objects that were prompted in the window; others are not there."""
+    firsts = {object_id: frames[0] + entry.start for object_id, frames in prompted_frames(labels).items()}
+    removals = {
+        frame - entry.start: {i for i in ids if i in firsts and firsts[i] < frame}
+        for frame, ids in given.items()
+        if entry.end is None or frame < entry.end
+    }
+    return {frame: ids for frame, ids in removals.items() if ids}

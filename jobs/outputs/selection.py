@@ -1,0 +1,66 @@
+"""Where a selection stands: laid out as an output is, and never taken for whole before it is."""
+
+import json
+from typing import Any
+
+import pyarrow as pa
+
+from jobs.errors import UserError
+from jobs.io import local, storage
+from jobs.outputs import store
+
+SELECTION_FILE = "selection.json"
+TRUST = pa.field("trust", pa.float32(), metadata={"meaning": "estimate of IoU with the true mask, 0 to 1"})
+SELECTED = store.MASKS.append(TRUST)  # a selection's masks
+
+
+class Selection:
+    """A folder or URL prefix that a selection is written to.
+
+    First comes a note that it is unfinished, then what was there before goes, and last comes selection.json.
+    """
+
+    def __init__(self, dest: str, output: str) -> None:
+        """Raises UserError if something else is there, which is never touched, or the output itself."""
+        self._dest = dest
+        if storage.is_same(dest, output):
+            raise UserError(f"DEST {dest} is OUTPUT itself; legal: another folder or URL prefix")
+        is_taken = storage.find(dest) or storage.folders(dest)
+        if is_taken and not is_selection(dest):
+            raise UserError(
+                f"DEST {dest} holds something else; legal: one that is new, or holds a selection to replace"
+            )
+
+    def begin(self, about: dict[str, Any]) -> None:
+        """From here on it is unfinished."""
+        self._write(store.UNFINISHED_FILE, about)
+        for name in (SELECTION_FILE, store.RUN_FILE, store.VIDEOS_FILE):
+            storage.remove(storage.join(self._dest, name))
+        for info in storage.find(storage.join(self._dest, "masks"), [".parquet", local.UNFINISHED]):
+            storage.remove(info.location)
+
+    def add_masks(self, number: int, content: bytes) -> str:
+        """Write a file of masks; returns its name, the same for the same content."""
+        name = f"{number:08d}-{storage.sha256(content)[:16]}.parquet"
+        storage.write(storage.join(self._dest, "masks", name), content)
+        return name
+
+    def finish(self, run: dict[str, Any], about: dict[str, Any]) -> None:
+        """Now it is whole. Called when the masks and the table of videos are there."""
+        self._write(store.RUN_FILE, run)
+        self._write(SELECTION_FILE, about)
+        storage.remove(storage.join(self._dest, store.UNFINISHED_FILE))
+
+    def _write(self, name: str, content: dict[str, Any]) -> None:
+        storage.write(storage.join(self._dest, name), json.dumps(content, indent=1).encode())
+
+
+def is_selection(output: str) -> bool:
+    """Whether a selection stands there, finished or not."""
+    return any(storage.exists(storage.join(output, name)) for name in (SELECTION_FILE, store.UNFINISHED_FILE))
+
+
+def refuse_selection(output: str) -> None:
+    """For commands that work on what a run wrote. Raises UserError."""
+    if is_selection(output):
+        raise UserError(f"{output} is a selection; legal: the output it was made of, or a new folder or URL prefix")

@@ -1,0 +1,1 @@
+"""Scores of masks against the truth: rules, truth trees, one video's scores, tables, and what is told of them."""

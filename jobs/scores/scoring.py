@@ -1,0 +1,121 @@
+"""The scores of one video: its masks against the truth, frame by frame."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from jobs.errors import PromptError, UserError
+from jobs.inputs.prompts.gathered import MAX_OBJECTS
+from jobs.inputs.prompts.label_images import VOID, fit
+from jobs.outputs import rle
+from jobs.outputs.store import MaskRow
+from jobs.outputs.stored_masks import TOLD, VideoMasks
+from jobs.scores.rules import Rules
+from jobs.scores.tables import FRAMES, ObjectScore
+from jobs.scores.truth import Truth
+from stcn_core.frames import present_ids
+from stcn_core.metrics import j_and_f, statistics
+
+
+@dataclass(frozen=True)
+class VideoScores:
+    """What one video brings to `Scores`."""
+
+    objects: list[ObjectScore]
+    frames: Any  # an Arrow table, as FRAMES says
+
+
+def score_video(masks: VideoMasks, truth: Truth, rules: Rules) -> VideoScores:
+    """Score each object on each frame that counts. An object that is first shown on the last one has no scores.
+
+    Raises UserError if no true mask has the name of one of the video's frames, or a mask is damaged; PromptError for
+    true masks that cannot be used.
+    """
+    rows = _match(masks.rows, truth.names)
+    if rows and truth.names and not set(truth.names) & {name for name, _ in rows}:
+        raise UserError(
+            f"--truth: no true mask of {masks.video_id!r} has the name of one of its frames, but "
+            f"{list(truth.names[:3])} ..."
+        )
+    names = truth.names[:-1] if rules.protocol == "davis" else truth.names
+    frames = _Frames(masks, rows, rules)
+    found = [row for name in names for row in frames.score(name, truth.read(name))]
+    if not frames.is_void_an_object:
+        found = [row for row in found if row["object_id"] != VOID]  # it was one before there were other ids
+    void = rules.void_rule(frames.has_void, frames.is_void_an_object)
+    found.sort(key=lambda row: row["object_id"])  # frames stay in order
+    return VideoScores(_objects(found, rules.protocol, void), pa.Table.from_pylist(found, schema=FRAMES))
+
+
+class _Frames:
+    """Scores of one frame after another; of each object, its first true mask is kept, encoded."""
+
+    def __init__(self, masks: VideoMasks, rows: Mapping[tuple[str, int], MaskRow], rules: Rules) -> None:
+        self._masks, self._rows = masks, rows
+        self._index = {name: row["frame_index"] for (name, _), row in rows.items()}
+        self._ignores_void = rules.void == "ignore"
+        self._firsts: dict[int, str] = {}  # counts of COCO's RLE
+        self.has_void = False
+        self.is_void_an_object = True  # until there is another id
+
+    def score(self, name: str, labels: np.ndarray) -> Iterator[dict[str, Any]]:
+        """Rows of the objects that an earlier frame shows."""
+        if self._masks.rows:
+            labels = fit(labels, self._masks.rows[0]["height"], self._masks.rows[0]["width"])
+        present = set(present_ids(labels))
+        void = self._void(labels, present)
+        for object_id, first in self._firsts.items():
+            copied = rle.decode(first, *labels.shape)
+            scores = self._score(self._rows.get((name, object_id)), labels == object_id, copied, void)
+            yield {"frame_index": self._index.get(name), "frame_name": name, "object_id": object_id} | scores
+        new = sorted(present - set(self._firsts))
+        if len(self._firsts) + len(new) > MAX_OBJECTS:
+            raise PromptError(f"they hold more than {MAX_OBJECTS} objects; each value of a mask is an object")
+        self._firsts |= {i: mask.counts for i, mask in zip(new, rle.encode(labels, new), strict=True)}
+
+    def _void(self, labels: np.ndarray, present: set[int]) -> np.ndarray | None:
+        """The pixels that count for neither side; once there is another id, 255 is not among those present."""
+        self.has_void |= VOID in present
+        self.is_void_an_object &= present <= {VOID}
+        if self.is_void_an_object or VOID not in present:
+            return None
+        present.remove(VOID)
+        return labels == VOID if self._ignores_void else None
+
+    def _score(
+        self, row: MaskRow | None, true: np.ndarray, copied: np.ndarray, void: np.ndarray | None
+    ) -> dict[str, Any]:
+        """A frame without a row has an empty mask."""
+        mask = np.zeros(true.shape, bool) if row is None else self._masks.decode(row)
+        told = {name: (row or {}).get(name) for name in TOLD}
+        (j, f), (copy_j, copy_f) = j_and_f(mask, true, void), j_and_f(copied, true, void)
+        area = None if row is None else int(np.count_nonzero(mask))
+        return {
+            "video_id": self._masks.video_id, "j": j, "f": f, "copy_j": copy_j, "copy_f": copy_f,
+            "area": area, "true_area": int(np.count_nonzero(true)), **told,
+        }  # fmt: skip
+
+
+def _match(rows: Iterable[MaskRow], names: Sequence[str]) -> dict[tuple[str, int], MaskRow]:
+    """Find each true mask's row by its frame's name; for video files, whose frames have none, by number."""
+    by_number = {int(name): name for name in names if name.isdecimal()}
+    return {(row["frame_name"] or by_number.get(row["frame_index"], ""), row["object_id"]): row for row in rows}
+
+
+def _objects(rows: Sequence[Mapping[str, Any]], protocol: str, void: str) -> list[ObjectScore]:
+    of_object: dict[int, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        of_object.setdefault(row["object_id"], []).append(row)
+    return [_object(own, protocol, void) for own in of_object.values()]
+
+
+def _object(rows: Sequence[Mapping[str, Any]], protocol: str, void: str) -> ObjectScore:
+    j, f, copy_j, copy_f = (statistics([row[name] for row in rows]) for name in ("j", "f", "copy_j", "copy_f"))
+    missing, prompts = sum(row["area"] is None for row in rows), sum(bool(row["is_prompt"]) for row in rows)
+    counts = (len(rows), missing, prompts)
+    return ObjectScore(
+        rows[0]["video_id"], rows[0]["object_id"], *counts, *j, *f, copy_j.mean, copy_f.mean, protocol, void
+    )

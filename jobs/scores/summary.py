@@ -1,0 +1,140 @@
+"""Scores, comparisons and curves of trust in words, and as what becomes JSON."""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from jobs.scores.comparison import Comparison, Difference
+from jobs.scores.rules import PROTOCOLS, VOID_RULES
+from jobs.scores.tables import ObjectScore, Scores
+from jobs.scores.trust_curves import SHARES, TrustCurve
+from jobs.status import shown
+
+NAMED = 5  # videos, of those that are left out
+STATISTICS = ("j_mean", "j_recall", "j_decay", "f_mean", "f_recall", "f_decay", "mean")
+COPY = ("copy_j_mean", "copy_f_mean", "copy_mean")
+HEADER = ("J", "recall", "decay", "F", "recall", "decay", "J&F", "copy J", "F", "J&F")
+
+
+def format_scores(scores: Scores) -> str:
+    """A line an object, a line a video, the mean over all objects pooled, and the rules.
+
+    On the right stands what a copy of the object's first true mask scores.
+    """
+    objects = [[shown(s.video_id), str(s.object_id), str(s.frames), *_numbers([s])] for s in scores.objects]
+    videos = [
+        [shown(video_id), str(len(own)), str(sum(s.frames for s in own)), *_numbers(own)]
+        for video_id, own in _by_video(scores.objects)
+    ]
+    videos.append(
+        ["all", str(len(scores.objects)), str(sum(s.frames for s in scores.objects)), *_numbers(scores.objects)]
+    )
+    lines = [
+        *_aligned([["video", "object", "frames", *HEADER], *objects]), "",
+        *_aligned([["video", "objects", "frames", *HEADER], *videos]), "", *_notes(scores),
+    ]  # fmt: skip
+    return "\n".join(lines)
+
+
+def format_comparison(comparison: Comparison) -> str:
+    """A line a video, the worst loss first, and one for all."""
+    header = ["video", "objects", "better", "worse", "J&F", "against", "difference", "of J", "of F"]
+    lines = _aligned([header, *(_difference(video) for video in (*comparison.videos, comparison.all))])
+    for count, text in (
+        (comparison.only_first, "objects have scores only in the first"),
+        (comparison.only_second, "objects have scores only in the second"),
+        (comparison.other_frames, "objects were scored on other numbers of frames"),
+    ):
+        lines += [f"{count} {text}"] if count else []
+    return "\n".join(lines)
+
+
+def format_trust(curves: Sequence[TrustCurve]) -> str:
+    """A line a column: its rank correlation with J, and the mean J of the masks kept by it, from all to a tenth."""
+    rows = [["J of kept", "masks", "spearman", *(f"{share:.0%}" for share in SHARES)]]
+    for curve in curves:
+        correlation = "-" if curve.spearman is None else f"{curve.spearman:.3f}"
+        rows.append([curve.name, str(curve.masks), correlation, *(f"{value:.3f}" for value in curve.kept)])
+    return "\n".join(_aligned(rows))
+
+
+def as_json(scores: Scores, comparison: Comparison | None, curves: Sequence[TrustCurve] | None) -> dict[str, Any]:
+    """All of it as plain data."""
+    found: dict[str, Any] = {
+        "objects": [dataclasses.asdict(score) | {"mean": score.mean} for score in scores.objects],
+        "videos": [{"video_id": video_id, **_means(own)} for video_id, own in _by_video(scores.objects)],
+        "all": _means(scores.objects),
+        "protocol": _videos_by("protocol", scores.objects),
+        "void": _videos_by("void", scores.objects),
+        "unscored": list(scores.unscored),
+    }
+    if comparison is not None:
+        found["against"] = dataclasses.asdict(comparison)
+    if curves is not None:
+        found["trust"] = {"shares": SHARES, "curves": [dataclasses.asdict(curve) for curve in curves]}
+    return found
+
+
+def _notes(scores: Scores) -> list[str]:
+    """The rules, and what the means do not show."""
+    protocols, voids = (_videos_by(rule, scores.objects) for rule in ("protocol", "void"))
+    lines = [f"protocol {name}: {PROTOCOLS[name]}" for name in protocols]
+    lines += [f"void {name}: {VOID_RULES[name]} ({count} videos)" for name, count in voids.items()]
+    frames, missing, prompts = (
+        sum(getattr(s, name) for s in scores.objects) for name in ("frames", "missing", "prompts")
+    )
+    if prompts:
+        lines.append(f"{prompts} of {frames} masks are prompts")
+    if missing:
+        there = scores.frames.filter(scores.frames["area"].is_valid())
+        kept = [f"{name.upper()} {np.mean(there[name].to_numpy()):.3f}" for name in ("j", "f") if len(there)]
+        others = f"; the others have a mean {', '.join(kept)}" if kept else ""
+        lines.append(f"{missing} of {frames} masks are missing and count as empty{others}")
+    if scores.unscored:
+        names = ", ".join(map(shown, scores.unscored[:NAMED])) + (", ..." if len(scores.unscored) > NAMED else "")
+        lines.append(f"{len(scores.unscored)} videos of the truth have no masks here and do not count: {names}")
+    return lines
+
+
+def _by_video(objects: Iterable[ObjectScore]) -> list[tuple[str, list[ObjectScore]]]:
+    videos: dict[str, list[ObjectScore]] = {}
+    for score in objects:
+        videos.setdefault(score.video_id, []).append(score)
+    return list(videos.items())
+
+
+def _videos_by(rule: str, objects: Iterable[ObjectScore]) -> dict[str, int]:
+    """How many videos were scored by each form of a rule."""
+    return dict(Counter(name for _, name in sorted({(score.video_id, getattr(score, rule)) for score in objects})))
+
+
+def _means(objects: Sequence[ObjectScore]) -> dict[str, Any]:
+    means = {name: float(np.mean([getattr(score, name) for score in objects])) for name in (*STATISTICS, *COPY)}
+    return {"objects": len(objects), "frames": sum(score.frames for score in objects), **means}
+
+
+def _numbers(objects: Sequence[ObjectScore]) -> list[str]:
+    means = _means(objects)
+    return [f"{means[name]:.3f}" for name in (*STATISTICS, *COPY)]
+
+
+def _difference(one: Difference) -> list[str]:
+    name = "all" if one.video_id is None else shown(one.video_id)
+    counts = [str(count) for count in (one.objects, one.better, one.worse)]
+    gains = [f"{value:+.3f}" for value in (one.difference, one.j_difference, one.f_difference)]
+    return [name, *counts, f"{one.mean:.3f}", f"{one.against:.3f}", *gains]
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Columns of text: names on the left, numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            text.rjust(width) if number else text.ljust(width)
+            for number, (text, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]

@@ -1,0 +1,1 @@
+"""One video from files to rows of masks. Knows nothing of Ray or storage."""

@@ -1,0 +1,1 @@
+"""Which masks of an output are worth training on."""

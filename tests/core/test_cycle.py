@@ -1,0 +1,51 @@
+"""A track that holds comes back to its prompt; one that went over to something else does not."""
+
+import numpy as np
+import pytest
+
+from stcn_core import PropagationConfig, for_inference, load_model, propagate
+from stcn_core.cycle import Ends, cycle_ious, frames_of_a_cycle
+from stcn_core.synthetic import draw_clip
+
+LENGTH = 24
+SEED = 2**41 + 10  # its objects stay in view, and are not alike
+
+
+def check(frames: np.ndarray, ends: dict[int, Ends]) -> dict[int, float]:
+    model = for_inference(load_model("stcn-mini"))
+    chosen = frames_of_a_cycle(ends, every=5)
+    found: dict[int, float] = {}
+    for _, ious in cycle_ious(model, ((i, frames[i]) for i in chosen), ends, PropagationConfig.for_model(model)):
+        found |= ious
+    return found
+
+
+def test_every_fifth_frame_and_all_ends() -> None:
+    mask = np.ones((4, 4), bool)
+    ends = {1: Ends(0, mask, 23, mask), 2: Ends(7, mask, 12, mask)}
+    assert frames_of_a_cycle(ends, every=5) == [23, 18, 13, 12, 8, 7, 3, 0]
+    assert frames_of_a_cycle({}, every=5) == []
+
+
+def test_a_track_that_holds_comes_back_and_one_that_does_not_is_told() -> None:
+    clip = draw_clip(SEED, range(LENGTH), 120, 160)
+    frames, truth = clip.frames, clip.labels
+    ends = {i: Ends(0, truth[0] == i, LENGTH - 1, truth[-1] == i) for i in (1, 2)}
+    held = check(frames, ends)
+    swapped = check(frames, {1: ends[1]._replace(last=ends[2].last), 2: ends[2]._replace(last=ends[1].last)})
+    assert min(held.values()) > 0.8
+    assert max(swapped.values()) < 0.1
+    lost = check(frames, {1: ends[1]._replace(last=np.roll(truth[-1] == 0, 1) & (truth[-1] == 0))})  # the background
+    assert lost[1] < held[1]
+
+
+def test_it_follows_the_masks_of_propagation() -> None:
+    clip = draw_clip(SEED, range(LENGTH), 120, 160)
+    model = for_inference(load_model("stcn-mini"))
+    results = list(propagate(model, clip.frames, {0: clip.labels[0]}, PropagationConfig.for_model(model)))
+    ends = {i: Ends(0, clip.labels[0] == i, LENGTH - 1, results[-1].labels == i) for i in (1, 2)}
+    found = check(clip.frames, ends)
+    assert set(found) == {1, 2}
+    assert all(0 <= iou <= 1 for iou in found.values())
+    with pytest.raises(ValueError, match="legal: uint8"):
+        check(clip.frames.astype(np.float32), ends)

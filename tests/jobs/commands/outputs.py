@@ -1,0 +1,69 @@
+"""Outputs for tests: of a real segmentation without a cluster, and of rows that are made up."""
+
+import dataclasses
+import io
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from jobs.commands.archive import DrawnVideo, draw_archive
+from jobs.inputs.manifest import read_manifest
+from jobs.io import storage
+from jobs.outputs import store
+from jobs.records import Track, VideoRow, WorkItem
+from jobs.segmenting.video import segment_video
+from stcn_core.config import PropagationConfig
+from stcn_core.network import Network
+from tests.jobs.commands.test_export import write_run
+
+
+def segmented(videos: list[DrawnVideo], folder: Path, model: Network) -> Path:
+    """An archive of drawn videos in `folder`, with truth/, and its output, a file of masks a video."""
+    output, done = folder / "out", []
+    for number, entry in enumerate(read_manifest(str(draw_archive(videos, folder)))):
+        item = WorkItem(entry, f"work {entry.video_id}", 1)
+        work = segment_video(item, Path(entry.video), Path(entry.prompts), model, PropagationConfig.for_model(model))
+        try:
+            while True:
+                next(work)
+        except StopIteration as end:
+            row, tables = end.value
+        name = f"{number:08d}-{entry.video_id}.parquet"
+        write_masks(output, name, pa.concat_tables(tables))
+        done.append(dataclasses.replace(row, masks_file=name))
+    write_run(output, done, manifest=str(folder / "manifest.csv"))
+    return output
+
+
+def write_masks(output: Path | str, name: str, table: Any) -> None:
+    """One file of masks."""
+    content = io.BytesIO()
+    with store.MaskWriter(content, table.schema) as writer:
+        writer.add(table)
+    storage.write(f"{output}/masks/{name}", content.getvalue())
+
+
+def mask_rows(video_id: str, frames: int, objects: Iterable[int] = (1,), **values: Any) -> list[dict[str, Any]]:
+    """Rows of a video that is prompted on its first frame, each a mask of 2 pixels that is as good as can be."""
+    return [
+        dict(
+            video_id=video_id, frame_index=frame, object_id=object_id, height=2, width=2, counts="11", area=2,
+            box=[0, 0, 1, 2], score=1.0, stability=1.0, area_change=0.0, is_prompt=frame == 0, prompt_distance=frame,
+            scene=0, **values,
+        )
+        for frame in range(frames)
+        for object_id in objects
+    ]  # fmt: skip
+
+
+def made_up(output: Path, rows: list[dict[str, Any]], tracks: Mapping[str, tuple[Track, ...]] | None = None) -> str:
+    """An output of one file with these rows, whose videos are done."""
+    write_masks(output, "m.parquet", store.masks_table(rows))
+    done = [
+        VideoRow(video_id, "w", "done", "v.mp4", "p", masks_file="m.parquet", tracks=(tracks or {}).get(video_id, ()))
+        for video_id in dict.fromkeys(row["video_id"] for row in rows)
+    ]
+    write_run(output, done)
+    return str(output)

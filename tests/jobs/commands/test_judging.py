@@ -1,0 +1,184 @@
+"""What drops a frame or a mask, which reason counts, and who is never dropped."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs.errors import UserError
+from jobs.records import Track, TrackEvent, VideoRow
+from jobs.selections.criteria import Criteria
+from jobs.selections.judging import REASONS, Masks, Units, judge
+from jobs.selections.ranking import keep_best, spread
+
+SHARE = {"min_score": (1.5, -0.1, float("nan")), "best": (0.0, 1.01, float("nan")), "min_area": (-1,),
+         "max_per_video": (0,), "every": (0, -3), "unit": ("clip",), "min_trust": (2,), "min_cycle": (-1,),
+         "min_stability": (1.1,)}  # fmt: skip
+
+
+def masks(video: str = "aaaa", **values: Any) -> Masks:
+    """Masks of videos of one letter each, a frame each, of object 1, as good as can be."""
+    count, ids = len(video), list(dict.fromkeys(video))
+    given = dict(
+        frame=[video[:i].count(v) for i, v in enumerate(video)], object_id=[1] * count, area=[9] * count,
+        score=[1.0] * count, stability=[1.0] * count, is_prompt=[False] * count, trust=[1.0] * count,
+    )  # fmt: skip
+    return Masks(ids, np.array([ids.index(v) for v in video]), **{k: np.array(v) for k, v in (given | values).items()})
+
+
+def row(video_id: str, *tracks: Track) -> VideoRow:
+    return VideoRow(video_id, "w", "done", "v", "p", tracks=tracks)
+
+
+def reasons(found: Masks, videos: dict[str, VideoRow] | None = None, **criteria: Any) -> list[str]:
+    videos = {name: row(name) for name in found.ids} if videos is None else videos
+    return [REASONS[i] for i in judge(found, Criteria(**criteria), videos).reason]
+
+
+TWO_ON_A_FRAME = dict(frame=[0, 0, 1, 1, 2, 2], object_id=[1, 2] * 3)
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in SHARE.items() for value in values])
+def test_criteria_that_are_not_usable(name: str, value: object) -> None:
+    with pytest.raises(UserError, match=f"--{name.replace('_', '-')} {value} is not usable; legal: "):
+        Criteria(**{name: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "criterion"),
+    [
+        ("score", [0.5, 0.4, 0.6, np.nan], {"min_score": 0.5}),
+        ("stability", [0.5, 0.4, 0.6, np.nan], {"min_stability": 0.5}),
+        ("area", [50, 40, 60, 1], {"min_area": 50}),
+        ("trust", [0.5, 0.4, 0.6, 0.1], {"min_trust": 0.5}),
+    ],
+)
+def test_a_threshold_drops_what_is_below_it_or_no_number(
+    column: str, values: list[float], criterion: dict[str, Any]
+) -> None:
+    (name,) = criterion
+    given: dict[str, Any] = {column: values}
+    for unit in ("frame", "mask"):
+        assert reasons(masks(**given), unit=unit, **criterion) == ["kept", name, "kept", name]
+    prompts = masks(**given, is_prompt=[True] * 4)
+    assert set(reasons(prompts, **criterion)) == {"kept"}
+
+
+def test_a_frame_is_dropped_with_its_worst_mask_and_a_mask_alone() -> None:
+    found = masks("aaaaaa", **TWO_ON_A_FRAME, score=[1, 1, 1, 0.1, 0.1, 1])
+    assert reasons(found, min_score=0.5) == ["kept", "min_score", "min_score"]
+    assert reasons(found, min_score=0.5, unit="mask") == ["kept"] * 3 + ["min_score"] * 2 + ["kept"]
+
+
+def test_an_object_that_is_absent_sinks_no_frame_by_a_threshold() -> None:
+    found = masks("aaaaaa", **TWO_ON_A_FRAME, area=[9, 0, 0, 0, 9, 9], score=[1, 0, 0, 0, 1, 1])
+    assert reasons(found, min_score=0.5, min_area=2) == ["kept", "empty", "kept"]
+    assert reasons(found, unit="mask") == ["kept", "empty", "empty", "empty", "kept", "kept"]
+
+
+def test_trust_counts_an_object_that_is_absent_and_no_prompt() -> None:
+    """Of empty masks nine in ten were lost objects, not absent ones (docs/LABELS.md)."""
+    found = masks("aaaaaa", **TWO_ON_A_FRAME, area=[9, 0, 9, 0, 9, 9], trust=[1, 0, 0.9, 0, 0.9, 1],
+                  is_prompt=[True, False, False, False, False, True])  # fmt: skip
+    assert reasons(found, min_trust=0.5) == ["kept", "min_trust", "kept"]
+
+
+def test_the_first_reason_counts() -> None:
+    found = masks("aaaabb", score=[1, 0, 0, 1, 0, 0], area=[9, 9, 0, 1, 9, 9])
+    assert reasons(found, {"a": row("a")}, every=2, min_score=0.5, min_area=5) == [
+        "kept", "every", "empty", "every", "video", "video",
+    ]  # fmt: skip
+    assert reasons(found, min_score=0.5, min_area=5)[3] == "min_area"
+
+
+def test_every_counts_from_each_videos_first_frame() -> None:
+    found = masks("aaaabbbb", frame=[3, 4, 6, 9, 0, 1, 3, 4])
+    assert reasons(found, every=3) == ["kept", "every", "kept", "kept", "kept", "every", "kept", "every"]
+
+
+def test_prompts_are_left_out_where_nothing_else_is_on_their_frame() -> None:
+    found = masks("aaaaaa", **TWO_ON_A_FRAME, is_prompt=[True, True, True, False, False, False])
+    assert reasons(found, prompts=False) == ["prompts", "kept", "kept"]
+    assert reasons(found, prompts=False, unit="mask") == ["prompts"] * 3 + ["kept"] * 3
+
+
+def test_events_drop_the_frames_of_their_object_and_no_prompt() -> None:
+    events = TrackEvent("drift", 1, 2), TrackEvent("vanish", 4, 4)
+    found = masks("aaaaaabb", frame=[0, 1, 2, 3, 4, 5, 1, 2], area=[9, 9, 9, 9, 0, 9, 9, 9], object_id=[1] * 6 + [2, 1],
+                  is_prompt=[False, True] + [False] * 6)  # fmt: skip
+    videos = {"a": row("a", Track(1, None, 5, events)), "b": row("b", Track(1, None, 1, events[:1]), Track(2, None, 1))}
+    assert set(reasons(found, videos)) == {"kept", "empty"}
+    dropped = reasons(found, videos, events=False)
+    assert dropped == ["kept", "kept", "events", "kept", "empty", "kept", "kept", "events"]
+
+
+def test_a_lost_object_beside_others_drops_its_frame_as_an_event() -> None:
+    found = masks("aaaaaa", **TWO_ON_A_FRAME, area=[9, 9, 9, 0, 9, 0])
+    videos = {"a": row("a", Track(1, None, 3), Track(2, None, 1, (TrackEvent("vanish", 1, 1),)))}
+    assert reasons(found, videos, events=False) == ["kept", "events", "kept"]
+
+
+def test_cycles_are_of_objects_and_must_have_been_computed() -> None:
+    found = masks("aaab", object_id=[1, 2, 7, 1], frame=[0, 0, 0, 0])
+    known = {"a": row("a", Track(7, None, 1, cycle=0.4), Track(1, None, 1, cycle=0.5), Track(2, None, 1, cycle=0.9)),
+             "b": row("b", Track(1, None, 1, cycle=0.1))}  # fmt: skip
+    assert reasons(found, known, min_cycle=0.5, unit="mask") == ["kept", "kept", "min_cycle", "min_cycle"]
+    for lacking in ((Track(1, None, 1),), ()):
+        with pytest.raises(UserError, match="video 'b'.*run `stcn segment` with --cycle-check first"):
+            reasons(found, known | {"b": row("b", *lacking)}, min_cycle=0.5)
+    assert reasons(found, {"a": known["a"]}, min_cycle=0.1, unit="mask")[3] == "video"
+
+
+def units(*trust: float, video: str = "", judged: list[bool] | None = None) -> Units:
+    found = masks(
+        video or "a" * len(trust), trust=list(trust), is_prompt=[not j for j in judged or [True] * len(trust)]
+    )
+    return judge(found, Criteria(), {name: row(name) for name in found.ids})
+
+
+def kept(found: Units) -> list[int]:
+    return np.flatnonzero(found.reason == 0).tolist()
+
+
+def test_the_best_are_of_all_files_and_ties_go_to_the_first() -> None:
+    files = units(0.5, 0.9, 0.2), units(0.5, 0.5, 0.1)
+    keep_best(files, 0.5)
+    assert [kept(file) for file in files] == [[0, 1], [0]]
+    keep_best(files, 1.0)
+    many = units(*[0.5] * 99, 0.9)
+    keep_best([many], 0.5)
+    assert kept(many) == [*range(49), 99]
+    keep_best([], 0.5)
+    keep_best([thirty := units(*np.linspace(0, 1, 30))], 0.1)  # 0.1 * 30 > 3
+    assert kept(thirty) == [27, 28, 29]
+    assert [kept(file) for file in files] == [[0, 1], [0]]
+
+
+def test_prompts_are_kept_beside_the_best_and_not_counted() -> None:
+    file = units(0.5, 0.9, 0.2, 0.7, judged=[False, True, True, True])
+    keep_best([file], 0.5)
+    assert kept(file) == [0, 1, 3]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 3)), min_size=1, max_size=40),
+    st.integers(1, 9),
+    st.data(),
+)
+def test_of_each_video_as_many_as_asked_for_are_kept_one_of_each_run(
+    given_units: list[tuple[str, int]], most: int, data: st.DataObject
+) -> None:
+    given_units.sort(key=lambda unit: unit[0])
+    found = units(*(value / 3 for _, value in given_units), video="".join(v for v, _ in given_units))
+    gone = np.array(data.draw(st.lists(st.booleans(), min_size=len(given_units), max_size=len(given_units))), bool)
+    found.drop("min_score", gone)
+    spread(found, most)
+    for name in "abc":
+        places = [i for i, (v, _) in enumerate(given_units) if v == name and not gone[i]]
+        runs = places if len(places) <= most else [
+            [place for j, place in enumerate(places) if j * most // len(places) == run] for run in range(most)
+        ]  # fmt: skip
+        best = [run if isinstance(run, int) else max(run, key=lambda i: (given_units[i][1], -i)) for run in runs]
+        assert [i for i in kept(found) if given_units[i][0] == name] == best

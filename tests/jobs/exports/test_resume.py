@@ -1,0 +1,128 @@
+"""An export that was killed is gone on with, and comes to the bytes of one that was left alone."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from jobs import interrupt
+from jobs.commands.export import FORMATS, export_output
+from jobs.errors import UserError
+from jobs.exports import walk
+from jobs.exports.journal import FOLDER, Journal
+from tests.jobs.exports.outputs import blobs, rows, tree, write
+
+SLOW = """
+import sys, time
+from pathlib import Path
+from jobs.commands.export import export_output
+from jobs.exports import walk
+walk.ROWS = 10
+sorted_out = walk._disorder
+def slowly(table):
+    print("row", flush=True)
+    time.sleep(0.02)
+    return sorted_out(table)
+walk._disorder = slowly
+export_output(sys.argv[1], Path(sys.argv[2]), sys.argv[3])
+"""
+
+
+def archive(tmp_path: Path) -> str:
+    """Three files of two videos each, in 72 batches of 10 rows."""
+    clips = [rows(f"clip{n}", [blobs(t + n) for t in range(60)], object_name=f"kind {n % 4}") for n in range(6)]
+    return write(tmp_path / "out", clips[0] + clips[1], clips[2] + clips[3], clips[4] + clips[5])
+
+
+def kill_after(batches: int, output: str, dest: Path, format: str) -> bool:
+    """Export, and kill -9 the process in the middle; whether it was under way still."""
+    process = subprocess.Popen([sys.executable, "-c", SLOW, output, str(dest), format], stdout=subprocess.PIPE)
+    assert process.stdout
+    for _ in range(batches):
+        process.stdout.readline()
+    time.sleep(0.01)
+    is_under_way = process.poll() is None
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    return is_under_way
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_what_was_killed_comes_to_the_same_bytes(format: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walk, "ROWS", 10)
+    output, dest = archive(tmp_path), tmp_path / "dest"
+    for batches in (15, 30, 5):
+        assert kill_after(batches, output, dest, format)
+    left_alone = export_output(output, tmp_path / "alone", format)
+    assert export_output(output, dest, format).masks == left_alone.masks == 720
+    assert tree(dest) == tree(tmp_path / "alone")
+    assert sorted(path.name for path in (dest / FOLDER).iterdir()) == ["done.jsonl", "lock"]
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_what_is_whole_is_not_done_again(format: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its masks are not even read."""
+    output, dest = archive(tmp_path), tmp_path / "dest"
+    export_output(output, dest, format)
+    before = tree(dest)
+    with monkeypatch.context() as patch:
+        patch.setattr(walk.MasksFile, "videos", lambda *_: pytest.fail("read again"))
+        assert export_output(output, dest, format).masks == 720
+    assert tree(dest) == before
+
+
+@pytest.mark.parametrize("format", ["coco", "davis", "sav", "hf"])
+def test_what_changed_is_done_again_and_what_is_gone_deleted(format: str, tmp_path: Path) -> None:
+    output, dest = archive(tmp_path), tmp_path / "dest"
+    export_output(output, dest, format)
+    first, _, last = sorted((tmp_path / "out/masks").iterdir())
+    last.unlink()
+    write(tmp_path / "new", rows("clip0", [blobs(99)]))
+    next((tmp_path / "new/masks").iterdir()).replace(first)
+    export_output(output, dest, format)
+    export_output(output, tmp_path / "alone", format)
+    assert tree(dest) == tree(tmp_path / "alone")
+
+
+def test_what_was_deleted_is_made_again_and_what_is_others_stays(tmp_path: Path) -> None:
+    output, dest = archive(tmp_path), tmp_path / "dest"
+    export_output(output, dest, "sav")
+    before = tree(dest)
+    (dest / "clip3_manual.json").unlink()
+    (dest / "notes.txt").write_text("mine")
+    export_output(output, dest, "sav")
+    assert tree(dest) == before | {"notes.txt": b"mine"}
+
+
+def test_what_no_export_made_is_not_replaced(tmp_path: Path) -> None:
+    """A folder of the same name as a video may be the video itself."""
+    output = archive(tmp_path)
+    for format, name in (("davis", "clip2"), ("coco", "annotations.json"), ("yolo", "data.yaml")):
+        (tmp_path / format / name).mkdir(parents=True)
+        (tmp_path / format / name / "mine.jpg").write_text("mine")
+        with pytest.raises(UserError, match=f"{name} is there, and no export made it"):
+            export_output(output, tmp_path / format, format)
+        assert (tmp_path / format / name / "mine.jpg").read_text() == "mine"
+
+
+def test_a_folder_holds_one_export_at_a_time(tmp_path: Path) -> None:
+    output, dest = archive(tmp_path), tmp_path / "dest"
+    export_output(output, dest, "sav")
+    with pytest.raises(UserError, match="holds another export: format sav"):
+        export_output(output, dest, "coco")
+    with Journal(tmp_path / "other", {}), pytest.raises(UserError, match="another process exports"):
+        export_output(output, tmp_path / "other", "coco")
+
+
+def test_an_interrupt_is_heard_between_videos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(interrupt, "check", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        export_output(archive(tmp_path), tmp_path / "dest", "davis")

@@ -1,0 +1,54 @@
+"""Prompts in JSON that mean harm, by file name: claims that take memory or the stack, and names that lead away."""
+
+import json
+from typing import Any
+
+
+def _coco(segmentation: object, name: str = "dog", **annotation: object) -> dict[str, Any]:
+    return {
+        "images": [{"id": 1, "file_name": "v/0.jpg", "height": 48, "width": 64}],
+        "categories": [{"id": 1, "name": name}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "segmentation": segmentation, **annotation}],
+    }
+
+
+def _sav(**values: object) -> dict[str, Any]:
+    return {"video_frame_count": 1, "masklet": [[{"size": [48, 64], "counts": "0"}]], "masklet_id": [1], **values}
+
+
+def jsons() -> dict[str, bytes]:
+    square = [8, 8, 40, 8, 40, 40, 8, 40]
+    contents = {
+        "polygon-of-nothing": _coco([[]]),
+        "polygon-of-a-comb": _coco([[0, 0, 64, 48] * 24_999]),  # its outline would take 4 GB at 8192 x 8192
+        "polygon-far-away": _coco([[*square[:-1], 1e300]]),
+        "polygons-many": _coco([square] * 30_000),
+        "polygon-of-texts": _coco([["8"] * 8]),
+        "size-vast": _coco({"size": [10**9, 10**9], "counts": "0"}),
+        "size-wraps": _coco({"size": [2**32, 2**32], "counts": [2**64]}),
+        "size-below": _coco({"size": [-48, -64], "counts": "0"}),
+        "counts-open": _coco({"size": [48, 64], "counts": "oo"}),
+        "counts-endless": _coco({"size": [48, 64], "counts": "o" * 5_000_000}),
+        "counts-long-number": _coco({"size": [48, 64], "counts": [10**4_000]}),
+        "counts-of-lists": _coco({"size": [48, 64], "counts": [[[]]] * 100_000}),
+        "name-nul": _coco([square], name="a\0b"),
+        "name-no-text": _coco([square], name="\ud800"),
+        "name-long": _coco([square], name="x" * 5_000_000),
+        "name-escapes": _coco([square], name="\x1b[2J../../etc"),
+        "id-huge": _coco([square], track_id=10**300),
+        "masklets-none": _sav(masklet=[], masklet_id=[]),
+        "masklets-of-0": _sav(masklet_id=[0, -1]),
+        "frames-huge": _sav(video_frame_count=1e308),
+        "values": [0] * 20_000_000,
+        "points": _coco([[1] * 20_000_000]),  # 10^7 points
+    }
+    files = {f"{name}.json": json.dumps(content, separators=(",", ":")).encode() for name, content in contents.items()}
+    return {
+        **files,
+        "deep.json": b'{"images":' + b"[" * 1_000_000,
+        "deep-objects.json": b'{"a":' * 1_000_000,
+        "digits.json": b'{"images":' + b"9" * 1_000_000 + b"}",
+        "nan.json": b'{"images": NaN}',
+        "utf-16.json": json.dumps(_coco(None)).encode("utf-16")[:-1],
+        "text.json": b"ffconcat version 1.0\nfile secret.ts\n",
+    }

@@ -1,0 +1,164 @@
+"""The same prompts written in every kind, as other tools write them."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+from pycocotools import mask as coco
+
+from jobs.inputs.prompts.gathered import Prompts
+from jobs.inputs.prompts.load import load_prompts
+from jobs.outputs.label_maps import to_image
+from jobs.outputs.palette import voc_palette
+from jobs.records import Entry
+
+Labels = Mapping[int, np.ndarray]  # frame -> label map
+NAMES = {1: "ant", 2: "bee", 3: "cat"}  # of objects, in the kinds that have names
+
+
+def prompts_of(
+    path: Path, names: Sequence[str] | None = None, size: tuple[int, int] | None = None, **entry: Any
+) -> Prompts:
+    """What is read, for a video "v" of which nothing else is known."""
+    return load_prompts(path, Entry(**{"video_id": "v", "video": "", "prompts": "", **entry}), names, size)
+
+
+def labels_of(
+    path: Path, names: Sequence[str] | None = None, size: tuple[int, int] | None = None, **entry: Any
+) -> Labels:
+    """The label maps alone."""
+    return prompts_of(path, names, size, **entry).labels
+
+
+def rle(mask: np.ndarray) -> dict[str, Any]:
+    """COCO's compressed RLE, by pycocotools."""
+    return {
+        "size": list(mask.shape),
+        "counts": coco.encode(np.asfortranarray(mask.astype(np.uint8)))["counts"].decode(),
+    }
+
+
+def runs(mask: np.ndarray) -> dict[str, Any]:
+    """COCO's uncompressed RLE."""
+    pixels = np.concatenate(([0], mask.ravel(order="F").astype(int)))
+    edges = np.flatnonzero(np.diff(pixels))
+    return {"size": list(mask.shape), "counts": np.diff([0, *edges, mask.size]).tolist()}
+
+
+def polygons(mask: np.ndarray) -> list[list[float]]:
+    """A rectangle for each run along a row."""
+    found: list[list[float]] = []
+    for y, row in enumerate(mask):
+        edges = np.flatnonzero(np.diff(np.concatenate(([0], row.astype(int), [0]))))
+        found += [[x, y, end, y, end, y + 1, x, y + 1] for x, end in edges.reshape(-1, 2).tolist()]
+    return found
+
+
+def write_json(path: Path, content: object) -> Path:
+    path.write_text(json.dumps(content))
+    return path
+
+
+def coco_json(labels: Labels, encode: Callable[[np.ndarray], Any] = rle, video: str = "v") -> dict[str, Any]:
+    """Instances, with a track_id, as trackers write them."""
+    categories = [{"id": 10 + i, "name": name} for i, name in NAMES.items()]
+    images = [
+        {"id": 500 + f, "file_name": f"{video}/{f:05d}.jpg", "height": m.shape[0], "width": m.shape[1]}
+        for f, m in labels.items()
+    ]
+    annotations = [
+        {"id": 9_000 + k, "image_id": 500 + f, "category_id": 10 + i, "track_id": i, "segmentation": encode(m == i)}
+        for k, (f, m, i) in enumerate(_each(labels))
+    ]
+    return {"images": images, "annotations": annotations, "categories": categories}
+
+
+def ytvis_json(labels: Labels, frames: int = 12, video: str = "v") -> dict[str, Any]:
+    ids = sorted({i for _, _, i in _each(labels)})
+    shape = next(iter(labels.values())).shape
+    annotations = [
+        {
+            "id": i,
+            "video_id": 3,
+            "category_id": 10 + i,
+            "segmentations": [
+                rle(labels[f] == i) if f in labels and (labels[f] == i).any() else None for f in range(frames)
+            ],
+        }
+        for i in ids
+    ]
+    files = [f"{video}/{f:05d}.jpg" for f in range(frames)]
+    return {
+        "videos": [{"id": 3, "height": shape[0], "width": shape[1], "length": frames, "file_names": files}],
+        "annotations": annotations,
+        "categories": [{"id": 10 + i, "name": name} for i, name in NAMES.items()],
+    }
+
+
+def sav_json(labels: Labels, frames: int = 12, every: int = 1, first_id: int = 1) -> dict[str, Any]:
+    """first_id: SA-V itself counts its masklets from 0."""
+    ids = sorted({i for _, _, i in _each(labels)})
+    empty = np.zeros_like(next(iter(labels.values())))
+    masklet = [[rle(labels.get(f, empty) == i) for i in ids] for f in range(0, frames, every)]
+    return {
+        "video_id": "v",
+        "video_frame_count": float(frames),
+        "masklet": masklet,
+        "masklet_id": [i - 1 + first_id for i in ids],
+        "masklet_frame_count": [len(masklet)] * len(ids),
+    }
+
+
+def rows(labels: Labels) -> list[dict[str, Any]]:
+    return [
+        {
+            "video_id": "v", "frame_index": f, "object_id": i, "object_name": NAMES.get(i),
+            "height": m.shape[0], "width": m.shape[1], "counts": rle(m == i)["counts"],
+        }
+        for f, m, i in _each(labels)
+    ]  # fmt: skip
+
+
+def _each(labels: Labels) -> list[tuple[int, np.ndarray, int]]:
+    return [(f, m, int(i)) for f, m in labels.items() for i in np.unique(m[m > 0])]
+
+
+def _folder(folder: Path, labels: Labels, image: Callable[[np.ndarray], Image.Image]) -> Path:
+    folder.mkdir()
+    for frame, label_map in labels.items():
+        image(label_map).save(folder / f"{frame:05d}.png")
+    return folder
+
+
+def _objects(folder: Path, labels: Labels, names: Mapping[int, str]) -> Path:
+    for frame, label_map, i in _each(labels):
+        (folder / names[i]).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(((label_map == i) * 255).astype(np.uint8)).save(folder / names[i] / f"{frame:05d}.png")
+    return folder
+
+
+def _rows_file(path: Path, labels: Labels) -> Path:
+    pq.write_table(pa.Table.from_pylist(rows(labels)), path)
+    return path
+
+
+KINDS: dict[str, Callable[[Path, Labels], Path]] = {
+    "indexed": lambda folder, m: _folder(folder / "indexed", m, to_image),
+    "grey": lambda folder, m: _folder(folder / "grey", m, lambda x: Image.fromarray(x.astype(np.uint8))),
+    "16-bit": lambda folder, m: _folder(folder / "16-bit", m, lambda x: Image.fromarray(x.astype(np.uint16))),
+    "rgb": lambda folder, m: _folder(folder / "rgb", m, lambda x: Image.fromarray(voc_palette()[x])),
+    "objects": lambda folder, m: _objects(folder / "objects", m, {i: f"{i:03d}" for i in NAMES}),
+    "named": lambda folder, m: _objects(folder / "named", m, NAMES),
+    "coco": lambda folder, m: write_json(folder / "coco.json", coco_json(m)),
+    "coco-runs": lambda folder, m: write_json(folder / "coco-runs.json", coco_json(m, runs)),
+    "coco-polygons": lambda folder, m: write_json(folder / "coco-polygons.json", coco_json(m, polygons)),
+    "ytvis": lambda folder, m: write_json(folder / "ytvis.json", ytvis_json(m)),
+    "sa-v": lambda folder, m: write_json(folder / "sa-v.json", sav_json(m)),
+    "parquet": lambda folder, m: _rows_file(folder / "rows.parquet", m),
+}
+WITH_NAMES = ("named", "coco", "coco-runs", "coco-polygons", "ytvis", "parquet")

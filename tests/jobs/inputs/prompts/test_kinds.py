@@ -1,0 +1,79 @@
+"""Whatever kind prompts are of, the same masks are read, at the same frames, with the same ids."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jobs.errors import PromptError
+from jobs.inputs.prompts import gathered
+from jobs.inputs.prompts.label_images import fit
+from tests.jobs.inputs.prompts.kinds import KINDS, NAMES, WITH_NAMES, prompts_of
+
+FIRST = np.zeros((24, 32), np.int32)
+FIRST[3:11, 4:15] = 1
+FIRST[5:7, 6:9] = 0  # a hole
+LATER = np.zeros((24, 32), np.int32)
+LATER[12:20, 10:22] = 2
+AGAIN = LATER.copy()
+AGAIN[2:9, 20:30] = 1
+AGAIN[20:23, 2:7] = 3
+LABELS = {0: FIRST, 4: LATER, 8: AGAIN}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("is_folder", [False, True], ids=["a video file", "a folder of images"])
+def test_label_maps_and_names_are_as_given(kind: str, is_folder: bool, tmp_path: Path) -> None:
+    path = KINDS[kind](tmp_path, LABELS)
+    prompts = prompts_of(path, [f"{f:05d}" for f in range(12)] if is_folder else None)
+    assert list(prompts.labels) == [0, 4, 8]
+    for frame, labels in LABELS.items():
+        assert prompts.labels[frame].dtype == np.int32
+        assert np.array_equal(prompts.labels[frame], labels)
+    assert prompts.names == (NAMES if kind in WITH_NAMES else {})
+    assert prompts.removals == {}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_mask_a_pixel_narrow_is_read_and_one_of_another_size_refused(kind: str, tmp_path: Path) -> None:
+    labels = np.zeros((60, 79), np.int32)
+    labels[10:30, 20:40] = 1
+    (narrow,) = prompts_of(KINDS[kind](tmp_path, {0: labels}), size=(60, 80)).labels.values()
+    assert np.array_equal(narrow, labels)
+    assert fit(narrow, 60, 80).shape == (60, 80)
+    (tmp_path / "half").mkdir()
+    path = KINDS[kind](tmp_path / "half", {0: labels[:30]})
+    with pytest.raises(PromptError, match="a mask is 79x30, its frame 80x60; masks must have the frame's size"):
+        fit(prompts_of(path, size=(60, 80)).labels[0], 60, 80)
+    with pytest.raises(PromptError, match=r"4,740 pixels|its size is 79x60"):  # before it is decoded
+        prompts_of(tmp_path / path.name, size=(30, 40))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_more_masks_than_memory_holds_are_refused(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = KINDS[kind](tmp_path, LABELS)
+    monkeypatch.setattr(gathered, "MAX_PIXELS", 3 * FIRST.size)
+    assert prompts_of(path)
+    monkeypatch.setattr(gathered, "MAX_PIXELS", 3 * FIRST.size - 1)
+    with pytest.raises(PromptError, match="the masks of 3 frames have 2,304 pixels; legal: up to 2,303 for a video"):
+        prompts_of(path)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_removals_come_with_the_prompts(kind: str, tmp_path: Path) -> None:
+    path = KINDS[kind](tmp_path, LABELS)
+    assert prompts_of(path, removals=((1, 3), (2, 6), (3, 10), (1, 10))).removals == {3: {1}, 6: {2}, 10: {1, 3}}
+
+
+@pytest.mark.parametrize(
+    ("removal", "message"),
+    [
+        ((4, 5), r"remove says 4@5, and there are \[1, 2, 3\]"),
+        ((3, 5), r"remove says 3@5, and it is prompted on the frames \[8\]"),
+        ((1, 8), r"remove says 1@8, and it is prompted on the frames \[0, 8\]"),
+        ((1, 0), "remove says 1@0"),
+    ],
+)
+def test_a_removal_of_nothing_is_refused(removal: tuple[int, int], message: str, tmp_path: Path) -> None:
+    with pytest.raises(PromptError, match=message):
+        prompts_of(KINDS["indexed"](tmp_path, LABELS), removals=(removal,))

@@ -1,0 +1,51 @@
+"""Trust falls with all that makes a mask doubtful, and is a number from 0 to 1 whatever the columns hold."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs.outputs.trust import CUT_FACTOR, trust
+
+STABILITIES = st.floats(0, 1)
+DISTANCES = st.integers(0, 2**31 - 1)
+
+
+def of_one(
+    stability: float, distance: int, is_cut: bool = False, is_prompt: bool = False, empty: bool = False
+) -> float:
+    flags = (np.array([flag]) for flag in (is_cut, is_prompt, empty))
+    return float(trust(np.array([stability], np.float32), np.array([distance]), *flags)[0])
+
+
+@given(STABILITIES, STABILITIES, DISTANCES)
+def test_what_is_more_stable_is_trusted_no_less(one: float, other: float, distance: int) -> None:
+    low, high = sorted((one, other))
+    assert 0 <= of_one(low, distance) <= of_one(high, distance) <= 1
+
+
+@given(STABILITIES, DISTANCES, DISTANCES)
+def test_what_is_farther_from_its_prompt_is_trusted_no_more(stability: float, one: int, other: int) -> None:
+    near, far = sorted((one, other))
+    assert of_one(stability, far) <= of_one(stability, near)
+
+
+def test_a_prompt_is_certain_an_empty_mask_is_nothing_and_a_cut_halves() -> None:
+    assert of_one(0.1, 0, is_prompt=True) == 1
+    assert of_one(0.0, 0, is_prompt=True, empty=True) == 1
+    assert of_one(0.9, 5, empty=True) == 0
+    assert of_one(0.9, 5, is_cut=True) == np.float32(CUT_FACTOR * of_one(0.9, 5))
+
+
+def test_an_estimate_of_iou() -> None:
+    """As in the table of docs/LABELS.md: what is stable and near is right, what is unstable is not."""
+    assert of_one(1.0, 1) > 0.98
+    assert 0.8 < of_one(0.8, 10) < 0.9
+    assert of_one(0.0, 10) < 0.15
+
+
+def test_columns_of_somebody_else_are_no_trouble() -> None:
+    values = trust(
+        np.array([np.nan, np.inf, -np.inf, 7, -7], np.float32), np.array([1, -5, 2**40, 1, 1]), *np.zeros((3, 5), bool)
+    )
+    assert ((values >= 0) & (values <= 1)).all()
+    assert values[0] == values[4]

@@ -1,0 +1,68 @@
+"""Tables of scores come back as they were written; what is none is named."""
+
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from jobs.errors import UserError
+from jobs.scores.tables import FRAMES, ObjectScore, Scores, holds_scores, read_scores, write_scores
+
+FLIPS, SEED = 200, 20_240_602
+SCORE = ObjectScore("v\u00e4", 3, 2, 1, 0, 0.5, 0.5, 0.25, 0.75, 1.0, -0.5, 0.1, 0.2, "davis", "ignored")
+
+
+def tables(folder: Path) -> Scores:
+    rows = [{field.name: None for field in FRAMES} | {"video_id": "v", "object_id": 3, "frame_name": f"{t}",
+             "j": 0.5, "f": 0.75, "copy_j": 0.1, "copy_f": 0.2, "true_area": 9} for t in range(2)]  # fmt: skip
+    scores = Scores([SCORE], pa.Table.from_pylist(rows, schema=FRAMES))
+    write_scores(str(folder), scores)
+    return scores
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    written, found = tables(tmp_path / "s"), read_scores(f"{tmp_path}/s")
+    assert holds_scores(f"{tmp_path}/s")
+    assert not holds_scores(str(tmp_path))
+    assert found.objects == written.objects
+    assert found.frames.equals(written.frames)
+    assert pq.read_schema(tmp_path / "s/objects.parquet").metadata[b"stcn_schema"] == b"score-objects/1"
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("j", None), ("j", float("nan")), ("f", float("inf")), ("video_id", None)]
+)
+def test_values_that_no_score_has_are_named(column: str, value: object, tmp_path: Path) -> None:
+    table = tables(tmp_path).frames
+    filled = pa.array([value] * 2, FRAMES.field(column).type)
+    pq.write_table(
+        table.set_column(table.column_names.index(column), FRAMES.field(column), filled), tmp_path / "frames.parquet"
+    )
+    with pytest.raises(UserError, match=rf"{tmp_path}/frames.parquet is no table of scores: .*{column}"):
+        read_scores(str(tmp_path))
+
+
+def test_rules_that_are_not_known_are_named_without_what_a_terminal_obeys(tmp_path: Path) -> None:
+    write_scores(str(tmp_path), replace(tables(tmp_path), objects=[replace(SCORE, void="\x1b[2J")]))
+    with pytest.raises(UserError, match=r"was scored with void \['\\x1b\[2J'\]; legal: none, object, ignored"):
+        read_scores(str(tmp_path))
+
+
+def test_no_flipped_byte_raises_anything_else(tmp_path: Path) -> None:
+    tables(tmp_path)
+    path, chance = tmp_path / "objects.parquet", random.Random(SEED)
+    whole, told = path.read_bytes(), 0
+    for number in range(FLIPS):
+        content = bytearray(whole)
+        content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
+        path.write_bytes(content)
+        try:
+            read_scores(str(tmp_path))
+        except UserError:
+            told += 1
+        except BaseException as error:
+            raise AssertionError(f"flip {number} of seed {SEED}") from error
+    assert told > FLIPS / 10

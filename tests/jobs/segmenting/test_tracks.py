@@ -1,0 +1,39 @@
+"""What rows say of an object's course."""
+
+import pytest
+
+from jobs.outputs.rle import EncodedMask
+from jobs.records import Track, TrackEvent
+from jobs.segmenting.tracks import Tracks
+
+
+def mask(area: int) -> EncodedMask:
+    return EncodedMask(f"of {area}", area, (0, 0, 1, area))
+
+
+def test_change_and_distance() -> None:
+    tracks = Tracks(names={5: "dog"})
+    tracks.begin_clip({1: [2, 8], 5: [4]})
+    rows = [tracks.describe(frame, 1, mask(area), 1.0) for frame, area in enumerate([10, 40, 20, 0, 0, 5], start=2)]
+    assert [row["area_change"] for row in rows] == pytest.approx([0, 0.75, 0.5, 1, 0, 1])
+    assert [row["prompt_distance"] for row in rows] == [0, 1, 2, 3, 2, 1]
+    assert [row["is_prompt"] for row in rows] == [True, False, False, False, False, False]
+    assert tracks.describe(4, 5, mask(0), 0.0) == {
+        "object_name": "dog", "area_change": 0, "is_prompt": True, "prompt_distance": 0,
+    }  # fmt: skip
+    vanished = TrackEvent("vanish", 5, 6)
+    assert tracks.finished() == (Track(1, None, 4, (TrackEvent("drift", 3, 7), vanished)), Track(5, "dog", 0))
+
+
+def test_the_last_mask_and_the_worst_cycle() -> None:
+    tracks = Tracks(names={})
+    for clip in (0, 10):
+        tracks.begin_clip({1: [clip]})
+        for frame, area in enumerate([5, 7, 0]):
+            tracks.describe(clip + frame, 1, mask(area), 1.0)
+        assert tracks.last_masks == {1: (clip + 1, "of 7")}
+        tracks.note_cycles({1: 0.9 - clip / 100})
+    (track,) = tracks.finished()
+    assert (track.frames, track.cycle) == (4, 0.8)
+    tracks.begin_clip({1: [20]})
+    assert tracks.describe(20, 1, mask(50), 1.0)["area_change"] == 0  # of another clip
