@@ -68,6 +68,9 @@ class MaskDataset(Dataset[Any]):
     def __len__(self) -> int:
         return len(self._index)
 
+    def __iter__(self) -> Iterator[Any]:
+        return (self[place] for place in range(len(self)))
+
     def __getitem__(self, place: int) -> Any:
         """One item. Raises VideoError, with the video's id, if it is gone or changed; UserError for damaged masks."""
         place = range(len(self))[place]
