@@ -27,7 +27,7 @@ PARTS = (
     ("desk",),
     ("actors",),
     ("job", "segmenting"),
-    ("exports", "scores", "selections"),
+    ("exports", "frame_reader", "sample", "scores", "selections"),
     ("reopened", "status"),
     ("last_run",),
     ("config",),

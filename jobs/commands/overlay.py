@@ -44,7 +44,7 @@ def write_overlay(row: VideoRow, masks: VideoMasks, path: Path, config: SegmentC
     maps = label_maps(masks)
     index, _, labels = next(maps)
     with (
-        reopened(row, config, masks.rows[-1]["frame_index"] + 1) as video,
+        reopened(row.video, config, masks.rows[-1]["frame_index"] + 1) as video,
         VideoWriter(path, video.frames_per_second) as writer,
     ):
         for frame in video:

@@ -43,7 +43,7 @@ def opened(row: VideoRow, config: SegmentConfig, end: int) -> Iterator[Frames]:
     """Frames of a video up to `end`. Raises VideoError, whatever the reason."""
     with ExitStack() as stack:
         try:
-            frames = Frames(iter(stack.enter_context(reopened(row, config, end))))
+            frames = Frames(iter(stack.enter_context(reopened(row.video, config, end))))
         except (UserError, OSError) as error:
             raise VideoError(str(error)) from error
         yield frames

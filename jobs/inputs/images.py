@@ -1,7 +1,7 @@
 """Images: the one place where Pillow opens files, few formats and bounded; and a folder of images as a video."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -48,9 +48,12 @@ class Folder:
         self.frames: int | None = len(self._paths)
         self._max_pixels = max_pixels
 
-    def read(self, start: int, end: int | None, short_side: int | None) -> Iterator[VideoFrame]:
-        """One image after another. Raises VideoError for one that cannot be read."""
-        return (self.frame(index, short_side) for index in range(len(self._paths))[start:end])
+    def read(
+        self, start: int, end: int | None, short_side: int | None, only: Container[int] | None = None
+    ) -> Iterator[VideoFrame]:
+        """One image after another; of them `only` these. Raises VideoError for one that cannot be read."""
+        indices = range(len(self._paths))[start:end]
+        return (self.frame(index, short_side) for index in indices if only is None or index in only)
 
     def frame(self, index: int, short_side: int | None) -> VideoFrame:
         """One of them."""

@@ -1,7 +1,7 @@
 """A video file as a stream of upright RGB frames. Damage is passed over, as players do, and counted."""
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -41,13 +41,16 @@ class VideoFile:
         self._reformatter = VideoReformatter()  # one a reader: sharing one between threads crashes
         self.missing = 0  # frames after the last, by a Matroska file's own account
 
-    def read(self, start: int, end: int | None, short_side: int | None) -> Iterator[VideoFrame]:
-        """The frames from `start` to before `end`."""
+    def read(
+        self, start: int, end: int | None, short_side: int | None, only: Container[int] | None = None
+    ) -> Iterator[VideoFrame]:
+        """The frames from `start` to before `end`; of them `only` these."""
         for index, frame in self.decode(end):
             if index >= start:
                 if frame.is_corrupt:
                     self.damaged.add(frame.pts)
-                yield self.show(index, frame, short_side)
+                if only is None or index in only:
+                    yield self.show(index, frame, short_side)
 
     def decode(self, end: int | None) -> Iterator[tuple[int, av.VideoFrame]]:
         """The frames before `end` with their numbers, as they are coded. Raises VideoError for what is over a limit."""

@@ -1,20 +1,20 @@
 """A folder for this process's files under way. A process that is killed leaves its own behind; the next one here
 clears it away: a folder is abandoned if nobody holds its lock any more."""
 
-import atexit
 import contextlib
 import fcntl
 import os
 import shutil
 import tempfile
 import time
+from multiprocessing.util import Finalize
 from pathlib import Path
 
 PREFIX = "stcn-scratch-"
 LOCK = "lock"
 YOUNG_SECONDS = 60.0  # such a folder may be about to get its lock
 
-_own: tuple[Path, int] | None = None  # folder, and the descriptor that holds its lock
+_own: tuple[int, Path, int] | None = None  # process, folder, and the descriptor that holds its lock
 
 
 def temporary() -> "tempfile.TemporaryDirectory[str]":
@@ -32,13 +32,14 @@ def clear_abandoned() -> None:
 
 def _folder() -> Path:
     global _own
-    if _own is None:
+    if _own is None or _own[0] != os.getpid():  # a fork's files are its own
         folder = Path(tempfile.mkdtemp(prefix=PREFIX))
         descriptor = os.open(folder / LOCK, os.O_CREAT | os.O_RDWR, 0o600)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        _own = folder, descriptor
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return _own[0]
+        _own = os.getpid(), folder, descriptor
+        # At exit, and where multiprocessing ends a worker, which atexit is not told of.
+        Finalize(None, shutil.rmtree, (folder,), {"ignore_errors": True}, exitpriority=0)
+    return _own[1]
 
 
 def _is_abandoned(folder: Path) -> bool:

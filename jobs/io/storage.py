@@ -81,6 +81,16 @@ def read(location: str) -> bytes:
 
 
 @patiently
+def read_range(location: str, start: int, stop: int) -> bytes:
+    """The bytes of a file from `start` to before `stop`, compared with no ETag. Raises FileNotFoundError."""
+    fs, path = open_location(location)
+    content = bytes(fs.cat_file(path, start=start, end=stop))
+    if len(content) != stop - start:
+        raise StorageError(f"{len(content)} bytes came where {stop - start} were asked for, from byte {start} on")
+    return content
+
+
+@patiently
 def find(location: str, suffixes: Iterable[str] = ("",)) -> list[FileInfo]:
     """The files directly in a folder that end in one of `suffixes`, by name; none if there is no such folder."""
     fs, path = open_location(location)

@@ -1,0 +1,56 @@
+"""Frames of an output's videos, read again from where its run read them."""
+
+import os
+from collections.abc import Iterator
+
+import numpy as np
+
+from jobs.config import SegmentConfig
+from jobs.errors import StorageError, VideoError
+from jobs.inputs.images import VideoFrame
+from jobs.reopened import reopened
+
+# Decoders that a fork copied, without their threads: to free one is to wait for these for ever.
+_of_parent: list[object] = []
+
+
+class FrameReader:
+    """Frames in any order. The video of the last one stays open: what lies ahead in it is decoded on the way.
+
+    Nothing is opened that the run was not allowed to open, or that is over its limits.
+    """
+
+    def __init__(self, config: SegmentConfig, short_side: int | None) -> None:
+        """config: of the run. short_side: frames are scaled down to it; None: never."""
+        self._config, self._short_side = config, short_side
+        self._location = ""  # of the video that is open
+        self._next = 0  # the first frame that is still to come
+        self._frames: Iterator[VideoFrame] = iter(())
+        self._pid = os.getpid()
+
+    def read(self, location: str, index: int, wanted: np.ndarray) -> VideoFrame:
+        """Frame `index` of a video. Raises VideoError and StorageError.
+
+        wanted: all frames of the video that may be read, ascending.
+        """
+        if self._pid != os.getpid():
+            _of_parent.append(self._frames)
+            self._location, self._pid = "", os.getpid()
+        if location != self._location or index < self._next:
+            self._frames = self._open(location, index, wanted)
+        self._next, self._location = index + 1, ""  # after an error there is nothing to read on from
+        for frame in self._frames:
+            if frame.index == index:
+                self._location = location
+                return frame
+        raise VideoError(f"ends before frame {index}: it has changed since it was segmented")
+
+    def _open(self, location: str, start: int, wanted: np.ndarray) -> Iterator[VideoFrame]:
+        only, end = frozenset(wanted.tolist()), int(wanted[-1]) + 1
+        try:
+            with reopened(location, self._config, end, start, self._short_side, only) as video:
+                yield from video
+        except StorageError:
+            raise
+        except OSError as error:
+            raise VideoError(f"cannot be read: {error}") from error

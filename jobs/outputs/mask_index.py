@@ -1,0 +1,167 @@
+"""Which frames of an output have masks, and where their rows lie: what finds any of them without reading the rest.
+
+Shapes: V videos, F frames.
+"""
+
+from collections.abc import Container, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from jobs.errors import StorageError, UserError
+from jobs.io import storage
+from jobs.io.ranges import RangeFile
+from jobs.outputs import store
+from jobs.outputs.store import MaskRow
+from jobs.outputs.stored_masks import COLUMNS, UNREADABLE, VideoMasks, checked, damaged
+
+KEYS = pa.schema([store.MASKS.field(name) for name in ("video_id", "frame_index")])
+ROWS = pa.schema([*COLUMNS, *(store.MASKS.field(name) for name in ("pts_seconds", "object_name", "score"))])
+
+
+@dataclass(frozen=True)
+class MaskIndex:
+    """The frames of an output, in the order of its files: 16 bytes a frame, whatever their masks are."""
+
+    output: str
+    files: list[storage.FileInfo]
+    video_ids: list[str]  # V
+    file_of: np.ndarray  # V, int32: place of the video's file in `files`
+    ends: np.ndarray  # V, int64: frames up to the video's last
+    frame_index: np.ndarray  # F, int32
+    first_row: np.ndarray  # F, int64: place of the frame's first row in its file
+    row_count: np.ndarray  # F, int32
+
+    def __len__(self) -> int:
+        return len(self.frame_index)
+
+    def video_of(self, frame: int) -> int:
+        """The place of a frame's video."""
+        return int(np.searchsorted(self.ends, frame, side="right"))
+
+    def frames_of(self, video: int) -> range:
+        """The places of a video's frames."""
+        return range(int(self.ends[video - 1]) if video else 0, int(self.ends[video]))
+
+
+def read_index(output: str, video_ids: Container[str]) -> MaskIndex:
+    """The index of these videos of an output, of those that are there. Reads two columns.
+
+    Raises UserError if there was no run, or a file is no table of masks or not sorted.
+    """
+    files = store.mask_files(output)
+    names: dict[str, str] = {}  # video id -> its file
+    file_of: list[int] = []
+    frames: list[np.ndarray] = []
+    for number, file in enumerate(files):
+        for video_id, of_video in _videos(MaskFile(file, output)):
+            if video_id not in video_ids:
+                continue
+            if other := names.get(video_id):
+                raise damaged(file.location, output, f"it has masks of video {video_id!r}, and so has {other}")
+            names[video_id] = file.location
+            file_of.append(number)
+            frames.append(of_video)
+    joined = np.concatenate([np.zeros((3, 0), np.int64), *frames], axis=1)
+    return MaskIndex(
+        output, files, list(names), np.array(file_of, np.int32),
+        np.cumsum([of_video.shape[1] for of_video in frames], dtype=np.int64),
+        joined[0].astype(np.int32), joined[1], joined[2].astype(np.int32),
+    )  # fmt: skip
+
+
+class MaskRows:
+    """Rows of frames. The row groups that were read last are kept, so frames in order read each once."""
+
+    def __init__(self, index: MaskIndex) -> None:
+        self._index = index
+        self._file: MaskFile | None = None
+
+    def masks(self, frame: int) -> VideoMasks:
+        """The masks of one frame. Raises UserError if they are damaged, or no longer there."""
+        index, video = self._index, self._index.video_of(frame)
+        info = index.files[index.file_of[video]]
+        if self._file is None or self._file.location != info.location:
+            self._file = MaskFile(info, index.output)
+        rows = self._file.rows(int(index.first_row[frame]), int(index.row_count[frame]))
+        video_id = index.video_ids[video]
+        if any((row["video_id"], row["frame_index"]) != (video_id, index.frame_index[frame]) for row in rows):
+            raise damaged(info.location, index.output, "its rows have changed since it was opened first")
+        return VideoMasks(video_id, rows, info.location, index.output)
+
+
+class MaskFile:
+    """One file of masks, of which row groups are read. Raises UserError for what is no table of masks."""
+
+    def __init__(self, info: storage.FileInfo, output: str) -> None:
+        self.location, self.output = info.location, output
+        self._bytes = RangeFile(info)
+        self._parquet = self._tried(lambda: pq.ParquetFile(self._bytes, pre_buffer=False))
+        metadata = self._parquet.metadata
+        self._ends = np.cumsum([metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)], dtype=np.int64)
+        self._table: Any = None  # rows at hand
+        self._first = 0  # the place of the first of them
+
+    def key_tables(self) -> Iterator[Any]:
+        """The columns that say what a row is of, a row group at a time."""
+        return (self._group(group, KEYS) for group in range(len(self._ends)))
+
+    def rows(self, first: int, count: int) -> list[MaskRow]:
+        """Some rows that follow each other."""
+        if self._table is None or not self._first <= first <= first + count <= self._first + len(self._table):
+            start, stop = np.searchsorted(self._ends, (first, first + count - 1), side="right")
+            self._table = pa.concat_tables([self._group(group, ROWS) for group in range(start, stop + 1)])
+            self._first = int(self._ends[start - 1]) if start else 0
+        return list(self._table.slice(first - self._first, count).to_pylist())
+
+    def _group(self, group: int, columns: Any) -> Any:
+        def read() -> Any:
+            self._fetch(group, columns.names)
+            # Without threads, as in `store.parse`; and a process with none of Arrow's can be forked.
+            return checked(self._parquet.read_row_group(group, columns.names, use_threads=False), columns)
+
+        return self._tried(read)
+
+    def _fetch(self, group: int, names: list[str]) -> None:
+        """In one request: the columns of a row group lie one after another, and those that are not wanted are small."""
+        row_group = self._parquet.metadata.row_group(group)
+        chunks = [row_group.column(i) for i in range(row_group.num_columns)]
+        chunks = [chunk for chunk in chunks if chunk.path_in_schema in names]
+        starts = [chunk.dictionary_page_offset or chunk.data_page_offset for chunk in chunks]
+        ends = [start + chunk.total_compressed_size for start, chunk in zip(starts, chunks, strict=True)]
+        if starts:
+            self._bytes.fetch(min(starts), max(ends))
+
+    def _tried(self, read: Any) -> Any:
+        try:
+            return read()
+        except FileNotFoundError as error:
+            text = f"{self.location} is gone: a run may have replaced it; open {self.output} again"
+            raise UserError(text) from error
+        except StorageError:
+            raise
+        except UNREADABLE as error:
+            raise damaged(self.location, self.output, str(error)) from error
+
+
+def _videos(file: MaskFile) -> Iterator[tuple[str, np.ndarray]]:
+    """The videos of a file, and of each its frames (3, F): index, first row, rows. Raises UserError if not sorted."""
+    numbers: dict[str, int] = {}
+    videos, indices = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]  # of each row
+    for table in file.key_tables():
+        ids = table["video_id"].combine_chunks().dictionary_encode()
+        number_of = np.array([numbers.setdefault(name, len(numbers)) for name in ids.dictionary.to_pylist()], np.int64)
+        videos.append(number_of[ids.indices.to_numpy()])
+        indices.append(table["frame_index"].to_numpy())
+    if not numbers:
+        return
+    video, index = np.concatenate(videos), np.concatenate(indices)
+    step, ahead = np.diff(video, prepend=0), np.diff(index, prepend=0)
+    if (step < 0).any() or (ahead[step == 0] < 0).any():  # videos are numbered as they come
+        raise damaged(file.location, file.output, f"it is not sorted by {' and '.join(KEYS.names)}")
+    first = np.flatnonzero((step != 0) | (ahead != 0) | (np.arange(len(index)) == 0))
+    frames = np.stack([index[first], first, np.diff(first, append=len(index))])
+    yield from zip(numbers, np.split(frames, np.flatnonzero(step[first]), axis=1), strict=True)
