@@ -69,6 +69,20 @@ def bucket(s3_endpoint: str) -> str:
 @pytest.fixture(scope="session")
 def ray_cluster() -> Iterator[str]:
     """A Ray head with dashboard and job server, as on a cluster, and its URL; `stcn` finds it by RAY_ADDRESS."""
+    with _found_head() as dashboard:
+        yield dashboard
+
+
+@pytest.fixture
+def job_server() -> Iterator[str]:
+    """The same, but fresh: the agent that takes jobs may leave a head that has been busy for long."""
+    with _found_head() as dashboard:
+        yield dashboard
+
+
+@contextlib.contextmanager
+def _found_head() -> Iterator[str]:
+    """With a token, and in the environment; the URL of its dashboard."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_AUTH_MODE", "token")
         patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))

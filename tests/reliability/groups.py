@@ -15,13 +15,14 @@ from tests.reliability.processes import readers_of
 from tests.reliability.small_run import verified
 
 SHORTS, LONG = ("a", "b", "c"), "z"  # of each group, in the order in which they are done
+LONG_FRAMES = 1500  # five seconds, in which a test finds it open and does what it is about
 GROUPS = 4  # as many shards, for one actor
 
 
 def draw_groups(folder: Path) -> Path:
     """Draw it; returns the manifest."""
     short = DrawnVideo("short", 1, 6, 48, 64, Fraction(24), objects=1)
-    draw_archive([short, DrawnVideo("long", 2, 900, 48, 64, Fraction(24), objects=2)], folder / "drawn")
+    draw_archive([short, DrawnVideo("long", 2, LONG_FRAMES, 48, 64, Fraction(24), objects=2)], folder / "drawn")
     (folder / "videos").mkdir()
     lines = ["video_id,video,prompts"]
     for video_id in (f"{group}{name}" for group in range(GROUPS) for name in (*SHORTS, LONG)):
