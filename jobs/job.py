@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from jobs.config import SegmentConfig
+from jobs.errors import UserError
 from jobs.inputs.identity import identify
 from jobs.inputs.manifest import read_manifest
 from jobs.inputs.models import ModelFile, find_model
@@ -56,7 +57,15 @@ def prepare(config: SegmentConfig, only: Sequence[str] | None = None) -> Job:
     model = find_model(config.model, config.model_sha256)
     options = config.propagation(model.network)
     items = identify(entries, model.sha256, options, config.precision, config.clip_options())
-    return Job(config, model, options, items, Ledger(config.output), _again(config.strict, only))
+    ledger = Ledger(config.output)
+    _check_classes(only or (), ledger)
+    return Job(config, model, options, items, ledger, _again(config.strict, only))
+
+
+def _check_classes(only: Sequence[str], ledger: Ledger) -> None:
+    there = sorted({str(row.error_class) for row in ledger.videos.values() if row.status == "quarantined"})
+    if unknown := sorted(set(only) - set(there)):
+        raise UserError(f"--only {', '.join(unknown)}: no quarantined video has that class; there are {there}")
 
 
 def _again(is_strict: bool, only: Sequence[str] | None) -> Callable[[VideoRow], bool]:

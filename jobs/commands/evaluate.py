@@ -11,6 +11,8 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 
 from jobs.errors import PromptError, UserError
+from jobs.io import storage
+from jobs.outputs.selection import is_selection
 from jobs.outputs.stored_masks import VideoMasks, masks_by_video
 from jobs.parallel import in_processes
 from jobs.scores.comparison import compare
@@ -45,6 +47,8 @@ def evaluate(config: EvaluateConfig) -> str:
     if config.combine and not config.trust:
         raise UserError("--combine needs --trust: it names columns whose curves are told")
     check_combinations(config.combine or ())
+    if config.scores is not None and _is_file(config.scores):
+        raise UserError(f"--scores {config.scores} is a file; legal: a folder, new or with earlier scores")
     scores = _scores_of(config.output, config)
     if config.scores is not None:
         write_scores(config.scores, scores)
@@ -55,6 +59,13 @@ def evaluate(config: EvaluateConfig) -> str:
         return json.dumps(as_json(scores, comparison, curves), allow_nan=False)
     told = [format_scores(scores) if comparison is None else format_comparison(comparison)]
     return "\n\n".join(told if curves is None else [*told, format_trust(curves)])
+
+
+def _is_file(location: str) -> bool:
+    try:
+        return storage.stat(location) is not None
+    except FileNotFoundError:
+        return False
 
 
 def _scores_of(location: str, config: EvaluateConfig) -> Scores:
@@ -70,11 +81,12 @@ def _scores_of(location: str, config: EvaluateConfig) -> Scores:
 def evaluate_output(output: str, truth: str, protocol: str = "auto", void: str = "ignore", workers: int = 1) -> Scores:
     """Score every object of every video that has a folder of true masks, `workers` videos at a time.
 
-    output: of a run, or a selection. truth: as `TruthTree` says; a true mask belongs to the frame of its name.
+    output: of a run, or a selection, of which only the masks that it has are scored. truth: as `TruthTree` says; a true
+    mask belongs to the frame of its name.
     protocol, void: as `rules` says; protocol may be auto, the tree's own. Raises UserError.
     """
     tree = TruthTree(truth)
-    chosen = rules(tree.protocol if protocol == "auto" else protocol, void)
+    chosen = rules(tree.protocol if protocol == "auto" else protocol, void, only_given=is_selection(output))
     if workers < 1:
         raise UserError(f"--workers {workers} is not usable; legal: 1 or more")
     scored: set[str] = set()

@@ -145,9 +145,15 @@ def _void(row: dict[str, Any]) -> int | None:
 def _misspelt(columns: list[str]) -> list[str]:
     """Columns that are nearly optional ones; any others are the user's own."""
     known = (*REQUIRED, *OPTIONAL)  # "video" is near to "void"
-    close = {name: get_close_matches(name.strip().lower(), known, 1, 0.75) for name in set(columns) - set(known)}
-    found = sorted((name, matches[0]) for name, matches in close.items() if matches and matches[0] in OPTIONAL)
+    close = {name: _near(name.strip().lower(), known) for name in set(columns) - set(known)}
+    found = sorted((name, near) for name, near in close.items() if near in OPTIONAL)
     return [f"column {name!r} is not known; legal: {near}" for name, near in found]
+
+
+def _near(name: str, known: Sequence[str]) -> str | None:
+    """The known name that one may have been meant to be: with letters swapped, or nearly all of it."""
+    swapped = (other for other in known if sorted(other) == sorted(name))
+    return next(swapped, None) or next(iter(get_close_matches(name, known, 1, 0.75)), None)
 
 
 def _duplicates(rows: list[dict[str, Any]]) -> list[str]:

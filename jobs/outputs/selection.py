@@ -63,4 +63,6 @@ def is_selection(output: str) -> bool:
 def refuse_selection(output: str) -> None:
     """For commands that work on what a run wrote. Raises UserError."""
     if is_selection(output):
-        raise UserError(f"{output} is a selection; legal: the output it was made of, or a new folder or URL prefix")
+        raise UserError(
+            f"{output} is a selection; legal: an output of `stcn segment`, such as the one that it was made of"
+        )

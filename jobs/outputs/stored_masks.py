@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from jobs.errors import UserError
 from jobs.io import storage
 from jobs.outputs import rle, store
+from jobs.outputs.selection import SELECTED
 from jobs.outputs.store import MaskRow
 
 LEAST = {"frame_index": 0, "object_id": 1, "height": 1, "width": 1}
@@ -19,7 +20,7 @@ MAY_BE_NULL = ("frame_name", "pts_seconds", "object_name", "score", "stability",
 OF_A_RUN = tuple(name for name in store.MASKS.names if name not in MAY_BE_NULL)  # what a run gives in each row
 COLUMNS = pa.schema([store.MASKS.field(name) for name in (*NEEDED, "frame_name")])
 # What rows of a run say beside their masks; who else writes masks may leave it out, or null.
-TOLD = ("score", "stability", "area_change", "is_prompt", "prompt_distance", "scene")
+TOLD = ("score", "stability", "area_change", "is_prompt", "prompt_distance", "scene", "trust")
 UNREADABLE = (pa.ArrowException, ValueError, KeyError, OSError)  # what reading and `checked` raise
 
 
@@ -54,7 +55,7 @@ def masks_by_video(output: str) -> Iterator[VideoMasks]:
         try:
             given = store.parse(content)
             table = checked(given)
-            for field in (store.MASKS.field(name) for name in TOLD if name in given.column_names):
+            for field in (SELECTED.field(name) for name in TOLD if name in given.column_names):
                 table = table.append_column(field, given[field.name].cast(field.type))
         except UNREADABLE as error:
             raise damaged(file, output, str(error)) from error

@@ -26,6 +26,7 @@ class Rules:
 
     protocol: Protocol = "davis"
     void: Void = "ignore"  # pixels of 255 where the truth has other ids, too
+    only_given: bool = False  # a frame without a row does not count, as in a selection; else it has an empty mask
 
     def void_rule(self, is_there: bool, is_only: bool) -> str:
         """One of VOID_RULES. is_there: some pixel is 255. is_only: no true mask has another id."""
@@ -36,9 +37,9 @@ class Rules:
         return "ignored" if self.void == "ignore" else "background"
 
 
-def rules(protocol: str, void: str) -> Rules:
+def rules(protocol: str, void: str, only_given: bool = False) -> Rules:
     """The rules of these names. Raises UserError."""
     for option, given, legal in (("--protocol", protocol, get_args(Protocol)), ("--void", void, get_args(Void))):
         if given not in legal:
             raise UserError(f"{option} {given} is not known; legal: {', '.join(legal)}")
-    return Rules(protocol, void)  # type: ignore[arg-type]
+    return Rules(protocol, void, only_given)  # type: ignore[arg-type]

@@ -56,7 +56,7 @@ class _Frames:
     def __init__(self, masks: VideoMasks, rows: Mapping[tuple[str, int], MaskRow], rules: Rules) -> None:
         self._masks, self._rows = masks, rows
         self._index = {name: row["frame_index"] for (name, _), row in rows.items()}
-        self._ignores_void = rules.void == "ignore"
+        self._ignores_void, self._only_given = rules.void == "ignore", rules.only_given
         self._firsts: dict[int, str] = {}  # counts of COCO's RLE
         self.has_void = False
         self.is_void_an_object = True  # until there is another id
@@ -68,6 +68,8 @@ class _Frames:
         present = set(present_ids(labels))
         void = self._void(labels, present)
         for object_id, first in self._firsts.items():
+            if self._only_given and (name, object_id) not in self._rows:
+                continue
             copied = rle.decode(first, *labels.shape)
             scores = self._score(self._rows.get((name, object_id)), labels == object_id, copied, void)
             yield {"frame_index": self._index.get(name), "frame_name": name, "object_id": object_id} | scores

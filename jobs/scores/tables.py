@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from jobs.errors import UserError
 from jobs.io import storage
 from jobs.outputs import store
+from jobs.outputs.selection import SELECTED
 from jobs.outputs.stored_masks import TOLD
 from jobs.scores.rules import PROTOCOLS, VOID_RULES
 
@@ -66,7 +67,7 @@ FRAMES = _schema(
         *(pa.field(name, pa.float64()) for name in ("j", "f", "copy_j", "copy_f")),
         pa.field("area", pa.int64()),  # null where the output has no row of the object on the frame
         pa.field("true_area", pa.int64()),
-        *(store.MASKS.field(name).remove_metadata() for name in TOLD),  # null where the output does not say
+        *(SELECTED.field(name).remove_metadata() for name in TOLD),  # null where the output does not say
     ],
     "score-frames",
 )

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from jobs.errors import UserError
 
 # The columns, and whether a higher value speaks for a mask (1) or against it (-1).
-SIGNS = {"score": 1, "stability": 1, "area_change": -1, "prompt_distance": -1, "scene": -1}
+SIGNS = {"trust": 1, "score": 1, "stability": 1, "area_change": -1, "prompt_distance": -1, "scene": -1}
 SHARES = tuple(percent / 100 for percent in range(100, 0, -10))  # of the masks, that are kept
 IDEAL = "j"  # masks kept by J itself: no column can do better
 

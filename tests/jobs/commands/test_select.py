@@ -19,6 +19,7 @@ import torch
 from jobs import cli
 from jobs.commands import select
 from jobs.commands.archive import DrawnVideo
+from jobs.commands.evaluate import evaluate_output
 from jobs.commands.export import export_output
 from jobs.commands.overlay import overlay_output
 from jobs.commands.select import select_output
@@ -32,6 +33,7 @@ from jobs.outputs import rle, store
 from jobs.outputs.selection import SELECTION_FILE
 from jobs.outputs.stored_masks import masks_by_video
 from jobs.records import Track, VideoRow
+from jobs.scores.trust_curves import trust_curves
 from jobs.selections.criteria import Criteria
 from jobs.selections.judging import REASONS
 from jobs.status import read_status
@@ -76,6 +78,16 @@ def test_the_best_half_is_better_by_half_of_what_is_missing(unit: str, clips: Pa
     assert best >= (1 + everything) / 2
     kept, dropped = (tally.total[0][REASONS.index(reason)] for reason in ("kept", "best"))
     assert kept - (4 if unit == "frame" else 6) - dropped in (0, 1)  # prompts are not counted
+
+
+def test_a_selection_is_scored_on_what_it_holds(clips: Path, tmp_path: Path) -> None:
+    select_output(str(clips / "out"), str(tmp_path), Criteria(best=0.5))
+    whole, best = (evaluate_output(str(output), str(clips / "truth")) for output in (clips / "out", tmp_path))
+    assert sum(score.missing for score in best.objects) == 0
+    assert sum(score.frames for score in best.objects) < sum(score.frames for score in whole.objects)
+    (curve,) = (curve for curve in trust_curves(best.frames) if curve.name == "trust")
+    assert curve.spearman is not None
+    assert not any(curve.name == "trust" for curve in trust_curves(whole.frames))  # only a selection has it
 
 
 def test_every_reader_takes_a_selection(clips: Path, tmp_path: Path) -> None:
@@ -243,7 +255,7 @@ def test_a_selection_is_no_output_to_work_on(clips: Path, tmp_path: Path) -> Non
     dest = str(tmp_path / "sel")
     select_output(str(clips / "out"), dest, Criteria())
     for work in (lambda: prepare(read_config(dest)), lambda: verify(dest)):
-        with pytest.raises(UserError, match="is a selection; legal: the output it was made of"):
+        with pytest.raises(UserError, match="is a selection; legal: an output of `stcn segment`"):
             work()
 
 

@@ -136,8 +136,8 @@ def test_all_problems_are_listed_with_their_rows(tmp_path: Path) -> None:
         ("m.jsonl", '{"video_id": "a", "video": "a", "prompts": "b", "start": true}', "row 1: start is True"),
         (
             "m.csv",
-            "video_id,video,prompts,End,note,strat\na,a.mp4,a.png,5,x,2\n",
-            r"'End'.*legal: end\n.*'strat'.*start$",
+            "video_id,video,prompts,End,note,strat,edn,id\na,a.mp4,a.png,5,x,2,7,1\n",
+            r"'End'.*legal: end\n.*'edn'.*legal: end\n.*'strat'.*start$",
         ),
         ("m.jsonl", "{broken", "cannot be read"),
         ("m.parquet", "not parquet", "cannot be read"),
