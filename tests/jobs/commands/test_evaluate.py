@@ -168,7 +168,7 @@ def test_an_id_leads_to_no_truth_outside_of_the_folder(video_id: str, tmp_path: 
 def test_truth_is_found_by_an_ids_own_name_or_the_one_that_export_gives(video_id: str, tmp_path: Path) -> None:
     write(tmp_path / "out", tmp_path / "empty", rows(video_id, FOUND, [1, 2]), [])
     export_output(str(tmp_path / "out"), tmp_path / "truth", "davis")
-    (folder,) = (tmp_path / "truth").iterdir()
+    (folder,) = (path for path in (tmp_path / "truth").iterdir() if not path.name.startswith("."))
     if video_id == "Street 01":  # which a folder can be called, and export does not for its capital
         folder.rename(tmp_path / "truth" / video_id)
     scores = evaluate_output(str(tmp_path / "out"), str(tmp_path / "truth"))

@@ -89,6 +89,23 @@ def test_what_changed_is_done_again_and_what_is_gone_deleted(format: str, tmp_pa
     assert tree(dest) == tree(tmp_path / "alone")
 
 
+@pytest.mark.parametrize("format", ["coco", "ytvis"])
+def test_ids_go_on_from_parts_that_changed(format: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was whole of a file when the command ended may follow one that has fewer masks now."""
+    output, dest = archive(tmp_path), tmp_path / "dest"
+    first, _, last = sorted((tmp_path / "out/masks").iterdir())
+    content = last.read_bytes()
+    last.write_bytes(content[:-9])
+    with pytest.raises(UserError, match="is damaged"):
+        export_output(output, dest, format)
+    last.write_bytes(content)
+    write(tmp_path / "new", rows("clip0", [blobs(99)]))
+    next((tmp_path / "new/masks").iterdir()).replace(first)
+    export_output(output, dest, format)
+    export_output(output, tmp_path / "alone", format)
+    assert tree(dest) == tree(tmp_path / "alone")
+
+
 def test_what_was_deleted_is_made_again_and_what_is_others_stays(tmp_path: Path) -> None:
     output, dest = archive(tmp_path), tmp_path / "dest"
     export_output(output, dest, "sav")
