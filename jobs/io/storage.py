@@ -86,6 +86,8 @@ def read_range(location: str, start: int, stop: int) -> bytes:
     fs, path = open_location(location)
     content = bytes(fs.cat_file(path, start=start, end=stop))
     if len(content) != stop - start:
+        if (size := fs.info(path)["size"]) < stop:
+            raise OSError(errno.EINVAL, f"has {size} bytes, and had {stop} or more before", location)
         raise StorageError(f"{len(content)} bytes came where {stop - start} were asked for, from byte {start} on")
     return content
 

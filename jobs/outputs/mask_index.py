@@ -69,7 +69,7 @@ def read_index(output: str, video_ids: Container[str]) -> MaskIndex:
     return MaskIndex(
         output, files, list(names), np.array(file_of, np.int32),
         np.cumsum([of_video.shape[1] for of_video in frames], dtype=np.int64),
-        joined[0].astype(np.int32), joined[1], joined[2].astype(np.int32),
+        joined[0].astype(np.int32), joined[1].copy(), joined[2].astype(np.int32),
     )  # fmt: skip
 
 

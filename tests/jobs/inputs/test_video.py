@@ -105,6 +105,21 @@ def test_a_rotated_file_comes_upright(degrees: int, turns: int, tmp_path: Path) 
     assert np.abs(frames[0].image.astype(int) - expected).mean() < 6
 
 
+def test_of_a_file_and_of_a_folder_only_some_frames_are_read(tmp_path: Path) -> None:
+    """Frames are counted as before, and what is passed over is not looked at."""
+    whole = read(write(tmp_path / "v.mp4"))[1]
+    with Video(tmp_path / "v.mp4", start=2, only={0, 3, 5}) as video:
+        frames = list(video)
+    assert [frame.index for frame in frames] == [3, 5]
+    assert all(np.array_equal(frame.image, whole[frame.index].image) for frame in frames)
+    (tmp_path / "images").mkdir()
+    for index in range(4):
+        Image.fromarray(picture(index)).save(tmp_path / f"images/{index}.png")
+    (tmp_path / "images/2.png").write_bytes(b"damaged")
+    with Video(tmp_path / "images", only={1, 3}) as folder:
+        assert [frame.index for frame in folder] == [1, 3]
+
+
 @pytest.mark.parametrize("short_side", [24, 48, 100])
 def test_frames_are_scaled_down_as_they_are_read(short_side: int, tmp_path: Path) -> None:
     path = write(tmp_path / "v.mp4", 3)
