@@ -66,5 +66,5 @@ def test_prompts_and_frames_without_a_mask_do_not_count() -> None:
 
 
 def test_a_combination_of_what_is_no_column_is_refused() -> None:
-    with pytest.raises(UserError, match="'counts' is no column that tells of trust; legal: score, stability"):
+    with pytest.raises(UserError, match="'counts' is no column that tells of trust; legal: trust, score, stability"):
         check_combinations(["score", "score+counts"])
