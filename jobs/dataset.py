@@ -45,6 +45,8 @@ class MaskDataset(Dataset[Any]):
         visible have a mask, too; by default a frame with none is one without objects. transform: what is made of an
         item. Raises UserError.
         """
+        if short_side is not None and short_side < 1:
+            raise UserError(f"short_side {short_side}; legal: 1 or more, or None: never scaled down")
         location = storage.absolute(location)
         config = read_config(location)
         done = {row.video_id: row.video for row in read_status(location) if row.status == "done"}
@@ -107,12 +109,16 @@ class MaskDataset(Dataset[Any]):
         which share of the videos this is; by default torch.distributed says it, if it has begun. skip_errors: a video
         that cannot be read is a warning, not an error.
         """
-        if rank is None or world_size is None:
+        if rank is None and world_size is None:
             has_begun = torch.distributed.is_available() and torch.distributed.is_initialized()
             rank = torch.distributed.get_rank() if has_begun else 0
             world_size = torch.distributed.get_world_size() if has_begun else 1
-        if not 0 <= rank < world_size or window < 0:
-            raise UserError(f"rank {rank}, world_size {world_size}, window {window}; legal: ranks below it, 0 or more")
+        if rank is None or world_size is None or not 0 <= rank < world_size:
+            raise UserError(
+                f"rank {rank} of world_size {world_size}; legal: both or neither, and ranks from 0 up to it"
+            )
+        if window < 0:
+            raise UserError(f"window {window}; legal: 0 or more")
         return MaskStream(self, shuffle, seed, window, rank, world_size, skip_errors)
 
     def _open(self) -> None:

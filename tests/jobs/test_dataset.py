@@ -164,8 +164,18 @@ def test_torch_distributed_says_which_share_it_is(output: str, tmp_path: Path) -
         assert len(all_of(MaskDataset(output).stream())) == len(ORDER)
     finally:
         torch.distributed.destroy_process_group()
-    with pytest.raises(UserError, match="rank 2, world_size 2"):
-        MaskDataset(output).stream(rank=2, world_size=2)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"rank": 2, "world_size": 2}, {"rank": 1}, {"world_size": 2}, {"rank": -1, "world_size": 2}, {"window": -1}],
+)
+def test_a_share_that_is_none_is_refused(options: dict[str, int], output: str) -> None:
+    """A rank alone would else read what all ranks read."""
+    with pytest.raises(UserError, match="legal: "):
+        MaskDataset(output).stream(**options)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="short_side 0; legal: 1 or more"):
+        MaskDataset(output, short_side=0)
 
 
 def test_a_stream_decodes_each_video_once_and_in_order(output: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -307,7 +317,8 @@ def test_videos_and_masks_in_s3_and_no_copy_is_left(
         storage.write(f"{bucket}/videos/{path.name}", path.read_bytes())
     write_output(archive, f"{bucket}/out", bucket)
     script = f"""
-import pickle, sys
+import pickle, sys, tempfile
+from pathlib import Path
 from torch.utils.data import DataLoader
 from jobs.dataset import MaskDataset
 if __name__ == "__main__":
@@ -318,16 +329,19 @@ if __name__ == "__main__":
         loader = DataLoader(part, 4, collate_fn=list, num_workers=2, multiprocessing_context="{start}", timeout=120)
         found.append([sample for batch in loader for sample in batch])
         next(iter(loader))
+    left = len(list(Path(tempfile.gettempdir()).rglob("*.mp4")))
     with open(sys.argv[1], "wb") as file:
-        pickle.dump(found, file)
+        pickle.dump((found, left), file)
 """
     (tmp_path / "train.py").write_text(script)
     (tmp_path / "scratch").mkdir()
     environment = {**os.environ, "TMPDIR": str(tmp_path / "scratch"), "PYTHONPATH": os.getcwd()}
     command = [sys.executable, str(tmp_path / "train.py"), str(tmp_path / "found")]
     subprocess.run(command, check=True, env=environment, timeout=300)
-    for samples in pickle.loads((tmp_path / "found").read_bytes()):
+    found, left = pickle.loads((tmp_path / "found").read_bytes())
+    for samples in found:
         check_all(samples, output)
+    assert left <= 1  # what the process itself has open
     assert not list((tmp_path / "scratch").rglob("*.mp4"))
 
 
