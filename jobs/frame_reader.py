@@ -1,5 +1,6 @@
 """Frames of an output's videos, read again from where its run read them."""
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -10,8 +11,10 @@ from jobs.errors import StorageError, VideoError
 from jobs.inputs.images import VideoFrame
 from jobs.reopened import reopened
 
-# Decoders that a fork copied, without their threads: to free one is to wait for these for ever.
+# A fork copies decoders without their threads, and to free such a copy is to wait for these for ever. So the child
+# keeps what its parent has open, and does not collect what its parent had yet to.
 _of_parent: list[object] = []
+os.register_at_fork(after_in_child=gc.freeze)
 
 
 class FrameReader:
@@ -37,7 +40,7 @@ class FrameReader:
             _of_parent.append(self._frames)
             self._location, self._pid = "", os.getpid()
         if location != self._location or index < self._next:
-            self._frames = self._open(location, index, wanted)
+            self._frames = _frames(location, index, wanted, self._config, self._short_side)
         self._next, self._location = index + 1, ""  # after an error there is nothing to read on from
         for frame in self._frames:
             if frame.index == index:
@@ -45,12 +48,16 @@ class FrameReader:
                 return frame
         raise VideoError(f"ends before frame {index}: it has changed since it was segmented")
 
-    def _open(self, location: str, start: int, wanted: np.ndarray) -> Iterator[VideoFrame]:
-        only, end = frozenset(wanted.tolist()), int(wanted[-1]) + 1
-        try:
-            with reopened(location, self._config, end, start, self._short_side, only) as video:
-                yield from video
-        except StorageError:
-            raise
-        except OSError as error:
-            raise VideoError(f"cannot be read: {error}") from error
+
+def _frames(
+    location: str, start: int, wanted: np.ndarray, config: SegmentConfig, short_side: int | None
+) -> Iterator[VideoFrame]:
+    """Those wanted from `start` on. No method: a reader that holds itself would keep its video open until collected."""
+    only, end = frozenset(wanted.tolist()), int(wanted[-1]) + 1
+    try:
+        with reopened(location, config, end, start, short_side, only) as video:
+            yield from video
+    except StorageError:
+        raise
+    except OSError as error:
+        raise VideoError(f"cannot be read: {error}") from error

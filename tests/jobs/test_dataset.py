@@ -1,5 +1,6 @@
 """The data set gives the masks of the output on the frames of its videos, each once, in any process."""
 
+import gc
 import itertools
 import os
 import pickle
@@ -142,6 +143,45 @@ def test_workers_give_what_one_process_gives(start: str, output: str) -> None:
     assert place_of(dataset[3]) == (first["video_id"], 3)
 
 
+def test_a_forked_worker_does_not_free_what_this_process_had_open(output: str) -> None:
+    """Not even as garbage: it would wait for the threads of a decoder, which a fork does not copy."""
+
+    def collected(sample: Sample) -> Sample:
+        gc.collect()
+        return sample
+
+    gc.disable()
+    try:
+        left: dict[str, Any] = {"dataset": MaskDataset(output)}
+        left["dataset"][2]
+        left["self"] = left
+        del left
+        stream = MaskDataset(output, transform=collected, videos=["a"]).stream()
+        assert len(all_of(stream, num_workers=1, multiprocessing_context="fork")) == ALL["a"]
+    finally:
+        gc.enable()
+
+
+def test_a_dataset_that_is_dropped_has_nothing_open(output: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[str] = []
+    leave = Video.__exit__
+
+    def noted(self: Video, *error: Any) -> None:
+        closed.append(self.path.stem)
+        leave(self, *error)
+
+    monkeypatch.setattr(Video, "__exit__", noted)
+    gc.disable()
+    try:
+        dataset = MaskDataset(output)
+        dataset[2]
+        assert closed == []
+        del dataset
+        assert closed == ["a"]
+    finally:
+        gc.enable()
+
+
 def test_ranks_and_workers_share_the_frames_each_once(output: str) -> None:
     dataset = MaskDataset(output)
     shares = []
@@ -231,7 +271,7 @@ def test_a_video_that_is_gone_or_changed_is_named_or_skipped(archive: Path, outp
         with pytest.raises(VideoError, match=rf"^video '{name}', '.*/{changed[name]}': .*{reason}"):
             dataset[dataset.places(dataset.video_ids.index(name)).start]
     with pytest.raises(VideoError, match="video 'a'"):
-        all_of(dataset, num_workers=2, multiprocessing_context="fork")
+        all_of(dataset, num_workers=1, multiprocessing_context="fork")
     with pytest.warns(UserWarning, match="skipped: video ") as warned:
         assert all_of(dataset.stream(skip_errors=True)) == []
     assert len(warned) == len(FRAMES)
