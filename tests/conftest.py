@@ -1,6 +1,7 @@
 """Settings for all tests."""
 
 import os
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -19,6 +20,13 @@ os.environ["RAY_raylet_start_wait_time_s"] = "180"  # noqa: SIM112 Ray spells it
 def one_thread() -> None:
     """Small tensors gain nothing from threads, and equal numbers of them give equal bits."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _usual_priority() -> Iterator[None]:
+    """Nothing leaves this process in real time: what it starts would starve the rest of the machine."""
+    yield
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -16,6 +16,9 @@ from jobs.inputs.images import FOLDER_RATE, VideoFrame
 from jobs.inputs.limits import Limits
 from stcn_core.frames import scaled_size
 
+# By frames and slices. What stands in for damaged parts of H.264 then differs from one reading to the next.
+THREADS = "AUTO"
+
 
 class VideoFile:
     """A video file, opened. Raises VideoError for what cannot be decoded or is over a limit."""
@@ -35,7 +38,7 @@ class VideoFile:
         context.options = {"max_pixels": str(limits.max_pixels)}
         if context.name == "hevc":  # it would drop frames that lack what they refer to, 15 of 120, and say nothing
             context.options |= {"flags": "+output_corrupt"}
-        self._stream.thread_type = "AUTO"
+        self._stream.thread_type = THREADS
         self.rate = Fraction(self._stream.average_rate or FOLDER_RATE)
         self.damaged: set[int | None] = set()  # times of frames and packets that are; None: not known
         self._reformatter = VideoReformatter()  # one a reader: sharing one between threads crashes

@@ -1,7 +1,9 @@
 """A damaged file says so in its row, whatever its format and codec; one that is sound does not."""
 
+import contextlib
 import os
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -25,7 +27,7 @@ def encode(
     """A moving texture, for codecs that the job does not write; the same bytes each time."""
     height, width = size
     texture = np.random.default_rng(0).integers(0, 255, (height, width * 2, 3), np.uint8)
-    with av.open(str(path), "w", options={"fflags": "+bitexact"}) as container:
+    with usual_priority(), av.open(str(path), "w", options={"fflags": "+bitexact"}) as container:
         stream = container.add_stream(codec, rate=24, options=options)
         assert isinstance(stream, av.VideoStream)
         stream.height, stream.width, stream.pix_fmt = height, width, pixels
@@ -34,6 +36,16 @@ def encode(
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode(None))
     return path
+
+
+@contextlib.contextmanager
+def usual_priority() -> Iterator[None]:
+    """SVT-AV1, run by root, makes the thread that calls it a real-time one, and so what it starts from then on."""
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, parameters)
 
 
 def without_packets(path: Path, target: Path, lost: range) -> Path:
