@@ -69,20 +69,6 @@ def bucket(s3_endpoint: str) -> str:
 @pytest.fixture(scope="session")
 def ray_cluster() -> Iterator[str]:
     """A Ray head with dashboard and job server, as on a cluster, and its URL; `stcn` finds it by RAY_ADDRESS."""
-    with _found_head() as dashboard:
-        yield dashboard
-
-
-@pytest.fixture
-def job_server() -> Iterator[str]:
-    """The same, but fresh: the agent that takes jobs may leave a head that has been busy for long."""
-    with _found_head() as dashboard:
-        yield dashboard
-
-
-@contextlib.contextmanager
-def _found_head() -> Iterator[str]:
-    """With a token, and in the environment; the URL of its dashboard."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_AUTH_MODE", "token")
         patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
@@ -94,7 +80,9 @@ def _found_head() -> Iterator[str]:
 @contextlib.contextmanager
 def ray_head(environment: dict[str, str]) -> Iterator[tuple[str, str]]:
     """A Ray head with dashboard and job server; its address, and the dashboard's URL."""
-    ports = {"port": _free_port(), "dashboard-port": _free_port(), "ray-client-server-port": _free_port()}
+    # The agent is what takes jobs; its usual port is that of every head, and there may be several on this machine.
+    of = ("port", "dashboard-port", "dashboard-agent-listen-port", "ray-client-server-port")
+    ports = {name: _free_port() for name in of}
     options = [f"--{name}={port}" for name, port in ports.items()]
     command = [ray_command(), "start", "--head", "--num-cpus=2", "--object-store-memory=200000000", *options]
     head = subprocess.Popen(

@@ -6,6 +6,7 @@ import os
 import pickle
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -374,15 +375,15 @@ if __name__ == "__main__":
         pickle.dump((found, left), file)
 """
     (tmp_path / "train.py").write_text(script)
-    (tmp_path / "scratch").mkdir()
-    environment = {**os.environ, "TMPDIR": str(tmp_path / "scratch"), "PYTHONPATH": os.getcwd()}
     command = [sys.executable, str(tmp_path / "train.py"), str(tmp_path / "found")]
-    subprocess.run(command, check=True, env=environment, timeout=300)
+    with tempfile.TemporaryDirectory(prefix="stcn-") as scratch:  # tmp_path is too long for the sockets of workers
+        environment = {**os.environ, "TMPDIR": scratch, "PYTHONPATH": os.getcwd()}
+        subprocess.run(command, check=True, env=environment, timeout=300)
+        assert not list(Path(scratch).rglob("*.mp4"))
     found, left = pickle.loads((tmp_path / "found").read_bytes())
     for samples in found:
         check_all(samples, output)
     assert left <= 1  # what the process itself has open
-    assert not list((tmp_path / "scratch").rglob("*.mp4"))
 
 
 def test_reading_takes_neither_ray_nor_networks() -> None:

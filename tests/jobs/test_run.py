@@ -179,7 +179,7 @@ cli.main()
 
 
 def test_masks_and_videos_in_s3_by_ray_job_submit(
-    job_server: str, bucket: str, undisturbed: Path, archive: Path, model_file: Path, tmp_path: Path
+    ray_cluster: str, bucket: str, undisturbed: Path, archive: Path, model_file: Path, tmp_path: Path
 ) -> None:
     """As on a cluster: the job is submitted, and everything it reads and writes is in a bucket."""
     for path in sorted(archive.rglob("*")):
@@ -188,7 +188,7 @@ def test_masks_and_videos_in_s3_by_ray_job_submit(
     storage.write(f"{bucket}/tiny.safetensors", model_file.read_bytes())
     environment = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
     command = [
-        ray_command(), "job", "submit", "--address", job_server,
+        ray_command(), "job", "submit", "--address", ray_cluster,
         "--runtime-env-json", json.dumps({"env_vars": environment}), "--",
         sys.executable, "-m", "jobs.cli", "segment", f"{bucket}/manifest.csv", f"{bucket}/out",
         "--model", f"{bucket}/tiny.safetensors", "--actors", "2", "--threads-per-actor", "1",

@@ -57,11 +57,11 @@ def test_sigterm(groups: Path, segment_groups: list[str]) -> None:
     check_goes_on(segment_groups)
 
 
-def test_ray_job_stop(job_server: str, groups: Path, segment_groups: list[str], tmp_path: Path) -> None:
+def test_ray_job_stop(ray_cluster: str, groups: Path, segment_groups: list[str], tmp_path: Path) -> None:
     """Ray ends the driver by SIGTERM, and three seconds later by SIGKILL."""
 
     def ray_job(verb: str, *options: str) -> "subprocess.CompletedProcess[str]":
-        command = [ray_command(), "job", verb, "--address", job_server, *options]
+        command = [ray_command(), "job", verb, "--address", ray_cluster, *options]
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
     name = f"stop-{tmp_path.name}"
