@@ -57,7 +57,6 @@ class Track:
     """One object over its whole video."""
 
     object_id: int
-    name: str | None  # what its prompt calls it
     frames: int  # with a mask that is not empty
     events: tuple[TrackEvent, ...] = ()
     # IoU with its first prompt of what comes back there, carried backward from its last mask; None: not asked for.

@@ -48,7 +48,7 @@ VIDEO_MEANINGS = {
     "frames_expected": "as the file claims, between start and end; null where it does not say",
     "frames_corrupt": "frames and packets that are damaged, and 1 for a file that is cut off",
     "frames_per_second": "on average; of a folder of images, an assumed 24",
-    "cuts": "frames that begin another scene",
+    "cuts": "frames that begin another scene, the first 1,000",
     "objects": "objects that were prompted",
     "tracks": "what is known of each object over the whole video",
     "seconds": "wall time of the video in its actor",

@@ -10,13 +10,14 @@ LEAST_STABILITY = 0.2
 MOST_CHANGE = 2.0  # of the area, up or down, against its running mean
 WEIGHT = 0.1  # of the newest area in that mean: about ten frames
 GAP = 5  # frames that are well between two events of a kind, and belong to one
-MOST_EVENTS = 50  # of an object: rows of videos go into the log; beyond that the last event goes on
 
 
 class Events:
     """What was amiss with one object, found as its masks come, in the order of frames."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        """most: events that are told apart; beyond them the last one of a kind goes on."""
+        self._most = most
         self._found: list[TrackEvent] = []
         self._mean_area: float | None = None  # None: it was not visible yet
 
@@ -40,7 +41,7 @@ class Events:
     def _add(self, kind: EventKind, frame_index: int) -> None:
         last = next((n for n in reversed(range(len(self._found))) if self._found[n].kind == kind), None)
         is_same = last is not None and frame_index - self._found[last].last_frame <= GAP + 1
-        if last is not None and (is_same or len(self._found) >= MOST_EVENTS):
+        if last is not None and (is_same or len(self._found) >= self._most):
             self._found[last] = replace(self._found[last], last_frame=frame_index)
-        elif len(self._found) < MOST_EVENTS:
+        elif len(self._found) < self._most:
             self._found.append(TrackEvent(kind, frame_index, frame_index))

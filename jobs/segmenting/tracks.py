@@ -9,6 +9,9 @@ from jobs.outputs.rle import EncodedMask
 from jobs.records import Track
 from jobs.segmenting.events import Events
 
+# Of a video, about: its row goes into the log beside those of 255 others, in one record of at most 50 MiB.
+MOST_EVENTS = 400
+
 
 class Tracks:
     """The tracks of one video."""
@@ -27,7 +30,7 @@ class Tracks:
         """What comes is a clip of its own. prompted: object id -> the frames, ascending, on which it is prompted."""
         self._prompted, self._areas, self.last_masks = prompted, {}, {}
         for object_id in prompted:
-            self._events.setdefault(object_id, Events())
+            self._events.setdefault(object_id, Events(MOST_EVENTS // max(8, len(prompted))))
 
     def describe(self, frame_index: int, object_id: int, mask: EncodedMask, stability: float) -> dict[str, Any]:
         """What a mask's row says of its object's course. Called for each mask, in the order of frames."""
@@ -55,13 +58,7 @@ class Tracks:
     def finished(self) -> tuple[Track, ...]:
         """The tracks, by object id."""
         return tuple(
-            Track(
-                object_id,
-                self._names.get(object_id),
-                frames,
-                self._events[object_id].found(),
-                self._cycles.get(object_id),
-            )
+            Track(object_id, frames, self._events[object_id].found(), self._cycles.get(object_id))
             for object_id, frames in sorted(self._frames.items())
         )
 

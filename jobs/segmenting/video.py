@@ -25,6 +25,7 @@ from stcn_core.frames import prompted_frames
 from stcn_core.network import Network
 
 ROWS_AT_ONCE = 2_000  # turned into Arrow together
+MOST_CUTS = 1_000  # that a video's row lists; rows go into the log
 
 Segmented = tuple[VideoRow, list[Any]]  # a video's row, and its masks as Arrow tables
 ANY = Demands()
@@ -59,10 +60,11 @@ def segment_video(
                 yield clip.first + done
         if options.on_cut != "stop":
             yield from _pass_by(frames, None)
-        row = _done(item, video, frames, size, prompts, tracks, tables, time.monotonic() - started)
+        masks = tables.finished()
+        row = _done(item, video, frames, size, prompts, tracks, sum(map(len, masks)), time.monotonic() - started)
         if demands.is_strict and row.damage:
             raise DamagedError(f"{row.damage}; mend the file, or run without --strict to take it as it is")
-        return row, tables.finished()
+        return row, masks
 
 
 def _find_cuts(
@@ -105,7 +107,7 @@ class _Tables:
 
 def _done(
     item: WorkItem, video: Video, frames: SceneFrames, size: tuple[int, int], prompts: Prompts, tracks: Tracks,
-    tables: _Tables, seconds: float,
+    masks: int, seconds: float,
 ) -> VideoRow:  # fmt: skip
     """The row of a video that is segmented."""
     entry = item.entry
@@ -122,10 +124,10 @@ def _done(
         height=size[0],
         width=size[1],
         frames_per_second=float(video.frames_per_second),
-        cuts=tuple(frames.cuts),
+        cuts=tuple(frames.cuts[:MOST_CUTS]),
         objects=len(prompted_frames(prompts.labels)),
         tracks=tracks.finished(),
-        masks=sum(len(table) for table in tables.finished()),
+        masks=masks,
         seconds=seconds,
         attempts=1,
     )

@@ -5,6 +5,7 @@ import fcntl
 import os
 import signal
 import threading
+from abc import ABC, abstractmethod
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -20,7 +21,7 @@ LOOK_SECONDS = 0.002
 HUGE = 4096  # pixels; twelve such frames take 0.6 GiB as they are decoded, and 2 GiB with the network
 
 
-class _Watching:
+class _Watching(ABC):
     """A thread that looks every now and then. A context manager."""
 
     def __init__(self) -> None:
@@ -41,8 +42,8 @@ class _Watching:
         while not self._done.wait(LOOK_SECONDS):
             self._look()
 
-    def _look(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _look(self) -> None: ...
 
 
 class Striking(_Watching):

@@ -108,7 +108,7 @@ def test_events_drop_the_frames_of_their_object_and_no_prompt() -> None:
     events = TrackEvent("drift", 1, 2), TrackEvent("vanish", 4, 4)
     found = masks("aaaaaabb", frame=[0, 1, 2, 3, 4, 5, 1, 2], area=[9, 9, 9, 9, 0, 9, 9, 9], object_id=[1] * 6 + [2, 1],
                   is_prompt=[False, True] + [False] * 6)  # fmt: skip
-    videos = {"a": row("a", Track(1, None, 5, events)), "b": row("b", Track(1, None, 1, events[:1]), Track(2, None, 1))}
+    videos = {"a": row("a", Track(1, 5, events)), "b": row("b", Track(1, 1, events[:1]), Track(2, 1))}
     assert set(reasons(found, videos)) == {"kept", "empty"}
     dropped = reasons(found, videos, events=False)
     assert dropped == ["kept", "kept", "events", "kept", "empty", "kept", "kept", "events"]
@@ -116,16 +116,16 @@ def test_events_drop_the_frames_of_their_object_and_no_prompt() -> None:
 
 def test_a_lost_object_beside_others_drops_its_frame_as_an_event() -> None:
     found = masks("aaaaaa", **TWO_ON_A_FRAME, area=[9, 9, 9, 0, 9, 0])
-    videos = {"a": row("a", Track(1, None, 3), Track(2, None, 1, (TrackEvent("vanish", 1, 1),)))}
+    videos = {"a": row("a", Track(1, 3), Track(2, 1, (TrackEvent("vanish", 1, 1),)))}
     assert reasons(found, videos, events=False) == ["kept", "events", "kept"]
 
 
 def test_cycles_are_of_objects_and_must_have_been_computed() -> None:
     found = masks("aaab", object_id=[1, 2, 7, 1], frame=[0, 0, 0, 0])
-    known = {"a": row("a", Track(7, None, 1, cycle=0.4), Track(1, None, 1, cycle=0.5), Track(2, None, 1, cycle=0.9)),
-             "b": row("b", Track(1, None, 1, cycle=0.1))}  # fmt: skip
+    known = {"a": row("a", Track(7, 1, cycle=0.4), Track(1, 1, cycle=0.5), Track(2, 1, cycle=0.9)),
+             "b": row("b", Track(1, 1, cycle=0.1))}  # fmt: skip
     assert reasons(found, known, min_cycle=0.5, unit="mask") == ["kept", "kept", "min_cycle", "min_cycle"]
-    for lacking in ((Track(1, None, 1),), ()):
+    for lacking in ((Track(1, 1),), ()):
         with pytest.raises(UserError, match="video 'b'.*run `stcn segment` with --cycle-check first"):
             reasons(found, known | {"b": row("b", *lacking)}, min_cycle=0.5)
     assert reasons(found, {"a": known["a"]}, min_cycle=0.1, unit="mask")[3] == "video"

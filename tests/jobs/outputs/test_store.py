@@ -62,9 +62,7 @@ def test_videos_can_be_taken_out(tmp_path: Path) -> None:
 
 def test_a_row_of_videos_survives_the_log() -> None:
     """Which is JSON: tuples come back as lists."""
-    row = VideoRow(
-        "a", "1", "done", "a.mp4", "a.png", cuts=(4,), tracks=(Track(1, None, 8, (TrackEvent("drift", 3, 5),)),)
-    )
+    row = VideoRow("a", "1", "done", "a.mp4", "a.png", cuts=(4,), tracks=(Track(1, 8, (TrackEvent("drift", 3, 5),)),))
     assert VideoRow.from_dict(json.loads(json.dumps(dataclasses.asdict(row)))) == row
 
 
@@ -81,7 +79,7 @@ def test_the_table_of_videos_comes_back(tmp_path: Path) -> None:
             seconds=1.5,
             masks_file="m",
             cuts=(4,),
-            tracks=(Track(1, "dog", 8, (TrackEvent("vanish", 3, 5),), cycle=0.5), Track(2, None, 9)),
+            tracks=(Track(1, 8, (TrackEvent("vanish", 3, 5),), cycle=0.5), Track(2, 9)),
         ),
         VideoRow("b", "2", "quarantined", "b.mp4", "b.png", error_class="VideoError", error_message="no", attempts=1),
     ]

@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 
 from jobs.records import TrackEvent
-from jobs.segmenting.events import GAP, MOST_EVENTS, Events
+from jobs.segmenting.events import GAP, Events
 
 SHARP, BLURRED = 0.9, 0.1
+MOST = 20  # events
 
 
 def events(
     areas: Sequence[int], stability: Sequence[float] | float = SHARP, prompts: Sequence[int] = (0,)
 ) -> list[TrackEvent]:
-    looking = Events()
+    looking = Events(most=MOST)
     for frame, area in enumerate(areas):
         looking.look(frame, area, stability if isinstance(stability, float) else stability[frame], frame in prompts)
     return list(looking.found())
@@ -48,7 +49,7 @@ def test_an_object_that_grows_slowly_does_not_drift() -> None:
 
 
 def test_events_are_bounded() -> None:
-    flicker = [100, 0, *[100] * (GAP + 1)] * (2 * MOST_EVENTS)
+    flicker = [100, 0, *[100] * (GAP + 1)] * (2 * MOST)
     found = events(flicker)
-    assert len(found) == MOST_EVENTS
+    assert len(found) == MOST
     assert found[-1].last_frame == len(flicker) - GAP - 2

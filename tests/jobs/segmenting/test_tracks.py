@@ -1,10 +1,17 @@
 """What rows say of an object's course."""
 
+import dataclasses
+
 import pytest
 
+from jobs.inputs.prompts.gathered import MAX_OBJECTS
+from jobs.io.storage import MOST_TO_CREATE
+from jobs.outputs.log import _to_bytes
 from jobs.outputs.rle import EncodedMask
-from jobs.records import Track, TrackEvent
+from jobs.plan import MAX_VIDEOS
+from jobs.records import Track, TrackEvent, VideoRow
 from jobs.segmenting.tracks import Tracks
+from jobs.segmenting.video import MOST_CUTS
 
 
 def mask(area: int) -> EncodedMask:
@@ -22,7 +29,7 @@ def test_change_and_distance() -> None:
         "object_name": "dog", "area_change": 0, "is_prompt": True, "prompt_distance": 0,
     }  # fmt: skip
     vanished = TrackEvent("vanish", 5, 6)
-    assert tracks.finished() == (Track(1, None, 4, (TrackEvent("drift", 3, 7), vanished)), Track(5, "dog", 0))
+    assert tracks.finished() == (Track(1, 4, (TrackEvent("drift", 3, 7), vanished)), Track(5, 0))
 
 
 def test_the_last_mask_and_the_worst_cycle() -> None:
@@ -37,3 +44,19 @@ def test_the_last_mask_and_the_worst_cycle() -> None:
     assert (track.frames, track.cycle) == (4, 0.8)
     tracks.begin_clip({1: [20]})
     assert tracks.describe(20, 1, mask(50), 1.0)["area_change"] == 0  # of another clip
+
+
+def test_a_shards_rows_fit_into_one_record_whatever_their_videos_do() -> None:
+    """Objects that come and go all the time, as many as may be, in as many videos as may be; and an image of noise."""
+    tracks = Tracks(names={})
+    objects = range(2**31 - MAX_OBJECTS, 2**31)
+    tracks.begin_clip({object_id: [999_000] for object_id in objects})
+    for object_id in objects:
+        for number in range(60):
+            for area in (100, 0):
+                tracks.describe(999_000 + 20 * number + (10 if area else 0), object_id, mask(area), 1.0)
+    cuts = tuple(range(999_000, 999_000 + MOST_CUTS))
+    row = VideoRow("v", "w", "done", "v.mp4", "p", cuts=cuts, tracks=tracks.finished())
+    assert all(track.events for track in row.tracks or ())
+    record = _to_bytes({"videos": [dataclasses.asdict(row)] * MAX_VIDEOS})
+    assert len(record) < MOST_TO_CREATE * 0.8  # what else a row says takes its part
