@@ -11,6 +11,7 @@ from torch import Tensor
 
 from jobs.inputs.images import VideoFrame
 from jobs.outputs.stored_masks import VideoMasks
+from stcn_core.frames import nearest
 
 
 class Sample(TypedDict):
@@ -34,7 +35,7 @@ def to_sample(frame: VideoFrame, masks: VideoMasks, keep_empty: bool) -> Sample:
     keep_empty: also objects of which nothing is to be seen.
     """
     height, width = frame.image.shape[:2]
-    decoded = [(row, _scaled(masks.decode(row), height, width)) for row in masks.rows]
+    decoded = [(row, nearest(masks.decode(row), height, width)) for row in masks.rows]
     shown = [(row, mask) for row, mask in decoded if keep_empty or mask.any()]
     pixels = np.stack([np.zeros((height, width), bool), *(mask for _, mask in shown)])[1:]
     return {
@@ -49,13 +50,6 @@ def to_sample(frame: VideoFrame, masks: VideoMasks, keep_empty: bool) -> Sample:
         "frame_index": frame.index,
         "pts_seconds": masks.rows[0]["pts_seconds"],
     }
-
-
-def _scaled(mask: np.ndarray, height: int, width: int) -> np.ndarray:
-    """A mask at the size of its frame: of each pixel the point at its centre."""
-    rows = (np.arange(height) + 0.5) * mask.shape[0] // height
-    columns = (np.arange(width) + 0.5) * mask.shape[1] // width
-    return mask if mask.shape == (height, width) else mask[rows.astype(int)[:, None], columns.astype(int)]
 
 
 def _box(mask: np.ndarray) -> tuple[int, int, int, int]:

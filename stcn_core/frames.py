@@ -13,6 +13,15 @@ def scaled_size(height: int, width: int, short_side: int | None) -> tuple[int, i
     return round(height * short_side / short), round(width * short_side / short)
 
 
+def nearest(labels: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Labels (H, W) at another size: of each new pixel the value at its centre."""
+    if labels.shape == (height, width):
+        return labels
+    rows = (np.arange(height) + 0.5) * labels.shape[0] // height
+    columns = (np.arange(width) + 0.5) * labels.shape[1] // width
+    return np.asarray(labels[rows.astype(int)[:, None], columns.astype(int)])
+
+
 def prompted_frames(prompts: Mapping[int, np.ndarray], start: int = 0) -> dict[int, list[int]]:
     """Object id -> the frames on which it is prompted, ascending; `start` is the frame that prompts count from."""
     frames: dict[int, list[int]] = {}

@@ -9,13 +9,16 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 from jobs.commands.archive import DrawnVideo, draw_archive
+from jobs.outputs.store import MaskRow
+from jobs.records import VideoRow
+from jobs.segmenting.video import Segmented
 from stcn_core import save_model
 from tests.core.tiny import tiny_model
 from tests.stores.choice import chosen_store, found_by_default, running
@@ -107,6 +110,17 @@ def stcn(*args: str | Path, timeout: float = 300, **options: object) -> "subproc
     """Run the command to its end."""
     command = [sys.executable, "-m", "jobs.cli", *map(str, args)]
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, **options)  # type: ignore[call-overload,no-any-return]
+
+
+def to_end(work: Generator[int, None, Segmented]) -> tuple[VideoRow, list[MaskRow], list[int]]:
+    """What `segment_video` comes to: the video's row, those of its masks, and the counts that were reported."""
+    reports = []
+    while True:
+        try:
+            reports.append(next(work))
+        except StopIteration as end:
+            row, tables = end.value
+            return row, [mask for table in tables for mask in table.to_pylist()], reports
 
 
 def in_cluster(address: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ from jobs.inputs.prompts.frame_names import FrameNames
 from jobs.inputs.prompts.gathered import Gathered
 from jobs.outputs.palette import voc_ids, voc_palette
 from jobs.records import Entry
-from stcn_core.frames import present_ids
+from stcn_core.frames import nearest, present_ids
 
 MAX_RESIZE = 0.02  # real masks can be a pixel off their frame's size; more is another picture
 VOID = 255  # in benchmarks whose other ids are small: pixels that count for neither side
@@ -51,16 +51,12 @@ def _gather(masks: Iterable[tuple[int, np.ndarray]], entry: Entry, gathered: Gat
 def fit(labels: np.ndarray, height: int, width: int) -> np.ndarray:
     """A label map at its frame's size. Raises PromptError if the sizes differ by more than 2 %."""
     given = labels.shape
-    if given == (height, width):
-        return labels
     if max(abs(given[0] / height - 1), abs(given[1] / width - 1)) > MAX_RESIZE:
         raise PromptError(
             f"a mask is {given[1]}x{given[0]}, its frame {width}x{height}; masks must have the frame's size "
             f"(up to {MAX_RESIZE:.0%} is mended): draw or export them at full size"
         )
-    rows = (np.arange(height) + 0.5) * given[0] // height
-    columns = (np.arange(width) + 0.5) * given[1] // width
-    return np.asarray(labels[rows.astype(int)[:, None], columns.astype(int)])
+    return nearest(labels, height, width)
 
 
 def open_mask(path: Path, max_pixels: int = Limits.max_pixels) -> Image.Image:

@@ -3,7 +3,6 @@
 import dataclasses
 import inspect
 import json
-import random
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -39,12 +38,12 @@ from jobs.selections.judging import REASONS
 from jobs.status import read_status
 from stcn_core import for_inference, load_model
 from stcn_core.metrics import region_similarity
+from tests.flipped import check_flips_are_told
 from tests.jobs.commands.outputs import made_up, mask_rows, segmented, write_masks
 from tests.jobs.commands.test_export import write_run
 from tests.parts import stcn
 
 CLIPS = [DrawnVideo(f"clip{i}", 900 + i, 16, 240, 320, Fraction(24), objects=1 + i % 2) for i in range(4)]
-SEED, FLIPS = 20_240_602, 100
 
 
 @pytest.fixture(scope="module")
@@ -306,19 +305,11 @@ def test_what_is_not_known_of_a_mask_is_not_enough(tmp_path: Path) -> None:
 
 def test_no_flipped_byte_raises_anything_else(tmp_path: Path) -> None:
     output = made_up(tmp_path / "out", mask_rows("v", 40, (1, 2)))
-    path, chance = tmp_path / "out/masks/m.parquet", random.Random(SEED)
-    whole, told = path.read_bytes(), 0
-    for number in range(FLIPS):
-        content = bytearray(whole)
-        content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
-        path.write_bytes(content)
-        try:
-            select_output(output, str(tmp_path / "sel"), Criteria(best=0.5, max_per_video=3))
-        except UserError:
-            told += 1
-        except BaseException as error:
-            raise AssertionError(f"flip {number} of seed {SEED}") from error
-    assert told > FLIPS / 10
+
+    def select() -> None:
+        select_output(output, str(tmp_path / "sel"), Criteria(best=0.5, max_per_video=3))
+
+    check_flips_are_told(tmp_path / "out/masks/m.parquet", select, flips=100)
 
 
 def test_a_file_that_goes_while_it_is_read_is_no_damage(

@@ -1,6 +1,5 @@
 """Tables of scores come back as they were written; what is none is named."""
 
-import random
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +9,8 @@ import pytest
 
 from jobs.errors import UserError
 from jobs.scores.tables import FRAMES, ObjectScore, Scores, holds_scores, read_scores, write_scores
+from tests.flipped import check_flips_are_told
 
-FLIPS, SEED = 200, 20_240_602
 SCORE = ObjectScore("v\u00e4", 3, 2, 1, 0, 0.5, 0.5, 0.25, 0.75, 1.0, -0.5, 0.1, 0.2, "davis", "ignored")
 
 
@@ -53,16 +52,4 @@ def test_rules_that_are_not_known_are_named_without_what_a_terminal_obeys(tmp_pa
 
 def test_no_flipped_byte_raises_anything_else(tmp_path: Path) -> None:
     tables(tmp_path)
-    path, chance = tmp_path / "objects.parquet", random.Random(SEED)
-    whole, told = path.read_bytes(), 0
-    for number in range(FLIPS):
-        content = bytearray(whole)
-        content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
-        path.write_bytes(content)
-        try:
-            read_scores(str(tmp_path))
-        except UserError:
-            told += 1
-        except BaseException as error:
-            raise AssertionError(f"flip {number} of seed {SEED}") from error
-    assert told > FLIPS / 10
+    check_flips_are_told(tmp_path / "objects.parquet", lambda: read_scores(str(tmp_path)), flips=200)

@@ -16,6 +16,7 @@ from jobs.segmenting.video import segment_video
 from stcn_core import load_model
 from stcn_core.config import PropagationConfig
 from stcn_core.synthetic import draw_clip
+from tests.parts import to_end
 
 SEEDS, FRAMES, HEIGHT, WIDTH = (2**41 + 10, 2**41 + 7, 2**41), 12, 96, 128
 PROMPTS = {2: (1,), FRAMES: (2,), FRAMES + 7: (1, 2)}  # frame -> objects; none in the last scene
@@ -45,13 +46,7 @@ def segment(folder: Path, direction: str = "forward", **options: object) -> tupl
         item, folder / "video.mp4", folder / "prompts", load_model("stcn-mini"), config, STRICT,
         ClipOptions(**options),  # type: ignore[arg-type]
     )  # fmt: skip
-    reports = []
-    while True:
-        try:
-            reports.append(next(work))
-        except StopIteration as end:
-            row, tables = end.value
-            return row, [mask for table in tables for mask in table.to_pylist()], reports
+    return to_end(work)
 
 
 def frames_of(masks: list[MaskRow], object_id: int) -> list[int]:

@@ -18,6 +18,7 @@ from jobs.segmenting.video import segment_video
 from stcn_core.config import Direction, PropagationConfig
 from stcn_core.network import Network
 from tests.core.tiny import tiny_model
+from tests.parts import to_end
 
 
 def segment(
@@ -26,13 +27,7 @@ def segment(
     """Rows, and the counts of frames that were reported on the way."""
     item = WorkItem(Entry("v", str(video), str(prompts), **options), "work", 1)
     work = segment_video(item, video, prompts, model or tiny_model(), PropagationConfig(direction=direction))
-    reports = []
-    while True:
-        try:
-            reports.append(next(work))
-        except StopIteration as end:
-            row, tables = end.value
-            return row, [mask for table in tables for mask in table.to_pylist()], reports
+    return to_end(work)
 
 
 def test_every_frame_and_object_has_a_row(archive: Path) -> None:
