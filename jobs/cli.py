@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -14,13 +15,27 @@ from jobs.errors import FatalError, UserError
 
 app = typer.Typer(
     name="stcn",
-    help="Segment objects in video archives: masks of a few frames in, masks of every frame out.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 
 FATAL, USAGE, FAILURES, INTERRUPTED = 1, 2, 3, 130  # exit codes; 0: all done
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        print(version("stcn"))
+        raise typer.Exit
+
+
+@app.callback()
+def every_command(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Segment objects in video archives: masks of a few frames in, masks of every frame out."""
 
 
 @app.command()

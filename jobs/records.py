@@ -29,6 +29,7 @@ class WorkItem:
     entry: Entry
     work_id: str
     expected_frames: int
+    not_found: tuple[str, ...] = ()  # "video" or "prompts" where nothing is
 
 
 @dataclass(frozen=True)

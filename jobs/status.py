@@ -42,15 +42,22 @@ def summarise(rows: Sequence[VideoRow], output: str) -> str:
     return "\n".join(lines)
 
 
-def describe_plan(shards: Iterable[Shard], rows: Sequence[VideoRow], outdated: int) -> str:
-    """One line a shard, in the order in which they would start. outdated: videos whose masks will be replaced."""
+def describe_plan(shards: Sequence[Shard], rows: Sequence[VideoRow], outdated: int) -> str:
+    """One line a shard, in the order in which they would start, and what is not there.
+
+    outdated: videos whose masks will be replaced.
+    """
     counts = Counter(row.status for row in rows)
     lines = [
         f"shard {shard.shard_id}: {len(shard.items)} videos, about {shard.expected_frames} frames: "
         + _some([shown(item.entry.video_id) for item in shard.items])
         for shard in shards
     ]
-    head = f"{len(rows)} videos: {counts['done']} done, {counts['quarantined']} quarantined; {len(lines)} shards to do"
+    lacking = [item for shard in shards for item in shard.items if item.not_found]
+    lines += [f"  {shown(i.entry.video_id)}: there is no {' and no '.join(i.not_found)}" for i in lacking[:SHOWN]]
+    if len(lacking) > SHOWN:
+        lines.append(f"  ... and {len(lacking) - SHOWN} more whose video or prompts are not there")
+    head = f"{len(rows)} videos: {counts['done']} done, {counts['quarantined']} quarantined; {len(shards)} shards to do"
     return "\n".join([head, *([describe_outdated(outdated)] if outdated else []), *lines])
 
 

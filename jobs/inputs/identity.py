@@ -37,7 +37,8 @@ def _identify(entry: Entry, common: dict[str, object]) -> WorkItem:
     video, prompts = _describe(entry.video), _describe(entry.prompts, is_deep=True)
     content = common | {"entry": dataclasses.asdict(entry), "video": video, "prompts": prompts}
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-    return WorkItem(entry, digest[:32], _expected_frames(entry, video))
+    not_found = tuple(name for name, files in (("video", video), ("prompts", prompts)) if not files)
+    return WorkItem(entry, digest[:32], _expected_frames(entry, video), not_found)
 
 
 def _describe(location: str, is_deep: bool = False) -> list[tuple[str, int, str]]:

@@ -53,8 +53,9 @@ def _read_table(location: str, allow: Sequence[str]) -> list[Entry]:
         raise ManifestError(f"{location} cannot be read: {error}") from error
     if len(set(table.column_names)) < len(table.column_names):
         raise ManifestError(f"{location} has the columns {table.column_names}; legal: each once")
-    if missing := [name for name in REQUIRED if name not in table.column_names]:
-        raise ManifestError(f"{location} lacks the columns {missing}; it has {table.column_names}")
+    names = table.column_names
+    if missing := [name for name in REQUIRED if name not in names]:
+        raise ManifestError(f"{location} lacks the columns {missing}; it has {names}{_why(names)}")
     problems = _misspelt(table.column_names)
     columns = [name for name in (*REQUIRED, *OPTIONAL) if name in table.column_names]
     rows = table.select(columns).to_pylist()
@@ -69,6 +70,13 @@ def _read_table(location: str, allow: Sequence[str]) -> list[Entry]:
         location, [p for number, entry in enumerate(entries, 1) for p in _places(number, entry, location, allow)]
     )
     return entries
+
+
+def _why(names: Sequence[str]) -> str:
+    """What often is behind columns that are not found."""
+    if len(names) == 1 and any(other in names[0] for other in ";\t|"):
+        return "; legal: columns separated by commas"
+    return "; legal: names without spaces around them" if any(name != name.strip() for name in names) else ""
 
 
 def _raise_if_any(location: str, problems: Sequence[str]) -> None:

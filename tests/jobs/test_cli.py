@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -128,3 +129,18 @@ def test_no_cluster_at_the_address_is_fatal(archive: Path, model_file: Path, tmp
     assert result.returncode == 1
     assert "fatal: no Ray cluster at RAY_ADDRESS=127.0.0.1:1" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_plan_says_what_is_not_there(archive: Path, tmp_path: Path) -> None:
+    rows = [("a", "a", "a"), ("b", "none", "b"), ("c", "none", "none")]
+    lines = [f"{name},{archive}/videos/{video}.mp4,{archive}/prompts/{prompts}" for name, video, prompts in rows]
+    (tmp_path / "m.csv").write_text("\n".join(["video_id,video,prompts", *lines]))
+    options = ("--allow", archive, "--allow", tmp_path)
+    planned = stcn("plan", tmp_path / "m.csv", tmp_path / "out", *options)
+    assert planned.returncode == 0, planned.stderr
+    told = [line.strip() for line in planned.stdout.splitlines() if "there is no" in line]
+    assert told == ["b: there is no video", "c: there is no video and no prompts"]
+
+
+def test_the_version() -> None:
+    assert stcn("--version").stdout.strip() == version("stcn")

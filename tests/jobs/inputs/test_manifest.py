@@ -129,6 +129,8 @@ def test_all_problems_are_listed_with_their_rows(tmp_path: Path) -> None:
     ("name", "content", "message"),
     [
         ("m.csv", "id,video\n1,a.mp4\n", r"lacks the columns \['video_id', 'prompts'\]"),
+        ("m.csv", "video_id;video;prompts\n1;a;b\n", "legal: columns separated by commas"),
+        ("m.csv", "video_id, video, prompts\n1,a,b\n", "legal: names without spaces"),
         ("m.csv", "video_id,video,prompts\n", "no rows"),
         ("m.csv", "video_id,video,prompts,video\na,b,c,d\n", "legal: each once"),
         ("m.csv", "video_id,video,prompts\na,b\0,c\n", "row 1: video is .*without NUL"),
