@@ -18,7 +18,7 @@ from stcn_core.metrics import region_similarity
 from stcn_core.propagation import NOTHING_REMOVED
 from stcn_core.results import FrameMasks
 from stcn_core.synthetic import draw_clip
-from tests.core.test_propagation import clip_and_prompt
+from tests.core.clips import clip_and_prompt
 from tests.core.tiny import tiny_model
 
 IN_8_BITS = 1.5 / 255  # what a probability may lose while it waits for the other direction

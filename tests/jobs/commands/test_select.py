@@ -1,73 +1,31 @@
-"""A selection is a smaller output that every reader takes; whole or said to be not; and nothing else is harmed."""
+"""A selection is a smaller output that every reader takes; what is kept, and why the rest is not, is told."""
 
 import dataclasses
 import inspect
 import json
-from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
-import torch
 
 from jobs import cli
-from jobs.commands import select
-from jobs.commands.archive import DrawnVideo
 from jobs.commands.evaluate import evaluate_output
 from jobs.commands.export import export_output
 from jobs.commands.overlay import overlay_output
 from jobs.commands.select import select_output
-from jobs.commands.verify import verify
-from jobs.errors import UserError
-from jobs.inputs.prompts.label_images import read_labels
-from jobs.io import storage
-from jobs.job import prepare
 from jobs.last_run import read_config
-from jobs.outputs import rle, store
+from jobs.outputs import store
 from jobs.outputs.selection import SELECTION_FILE
 from jobs.outputs.stored_masks import masks_by_video
-from jobs.records import Track, VideoRow
+from jobs.records import VideoRow
 from jobs.scores.trust_curves import trust_curves
 from jobs.selections.criteria import Criteria
 from jobs.selections.judging import REASONS
 from jobs.status import read_status
-from stcn_core import for_inference, load_model
-from stcn_core.metrics import region_similarity
-from tests.flipped import check_flips_are_told
-from tests.jobs.commands.outputs import made_up, mask_rows, segmented, write_masks
+from tests.jobs.commands.outputs import made_up, mask_rows, write_masks
+from tests.jobs.commands.selected import content_of, mean_region, table_of
 from tests.jobs.commands.test_export import write_run
 from tests.parts import stcn
-
-CLIPS = [DrawnVideo(f"clip{i}", 900 + i, 16, 240, 320, Fraction(24), objects=1 + i % 2) for i in range(4)]
-
-
-@pytest.fixture(scope="module")
-def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Clips with known masks, segmented by the shipped model: archive and out/. At 240p: below, it knows little."""
-    torch.set_num_threads(1)
-    return segmented(CLIPS, tmp_path_factory.mktemp("clips"), for_inference(load_model("stcn-mini"))).parent
-
-
-def table_of(output: Path | str) -> Any:
-    return ds.dataset(f"{output}/masks").to_table()
-
-
-def content_of(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def mean_region(output: Path, truth: Path) -> float:
-    """Mean J of all masks that are no prompts."""
-    values = []
-    for row in table_of(output).filter(~ds.field("is_prompt")).to_pylist():
-        true = read_labels(truth / row["video_id"] / f"{row['frame_index']:05d}.png") == row["object_id"]
-        values.append(region_similarity(rle.decode(row["counts"], row["height"], row["width"]), true))
-    return float(np.mean(values))
 
 
 @pytest.mark.parametrize("unit", ["frame", "mask"])
@@ -191,184 +149,6 @@ def test_what_was_dropped_is_told_by_reason_and_the_worst_videos_first(tmp_path:
     assert (len(lines), lines[-1]) == (15, "  ... and 2 more")
 
 
-@pytest.mark.parametrize("writes", range(6))
-def test_a_selection_that_was_cut_off_is_not_taken_for_one(
-    writes: int, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """After the note that it is unfinished: two files of masks, the table of videos, run.json, selection.json."""
-    output, dest, write = str(clips / "out"), str(tmp_path / "sel"), storage.write
-    left = iter(range(writes))
-
-    def cut_off(location: str, content: bytes) -> None:
-        if next(left, None) is None:
-            raise KeyboardInterrupt
-        write(location, content)
-
-    select_output(output, dest, Criteria(best=0.2))
-    before = content_of(tmp_path / "sel")
-    monkeypatch.setattr(storage, "write", cut_off)
-    with pytest.raises(KeyboardInterrupt):
-        select_output(output, dest, Criteria(best=0.5, every=7))
-    monkeypatch.undo()
-    if writes == 0:
-        assert content_of(tmp_path / "sel") == before
-        return
-    assert not (tmp_path / "sel" / SELECTION_FILE).exists()
-    for reader in (lambda: list(masks_by_video(dest)), lambda: export_output(dest, tmp_path / "png", "davis")):
-        with pytest.raises(UserError, match="not finished; run the same `stcn select` again"):
-            reader()
-    for name in ("sel", "undisturbed"):
-        select_output(output, str(tmp_path / name), Criteria(best=0.5, every=7))
-    assert content_of(tmp_path / "sel") == content_of(tmp_path / "undisturbed")
-
-
-def test_what_else_stands_at_the_destination_is_not_touched(clips: Path, tmp_path: Path) -> None:
-    output, other = str(clips / "out"), tmp_path / "other"
-    (other / "masks").mkdir(parents=True)
-    (other / "masks/mine.parquet").write_bytes(b"mine")
-    before = content_of(other) | content_of(clips)
-    for dest in (str(other), output, str(clips)):
-        with pytest.raises(UserError, match="DEST"):
-            select_output(output, dest, Criteria())
-    assert content_of(other) | content_of(clips) == before
-    select_output(output, str(tmp_path / "sel"), Criteria())
-    (tmp_path / "link").symlink_to(tmp_path / "sel")
-    chosen = content_of(tmp_path / "sel")
-    for dest in (f"{tmp_path}/sel/", f"file://{tmp_path}/sel", f"{tmp_path}/other/../sel", f"{tmp_path}/link"):
-        with pytest.raises(UserError, match="is OUTPUT itself"):
-            select_output(str(tmp_path / "sel"), dest, Criteria(every=2))
-    assert content_of(tmp_path / "sel") == chosen
-
-
-def test_what_keeps_nothing_leaves_an_earlier_selection(clips: Path, tmp_path: Path) -> None:
-    output, dest = str(clips / "out"), str(tmp_path / "sel")
-    select_output(output, dest, Criteria())
-    before = content_of(tmp_path / "sel")
-    with pytest.raises(UserError, match=r"nothing is kept, and nothing is written(.|\n)*--min-area 99999"):
-        select_output(output, dest, Criteria(min_area=99_999, prompts=False))
-    assert content_of(tmp_path / "sel") == before
-
-
-def test_a_selection_is_no_output_to_work_on(clips: Path, tmp_path: Path) -> None:
-    """A run there would begin from nothing, beside masks that no log knows."""
-    dest = str(tmp_path / "sel")
-    select_output(str(clips / "out"), dest, Criteria())
-    for work in (lambda: prepare(read_config(dest)), lambda: verify(dest)):
-        with pytest.raises(UserError, match="is a selection; legal: an output of `stcn segment`"):
-            work()
-
-
-def damaged(change: Callable[[Any], Any]) -> Any:
-    return change(store.masks_table(mask_rows("v", 4, (1, 2))))
-
-
-def without(name: str, value: object) -> Callable[[Any], Any]:
-    def change(table: Any) -> Any:
-        values = [value, *table[name].to_pylist()[1:]]
-        return table.set_column(table.column_names.index(name), name, pa.array(values, table.schema.field(name).type))
-
-    return change
-
-
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        (lambda t: t.drop_columns(["stability", "scene"]), r"it lacks the columns \['scene', 'stability'\]"),
-        (lambda t: t.drop_columns(["counts"]), r"it lacks the columns \['counts'\]"),
-        (without("is_prompt", None), "its column is_prompt has nulls"),
-        (without("counts", None), "its column counts has nulls"),
-        (without("object_id", -1), "its column object_id holds -1"),
-        (lambda t: t.take([1, 0, *range(2, 8)]), "row 1 is out of order, or there twice"),
-        (lambda t: t.take([0, 1, 2, 2, 3]), "row 3 is out of order, or there twice"),
-        (lambda t: t.set_column(0, "video_id", pa.array(list("vwvvvvvv"))), "row 2 is out of order, or there twice"),
-        (lambda t: t.append_column("score", t["score"]), "score"),
-        (lambda t: t.set_column(11, "score", pa.array(["good"] * 8)), "good"),
-        (lambda t: t.append_column("trust", pa.array(["good"] * 8)), "good"),
-        (lambda t: t.set_column(0, "video_id", pa.array([b"\xff"] * 8).view("string")), "UTF-?8"),
-    ],
-)
-def test_what_is_no_table_of_masks_is_named(change: Callable[[Any], Any], reason: str, tmp_path: Path) -> None:
-    made_up(tmp_path / "out", mask_rows("v", 4))
-    pq.write_table(damaged(change), tmp_path / "out/masks/m.parquet")
-    with pytest.raises(UserError, match=f"{tmp_path}/out/masks/m.parquet is damaged: .*{reason}.* `stcn verify"):
-        select_output(str(tmp_path / "out"), str(tmp_path / "sel"), Criteria())
-
-
-def test_what_is_not_known_of_a_mask_is_not_enough(tmp_path: Path) -> None:
-    """Another program may have made the table, and left scores out, or written no row at all."""
-    output = made_up(tmp_path / "out", [row | {"score": None, "stability": None} for row in mask_rows("v", 4)])
-    write_masks(output, "none.parquet", store.MASKS.empty_table())
-    for criteria, kept in ((Criteria(), 4), (Criteria(min_score=0), 1), (Criteria(min_trust=0.5), 1)):
-        select_output(output, str(tmp_path / "sel"), criteria)
-        assert len(table_of(tmp_path / "sel")) == kept
-
-
-def test_no_flipped_byte_raises_anything_else(tmp_path: Path) -> None:
-    output = made_up(tmp_path / "out", mask_rows("v", 40, (1, 2)))
-
-    def select() -> None:
-        select_output(output, str(tmp_path / "sel"), Criteria(best=0.5, max_per_video=3))
-
-    check_flips_are_told(tmp_path / "out/masks/m.parquet", select, flips=100)
-
-
-def test_a_file_that_goes_while_it_is_read_is_no_damage(
-    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def gone(location: str) -> bytes:
-        raise FileNotFoundError(location)
-
-    read = storage.read
-    monkeypatch.setattr(storage, "read", lambda location: gone(location) if "/masks/" in location else read(location))
-    with pytest.raises(UserError, match="is gone: a run is at work on .*; select again when it is done"):
-        select_output(str(clips / "out"), str(tmp_path / "sel"), Criteria())
-
-
-def test_ids_become_no_paths(tmp_path: Path) -> None:
-    ids = sorted(["../x", "/etc/x", "a/b", "\x1b[2J", "y" * 300])
-    made_up(tmp_path / "out", [row for name in ids for row in mask_rows(name, 2)])
-    text = select_output(str(tmp_path / "out"), str(tmp_path / "sel"), Criteria(every=2)).describe()
-    assert table_of(tmp_path / "sel")["video_id"].to_pylist() == ids
-    assert {path.name for path in tmp_path.iterdir()} == {"out", "sel"}
-    assert "\x1b" not in text
-
-
-def test_one_file_is_held_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without --best; with it, a few numbers of each unit."""
-    output = made_up(tmp_path / "out", mask_rows("v", 2))
-    for n in range(4):
-        write_masks(output, f"n{n}.parquet", store.masks_table(mask_rows("v", 2)))
-    order: list[str] = []
-
-    def noting(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
-        def noted(*args: Any) -> Any:
-            order.append(name)
-            return work(*args)
-
-        return noted
-
-    for name in ("read_columns", "judge", "spread"):
-        monkeypatch.setattr(select, name, noting(name, getattr(select, name)))
-    select_output(output, str(tmp_path / "sel"), Criteria(max_per_video=1))
-    assert order[:6] == ["read_columns", "judge", "spread"] * 2
-
-
-def test_a_selection_in_a_bucket(bucket: str, clips: Path, tmp_path: Path) -> None:
-    for path in (clips / "out").rglob("*"):
-        if path.is_file():
-            storage.write(f"{bucket}/out/{path.relative_to(clips / 'out')}", path.read_bytes())
-    for criteria in (Criteria(), Criteria(best=0.5)):
-        select_output(f"{bucket}/out", f"{bucket}/sel", criteria)
-    select_output(str(clips / "out"), str(tmp_path / "sel"), Criteria(best=0.5))
-    found = {file: storage.read(f"{bucket}/sel/{file}") for file in content_of(tmp_path / "sel") if "json" not in file}
-    assert found == {file: content for file, content in content_of(tmp_path / "sel").items() if "json" not in file}
-    assert [storage.name_of(file.location) for file in store.mask_files(f"{bucket}/sel")] == sorted(
-        path.name for path in (tmp_path / "sel/masks").iterdir()
-    )
-    with pytest.raises(UserError, match="is OUTPUT itself"):
-        select_output(f"{bucket}/sel", f"{bucket}/sel/", Criteria())
-
-
 def test_flags_are_the_criteria() -> None:
     flags = {name: p.default for name, p in inspect.signature(cli.select).parameters.items()}
     del flags["output"], flags["dest"]
@@ -388,13 +168,3 @@ def test_the_command(options: tuple[str, ...], code: int, message: str, clips: P
     assert (result.returncode, "Traceback" in result.stderr) == (code, False)
     assert message in result.stdout + result.stderr
     assert (tmp_path / "sel").exists() == (code == 0)
-
-
-def test_there_must_have_been_a_run(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="holds no run"):
-        select_output(str(tmp_path / "none"), str(tmp_path / "sel"), Criteria())
-    made_up(tmp_path / "out", mask_rows("v", 2), {"v": (Track(1, 2),)})
-    pq.write_table(pa.table({"video_id": ["v"]}), tmp_path / "out/videos/videos.parquet")
-    result = stcn("select", tmp_path / "out", tmp_path / "sel")
-    assert (result.returncode, "Traceback" in result.stderr) == (1, False)
-    assert "videos.parquet is of another version" in result.stderr

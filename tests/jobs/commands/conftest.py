@@ -1,0 +1,20 @@
+"""Clips that are segmented once."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+import torch
+
+from jobs.commands.archive import DrawnVideo
+from stcn_core import for_inference, load_model
+from tests.jobs.commands.outputs import segmented
+
+CLIPS = [DrawnVideo(f"clip{i}", 900 + i, 16, 240, 320, Fraction(24), objects=1 + i % 2) for i in range(4)]
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Clips with known masks, segmented by the shipped model: archive and out/. At 240p: below, it knows little."""
+    torch.set_num_threads(1)
+    return segmented(CLIPS, tmp_path_factory.mktemp("clips"), for_inference(load_model("stcn-mini"))).parent
