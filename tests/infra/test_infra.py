@@ -1,7 +1,6 @@
 """Cluster files agree with the schemas of what reads them, and with each other."""
 
 import json
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,10 @@ import pytest
 import ray
 import yaml
 
+from tests.parts import SHARED
+
 ROOT = Path(__file__).parents[2]
-SHARED = Path(os.environ.get("STCN_SHARED", ROOT.parent / "shared"))
+
 CRD = SHARED / "k8s/rayjobs-crd.yaml"
 
 

@@ -14,8 +14,8 @@ from PIL import Image
 from jobs.inputs.video import Video
 from tests.jobs.inputs.containers import matroska, remux, replace_box
 from tests.jobs.inputs.test_video import HEIGHT, WIDTH, picture, read, write
+from tests.parts import SHARED, needs_shared
 
-SHARED = Path(os.environ.get("STCN_SHARED", Path(__file__).parents[4] / "shared"))
 HEVC = {"preset": "ultrafast", "x265-params": "log-level=none:keyint=12:bframes=0"}
 VP9 = {"deadline": "realtime", "cpu-used": "8"}
 
@@ -84,7 +84,7 @@ def test_flipped_bytes_are_told(seed: int, tmp_path: Path) -> None:
     assert is_told(video)
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="needs the videos of ../shared (or STCN_SHARED)")
+@needs_shared
 @pytest.mark.parametrize("name", ["cosmos-10s", "cutie-example", "sam2-bedroom", "sam2-dog"])
 def test_real_footage_is_sound_until_bytes_are_flipped(name: str, tmp_path: Path) -> None:
     path = SHARED / f"videos/{name}.mp4"

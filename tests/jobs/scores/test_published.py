@@ -1,8 +1,5 @@
 """Scores agree with davis2017-evaluation's published formulas to 1e-4, on drawn masks and on real ones."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -14,8 +11,8 @@ from jobs.scores.scoring import score_video
 from jobs.scores.tables import ObjectScore
 from jobs.scores.truth import Truth
 from tests.jobs.scores.published import Scores, semi_supervised
+from tests.parts import SHARED, needs_shared
 
-SHARED = Path(os.environ.get("STCN_SHARED", Path(__file__).parents[4] / "shared"))
 TOLERANCE = 1e-4
 
 
@@ -73,7 +70,7 @@ def test_void_scores_as_published(void: str) -> None:
         assert one.void == {"ignore": "ignored", "background": "background"}[void]
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="needs the data sets of ../shared (or STCN_SHARED)")
+@needs_shared
 @pytest.mark.parametrize("name", ["blackswan", "car-shadow", "libby", "motocross-jump"])
 def test_real_masks_score_as_published(name: str) -> None:
     files = sorted((SHARED / "davis2016-dev/Annotations" / name).glob("*.png"))[::6]
