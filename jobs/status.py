@@ -54,6 +54,7 @@ def describe_plan(shards: Sequence[Shard], rows: Sequence[VideoRow], outdated: i
         for shard in shards
     ]
     lacking = [item for shard in shards for item in shard.items if item.not_found]
+    lacking.sort(key=lambda item: item.entry.video_id)
     lines += [f"  {shown(i.entry.video_id)}: there is no {' and no '.join(i.not_found)}" for i in lacking[:SHOWN]]
     if len(lacking) > SHOWN:
         lines.append(f"  ... and {len(lacking) - SHOWN} more whose video or prompts are not there")
