@@ -6,6 +6,7 @@ import secrets
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -88,17 +89,20 @@ def ray_head(environment: dict[str, str]) -> Iterator[tuple[str, str]]:
     ports = {name: _free_port() for name in of}
     options = [f"--{name}={port}" for name, port in ports.items()]
     command = [ray_command(), "start", "--head", "--num-cpus=2", "--object-store-memory=200000000", *options]
-    head = subprocess.Popen(
-        [*command, "--block", "--include-dashboard=true"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment,
-    )  # fmt: skip
     dashboard = f"http://127.0.0.1:{ports['dashboard-port']}"
-    try:
-        _wait_for(f"{dashboard}/api/version")
-        yield f"127.0.0.1:{ports['port']}", dashboard
-    finally:
-        head.terminate()  # with --block it takes its raylet and servers along
-        head.wait()
+    # Ray tells a submitted job the cluster that was the last to start in its folder: another worker's, in the usual
+    # one. The folder's name is short, for the sockets in it.
+    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
+        head = subprocess.Popen(
+            [*command, "--block", "--include-dashboard=true", f"--temp-dir={folder}"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment,
+        )  # fmt: skip
+        try:
+            _wait_for(f"{dashboard}/api/version")
+            yield f"127.0.0.1:{ports['port']}", dashboard
+        finally:
+            head.terminate()  # with --block it takes its raylet and servers along
+            head.wait()
 
 
 def ray_command() -> str:

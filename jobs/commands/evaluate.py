@@ -94,11 +94,14 @@ def evaluate_output(output: str, truth: str, protocol: str = "auto", void: str =
     head = list(islice(calls, workers))
     calls = chain(head, calls)
     results = in_processes(_score, calls, len(head)) if len(head) > 1 else (_score(*call) for call in calls)
-    found = sorted((video for video in results if video.objects), key=lambda video: video.objects[0].video_id)
+    videos = list(results)
+    found = sorted((video for video in videos if video.objects), key=lambda video: video.objects[0].video_id)
     if not found:
         raise UserError(f"--truth {truth} has true masks of none of the videos of {output}; legal: a folder for each")
     objects = [score for video in found for score in video.objects]
-    return Scores(objects, pa.concat_tables(video.frames for video in found), sorted(tree.names - scored))
+    frames = pa.concat_tables(video.frames for video in found)
+    too_late = sorted(pair for video in videos for pair in video.too_late)
+    return Scores(objects, frames, sorted(tree.names - scored), too_late)
 
 
 def _calls(output: str, tree: TruthTree, chosen: Rules, scored: set[str]) -> Iterator[Call]:

@@ -26,10 +26,11 @@ class VideoScores:
 
     objects: list[ObjectScore]
     frames: Any  # an Arrow table, as FRAMES says
+    too_late: list[tuple[str, int]]  # objects without scores: the last frame that counts is the first to show them
 
 
 def score_video(masks: VideoMasks, truth: Truth, rules: Rules) -> VideoScores:
-    """Score each object on each frame that counts. An object that is first shown on the last one has no scores.
+    """Score each object on each frame that counts, from the one after that which first shows it.
 
     Raises UserError if no true mask has the name of one of the video's frames, or a mask is damaged; PromptError for
     true masks that cannot be used.
@@ -47,7 +48,11 @@ def score_video(masks: VideoMasks, truth: Truth, rules: Rules) -> VideoScores:
         found = [row for row in found if row["object_id"] != VOID]  # it was one before there were other ids
     void = rules.void_rule(frames.has_void, frames.is_void_an_object)
     found.sort(key=lambda row: row["object_id"])  # frames stay in order
-    return VideoScores(_objects(found, rules.protocol, void), pa.Table.from_pylist(found, schema=FRAMES))
+    objects = _objects(found, rules.protocol, void)
+    too_late = sorted(frames.seen - {score.object_id for score in objects})
+    return VideoScores(
+        objects, pa.Table.from_pylist(found, schema=FRAMES), [(masks.video_id, object_id) for object_id in too_late]
+    )
 
 
 class _Frames:
@@ -60,6 +65,11 @@ class _Frames:
         self._firsts: dict[int, str] = {}  # counts of COCO's RLE
         self.has_void = False
         self.is_void_an_object = True  # until there is another id
+
+    @property
+    def seen(self) -> set[int]:
+        """Objects that a true mask has shown."""
+        return set(self._firsts) - (set() if self.is_void_an_object else {VOID})
 
     def score(self, name: str, labels: np.ndarray) -> Iterator[dict[str, Any]]:
         """Rows of the objects that an earlier frame shows."""

@@ -70,6 +70,7 @@ def as_json(scores: Scores, comparison: Comparison | None, curves: Sequence[Trus
         "protocol": _videos_by("protocol", scores.objects),
         "void": _videos_by("void", scores.objects),
         "unscored": list(scores.unscored),
+        "too_late": [{"video_id": video_id, "object_id": object_id} for video_id, object_id in scores.too_late],
     }
     if comparison is not None:
         found["against"] = dataclasses.asdict(comparison)
@@ -94,9 +95,18 @@ def _notes(scores: Scores) -> list[str]:
         others = f"; the others have a mean {', '.join(kept)}" if kept else ""
         lines.append(f"{missing} of {frames} masks are missing and count as empty{others}")
     if scores.unscored:
-        names = ", ".join(map(shown, scores.unscored[:NAMED])) + (", ..." if len(scores.unscored) > NAMED else "")
+        names = _first_of([shown(name) for name in scores.unscored])
         lines.append(f"{len(scores.unscored)} videos of the truth have no masks here and do not count: {names}")
+    if scores.too_late:
+        names = _first_of([f"{object_id} of {shown(video_id)}" for video_id, object_id in scores.too_late])
+        lines.append(
+            f"{len(scores.too_late)} objects have no scores, first shown on the last frame that counts: {names}"
+        )
     return lines
+
+
+def _first_of(names: Sequence[str]) -> str:
+    return ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
 
 
 def _by_video(objects: Iterable[ObjectScore]) -> list[tuple[str, list[ObjectScore]]]:

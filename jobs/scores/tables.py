@@ -80,6 +80,7 @@ class Scores:
     objects: Sequence[ObjectScore]  # by video and object
     frames: Any  # an Arrow table, as FRAMES says
     unscored: Sequence[str] = ()  # folders of the truth whose videos the output has no masks of
+    too_late: Sequence[tuple[str, int]] = ()  # videos and objects that no frame counts of: first shown on the last one
 
 
 def write_scores(location: str, scores: Scores) -> None:

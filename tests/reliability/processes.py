@@ -47,7 +47,7 @@ def wait_for(look: Callable[[], Found | None], seconds: float = 120) -> Found:
     while not (found := look()):
         if time.monotonic() > deadline:
             raise TimeoutError(f"nothing found in {seconds} s")
-        time.sleep(0.005)
+        time.sleep(0.02)
     return found
 
 

@@ -67,7 +67,10 @@ def test_ray_job_stop(ray_cluster: str, groups: Path, segment_groups: list[str],
     name = f"stop-{tmp_path.name}"
     submit = ["--no-wait", "--submission-id", name, "--", sys.executable, "-m", "jobs.cli", *segment_groups]
     wait_for(lambda: ray_job("submit", *submit).returncode == 0)  # a head that has just started takes no jobs yet
-    group, actor = wait_for(at_long(groups))
+    try:
+        group, actor = wait_for(at_long(groups))
+    except TimeoutError:
+        pytest.fail("\n".join(done.stdout + done.stderr for done in (ray_job("status", name), ray_job("logs", name))))
     stopped = ray_job("stop", name)
     assert "was stopped" in stopped.stdout, stopped.stdout + stopped.stderr
     wait_for(lambda: has_ended(actor), END_SECONDS)

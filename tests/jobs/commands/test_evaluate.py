@@ -91,6 +91,14 @@ def test_an_object_counts_from_the_frame_after_its_first(tmp_path: Path) -> None
     assert [(s.object_id, s.frames) for s in scores] == [(1, 1), (2, 4)]
 
 
+def test_objects_that_no_frame_counts_of_are_named(tmp_path: Path) -> None:
+    """Of six frames, the last but one is the last that counts."""
+    truth = [(f"{t:05d}", labels * (labels == 2) if t < 4 else labels) for t, labels in enumerate(TRUTH)]
+    write(tmp_path / "out", tmp_path / "truth/v", rows("v", FOUND, [1, 2]), truth)
+    assert "1 objects have no scores, first shown on the last frame that counts: 1 of v" in evaluate(config(tmp_path))
+    assert json.loads(evaluate(config(tmp_path, json=True)))["too_late"] == [{"video_id": "v", "object_id": 1}]
+
+
 def test_void_pixels_count_for_nobody() -> None:
     found = [labels.copy() for labels in TRUTH]
     truth = [labels.copy() for labels in TRUTH]
