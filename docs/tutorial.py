@@ -21,10 +21,10 @@ from jobs.dataset import MaskDataset
 from jobs.outputs.label_maps import to_image
 from jobs.outputs.writer import VideoWriter
 from jobs.sample import Sample
-from stcn_core.rendering import render
-from stcn_core.scene import Layer
+from stcn_core.drawing.rendering import render
+from stcn_core.drawing.scene import Layer
+from stcn_core.drawing.textures import stripes_texture
 from stcn_core.synthetic import draw_visible_scene
-from stcn_core.textures import stripes_texture
 
 HEIGHT, WIDTH, FRAMES = 192, 320, 48  # of a clip
 SHORT_SIDE = 72  # pixels, of what the segmenter sees

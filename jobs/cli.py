@@ -251,6 +251,8 @@ def train(
     learning_rate: Annotated[float, typer.Option(help="Its peak.")] = 1e-3,
     warmup: Annotated[int, typer.Option(help="Steps until the learning rate is at its peak.")] = 100,
     seed: Annotated[int, typer.Option(help="Of weights and clips.")] = 0,
+    init: Annotated[str, typer.Option(help="A model to begin with. (default: random weights)")] = "",
+    textures: Annotated[str, typer.Option(help="A folder of pictures to draw with; those with alpha are things.")] = "",
     threads: Annotated[int, typer.Option(help="Parts of a batch that are computed side by side.")] = 2,
     drawers: Annotated[int, typer.Option(help="Processes that draw clips.")] = 1,
     log_every: Annotated[int, typer.Option(help="Steps between lines of the log.")] = 50,

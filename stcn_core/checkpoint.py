@@ -143,13 +143,18 @@ def _recognise(state: State, metadata: Mapping[str, object]) -> ModelConfig:
 
 
 def _stcn_config(state: State) -> ModelConfig:
+    value_dim = len(state["key_comp.weight"])
+    at_16, at_8, at_4 = (
+        len(state[f"decoder.{block}.conv2.weight"]) for block in ("compress", "up_16_8.out_conv", "up_8_4.out_conv")
+    )
     return ModelConfig(
         key_width=len(state["key_encoder.conv1.weight"]),
         key_depths=_depths(state, "key_encoder", ("res2", "layer2", "layer3")),
         value_width=len(state["value_encoder.conv1.weight"]),
         value_depths=_depths(state, "value_encoder", ("layer1", "layer2", "layer3")),
         key_dim=len(state["key_proj.key_proj.weight"]),
-        value_dim=len(state["key_comp.weight"]),
+        value_dim=value_dim,
+        decoder_dims=None if (at_16, 2 * at_8, 2 * at_4) == (value_dim,) * 3 else (at_16, at_8, at_4),
         attention=any(name.startswith("value_encoder.fuser.attention.") for name in state),
     )
 

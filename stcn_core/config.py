@@ -26,7 +26,8 @@ class ModelConfig:
     value_depths: tuple[int, int, int] = (2, 2, 2)  # basic blocks; STCN only
     key_dim: int = 64
     value_dim: int = 512
-    decoder_dim: int = 256  # STM only: STCN's decoder follows value_dim
+    decoder_dim: int = 256  # STM only
+    decoder_dims: tuple[int, int, int] | None = None  # STCN only, at strides 16, 8, 4; None: value_dim, and its half
     attention: bool = True  # CBAM in STCN's feature fusion
 
     def __post_init__(self) -> None:
@@ -38,6 +39,8 @@ class ModelConfig:
         for name in ("key_depths", "value_depths"):
             depths = getattr(self, name)
             _require(len(depths) == 3 and min(depths) > 0, name, depths, "three positive integers")
+        dims = self.decoder_dims
+        _require(dims is None or (len(dims) == 3 and min(dims) > 0), "decoder_dims", dims, "None, or as many")
         _require(self.value_dim % 16 == 0, "value_dim", self.value_dim, "a multiple of 16")
 
     @classmethod
@@ -47,8 +50,11 @@ class ModelConfig:
 
     @classmethod
     def mini(cls) -> "ModelConfig":
-        """`stcn-mini`, the model that ships: STCN at a quarter of the trunks' width, 2.3 M parameters."""
-        return cls(key_width=16, key_depths=(2, 3, 3), value_width=16, value_depths=(1, 1, 1), key_dim=64, value_dim=96)
+        """`stcn-mini`, the model that ships: STCN at a quarter of the trunks' width, and a decoder of an eighth."""
+        return cls(
+            key_width=16, key_depths=(2, 3, 6), value_width=16, value_depths=(1, 1, 1), key_dim=64, value_dim=128,
+            decoder_dims=(64, 32, 32),
+        )  # fmt: skip
 
 
 class HasConfig(Protocol):

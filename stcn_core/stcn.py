@@ -29,7 +29,8 @@ class STCN(Network):
         self.value_encoder = ValueEncoder(config)
         self.key_proj = nn.ModuleDict({"key_proj": nn.Conv2d(f16_dim, config.key_dim, 3, padding=1)})
         self.key_comp = nn.Conv2d(f16_dim, value_dim, 3, padding=1)
-        self.decoder = Decoder(value_dim, f8_dim=config.key_width * 8, f4_dim=config.key_width * 4)
+        dims = config.decoder_dims or (value_dim, value_dim // 2, value_dim // 2)
+        self.decoder = Decoder(value_dim, config.key_width * 8, config.key_width * 4, dims)
 
     def preprocess(self, images: Tensor) -> Tensor:
         """RGB in [0, 1] (B, 3, H, W) -> normalised, then padded with zeros to a multiple of 16."""
@@ -80,12 +81,12 @@ class ValueEncoder(Trunk):
 class Decoder(nn.Module):
     """From stride 16 to 4 over two skip connections, then to full size (section 3.2)."""
 
-    def __init__(self, value_dim: int, f8_dim: int, f4_dim: int) -> None:
+    def __init__(self, value_dim: int, f8_dim: int, f4_dim: int, dims: tuple[int, int, int]) -> None:
         super().__init__()
-        self.compress = MergeBlock(value_dim, value_dim, value_dim)
-        self.up_16_8 = UpsampleBlock(f8_dim, value_dim, value_dim // 2)
-        self.up_8_4 = UpsampleBlock(f4_dim, value_dim // 2, value_dim // 2)
-        self.pred = nn.Conv2d(value_dim // 2, 1, 3, padding=1)
+        self.compress = MergeBlock(value_dim, value_dim, dims[0])
+        self.up_16_8 = UpsampleBlock(f8_dim, dims[0], dims[1])
+        self.up_8_4 = UpsampleBlock(f4_dim, dims[1], dims[2])
+        self.pred = nn.Conv2d(dims[2], 1, 3, padding=1)
 
     def forward(self, readout: Tensor, value: Tensor, f8: Tensor, f4: Tensor) -> Tensor:
         """Readouts (B*O, CV, h, w) with one value (CV), f8 and f4 an image -> logits (B*O, 1, H, W)."""

@@ -1,10 +1,11 @@
 """Clips that a program draws: moving layers of random shapes and textures whose masks are known.
 
 A clip is a stack of layers: a background, labelled objects, and unlabelled things that look like objects
-and pass in front of them or behind. Each moves smoothly (camera, affine, and a travelling wave that bends
-it), under light that changes. `draw_clip` gives the same pixels for the same arguments.
+and pass in front of them or behind. Each moves smoothly (camera, affine, waves that bend it, joints that fold it),
+casts a shadow, and is seen through a lens and a codec, under light that changes. The same arguments give the same
+pixels on the same device.
 
-Shapes: T frames of H x W pixels, h x w positions of a stride-16 grid.
+Shapes: B clips of T frames of H x W pixels, h x w positions of a stride-16 grid.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,13 +17,15 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stcn_core.rendering import glimpse, render
-from stcn_core.scene import Scene, draw_scene
+from stcn_core.drawing.pictures import Pictures
+from stcn_core.drawing.rendering import Rendered, glimpse, render, render_side_by_side
+from stcn_core.drawing.scene import MOST_OTHERS, Scene, draw_scene
 
 MIN_VISIBLE = 0.004  # of the frame: an object shows at least this much where it first appears
 MIN_CONTRAST = 0.12  # of 1: and its colours differ at least so much from those around it
 MAX_ATTEMPTS = 20
-FRAMES_AT_ONCE = 8  # bounds the memory of long clips; no pixel depends on it
+MOTION_BLUR = 0.25  # of the batches may have it, since it takes three pictures a frame
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -56,9 +59,7 @@ def draw_clip(
     if not times or objects < 1:
         raise ValueError(f"times={times!r}, objects={objects}; legal: at least one of each")
     scene = draw_visible_scene(seed, times[0], height, width, objects, late or {}, zoom)
-    chunks = [times[i : i + FRAMES_AT_ONCE] for i in range(0, len(times), FRAMES_AT_ONCE)]
-    parts = [render(scene, chunk, height, width) for chunk in chunks]
-    frames, labels, surface = (torch.cat(tensors).numpy() for tensors in zip(*parts, strict=True))
+    frames, labels, surface = (tensor.numpy() for tensor in render(scene, times, height, width))
     return Clip(frames, labels, surface)
 
 
@@ -66,13 +67,50 @@ def draw_visible_scene(
     seed: int, start: int, height: int, width: int, objects: int, late: Mapping[int, int], zoom: float
 ) -> Scene:
     """The first scene of the seed's that shows every object on frame `start`, or on the one it enters on."""
+    firsts = [max(late.get(label, 0), start) for label in range(1, objects + 1)]
     for attempt in range(MAX_ATTEMPTS):
         scene = draw_scene(np.random.default_rng([seed, attempt]), height, width, objects, late, zoom)
-        firsts = {label: max(late.get(label, 0), start) for label in range(1, objects + 1)}
-        glimpses = {first: glimpse(scene, first, height, width) for first in set(firsts.values())}
-        if all(stands_out(*glimpses[first], label) for label, first in firsts.items()):
+        picture, labels = glimpse([scene], torch.tensor([firsts]).float(), height, width, CPU)
+        if all(stands_out(picture[0, k], labels[0, k], k + 1) for k in range(objects)):
             break
     return scene
+
+
+def draw_side_by_side(
+    seeds: Sequence[int],
+    times: Tensor,
+    height: int,
+    width: int,
+    objects: int,
+    zooms: Sequence[float],
+    pictures: Pictures | None = None,
+    device: torch.device = CPU,
+) -> Rendered:
+    """Clips of one size and as many layers, for training: as `draw_clip`, of frames at times (B, T).
+
+    The first seed decides what costs time, or must be the same for all: how many unlabelled things there are, and
+    whether frames are blurred by motion.
+    """
+    rng = np.random.default_rng(seeds[0])
+    others, moving = int(rng.integers(0, MOST_OTHERS + 1)), bool(rng.random() < MOTION_BLUR)
+    scenes: list[Scene | None] = [None] * len(seeds)
+    for attempt in range(MAX_ATTEMPTS):
+        missing = [clip for clip, scene in enumerate(scenes) if scene is None]
+        if not missing:
+            break
+        drawn = [
+            draw_scene(
+                np.random.default_rng([seeds[clip], attempt]), height, width, objects, {}, zooms[clip], pictures, others
+            )
+            for clip in missing
+        ]
+        pictured, labels = glimpse(drawn, times[missing, :1].float(), height, width, device)
+        for index, clip in enumerate(missing):
+            seen = all(stands_out(pictured[index, 0], labels[index, 0], label) for label in range(1, objects + 1))
+            if seen or attempt == MAX_ATTEMPTS - 1:
+                scenes[clip] = drawn[index]
+    shown = [scene if moving else scene.without_motion_blur() for scene in scenes if scene is not None]
+    return render_side_by_side(shown, times, height, width, device)
 
 
 def stands_out(picture: Tensor, labels: Tensor, label: int) -> bool:

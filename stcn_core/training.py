@@ -9,6 +9,7 @@ Shapes: B clips, T = 3 frames, O objects, H x W pixels, h x w = H/16 x W/16.
 
 import copy
 import math
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -19,15 +20,18 @@ from torch import Tensor, nn
 
 from stcn_core import losses
 from stcn_core.attention import readout, similarity
+from stcn_core.backbones import BasicBlock, Bottleneck
+from stcn_core.drawing.pictures import Pictures
 from stcn_core.masks import aggregate
 from stcn_core.network import Query
 from stcn_core.stcn import STCN
-from stcn_core.synthetic import draw_clip
+from stcn_core.synthetic import draw_side_by_side
 
 SIZES = ((128, 128), (128, 160), (160, 160), (144, 224), (192, 192), (192, 288), (240, 320))  # H, W
 SIZE_CHANCES = (0.33, 0.14, 0.2, 0.12, 0.1, 0.07, 0.04)
 PIXELS_PER_CLIP = 128 * 128  # a batch of larger frames has fewer clips, at least 2
-GAPS = (4, 12)  # frames between two of a clip, at most: at the start and from halfway on
+GAPS = (4, 20)  # frames between two of a clip, at most: at the start and from halfway on
+MOST_ZOOM = 2.5  # as of a small part of a frame
 MAX_GRADIENT_NORM = 5.0
 WEIGHTS = {"dice": 0.5, "carried": 0.5, "surface": 0.25}  # beside cross-entropy's 1
 
@@ -47,24 +51,18 @@ class Batch:
         return [Batch(images, labels, surfaces, self.objects) for images, labels, surfaces in zip(*parted, strict=True)]
 
 
-def draw_batch(seed: int, step: int, steps: int, clips: int) -> Batch:
+def draw_batch(seed: int, step: int, steps: int, clips: int, pictures: Pictures | None = None) -> Batch:
     """What `step` (from 0) of `steps` sees. `clips` is for frames of 128 x 128; larger ones have fewer."""
     rng = np.random.default_rng([seed, step])
     height, width = SIZES[rng.choice(len(SIZES), p=SIZE_CHANCES)]
     count = max(2, round(clips * PIXELS_PER_CLIP / (height * width)))
     objects = int(rng.choice([1, 2, 3], p=[0.2, 0.65, 0.15]))
     longest = GAPS[0] + (GAPS[1] - GAPS[0]) * min(1.0, 2 * step / steps)
-    drawn = []
-    for _ in range(count):
-        first, second = rng.integers(1, 1 + round(longest), 2).tolist()
-        zoom = rng.uniform(1.0, 1.8)
-        drawn.append(draw_clip(int(rng.integers(2**40)), [0, first, first + second], height, width, objects, zoom=zoom))
-    return Batch(
-        torch.stack([torch.from_numpy(clip.frames).permute(0, 3, 1, 2) for clip in drawn]),
-        torch.stack([torch.from_numpy(clip.labels).long() for clip in drawn]),
-        torch.stack([torch.from_numpy(clip.surface) for clip in drawn]),
-        objects,
-    )
+    gaps = rng.integers(1, 1 + round(longest), (count, 2))
+    times = torch.from_numpy(np.column_stack([np.zeros(count, int), gaps.cumsum(1)]))
+    seeds, zooms = rng.integers(2**40, size=count).tolist(), np.exp(rng.uniform(0, math.log(MOST_ZOOM), count)).tolist()
+    drawn = draw_side_by_side(seeds, times, height, width, objects, zooms, pictures)
+    return Batch(drawn.frames, drawn.labels.long(), drawn.surface, objects)
 
 
 def learning_rate(step: int, steps: int, peak: float, warmup: int) -> float:
@@ -145,6 +143,23 @@ def share_parameters(model: STCN) -> STCN:
     for module, twin in zip(model.modules(), other.modules(), strict=True):
         twin._parameters.update(module._parameters)
     return other
+
+
+def begin_as_identity(model: STCN) -> None:
+    """Let each residual block of the trunks begin as its shortcut alone (Goyal et al., 2017, section 5.1)."""
+    for module in model.modules():
+        if isinstance(module, (Bottleneck, BasicBlock)):
+            last = module.bn3 if isinstance(module, Bottleneck) else module.bn2
+            nn.init.zeros_(last.weight)
+
+
+def take_fitting(model: STCN, state: Mapping[str, Tensor]) -> dict[str, object]:
+    """Begin with the entries that have the same names and sizes; returns how many, and what was left as it was."""
+    own = model.state_dict()
+    fitting = {name: tensor for name, tensor in state.items() if name in own and tensor.shape == own[name].shape}
+    model.load_state_dict(fitting, strict=False)
+    left = [name for name in own if name not in fitting and not name.endswith("num_batches_tracked")]
+    return {"taken": len(fitting), "left": left}
 
 
 class Trainer:

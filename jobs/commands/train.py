@@ -15,11 +15,12 @@ from pickle import UnpicklingError
 import torch
 
 from jobs.commands.drawn_scores import evaluate_clips
+from jobs.inputs.pictures import load_pictures
 from jobs.parallel import in_processes
-from stcn_core.checkpoint import save_model
+from stcn_core.checkpoint import load_model, save_model
 from stcn_core.config import ModelConfig
 from stcn_core.stcn import STCN
-from stcn_core.training import Batch, Trainer, draw_batch
+from stcn_core.training import Batch, Trainer, begin_as_identity, draw_batch, take_fitting
 
 Report = Callable[[Mapping[str, object]], None]
 
@@ -39,6 +40,8 @@ class TrainingConfig:
     learning_rate: float = 1e-3  # its peak
     warmup: int = 100  # steps
     seed: int = 0
+    init: str = ""  # weights to begin with: a name or a file, as segment's --model
+    textures: str = ""  # a folder of photographs, and of pictures with alpha, that clips are made of, too
     threads: int = 2  # parts of a batch that are computed side by side, by one thread each
     drawers: int = 1  # processes that draw clips
     log_every: int = 50  # steps
@@ -78,7 +81,10 @@ class TrainingConfig:
 
     def recipe(self) -> dict[str, object]:
         """What changes the weights."""
-        return {name: getattr(self, name) for name in ("steps", "clips", "learning_rate", "warmup", "threads", "seed")}
+        return {
+            name: getattr(self, name)
+            for name in ("steps", "clips", "learning_rate", "warmup", "threads", "seed", "init", "textures")
+        }
 
 
 def train(config: TrainingConfig, report: Report, model_config: ModelConfig | None = None) -> STCN:
@@ -90,6 +96,9 @@ def train(config: TrainingConfig, report: Report, model_config: ModelConfig | No
     torch.set_num_threads(1)  # inside each of the config's threads
     torch.manual_seed(config.seed)
     model = STCN(model_config or ModelConfig.mini())
+    begin_as_identity(model)
+    if config.init:
+        report({"event": "begun", **take_fitting(model, load_model(config.init).state_dict())})
     trainer = Trainer(model, config.steps, config.learning_rate, config.warmup, config.threads)
     origin = (restore(trainer, config) or {"began_at_commit": source_commit()}) | {"commit": source_commit()}
     try:
@@ -133,8 +142,15 @@ def run_steps(trainer: Trainer, config: TrainingConfig, report: Report, origin: 
 
 def drawn_batches(config: TrainingConfig, start: int) -> Iterator[Batch]:
     """The batches of the steps from `start` on, in order, drawn ahead by processes of one thread each."""
-    calls = ((config.seed, step, config.steps, config.clips) for step in range(start, config.last_step))
-    return in_processes(draw_batch, calls, config.drawers, DRAWN_AHEAD, begin=begin_drawing)
+    calls = (
+        (config.textures, config.seed, step, config.steps, config.clips) for step in range(start, config.last_step)
+    )
+    return in_processes(drawn_batch, calls, config.drawers, DRAWN_AHEAD, begin=begin_drawing)
+
+
+def drawn_batch(textures: str, seed: int, step: int, steps: int, clips: int) -> Batch:
+    """A batch, in a process that reads the pictures once."""
+    return draw_batch(seed, step, steps, clips, load_pictures(textures) if textures else None)
 
 
 def begin_drawing() -> None:

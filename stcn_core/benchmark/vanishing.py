@@ -7,11 +7,11 @@ import torch
 
 from stcn_core.checkpoint import load_model
 from stcn_core.config import PropagationConfig
+from stcn_core.drawing.rendering import render
 from stcn_core.frames import present_ids
 from stcn_core.inference import for_inference
 from stcn_core.metrics import region_similarity
 from stcn_core.propagation import propagate
-from stcn_core.rendering import render
 from stcn_core.synthetic import draw_visible_scene
 
 HEIGHT, WIDTH, FRAMES, OBJECTS = 144, 256, 900, 3

@@ -64,15 +64,16 @@ def noise_texture(rng: Generator, size: int, palette: Tensor) -> Tensor:
 
 
 def leaves_texture(rng: Generator, size: int, palette: Tensor) -> Tensor:
-    """Discs of many sizes that hide one another."""
+    """Ellipses that hide one another, their areas by a power law: as many edges at every scale (Lee et al.)."""
     image = palette[0].repeat(size, size, 1)  # S, S, 3
-    for radius in np.sort(rng.uniform(0.03, 0.5, 28) ** 1.5)[::-1] * size / 2:
+    smallest, largest = 0.02, 0.5
+    radii = smallest / np.sqrt(1 - rng.random(60) * (1 - (smallest / largest) ** 2))  # density ~ radius ** -3
+    for radius in np.sort(radii)[::-1] * size / 2:
         centre_x, centre_y = rng.uniform(0, size, 2)
-        stretch = rng.uniform(0.5, 2.0)
+        reach = radius / rng.uniform(0.5, 2.0)
         rows = torch.arange(max(0, math.ceil(centre_y - radius)), min(size, math.ceil(centre_y + radius)))
-        reach = radius / stretch
         columns = torch.arange(max(0, math.ceil(centre_x - reach)), min(size, math.ceil(centre_x + reach)))
-        across = ((columns - centre_x) * stretch) ** 2
+        across = ((columns - centre_x) * (radius / reach)) ** 2
         inside = across + ((rows - centre_y) ** 2).unsqueeze(1) < radius**2
         colour = palette[rng.integers(len(palette))] * rng.uniform(0.8, 1.2)
         if len(rows) and len(columns):
@@ -111,8 +112,20 @@ def gradient_texture(rng: Generator, size: int, palette: Tensor) -> Tensor:
     return paint((field + 0.3 * (fractal_noise(rng, size, 2, 0.5) - 0.5)).clamp(0, 1), palette[:2])
 
 
+def strokes_texture(rng: Generator, size: int, palette: Tensor) -> Tensor:
+    """Lines of short bars on a plain ground, as of writing, or of things on shelves."""
+    image = palette[0].repeat(size, size, 1) * rng.uniform(0.7, 1.3)  # S, S, 3
+    line, letter = max(4, round(size * rng.uniform(0.06, 0.2))), max(2, round(size * rng.uniform(0.02, 0.06)))
+    ink = palette[1:][torch.from_numpy(rng.integers(0, len(palette) - 1, (size // line + 1, size // letter + 1)))]
+    for row, top in enumerate(range(0, size - line + 1, line)):
+        for column, left in enumerate(range(0, size - letter + 1, letter)):
+            height, width = rng.integers(0, line), rng.integers(1, letter + 1)
+            image[top : top + height, left : left + width] = ink[row, column]
+    return image.clamp(0, 1).permute(2, 0, 1)  # 3, S, S
+
+
 KINDS: tuple[Callable[[Generator, int, Tensor], Tensor], ...] = (
-    noise_texture, leaves_texture, cells_texture, stripes_texture, gradient_texture,
+    noise_texture, leaves_texture, cells_texture, stripes_texture, gradient_texture, strokes_texture,
 )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import torch
 from numpy.random import Generator
 from torch import Tensor
 
-from stcn_core.textures import coordinates, fractal_noise
+from stcn_core.drawing.textures import coordinates, fractal_noise
 
 
 def as_distance(field: Tensor) -> Tensor:
