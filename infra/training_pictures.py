@@ -2,7 +2,7 @@
 
     python infra/training_pictures.py pictures && stcn train model.safetensors --textures pictures
 
-Needs apt-get with Debian 12's sources (main), dpkg-deb, and 460 MB; pictures then takes 40 MB. The pictures are not part
+Needs apt-get with Debian 12's sources (main), dpkg-deb, and 460 MB; pictures then takes 26 MB. The pictures are no part
 of this project. Their licences are free, and are in each package's `copyright`; `pictures/SOURCES` lists them.
 """
 

@@ -244,32 +244,34 @@ def overlay(output: options.Output, dest: Annotated[Path, typer.Argument(help="F
 @app.command()
 def train(
     output: Annotated[str, typer.Argument(help="The model to write, .safetensors.")],
-    checkpoint: Annotated[str, typer.Option(help="Resumed if it is there. (default: beside the output)")] = "",
-    steps: Annotated[int, typer.Option(help="Steps that the schedules are laid out for.")] = 4000,
-    stop_after: Annotated[int, typer.Option(help="End after this step all the same; 0: do not.")] = 0,
-    clips: Annotated[int, typer.Option(help="Clips a step, at 128 x 128 pixels; fewer of larger frames.")] = 6,
-    learning_rate: Annotated[float, typer.Option(help="Its peak.")] = 1e-3,
-    warmup: Annotated[int, typer.Option(help="Steps until the learning rate is at its peak.")] = 100,
-    seed: Annotated[int, typer.Option(help="Of weights and clips.")] = 0,
-    init: Annotated[str, typer.Option(help="A model to begin with. (default: random weights)")] = "",
+    config: Annotated[str, typer.Option(help="A recipe: mini, finetune, stcn, or a file.")] = "mini",
+    data: Annotated[list[str] | None, typer.Option(help="Videos with masks: a tree, or an output. Repeatable.")] = None,
     textures: Annotated[str, typer.Option(help="A folder of pictures to draw with; those with alpha are things.")] = "",
-    threads: Annotated[int, typer.Option(help="Parts of a batch that are computed side by side.")] = 2,
-    drawers: Annotated[int, typer.Option(help="Processes that draw clips.")] = 1,
+    init: Annotated[str, typer.Option(help="A model, or a ResNet, to begin with. (default: random weights)")] = "",
+    steps: Annotated[int | None, typer.Option(help="In place of the recipe's.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Its peak, in place of the recipe's.")] = None,
+    clips: Annotated[int | None, typer.Option(help="A step, in place of the recipe's; fewer of larger frames.")] = None,
+    seed: Annotated[int, typer.Option(help="Of weights and clips.")] = 0,
+    checkpoint: Annotated[str, typer.Option(help="Resumed if it is there. (default: beside the output)")] = "",
+    stop_after: Annotated[int, typer.Option(help="End after this step all the same; 0: do not.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    threads: Annotated[int, typer.Option(help="Parts of a batch that are computed side by side, on a CPU.")] = 2,
+    makers: Annotated[int, typer.Option(help="Processes that make batches; 0: clips are drawn on the device.")] = 1,
     log_every: Annotated[int, typer.Option(help="Steps between lines of the log.")] = 50,
     checkpoint_every: Annotated[int, typer.Option(help="Steps between checkpoints.")] = 250,
     evaluate_every: Annotated[int, typer.Option(help="Steps between evaluations.")] = 1000,
     evaluate_clips: Annotated[int, typer.Option(help="Clips of an evaluation; all 20 at the end.")] = 4,
 ) -> None:
-    """Train a small STCN on clips that it draws itself. Run it again to resume."""
+    """Train a model, on clips that are drawn for it or on videos with masks. Run it again to resume."""
     given = locals()
+    recipe = {name: given.pop(name) for name in ("steps", "learning_rate", "clips")}
+    overrides = {name: value for name, value in recipe.items() if value is not None}
 
     from jobs.commands.train import TrainingConfig
     from jobs.commands.train import train as run_training
 
-    try:
-        run_training(TrainingConfig(**given), lambda line: print(json.dumps(line), flush=True))
-    except ValueError as error:
-        raise UserError(str(error)) from error
+    options = given | {"data": tuple(data or ()), "overrides": overrides}
+    run_training(TrainingConfig(**options), lambda line: print(json.dumps(line), flush=True))
 
 
 @app.command()

@@ -62,6 +62,21 @@ def load_model(
     return model.to(device, dtype).eval()
 
 
+def like(model: Network, state: State) -> Network:
+    """A network of the same kind and sizes, with these entries, in evaluation mode."""
+    other = type(model)(model.config)
+    other.load_state_dict(state)
+    return other.eval()
+
+
+def read_entries(source: str | Path) -> dict[str, Tensor]:
+    """The named tensors of any file, of whatever network. Nothing in it is executed. Raises CheckpointError."""
+    try:
+        return _normalised(_parse(_bytes(source))[0])
+    except CheckpointError as error:
+        raise CheckpointError(f"{source}: {error}") from None
+
+
 def save_model(model: Network, path: str | Path, dtype: torch.dtype = torch.float16, **card: object) -> None:
     """Write .safetensors with the model's config and a card: JSON-able facts, such as how it was made."""
     state = {name: _stored(tensor, dtype) for name, tensor in model.state_dict().items()}

@@ -17,6 +17,7 @@ ONLY_IN = {
     "fsspec": {"io/filesystem"},
     "pycocotools": {"outputs/rle"},
     "contourpy": {"exports/polygons"},
+    "pydantic": {"training/recipe"},
 }
 # The parts of jobs/, modules and packages, from top to bottom: each imports only from lines below its own.
 PARTS = (
@@ -27,7 +28,7 @@ PARTS = (
     ("desk",),
     ("actors",),
     ("job", "segmenting"),
-    ("exports", "frame_reader", "sample", "scores", "selections"),
+    ("exports", "frame_reader", "sample", "scores", "selections", "training"),
     ("reopened", "status"),
     ("last_run",),
     ("config",),

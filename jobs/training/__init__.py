@@ -1,0 +1,1 @@
+"""`stcn train`: recipes, what a step sees, and the run with its checkpoints."""

@@ -1,0 +1,113 @@
+"""What a model is trained by: TOML files, of which three come with the project. docs/TRAINING.md explains them."""
+
+import dataclasses
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from jobs.errors import UserError
+from stcn_core.config import ModelConfig, Similarity
+from stcn_core.training.schedules import Points
+from stcn_core.training.trainer import Schedule
+
+PRESETS = resources.files("jobs.training") / "presets"
+STRIDE = 16  # pixels: sizes are multiples
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Size(_Strict):
+    """Of the frames of a batch, in pixels, and how often batches have it."""
+
+    height: Annotated[int, Field(ge=32, multiple_of=STRIDE)]
+    width: Annotated[int, Field(ge=32, multiple_of=STRIDE)]
+    weight: Positive = 1.0
+
+
+class Stage(_Strict):
+    """One stage: how many steps, on what, and how."""
+
+    steps: Count
+    learning_rate: Annotated[float, Field(gt=0, lt=1)]
+    warmup: Annotated[int, Field(ge=0)] = 100
+    drops: tuple[Share, ...] = ()
+    bootstrap: Points = ((0.2, 1.0), (0.6, 0.15))
+    dice: float = 0.5
+    carried: float = 0.5
+    surface: float = 0.25
+    weight_decay: float = 1e-4
+    decoupled_decay: bool = True
+    gradient_norm: Positive = 5.0
+    freeze_batch_norm: bool = False
+    average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.998
+
+    clips: Count = 6  # a step, of the first size; of larger ones fewer
+    frames: Annotated[int, Field(ge=2)] = 3  # of a clip
+    sizes: tuple[Size, ...] = (Size(height=128, width=128),)
+    objects: tuple[Share, ...] = (0.2, 0.65, 0.15)  # chances of 1, 2, 3, ... a clip
+    gaps: Points = ((0.0, 4), (0.5, 20))  # frames between two of a clip, at most
+    zooms: tuple[Positive, Positive] = (1.0, 2.5)  # of drawn clips
+    drawn: Share = 1.0  # of the batches; the rest are from --data
+    deformed: bool = False  # a clip is one frame of --data, turned and bent: for photographs with masks
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> "Stage":
+        if not self.sizes or not abs(sum(self.objects) - 1) < 1e-6:
+            raise ValueError("legal: at least one size, and chances of objects that add up to 1")
+        return self
+
+    def schedule(self) -> Schedule:
+        """What the trainer goes by."""
+        return Schedule(
+            self.steps, self.learning_rate, self.warmup, self.drops, self.bootstrap,
+            {"dice": self.dice, "carried": self.carried, "surface": self.surface}, self.weight_decay,
+            self.decoupled_decay, self.gradient_norm, self.freeze_batch_norm, self.average_decay,
+        )  # fmt: skip
+
+
+class Recipe(_Strict):
+    """A network and its stages."""
+
+    network: Literal["mini", "stcn", "stm"] | None = None  # None: that of --init
+    similarity: Similarity | None = None  # of a new network; None: its own
+    bf16: bool = False  # where the device computes so
+    stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
+
+    def sizes(self) -> ModelConfig | None:
+        """Of a new network."""
+        if self.network is None:
+            return None
+        config = {"mini": ModelConfig.mini, "stcn": ModelConfig, "stm": ModelConfig.stm}[self.network]()
+        return dataclasses.replace(config, similarity=self.similarity) if self.similarity else config
+
+    def needs_data(self) -> bool:
+        return any(stage.drawn < 1 for stage in self.stages)
+
+
+def read_recipe(source: str, **overrides: object) -> Recipe:
+    """A preset's name, or a file. overrides: values for its stage, where it has one. Raises UserError."""
+    presets = sorted(Path(entry.name).stem for entry in PRESETS.iterdir() if entry.name.endswith(".toml"))
+    try:
+        path = PRESETS / f"{source}.toml" if source in presets else Path(source)
+        content = tomllib.loads(path.read_text())
+        stages = content.get("stages", [])
+        if overrides and len(stages) != 1:
+            raise UserError(
+                f"{', '.join(overrides)}: {source} has {len(stages)} stages; legal: with one, else in a file"
+            )
+        return Recipe(**(content | {"stages": [stage | overrides for stage in stages]}))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"--config {source} cannot be read: {error}; legal: {', '.join(presets)}, or a file") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"--config {source} is no TOML: {error}") from error
+    except ValidationError as error:
+        said = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise UserError(f"--config {source}: {said}") from error

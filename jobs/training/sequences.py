@@ -1,0 +1,58 @@
+"""Where a training step finds real frames with masks: trees as of DAVIS and YouTube-VOS, and outputs of `stcn`."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from jobs.errors import PromptError, UserError
+from jobs.inputs.images import IMAGES, in_counting_order, load_image, to_rgb
+from jobs.inputs.manifest import without_resolution
+from jobs.inputs.prompts.label_images import fit, read_labels
+from jobs.io import storage
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """The frames of one video that have masks, in order."""
+
+    name: str
+    images: tuple[Path, ...]
+    masks: tuple[Path, ...]
+    stride: int  # of the video's frames, between two of these, as a rule
+
+    def load(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """A frame (H, W, 3) and its label map (H, W). Raises UserError."""
+        image, mask = self.images[index], self.masks[index]
+        try:
+            picture, labels = to_rgb(load_image(image)), read_labels(mask)
+            labels = fit(labels, picture.height, picture.width)
+        except (ValueError, PromptError) as error:
+            raise UserError(f"--data: {image} with {mask} cannot be used: {error}") from error
+        return np.asarray(picture), labels
+
+
+@lru_cache(maxsize=16)
+def find_sequences(tree: str) -> tuple[Sequence, ...]:
+    """All videos of a tree: JPEGImages and Annotations with a folder for each. Raises UserError if there are none."""
+    images, masks = (Path(without_resolution(storage.join(tree, name))) for name in ("JPEGImages", "Annotations"))
+    if not images.is_dir() or not masks.is_dir():
+        raise UserError(
+            f"--data {tree} has no JPEGImages and Annotations; legal: a tree with them, or an output of stcn"
+        )
+    found = (_sequence(folder, images / folder.name) for folder in sorted(masks.iterdir()) if folder.is_dir())
+    sequences = tuple(sequence for sequence in found if sequence.masks)
+    if not sequences:
+        raise UserError(f"--data {tree} holds no frame that has both an image and a mask of the same name")
+    return sequences
+
+
+def _sequence(masks: Path, images: Path) -> Sequence:
+    by_name = {path.stem: path for path in images.glob("*") if path.suffix.lower() in IMAGES}
+    paths = sorted(masks.glob("*.png"), key=lambda path: in_counting_order(path.stem))
+    both = [path for path in paths if path.stem in by_name]
+    numbers = [int(path.stem) for path in both if path.stem.isdecimal()]
+    steps = np.diff(numbers)
+    stride = max(1, int(np.median(steps))) if len(steps) and len(numbers) == len(both) else 1
+    return Sequence(masks.name, tuple(by_name[path.stem] for path in both), tuple(both), stride)

@@ -1,0 +1,1 @@
+"""Training of space-time memory networks: batches, losses, schedules and steps."""

@@ -1,0 +1,86 @@
+"""A batch through the network, as at inference: the terms of the loss.
+
+Frame 0 is given with its mask, frame 1 is read from it, frame 2 from frame 0 and from frame 1 as it was predicted,
+and so on.
+
+Shapes: B clips, T frames, O objects, CK/CV key/value channels, H x W pixels, h x w = H/16 x W/16, N = h*w.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from stcn_core.attention import readout, similarity
+from stcn_core.masks import aggregate
+from stcn_core.network import Network, Query
+from stcn_core.training import losses
+from stcn_core.training.batch import Batch
+
+
+def forward_losses(model: Network, batch: Batch, share: float) -> dict[str, Tensor]:
+    """The terms of the loss on a batch, and "iou", the mean IoU of what was predicted.
+
+    share: of the pixels, the hardest, that cross-entropy looks at. "carried" and "surface" are for networks whose keys
+    come from images alone, "surface" for drawn clips.
+    """
+    targets = F.one_hot(batch.labels, batch.objects + 1).permute(0, 1, 4, 2, 3).float()  # B, T, 1 + O, H, W
+    times = batch.images.shape[1]
+    images = model.preprocess(batch.images.flatten(0, 1).float() / 255).contiguous(memory_format=torch.channels_last)
+    queries = split_frames(model.encode_query(images), times)
+    predicted = predict(model, images.unflatten(0, (-1, times)), queries, targets[:, 0])
+    terms = key_losses(model, queries, targets, batch.surfaces) if model.config.network == "stcn" else {}
+    stacked, truth = torch.cat(predicted), targets[:, 1:].transpose(0, 1).flatten(0, 1)
+    labels = batch.labels[:, 1:].transpose(0, 1).flatten(0, 1)
+    terms["cross_entropy"] = losses.bootstrapped_cross_entropy(stacked, labels, share)
+    terms["dice"] = losses.dice_loss(stacked[:, 1:], truth[:, 1:])
+    terms["iou"] = mean_iou(stacked.detach(), truth)
+    return terms
+
+
+def split_frames(query: Query, times: int) -> list[Query]:
+    """The query of B*T images as one query of B images a frame."""
+    parts = [x.unflatten(0, (-1, times)) for x in (query.key, query.value, query.f16, query.f8, query.f4)]
+    return [Query(*(x[:, frame] for x in parts)) for frame in range(times)]
+
+
+def predict(model: Network, images: Tensor, queries: list[Query], first: Tensor) -> list[Tensor]:
+    """Planes (B, 1 + O, H, W) of every frame but the first, whose own are given; all frames stay in memory."""
+    keys: list[Tensor] = []
+    values: list[Tensor] = []
+    predicted = [first]
+    for frame in range(1, len(queries)):
+        key, value = model.encode_memory(images[:, frame - 1], queries[frame - 1], predicted[-1][:, 1:])
+        keys.append(key.flatten(3))  # B, 1 or O, CK, N
+        values.append(value.flatten(3))  # B, O, CV, N
+        predicted.append(aggregate(read_and_segment(model, keys, values, queries[frame])))
+    return predicted[1:]
+
+
+def read_and_segment(model: Network, keys: list[Tensor], values: list[Tensor], query: Query) -> Tensor:
+    """Probabilities (B, O, H, W) of a frame from memory keys (B, 1 or O, CK, N) and values (B, O, CV, N)."""
+    height, width = query.key.shape[-2:]
+    scores = similarity(torch.cat(keys, -1), query.key.flatten(2).unsqueeze(1), model.config.similarity)
+    read = readout(scores.softmax(-2), torch.cat(values, -1))  # B, O, CV, Q
+    return model.segment(read.unflatten(-1, (height, width)), query)
+
+
+def key_losses(model: Network, queries: list[Query], targets: Tensor, surfaces: Tensor | None) -> dict[str, Tensor]:
+    """What the keys alone carry between pairs of frames. targets (B, T, 1 + O, H, W)."""
+    carried, surface = [], []
+    pairs = [(memory, query) for query in range(len(queries)) for memory in range(query)]
+    for memory, query in pairs:
+        scores = similarity(queries[memory].key.flatten(2), queries[query].key.flatten(2), model.config.similarity)
+        carried.append(losses.carried_mask_loss(scores.softmax(1), targets[:, memory], targets[:, query]))
+        if surfaces is not None:
+            surface.append(losses.surface_loss(scores, surfaces[:, memory], surfaces[:, query]))
+    terms = {"carried": torch.stack(carried).mean()}
+    return terms | ({"surface": torch.stack(surface).mean()} if surface else {})
+
+
+def mean_iou(planes: Tensor, targets: Tensor) -> Tensor:
+    """Mean IoU over the objects present in planes and targets (B, 1 + O, H, W)."""
+    chosen = F.one_hot(planes.argmax(1), planes.shape[1]).permute(0, 3, 1, 2)[:, 1:].bool()
+    truth = targets[:, 1:].bool()
+    union = (chosen | truth).sum((-2, -1))
+    iou = (chosen & truth).sum((-2, -1)) / union.clamp(min=1)
+    return iou.sum() / (union > 0).sum().clamp(min=1)

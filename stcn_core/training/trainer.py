@@ -1,0 +1,144 @@
+"""A network in training: one step after another of a stage, and what is kept of them.
+
+A batch may be computed in parts side by side, by threads of one process, and in several processes. Everything is a
+function of the batches, so that a run that is taken up again repeats what it would have been.
+"""
+
+import copy
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from stcn_core.checkpoint import like
+from stcn_core.network import Network
+from stcn_core.training.batch import Batch
+from stcn_core.training.forward import forward_losses
+from stcn_core.training.schedules import Points, between, learning_rate
+
+Average = Callable[[Iterable[Tensor]], None]  # puts the mean over all processes in place of each tensor
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How a stage is trained; what it sees is another matter."""
+
+    steps: int
+    learning_rate: float  # its peak
+    warmup: int = 100  # steps
+    drops: tuple[float, ...] = ()  # shares of the stage at which the rate falls to a tenth; none: a cosine
+    bootstrap: Points = ((0.2, 1.0), (0.6, 0.15))  # the hardest share of pixels that cross-entropy looks at
+    weights: Mapping[str, float] = field(default_factory=lambda: {"dice": 0.5, "carried": 0.5, "surface": 0.25})
+    weight_decay: float = 1e-4
+    decoupled_decay: bool = True  # AdamW; else Adam, with decay in the gradient
+    gradient_norm: float = 5.0  # longer gradients are clipped
+    freeze_batch_norm: bool = False  # statistics stay as they came, as in the published training
+    average_decay: float = 0.998  # of the running average of the weights that is kept; 0: the last ones are
+
+
+class Trainer:
+    """One stage.
+
+    Batch norm sees a part of the batch; the first part's statistics stay. With several processes each has its own
+    batch, and gradients are averaged by `average`.
+    """
+
+    def __init__(
+        self, model: Network, schedule: Schedule, threads: int = 1, average: Average | None = None, bf16: bool = False
+    ) -> None:
+        self.model = model.to(memory_format=torch.channels_last).requires_grad_(True).train()  # type: ignore[call-overload]
+        self.schedule, self.step, self.bf16 = schedule, 0, bf16
+        if schedule.freeze_batch_norm:
+            freeze_batch_norm(self.model)
+        self.parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        self.replicas = [self.model, *(share_parameters(self.model) for _ in range(threads - 1))]
+        self.pool = ThreadPoolExecutor(threads)
+        optimizer = torch.optim.AdamW if schedule.decoupled_decay else torch.optim.Adam
+        self.optimizer = optimizer(
+            self.parameters, lr=schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True
+        )
+        self.kept = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+        self.average_gradients = average
+
+    @property
+    def device(self) -> torch.device:
+        device: torch.device = self.parameters[0].device
+        return device
+
+    def train_step(self, batch: Batch) -> dict[str, float]:
+        """One update. Returns the terms of the loss, their weighted total "loss", "iou" and "gradient"."""
+        schedule = self.schedule
+        rate = learning_rate(self.step, schedule.steps, schedule.learning_rate, schedule.warmup, schedule.drops)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        parts = batch.to(self.device).split(len(self.replicas))
+        results = list(self.pool.map(self.gradients, self.replicas, parts))
+        shares = [len(part.images) / len(batch.images) for part in parts]
+        for index, parameter in enumerate(self.parameters):
+            weighted = [share * gradients[index] for share, (_, gradients) in zip(shares, results, strict=True)]
+            # In the parameter's layout, which fused AdamW relies on.
+            parameter.grad = torch.empty_like(parameter).copy_(sum(weighted[1:], start=weighted[0]))
+        if self.average_gradients:
+            self.average_gradients(parameter.grad for parameter in self.parameters if parameter.grad is not None)
+        norm = nn.utils.clip_grad_norm_(self.parameters, schedule.gradient_norm)
+        self.optimizer.step()
+        self.step += 1
+        self.update_kept()
+        terms = {name: sum(s * r[0][name] for s, r in zip(shares, results, strict=True)) for name in results[0][0]}
+        return terms | {"gradient": norm.item()}
+
+    def gradients(self, replica: Network, part: Batch) -> tuple[dict[str, float], tuple[Tensor, ...]]:
+        """The terms of the loss on a part of a batch, and the gradient of each parameter."""
+        share = between(self.schedule.bootstrap, self.step / self.schedule.steps)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+            terms = forward_losses(replica, part, share)
+        known = {name: weight for name, weight in self.schedule.weights.items() if name in terms}
+        loss = terms["cross_entropy"] + sum(weight * terms[name] for name, weight in known.items())
+        gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True, materialize_grads=True)
+        return {name: value.item() for name, value in (terms | {"loss": loss}).items()}, gradients
+
+    @torch.no_grad()
+    def update_kept(self) -> None:
+        """Exponential moving average of weights and statistics; short at first, when weights move fast."""
+        decay = min(self.schedule.average_decay, self.step / (9 + self.step))
+        for name, tensor in self.model.state_dict().items():
+            kept = self.kept[name]
+            if kept.is_floating_point():
+                kept.lerp_(tensor, 1 - decay)
+            else:
+                kept.copy_(tensor)
+
+    def kept_model(self) -> Network:
+        """A copy of the network with the averaged weights, in evaluation mode."""
+        return like(self.model, self.kept)
+
+    def state_dict(self) -> dict[str, object]:
+        """All that the next steps depend on, beside the batches."""
+        return {
+            "network": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "kept": self.kept,
+            "step": self.step,
+        }  # fmt: skip
+
+    def load_state_dict(self, state: dict[str, object]) -> None:
+        """Take up what `state_dict` gave."""
+        self.model.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])  # type: ignore[arg-type]
+        self.kept = {name: tensor.clone().to(self.device) for name, tensor in state["kept"].items()}  # type: ignore[attr-defined]
+        self.step = int(state["step"])  # type: ignore[call-overload]
+
+
+def share_parameters(model: Network) -> Network:
+    """A network with the parameters of `model`, the same tensors, and batch statistics of its own."""
+    other = copy.deepcopy(model)
+    for module, twin in zip(model.modules(), other.modules(), strict=True):
+        twin._parameters.update(module._parameters)
+    return other
+
+
+def freeze_batch_norm(model: Network) -> None:
+    """Use the statistics that there are, and neither they nor scale and shift are trained."""
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval().requires_grad_(False)

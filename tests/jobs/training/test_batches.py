@@ -1,0 +1,90 @@
+"""What steps see: a function of the step, of drawn clips and of trees in the shares that a recipe asks for."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from jobs.errors import UserError
+from jobs.inputs.pictures import digest, load_pictures
+from jobs.training.batches import Plan, draw_shape, make_batch
+from jobs.training.recipe import Size, Stage
+from jobs.training.sequences import find_sequences
+from tests.jobs.training.trees import write_tree
+
+STAGE = Stage(steps=10, learning_rate=1e-3, clips=2, sizes=(Size(height=64, width=64),), gaps=((0.0, 2), (0.5, 4)))
+
+
+def test_a_batch_is_a_function_of_seed_stage_step_and_rank() -> None:
+    plan = Plan(STAGE, 0, 1)
+    first, again = make_batch(plan, 3), make_batch(plan, 3)
+    assert torch.equal(first.images, again.images)
+    for other in (make_batch(plan, 4), make_batch(Plan(STAGE, 1, 1), 3), make_batch(Plan(STAGE, 0, 2), 3),
+                  make_batch(Plan(STAGE, 0, 1, rank=1), 3)):  # fmt: skip
+        assert other.images.shape != first.images.shape or not torch.equal(other.images, first.images)
+
+
+def test_gaps_grow_and_larger_frames_have_fewer_clips() -> None:
+    stage = Stage(**(STAGE.model_dump() | {"clips": 8, "sizes": [{"height": 64, "width": 64, "weight": 1e-9},
+                                                                   {"height": 128, "width": 128}]}))  # fmt: skip
+    shapes = [draw_shape(np.random.default_rng(0), stage, progress) for progress in (0.0, 0.25, 0.9)]
+    assert [shape.longest_gap for shape in shapes] == [2, 3, 4]
+    assert {(shape.height, shape.clips) for shape in shapes} == {(128, 2)}
+
+
+def test_real_frames_come_in_their_share(tmp_path: Path) -> None:
+    write_tree(tmp_path, {"one": 6, "two": 6})
+    half = STAGE.model_copy(update={"drawn": 0.5})
+    found = [make_batch(Plan(half, 0, 0, data=(str(tmp_path),)), step) for step in range(12)]
+    real = [batch for batch in found if batch.surfaces is None]
+    assert 2 <= len(real) <= 10
+    assert all(batch.images.shape[2:] == (3, 64, 64) for batch in found)
+    assert all(int(batch.labels.max()) in (1, 2) for batch in real)
+    only = STAGE.model_copy(update={"drawn": 0.0})
+    assert all(make_batch(Plan(only, 0, 0, data=(str(tmp_path),)), step).surfaces is None for step in range(3))
+
+
+def test_frames_of_a_sparse_video_are_near_in_time_and_a_single_one_is_deformed(tmp_path: Path) -> None:
+    write_tree(tmp_path, {"sparse": 6, "photograph": 1}, stride=5)
+    sparse, single = sorted(find_sequences(str(tmp_path)), key=lambda sequence: -len(sequence.masks))
+    assert (sparse.stride, len(sparse.masks), len(single.masks)) == (5, 6, 1)
+    stage = STAGE.model_copy(update={"drawn": 0.0})
+    for step in range(4):
+        batch = make_batch(Plan(stage, 0, 0, data=(str(tmp_path),)), step)
+        assert all(not torch.equal(clip[0], clip[1]) for clip in batch.images)
+
+
+def test_data_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no JPEGImages and Annotations"):
+        find_sequences(str(tmp_path))
+    write_tree(tmp_path / "empty", {"one": 3}, objects=())
+    with pytest.raises(UserError, match="hardly an object"):
+        make_batch(Plan(STAGE.model_copy(update={"drawn": 0.0}), 0, 0, data=(str(tmp_path / "empty"),)), 0)
+    write_tree(tmp_path / "damaged", {"one": 3})
+    for path in (tmp_path / "damaged/JPEGImages/one").iterdir():
+        path.write_bytes(b"no picture")
+    with pytest.raises(UserError, match="--data: .*jpg with .*png cannot be used"):
+        make_batch(Plan(STAGE.model_copy(update={"drawn": 0.0}), 0, 0, data=(str(tmp_path / "damaged"),)), 0)
+
+
+def test_pictures_are_read_by_alpha_and_told_by_their_digest(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 256, (90, 900, 3), dtype=np.uint8)).save(tmp_path / "wide.jpg")
+    thing = rng.integers(0, 256, (60, 60, 4), dtype=np.uint8)
+    thing[:30, :, 3] = 0
+    thing[30:, :, 3] = 255
+    Image.fromarray(thing).save(tmp_path / "thing.png")
+    found = load_pictures(str(tmp_path))
+    assert ([p.shape for p in found.photographs], len(found.cut_outs)) == ([(3, 80, 800)], 1)
+    before = digest(str(tmp_path))
+    (tmp_path / "thing.png").rename(tmp_path / "other.png")
+    assert digest(str(tmp_path)) != before
+    (tmp_path / "broken.png").write_bytes(b"")
+    load_pictures.cache_clear()
+    with pytest.raises(UserError, match=r"--textures: .*broken\.png cannot be read"):
+        load_pictures(str(tmp_path))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="holds no pictures"):
+        load_pictures(str(tmp_path / "empty"))

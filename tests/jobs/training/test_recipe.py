@@ -1,0 +1,51 @@
+"""Recipes: presets are sound, and what is wrong in a file is named."""
+
+from pathlib import Path
+
+import pytest
+
+from jobs.errors import UserError
+from jobs.training.recipe import read_recipe
+
+STAGE = "[[stages]]\nsteps = 5\nlearning_rate = 0.001\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "network", "steps"),
+    [("mini", "mini", [4000]), ("finetune", None, [400]), ("stcn", "stcn", [300_000, 150_000])],
+)
+def test_presets_are_read(name: str, network: str | None, steps: list[int]) -> None:
+    recipe = read_recipe(name)
+    assert (recipe.network, [stage.steps for stage in recipe.stages]) == (network, steps)
+    assert all(stage.schedule().steps == stage.steps for stage in recipe.stages)
+
+
+def test_options_take_the_place_of_a_stages_values() -> None:
+    (stage,) = read_recipe("mini", steps=7, learning_rate=0.5).stages
+    assert (stage.steps, stage.learning_rate, stage.clips) == (7, 0.5, 6)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("stages = []", "stages: "),
+        (STAGE + "step = 3", "stages.0.step: Extra inputs"),
+        (STAGE.replace("5", "0"), "stages.0.steps: .*greater than or equal to 1"),
+        (STAGE + "sizes = [{height = 100, width = 128}]", "stages.0.sizes.0.height: .*multiple of 16"),
+        (STAGE + "objects = [0.5]", "add up to 1"),
+        ("network = 'vgg'\n" + STAGE, "network: .*'mini', 'stcn' or 'stm'"),
+        ("[[", "is no TOML"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_named(text: str, reason: str, tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=reason):
+        read_recipe(str(path))
+
+
+def test_a_recipe_that_is_not_there_and_options_for_several_stages_are_refused() -> None:
+    with pytest.raises(UserError, match="legal: finetune, mini, stcn, or a file"):
+        read_recipe("big")
+    with pytest.raises(UserError, match="steps: stcn has 2 stages"):
+        read_recipe("stcn", steps=3)
