@@ -21,6 +21,7 @@ from jobs.dataset import MaskDataset
 from jobs.outputs.label_maps import to_image
 from jobs.outputs.writer import VideoWriter
 from jobs.sample import Sample
+from stcn_core.drawing.motion import POSE
 from stcn_core.drawing.rendering import render
 from stcn_core.drawing.scene import Layer
 from stcn_core.drawing.textures import stripes_texture
@@ -51,12 +52,12 @@ def animal(layer: Layer, rng: np.random.Generator) -> Layer:
     """The layer in dark stripes on yellow to red; over the clip up to 2.5 times as large, and turned by a third."""
     light = [rng.uniform(0.6, 1), rng.uniform(0.25, 0.7), rng.uniform(0, 0.3)]
     coat = stripes_texture(rng, layer.texture.shape[1], torch.tensor([[rng.uniform(0, 0.25)] * 3, light]).float())
-    motion = torch.tensor([[0, 0, rng.uniform(0, math.log(2.5)), rng.uniform(-2, 2), 0]])
+    motion = torch.tensor([[0, 0, rng.uniform(0, math.log(2.5)), rng.uniform(-2, 2), 0, 0]])
     path = replace(
         layer.path,
         amplitude=torch.cat([layer.path.amplitude, motion]),
-        frequency=torch.cat([layer.path.frequency, torch.full((1, 5), math.pi / 2 / FRAMES)]),
-        phase=torch.cat([layer.path.phase, torch.zeros(1, 5)]),
+        frequency=torch.cat([layer.path.frequency, torch.full((1, POSE), math.pi / 2 / FRAMES)]),
+        phase=torch.cat([layer.path.phase, torch.zeros(1, POSE)]),
     )
     return replace(layer, texture=coat, path=path)
 

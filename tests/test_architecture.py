@@ -18,6 +18,7 @@ ONLY_IN = {
     "pycocotools": {"outputs/rle"},
     "contourpy": {"exports/polygons"},
     "pydantic": {"training/recipe"},
+    "jinja2": {"training/page"},
 }
 # The parts of jobs/, modules and packages, from top to bottom: each imports only from lines below its own.
 PARTS = (

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from jobs.commands.overlay import blend
 from stcn_core.config import PropagationConfig
 from stcn_core.metrics import contour_accuracy, region_similarity
 from stcn_core.network import Network
@@ -15,6 +16,7 @@ from stcn_core.synthetic import Clip, draw_clip
 FIRST_SEED = 2**41  # training draws its clips' seeds below 2**40
 CLIPS, FRAMES, HEIGHT, WIDTH = 20, 48, 240, 427
 OBJECTS = (1, 2, 3)  # in turn
+SAMPLES, SAMPLE_FRAMES = 3, 4  # that are looked at
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,19 @@ def evaluate_clips(model: Network, clips: int = CLIPS) -> DrawnScores:
         found += score_clip(number, labels, clip.labels)
         copied += score_clip(number, [clip.labels[0]] * FRAMES, clip.labels)
     return DrawnScores(np.array(found), np.array(copied))
+
+
+def sample_pictures(model: Network) -> dict[str, NDArray[np.uint8]]:
+    """A few clips, each as a row of frames with the model's masks; the first frame's are given."""
+    config = PropagationConfig.for_model(model, short_side=None)
+    rows = {}
+    for number in range(SAMPLES):
+        clip = evaluation_clip(number)
+        results = list(propagate(model, clip.frames, {0: clip.labels[0]}, config))
+        moments = np.linspace(0, len(results) - 1, SAMPLE_FRAMES).astype(int).tolist()
+        pictures = [blend(clip.frames[moment], results[moment].labels) for moment in moments]
+        rows[f"clip {number}, frames {', '.join(map(str, moments))}"] = np.concatenate(pictures, 1)
+    return rows
 
 
 def score_clip(number: int, labels: Sequence[NDArray[np.integer]], truth: NDArray[np.uint8]) -> list[list[float]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from jobs.commands.drawn_scores import evaluate_clips
+from jobs.commands.drawn_scores import evaluate_clips, sample_pictures
 from jobs.commands.export import export_output
 from jobs.errors import UserError
 from jobs.inputs.pictures import digest
@@ -21,6 +21,8 @@ from jobs.io import storage
 from jobs.training.batches import Plan, batches
 from jobs.training.beginning import first_network
 from jobs.training.checkpoint_file import read_checkpoint, save_checkpoint
+from jobs.training.log import PAGE, Log
+from jobs.training.page import render_page
 from jobs.training.recipe import Recipe, Stage, read_recipe
 from jobs.training.sequences import find_sequences
 from stcn_core.benchmark.report import find_device
@@ -80,8 +82,9 @@ class TrainingConfig:
 def train(config: TrainingConfig, report: Report) -> Network:
     """Train, write the checkpoint as it goes and the model at the end, and return the model.
 
-    `report` gets a mapping of plain values every `log_every` steps and after each evaluation. Raises UserError, also if
-    the checkpoint belongs to another run. An interrupt saves the checkpoint first.
+    `report` gets a mapping of plain values every `log_every` steps and after each evaluation; all of them, and a page,
+    are in a folder of the model's name that ends in .log. Raises UserError, also if the checkpoint belongs to another
+    run. An interrupt saves the checkpoint first.
     """
     recipe = read_recipe(config.config, **config.overrides)
     data = _trees(config) if recipe.needs_data() else ()
@@ -93,10 +96,13 @@ def train(config: TrainingConfig, report: Report) -> Network:
     if taken and not state:
         report({"event": "begun", **taken})
     made_by["origin"] = _origin(state)
-    run = _Run(config, recipe, data, report, made_by)
+    log = Log(Path(config.output).with_suffix(".log"), _steps_made(recipe, state))
+    run = _Run(config, recipe, data, report, made_by, log)
     model, steps = run.stages(model.to(device), state)
     scores = evaluate_clips(model)
-    report({"event": "evaluated", "step": steps, **scores.summary()})
+    run.told("evaluated", steps, scores.summary())
+    run.page(model)
+    log.close()
     save_model(
         model, config.output, command=config.command(), training=made_by | {"steps_made": steps},
         scores=scores.summary(), origin=made_by["origin"],
@@ -111,6 +117,7 @@ class _Run:
     data: tuple[str, ...]
     report: Report
     made_by: Mapping[str, object]
+    log: Log
 
     def stages(self, model: Network, state: dict[str, object] | None) -> tuple[Network, int]:
         """One after another, from where the checkpoint is; the model, and how many steps were made."""
@@ -139,26 +146,46 @@ class _Run:
                 terms.update(trainer.train_step(batch) | {"steps": 1})
                 step, ended = before + trainer.step, trainer.step == last
                 if step % config.log_every == 0 or ended:
-                    self.log(step, terms, time.monotonic() - since)
+                    self.means(step, terms, time.monotonic() - since)
                     terms, since = Counter[str](), time.monotonic()
                 if step % config.checkpoint_every == 0 or ended:
                     save_checkpoint(config.checkpoint_path, trainer, number, self.made_by)
                 if step % config.evaluate_every == 0 and not ended:
-                    scores = evaluate_clips(trainer.kept_model(), config.evaluate_clips)
-                    self.report({"event": "evaluated", "step": step, **scores.summary()})
+                    model = trainer.kept_model()
+                    self.told("evaluated", step, evaluate_clips(model, config.evaluate_clips).summary())
+                    self.page(model)
         except KeyboardInterrupt:
             save_checkpoint(config.checkpoint_path, trainer, number, self.made_by)
             raise
 
-    def log(self, step: int, terms: Mapping[str, float], seconds: float) -> None:
+    def told(self, event: str, step: int, values: Mapping[str, object]) -> None:
+        """A line for whoever listens, and for the log."""
+        line = {"event": event, "step": step, **values}
+        self.log.add(line)
+        self.report(line)
+
+    def page(self, model: Network) -> None:
+        """Write the page anew."""
+        title = Path(self.config.output).stem
+        page = render_page(title, self.made_by, self.log.lines, sample_pictures(model))
+        (self.log.folder / PAGE).write_text(page)
+
+    def means(self, step: int, terms: Mapping[str, float], seconds: float) -> None:
         """Means over the steps since the line before."""
         count = terms["steps"]
         means = {name: round(total / count, 4) for name, total in terms.items() if name != "steps"}
-        self.report({"event": "trained", "step": step, **means, "seconds_per_step": round(seconds / count, 3)})
+        self.told("trained", step, means | {"seconds_per_step": round(seconds / count, 3)})
 
 
 def model_device(model: Network) -> torch.device:
     return next(model.parameters()).device
+
+
+def _steps_made(recipe: Recipe, state: Mapping[str, object] | None) -> int:
+    if not state:
+        return 0
+    before = recipe.stages[: int(str(state["stage"]))]
+    return sum(stage.steps for stage in before) + int(str(state["step"]))
 
 
 def _trees(config: TrainingConfig) -> tuple[str, ...]:

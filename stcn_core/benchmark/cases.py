@@ -13,6 +13,7 @@ from stcn_core.allocator import giving_back_freed_memory
 from stcn_core.attention import affinity, readout, similarity
 from stcn_core.benchmark.clips import clip, endless_clip, seeded_stcn
 from stcn_core.benchmark.comparison import compare, propagation
+from stcn_core.benchmark.drawing import drawing_rate, drawing_share
 from stcn_core.benchmark.measure import Run, extra_memory, in_turn, median_ratio, resident_memory
 from stcn_core.benchmark.vanishing import compare_policies
 from stcn_core.checkpoint import load_model
@@ -132,6 +133,17 @@ def memory_policies(settings: Settings) -> Figures:
     return compare_policies(settings.device, clips=2)
 
 
+def drawing(settings: Settings) -> Figures:
+    """How fast clips are drawn, 256 x 256, and their share of a training step of stcn-mini: on one thread of a CPU."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        rate, share = (measure(settings.device, settings.repeats) for measure in (drawing_rate, drawing_share))
+    finally:
+        torch.set_num_threads(threads)
+    return {"frames_per_second": rate, "share_of_step": share}
+
+
 CASES: dict[str, Callable[[Settings], Figures]] = {
     "one-object": one_object,
     "one-object-float32": one_object_float32,
@@ -141,4 +153,5 @@ CASES: dict[str, Callable[[Settings], Figures]] = {
     "memory-read": memory_read,
     "long-clip": long_clip,
     "memory-policies": memory_policies,
+    "drawing": drawing,
 }

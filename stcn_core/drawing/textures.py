@@ -66,7 +66,7 @@ def noise_texture(rng: Generator, size: int, palette: Tensor) -> Tensor:
 def leaves_texture(rng: Generator, size: int, palette: Tensor) -> Tensor:
     """Ellipses that hide one another, their areas by a power law: as many edges at every scale (Lee et al.)."""
     image = palette[0].repeat(size, size, 1)  # S, S, 3
-    smallest, largest = 0.02, 0.5
+    smallest, largest = 0.06, 1.0
     radii = smallest / np.sqrt(1 - rng.random(60) * (1 - (smallest / largest) ** 2))  # density ~ radius ** -3
     for radius in np.sort(radii)[::-1] * size / 2:
         centre_x, centre_y = rng.uniform(0, size, 2)

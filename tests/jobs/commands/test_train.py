@@ -32,6 +32,7 @@ class Death(BaseException):
 def one_short_evaluation_clip(monkeypatch: pytest.MonkeyPatch) -> None:
     """The fixed clips take minutes."""
     monkeypatch.setattr("jobs.commands.drawn_scores.CLIPS", 1)
+    monkeypatch.setattr("jobs.commands.drawn_scores.SAMPLES", 1)
     monkeypatch.setattr("jobs.commands.drawn_scores.FRAMES", 4)
     monkeypatch.setattr("jobs.commands.drawn_scores.HEIGHT", 48)
     monkeypatch.setattr("jobs.commands.drawn_scores.WIDTH", 64)

@@ -1,0 +1,41 @@
+"""What drawing clips takes, by itself and of a training step."""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import torch
+
+from stcn_core.benchmark.measure import timed
+from stcn_core.config import ModelConfig
+from stcn_core.stcn import STCN
+from stcn_core.training.batch import Batch
+from stcn_core.training.drawn import Shape, draw_batch
+from stcn_core.training.trainer import Schedule, Trainer
+
+SIZE = 256  # pixels
+BATCHES = 8
+
+
+def drawing_rate(device: torch.device, repeats: int) -> float:
+    """Frames of 256 x 256 a second, of batches of 16 clips on a GPU and 4 on a CPU; the median batch."""
+    shape = Shape(SIZE, SIZE, 16 if device.type == "cuda" else 4, frames=3, objects=2, longest_gap=10)
+    seconds = [timed(_drawing(seed, shape, device), device) for seed in range(BATCHES * repeats)]
+    return shape.clips * shape.frames / float(np.median(seconds))
+
+
+def drawing_share(device: torch.device, repeats: int) -> float:
+    """Of the time to draw a batch of the shipped model's training and to make a step with it, one after the other."""
+    trainer = Trainer(STCN(ModelConfig.mini()).to(device), Schedule(1_000, 1e-4))
+    shape = Shape(128, 128, 6, frames=3, objects=2, longest_gap=10)
+    drawn = trained = 0.0
+    for seed in range(BATCHES * repeats):
+        draw = _drawing(seed, shape, device)
+        batch = draw()
+        drawn += timed(draw, device)
+        trained += timed(partial(trainer.train_step, batch), device)
+    return drawn / (drawn + trained)
+
+
+def _drawing(seed: int, shape: Shape, device: torch.device) -> Callable[[], Batch]:
+    return lambda: draw_batch(np.random.default_rng(seed), shape, (1.0, 2.5), device=device)
