@@ -1,0 +1,45 @@
+"""Two hundred steps from random weights teach a tiny network to follow squares: the loss falls, and J rises."""
+
+from pathlib import Path
+
+import numpy as np
+
+from jobs.training.batches import Plan, make_batch
+from jobs.training.recipe import Size, Stage
+from jobs.training.sequences import find_sequences
+from stcn_core.config import PropagationConfig
+from stcn_core.metrics import region_similarity
+from stcn_core.network import Network
+from stcn_core.propagation import propagate
+from stcn_core.training.beginning import begin_as_identity
+from stcn_core.training.trainer import Trainer
+from tests.core.training.tiny import network
+from tests.jobs.training.trees import write_tree
+
+STAGE = Stage(
+    steps=200, learning_rate=3e-3, warmup=10, clips=2, drawn=0.0, sizes=(Size(height=64, width=64),),
+    average_decay=0.9, gaps=((0.0, 2),),
+)  # fmt: skip
+
+
+def mean_j(model: Network, tree: Path) -> float:
+    """Of the last frames, their first one's masks given."""
+    found = []
+    for sequence in find_sequences(str(tree)):
+        frames, labels = zip(*(sequence.load(index) for index in range(len(sequence.masks))), strict=True)
+        config = PropagationConfig.for_model(model, short_side=None)
+        *_, last = propagate(model, list(frames), {0: labels[0]}, config)
+        found += [region_similarity(last.labels == i, labels[-1] == i) for i in (1, 2)]
+    return float(np.mean(found))
+
+
+def test_training_from_scratch_lowers_the_loss_and_raises_j(tmp_path: Path) -> None:
+    write_tree(tmp_path, {"one": 6, "another": 6})
+    model = network()
+    begin_as_identity(model)
+    before = mean_j(network().eval(), tmp_path)
+    trainer, plan = Trainer(model, STAGE.schedule()), Plan(STAGE, 0, 0, data=(str(tmp_path),))
+    losses = [trainer.train_step(make_batch(plan, step))["dice"] for step in range(STAGE.steps)]
+    after = mean_j(trainer.kept_model(), tmp_path)
+    assert np.mean(losses[-20:]) < 0.6 * np.mean(losses[:20])
+    assert after > before + 0.2
