@@ -1,5 +1,6 @@
 """Recipes: presets are sound, and what is wrong in a file is named."""
 
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,11 @@ def test_a_recipe_that_is_not_there_and_options_for_several_stages_are_refused()
         read_recipe("big")
     with pytest.raises(UserError, match="steps: stcn has 2 stages"):
         read_recipe("stcn", steps=3)
+
+
+def test_the_recipe_of_the_documentation_is_read(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs/TRAINING.md").read_text()
+    block = page[page.index('    network = "mini"') :].split("\n\n")[0]
+    (tmp_path / "recipe.toml").write_text(textwrap.dedent(block))
+    (stage,) = read_recipe(str(tmp_path / "recipe.toml")).stages
+    assert (stage.steps, stage.drawn, list(stage.gaps)) == (2000, 0.5, [(0.0, 5.0), (0.5, 25.0)])
