@@ -264,14 +264,11 @@ def train(
 ) -> None:
     """Train a model, on clips that are drawn for it or on videos with masks. Run it again to resume."""
     given = locals()
-    recipe = {name: given.pop(name) for name in ("steps", "learning_rate", "clips")}
-    overrides = {name: value for name, value in recipe.items() if value is not None}
 
     from jobs.commands.train import TrainingConfig
     from jobs.commands.train import train as run_training
 
-    options = given | {"data": tuple(data or ()), "overrides": overrides}
-    run_training(TrainingConfig(**options), lambda line: print(json.dumps(line), flush=True))
+    run_training(TrainingConfig(**given), lambda line: print(json.dumps(line), flush=True))
 
 
 @app.command()

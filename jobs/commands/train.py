@@ -4,11 +4,12 @@ The run is a function of its configuration: batches are made by step, and a chec
 machine a resumed run repeats an uninterrupted one exactly.
 """
 
+import dataclasses
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -30,6 +31,9 @@ from stcn_core.checkpoint import save_model
 from stcn_core.network import Network
 from stcn_core.training.trainer import Trainer
 
+CHANGE_WEIGHTS = (
+    "config", "init", "textures", "steps", "learning_rate", "clips", "seed", "threads", "stop_after",
+)  # fmt: skip
 Report = Callable[[Mapping[str, object]], None]
 
 
@@ -39,10 +43,12 @@ class TrainingConfig:
 
     output: str  # the model, .safetensors
     config: str = "mini"  # a preset, or a file
-    data: Sequence[str] = ()  # trees, outputs, selections
+    data: list[str] | None = None  # trees, outputs, selections
     textures: str = ""  # a folder of photographs, and of pictures with alpha, that clips are made of, too
     init: str = ""  # weights to begin with: a name or a file, as segment's --model
-    overrides: Mapping[str, object] = field(default_factory=dict)  # of the recipe's stage
+    steps: int | None = None  # these three are of the recipe's stage; None: as it says
+    learning_rate: float | None = None
+    clips: int | None = None
     seed: int = 0
     checkpoint: str = ""  # default: the output's name with .checkpoint; taken up if it is there
     stop_after: int = 0  # steps after which to end all the same; 0: all of them
@@ -68,15 +74,22 @@ class TrainingConfig:
     def checkpoint_path(self) -> Path:
         return Path(self.checkpoint) if self.checkpoint else Path(self.output).with_suffix(".checkpoint")
 
+    @property
+    def overrides(self) -> dict[str, object]:
+        """What is given in place of the recipe's."""
+        given = {"steps": self.steps, "learning_rate": self.learning_rate, "clips": self.clips}
+        return {name: value for name, value in given.items() if value is not None}
+
     def command(self) -> str:
         """The command line that makes these weights, without what is at its default."""
-        given = {"config": self.config, "init": self.init, "textures": self.textures, **self.overrides}
-        given |= {"seed": self.seed, "threads": self.threads, "stop_after": self.stop_after}
-        defaults = {"config": "mini", "init": "", "textures": "", "seed": 0, "threads": 2, "stop_after": 0}
+        defaults = {field.name: field.default for field in dataclasses.fields(self)}
         options = [
-            f"--{name.replace('_', '-')} {value}" for name, value in given.items() if value != defaults.get(name)
+            f"--{name.replace('_', '-')} {getattr(self, name)}"
+            for name in CHANGE_WEIGHTS
+            if getattr(self, name) != defaults[name]
         ]
-        return " ".join(["stcn train", Path(self.output).name, *options, *(f"--data {tree}" for tree in self.data)])
+        trees = [f"--data {tree}" for tree in self.data or ()]
+        return " ".join(["stcn train", Path(self.output).name, *options, *trees])
 
 
 def train(config: TrainingConfig, report: Report) -> Network:
@@ -207,8 +220,8 @@ def _made_by(config: TrainingConfig, recipe: Recipe) -> dict[str, object]:
     """What changes the weights."""
     textures = digest(config.textures) if config.textures else ""
     return {
-        "recipe": recipe.model_dump(mode="json"), "init": config.init, "textures": textures, "data": list(config.data),
-        "seed": config.seed, "threads": config.threads,
+        "recipe": recipe.model_dump(mode="json"), "init": config.init, "textures": textures,
+        "data": list(config.data or ()), "seed": config.seed, "threads": config.threads,
     }  # fmt: skip
 
 

@@ -39,9 +39,7 @@ def trust_curves(frames: Any, combinations: Sequence[str] = ()) -> list[TrustCur
     which none needs a scale. Masks on which a column has no value are left out of its curve. Raises UserError for
     names that are no columns, and where there are no masks.
     """
-    for name in (name for combination in combinations for name in combination.split("+")):
-        if name not in SIGNS:
-            raise UserError(f"--combine: {name!r} is no column that tells of trust; legal: {', '.join(SIGNS)}")
+    check_combinations(combinations)
     masks = frames.filter(pc.and_(pc.is_valid(frames["area"]), pc.invert(pc.fill_null(frames["is_prompt"], False))))
     if not len(masks):
         raise UserError("--trust: there are no scored masks beside the prompts; legal: truth of other frames, too")

@@ -129,7 +129,7 @@ def test_an_object_that_is_removed_is_gone_until_it_is_prompted_again(
 
 
 def test_between_two_prompts_both_sides_are_better_than_either() -> None:
-    clip = draw_clip(2**41 + 7, range(24), 120, 213, 1)
+    clip = draw_clip(2**41 + 8, range(24), 120, 213, 1)
     model, truth = for_inference(load_model("stcn-mini")), clip.labels.astype(int)
     scores: dict[str, float] = {}
     for direction in ("forward", "backward", "both"):
@@ -138,7 +138,7 @@ def test_between_two_prompts_both_sides_are_better_than_either() -> None:
         results = propagate_both_ways(model, clip.frames, clip.frames[::-1], prompts, config)
         pairs = [(result.labels == 1, truth[t] == 1) for t, result in enumerate(results) if 0 < t < 23]
         scores[direction] = float(np.mean([region_similarity(mask, true) for mask, true in pairs]))
-    assert scores["both"] >= max(scores["forward"], scores["backward"])
+    assert scores["both"] >= max(scores["forward"], scores["backward"]) + 0.02
 
 
 class Alive:

@@ -102,7 +102,7 @@ def test_published_defaults_hold_where_nothing_is_given() -> None:
         (["segment", "{archive}/manifest.csv", "out", "--model", "stcn-huge"], 2, "there is no file 'stcn-huge'"),
         (["plan", "{archive}/manifest.csv", "out", "--direction", "up"], 2, "direction='up' is not usable"),
         (["plan", "{archive}/manifest.csv", "gopher://x/out"], 2, "legal: a local path, or a URL"),
-        (["train", "model.pth"], 2, "a name that ends in .safetensors"),
+        (["train", "model.pth"], 2, "legal: one that ends in .safetensors"),
         (["status", "nothing-here"], 2, "holds no run"),
         (["export", "nothing-here", "out", "--format", "xml"], 2, "legal: coco"),
     ],

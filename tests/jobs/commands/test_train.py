@@ -22,6 +22,7 @@ from tests.core.training.tiny import network
 from tests.parts import stcn
 
 STEPS = {"steps": 6, "clips": 2}
+RECIPES = dict.fromkeys(STEPS)  # in their place
 
 
 class Death(BaseException):
@@ -50,7 +51,7 @@ def tiny(tmp_path: Path) -> str:
 
 
 def config_in(folder: Path, name: str, **options: object) -> TrainingConfig:
-    given: dict[str, object] = {"overrides": STEPS, "log_every": 1, "checkpoint_every": 2} | options
+    given: dict[str, object] = {**STEPS, "log_every": 1, "checkpoint_every": 2} | options
     paths = (str(folder / f"{name}.safetensors"), str(folder / "tiny.toml"))
     return TrainingConfig(*paths, init=str(folder / "tiny.safetensors"), **given)  # type: ignore[arg-type]
 
@@ -98,7 +99,7 @@ def test_stages_follow_one_another_also_through_a_kill(tmp_path: Path) -> None:
     recipe = (tmp_path / "tiny.toml").read_text().replace("steps = 100", "steps = 3")
     (tmp_path / "tiny.toml").write_text(recipe + recipe.replace("1e-3", "1e-4"))
     straight, broken = [], []  # type: list[Mapping[str, object]], list[Mapping[str, object]]
-    train(config_in(tmp_path, "straight", overrides={}), straight.append)
+    train(config_in(tmp_path, "straight", **RECIPES), straight.append)
     assert list(losses_of(straight)) == [1, 2, 3, 4, 5, 6]
 
     def die_at_step_5(line: Mapping[str, object]) -> None:
@@ -107,8 +108,8 @@ def test_stages_follow_one_another_also_through_a_kill(tmp_path: Path) -> None:
             raise Death
 
     with pytest.raises(Death):
-        train(config_in(tmp_path, "broken", overrides={}), die_at_step_5)
-    train(config_in(tmp_path, "broken", overrides={}), broken.append)
+        train(config_in(tmp_path, "broken", **RECIPES), die_at_step_5)
+    train(config_in(tmp_path, "broken", **RECIPES), broken.append)
     assert losses_of(broken) == losses_of(straight)
 
 
