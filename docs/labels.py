@@ -113,11 +113,16 @@ def halves(output: str, truth: str, masks: Masks) -> Iterator[str]:
     yield f"half: by J itself {by_j:.3f}, by stability {by_stability:.3f}"
 
 
+def mean(j: np.ndarray) -> str:
+    """Of some, or a dash."""
+    return f"{j.mean():.3f}" if j.size else "-"
+
+
 def estimates(masks: Masks) -> Iterator[str]:
     """Mean J where trust is in a range."""
     for least, most in pairwise(BINS):
         group = where(masks, (masks["area"] > 0) & (masks["trust"] > least) & (masks["trust"] <= most))
-        yield f"trust {least} to {most}: mean J {group['j'].mean():.2f} of {len(group['j'])} masks"
+        yield f"trust {least} to {most}: mean J {mean(group['j'])} of {len(group['j'])} masks"
     empty = masks["area"] == 0
     yield f"empty masks {empty.sum()}, of them of objects that are there {(empty & (masks['true_area'] > 0)).sum()}"
 
@@ -132,7 +137,7 @@ def tracks(rows: list[VideoRow], masks: Masks) -> Iterator[str]:
     yield f"cycle's rank correlation with a track's J {spearman(cycle, j):.2f}; all {j.mean():.3f}"
     for least in (0.5, 0.7):
         chosen = cycle >= least
-        yield f"cycle from {least}: {j[chosen].mean():.3f} ({chosen.sum()} of {len(j)}), below {j[~chosen].mean():.3f}"
+        yield f"cycle from {least}: {mean(j[chosen])} ({chosen.sum()} of {len(j)}), below {mean(j[~chosen])}"
     kind = np.full(len(masks["j"]), "neither")
     for track, video in found:
         own = (masks["video_id"] == video) & (masks["object_id"] == track.object_id)
@@ -141,7 +146,7 @@ def tracks(rows: list[VideoRow], masks: Masks) -> Iterator[str]:
                 event.kind
             )
     for (name,), group in groups({**masks, "kind": kind}, "kind").items():
-        yield f"{name}: mean J {group['j'].mean():.2f} ({len(group['j'])} masks)"
+        yield f"{name}: mean J {mean(group['j'])} ({len(group['j'])} masks)"
 
 
 def measure(folder: Path, davis: Path | None = None) -> None:

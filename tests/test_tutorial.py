@@ -1,9 +1,9 @@
 """The tutorial runs as its page says, in a short form."""
 
-import importlib.util
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -16,12 +16,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 @pytest.fixture(scope="module")
 def tutorial() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("tutorial", DOCS / "tutorial.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return import_module("docs.tutorial")
 
 
 def test_what_is_drawn_segmented_and_chosen_can_be_trained_on(
