@@ -256,17 +256,19 @@ def train(
     stop_after: Annotated[int, typer.Option(help="End after this step all the same; 0: do not.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[int, typer.Option(help="Parts of a batch that are computed side by side, on a CPU.")] = 2,
+    processes: Annotated[int, typer.Option(help="That train side by side, on a GPU each; a batch of each a step.")] = 1,
     makers: Annotated[int, typer.Option(help="Processes that make batches; 0: clips are drawn on the device.")] = 1,
     log_every: Annotated[int, typer.Option(help="Steps between lines of the log.")] = 50,
     checkpoint_every: Annotated[int, typer.Option(help="Steps between checkpoints.")] = 250,
     evaluate_every: Annotated[int, typer.Option(help="Steps between evaluations.")] = 1000,
-    evaluate_clips: Annotated[int, typer.Option(help="Clips of an evaluation; all 20 at the end.")] = 4,
+    evaluate_clips: Annotated[int, typer.Option(help="Of the 20 fixed ones, while training.")] = 4,
+    final_clips: Annotated[int, typer.Option(help="Of the 20 fixed ones, at the end; 0: none.")] = 20,
 ) -> None:
     """Train a model, on clips that are drawn for it or on videos with masks. Run it again to resume."""
     given = locals()
 
-    from jobs.commands.train import TrainingConfig
     from jobs.commands.train import train as run_training
+    from jobs.training.config import TrainingConfig
 
     run_training(TrainingConfig(**given), lambda line: print(json.dumps(line), flush=True))
 

@@ -11,7 +11,15 @@ import pytest
 ROOT = Path(__file__).parents[1]
 CORE_MAY_IMPORT = {"torch", "numpy", "safetensors", "stcn_core", *sys.stdlib_module_names}
 ONLY_IN = {
-    "ray": {"actors/actor", "actors/cluster", "actors/crew", "actors/deaths", "actors/nodes", "actors/pool"},
+    "ray": {
+        "actors/actor",
+        "actors/cluster",
+        "actors/crew",
+        "actors/deaths",
+        "actors/nodes",
+        "actors/pool",
+        "training/processes",
+    },
     "av": {"inputs/container", "inputs/video_file", "outputs/writer"},
     "typer": {"cli", "options"},
     "fsspec": {"io/filesystem"},
@@ -25,11 +33,11 @@ PARTS = (
     ("__main__",),
     ("cli",),
     ("commands",),
-    ("driver", "dataset"),
+    ("driver", "dataset", "training"),
     ("desk",),
     ("actors",),
     ("job", "segmenting"),
-    ("exports", "frame_reader", "sample", "scores", "selections", "training"),
+    ("exports", "frame_reader", "sample", "scores", "selections"),
     ("reopened", "status"),
     ("last_run",),
     ("config",),

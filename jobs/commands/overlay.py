@@ -3,22 +3,17 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
 from jobs.config import SegmentConfig
 from jobs.errors import UserError, VideoError
 from jobs.last_run import read_config
 from jobs.outputs.label_maps import label_maps
 from jobs.outputs.names import file_name
-from jobs.outputs.palette import voc_palette
+from jobs.outputs.palette import blend
 from jobs.outputs.stored_masks import VideoMasks, masks_by_video
 from jobs.outputs.writer import VideoWriter
 from jobs.records import VideoRow
 from jobs.reopened import reopened
 from jobs.status import read_status
-from stcn_core.metrics import boundary
-
-OPACITY = 0.5
 
 
 def overlay_output(output: str, dest: Path) -> Iterator[tuple[str, Path | Exception]]:
@@ -55,13 +50,3 @@ def write_overlay(row: VideoRow, masks: VideoMasks, path: Path, config: SegmentC
                 raise VideoError("its frames no longer have the size of its masks")
             writer.write(blend(frame.image, labels))
             index, _, labels = next(maps, (index, "", labels))
-
-
-def blend(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Tint an RGB image (H, W, 3) with the colour of each pixel's object, and draw outlines in white."""
-    colours = voc_palette()[labels % 256]
-    tinted = (image * (1 - OPACITY) + colours * OPACITY).astype(np.uint8)
-    out = np.where(labels[..., None] > 0, tinted, image)
-    for object_id in np.unique(labels[labels > 0]):
-        out[boundary(labels == object_id)] = 255
-    return out

@@ -2,6 +2,10 @@
 
 import numpy as np
 
+from stcn_core.metrics import boundary
+
+OPACITY = 0.5  # of masks that are drawn over their image
+
 
 def voc_palette() -> np.ndarray:
     """RGB, uint8 (256, 3): an id's bits are spread over the high bits of the three channels."""
@@ -20,3 +24,13 @@ def voc_ids(rgb: np.ndarray) -> np.ndarray:
         bit, channel = divmod(number, 3)
         ids |= ((rgb[..., channel] >> (7 - bit)) & 1) << number
     return ids
+
+
+def blend(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Tint an RGB image (H, W, 3) with the colour of each pixel's object, and draw outlines in white."""
+    colours = voc_palette()[labels % 256]
+    tinted = (image * (1 - OPACITY) + colours * OPACITY).astype(np.uint8)
+    out = np.where(labels[..., None] > 0, tinted, image)
+    for object_id in np.unique(labels[labels > 0]):
+        out[boundary(labels == object_id)] = 255
+    return out

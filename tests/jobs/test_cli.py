@@ -14,10 +14,10 @@ import pytest
 
 from jobs import cli
 from jobs.commands.evaluate import EvaluateConfig
-from jobs.commands.train import TrainingConfig
 from jobs.config import SegmentConfig
 from jobs.errors import UserError
 from jobs.last_run import read_config
+from jobs.training.config import TrainingConfig
 from tests.parts import stcn
 
 

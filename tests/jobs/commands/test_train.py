@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 import torch
 
-import jobs.commands.train
-from jobs.commands.drawn_scores import DrawnScores, evaluate_clips, evaluation_clip
-from jobs.commands.train import TrainingConfig, train
+import jobs.training.run
+from jobs.commands.train import train
 from jobs.errors import UserError
+from jobs.training.config import TrainingConfig
+from jobs.training.drawn_scores import DrawnScores, evaluate_clips, evaluation_clip
 from stcn_core.checkpoint import load_model, read_card, save_model
 from tests.core.training.tiny import network
 from tests.parts import stcn
@@ -32,12 +33,12 @@ class Death(BaseException):
 @pytest.fixture(autouse=True)
 def one_short_evaluation_clip(monkeypatch: pytest.MonkeyPatch) -> None:
     """The fixed clips take minutes."""
-    monkeypatch.setattr("jobs.commands.drawn_scores.CLIPS", 1)
-    monkeypatch.setattr("jobs.commands.drawn_scores.SAMPLES", 1)
-    monkeypatch.setattr("jobs.commands.drawn_scores.FRAMES", 4)
-    monkeypatch.setattr("jobs.commands.drawn_scores.HEIGHT", 48)
-    monkeypatch.setattr("jobs.commands.drawn_scores.WIDTH", 64)
-    monkeypatch.setattr(jobs.commands.train, "evaluate_clips", lambda model, clips=1: evaluate_clips(model, 1))
+    monkeypatch.setattr("jobs.training.drawn_scores.CLIPS", 1)
+    monkeypatch.setattr("jobs.training.drawn_scores.SAMPLES", 1)
+    monkeypatch.setattr("jobs.training.drawn_scores.FRAMES", 4)
+    monkeypatch.setattr("jobs.training.drawn_scores.HEIGHT", 48)
+    monkeypatch.setattr("jobs.training.drawn_scores.WIDTH", 64)
+    monkeypatch.setattr(jobs.training.run, "evaluate_clips", lambda model, clips=1: evaluate_clips(model, 1))
 
 
 @pytest.fixture
@@ -187,7 +188,7 @@ def test_drawing_processes_end_with_a_training_process_that_is_killed(tmp_path: 
     )
     script = tmp_path / "train_and_die.py"
     script.write_text(program)
-    root = Path(jobs.commands.train.__file__).parents[2]
+    root = Path(jobs.training.run.__file__).parents[2]
     done = subprocess.run(
         [sys.executable, str(script)], env=os.environ | {"PYTHONPATH": str(root)}, stdout=subprocess.PIPE, text=True
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.commands.overlay import blend
+from jobs.outputs.palette import blend
 from stcn_core.config import PropagationConfig
 from stcn_core.metrics import contour_accuracy, region_similarity
 from stcn_core.network import Network

@@ -1,0 +1,118 @@
+"""Several processes train as one, each on batches of its own, also through the death of one of them."""
+
+import dataclasses
+import os
+import re
+import signal
+import threading
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+from torch import Tensor
+
+from jobs.commands.train import train
+from jobs.errors import UserError
+from jobs.training.batches import Plan, batches
+from jobs.training.config import TrainingConfig
+from jobs.training.recipe import read_recipe
+from stcn_core.checkpoint import load_model, save_model
+from stcn_core.training.trainer import Trainer
+from tests.core.training.tiny import network
+
+STEPS = 6
+RECIPE = "[[stages]]\nsteps = 6\nlearning_rate = 1e-3\nwarmup = 2\nclips = 2\nsizes = [{height = 64, width = 64}]\n"
+NAME = "RayTrainWorker"  # in the title of Ray Train's processes
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> TrainingConfig:
+    save_model(network(), tmp_path / "tiny.safetensors", torch.float32)
+    (tmp_path / "tiny.toml").write_text(RECIPE)
+    return TrainingConfig(
+        str(tmp_path / "model.safetensors"), str(tmp_path / "tiny.toml"), init=str(tmp_path / "tiny.safetensors"),
+        processes=2, threads=1, makers=0, log_every=1, checkpoint_every=2, final_clips=0, device="cpu",
+    )  # fmt: skip
+
+
+class Mean:
+    """Averages the gradients of two threads."""
+
+    def __init__(self) -> None:
+        self.both, self.given = threading.Barrier(2), [list[Tensor](), list[Tensor]()]
+
+    def of(self, rank: int, gradients: Iterable[Tensor]) -> None:
+        own = self.given[rank] = list(gradients)
+        self.both.wait()
+        means = [(one + other) / 2 for one, other in zip(*self.given, strict=True)]
+        self.both.wait()
+        for gradient, mean in zip(own, means, strict=True):
+            gradient.copy_(mean)
+
+
+def trained_by_threads(config: TrainingConfig) -> dict[str, Tensor]:
+    """The weights that two processes should come to."""
+    mean, stage = Mean(), read_recipe(config.config).stages[0]
+
+    def work(rank: int) -> Trainer:
+        model = load_model(config.init)
+        trainer = Trainer(model, stage.schedule(), average=lambda gradients: mean.of(rank, gradients))
+        for batch in batches(Plan(stage, 0, config.seed, rank=rank), 0, STEPS, 0, trainer.device):
+            trainer.train_step(batch)
+        return trainer
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(work, (0, 1))
+    own: dict[str, Tensor] = first.model.state_dict()
+    others = second.model.state_dict()
+    assert all(torch.equal(own[name], others[name]) for name in dict(first.model.named_parameters()))
+    return own
+
+
+def trainers_of(port: str) -> list[psutil.Process]:
+    """Ray Train's processes of the cluster at this port."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            options = "\n".join(process.parent().cmdline())
+            if NAME in " ".join(process.cmdline()) and re.search(rf"^--gcs-address=.*:{port}$", options, re.MULTILINE):
+                found.append(process)
+        except (psutil.Error, AttributeError):
+            continue
+    return found
+
+
+def test_two_processes_of_which_one_dies_come_to_the_mean_of_their_gradients(
+    ray_cluster: str, config: TrainingConfig
+) -> None:
+    lines: list[Mapping[str, object]] = []
+    killed: list[int] = []
+
+    def kill_one_at_step_3(line: Mapping[str, object]) -> None:
+        lines.append(line)
+        if line.get("step") == 3 and not killed:
+            victim = trainers_of(os.environ["RAY_ADDRESS"].split(":")[1])[-1]
+            killed.append(victim.pid)
+            os.kill(victim.pid, signal.SIGKILL)
+
+    train(config, kill_one_at_step_3)
+    assert killed
+    made = [line["step"] for line in lines if line["event"] == "trained"]
+    assert made[:3] == [1, 2, 3]
+    assert made[made.index(STEPS) - 3 :][:4] == [3, 4, 5, 6]  # from the checkpoint of step 2, or of 4 if it came first
+    expected = trained_by_threads(config)
+    found = torch.load(config.checkpoint_path, weights_only=True)["network"]
+    for name, tensor in expected.items():
+        assert torch.allclose(tensor.float(), found[name].float(), atol=1e-6), name
+    assert load_model(config.output)
+
+
+def test_mistakes_are_a_users_error(ray_cluster: str, config: TrainingConfig, tmp_path: Path) -> None:
+
+    with pytest.raises(UserError, match="--processes 3 is not usable: the cluster has 2 CPUs"):
+        train(dataclasses.replace(config, processes=3), lambda line: None)
+    with pytest.raises(UserError, match="trains a model further; give one by --init"):
+        train(dataclasses.replace(config, init=""), lambda line: None)
