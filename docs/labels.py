@@ -105,7 +105,7 @@ def halves(output: str, truth: str, masks: Masks) -> Iterator[str]:
     everything = masks["j"].mean()
     for unit in ("frame", "mask"):
         kept = [masks_of(output, truth, Criteria(best=share, unit=unit))["j"].mean() for share in SHARES]
-        best = "  ".join(f"{share:.0%} {mean:.3f}" for share, mean in zip(SHARES, kept, strict=True))
+        best = "  ".join(f"{share:.0%} {j:.3f}" for share, j in zip(SHARES, kept, strict=True))
         yield f"{unit:5} all {everything:.3f}  {best}  floor {(1 + everything) / 2:.3f}"
     by_j, by_stability = (
         risk_coverage(masks[name].astype(float), masks["j"], (0.5,))[0] for name in ("j", "stability")

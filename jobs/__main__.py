@@ -2,13 +2,13 @@
 
 import sys
 
-INTERRUPTED = 130
+from jobs.cli.exits import INTERRUPTED
 
 
 def main() -> None:
     """Run the command."""
     try:
-        from jobs.cli import main as run
+        from jobs.cli.__main__ import main as run
 
         run()
     except KeyboardInterrupt:

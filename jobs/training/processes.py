@@ -20,7 +20,7 @@ from jobs.training.recipe import Recipe
 from jobs.training.run import Process, Report, Run
 
 RESTARTS = 3  # of all processes, since one was lost
-END = None  # of the lines
+END = None  # comes after the last line
 
 
 def train_in_processes(config: TrainingConfig, recipe: Recipe, data: Sequence[str], report: Report) -> None:

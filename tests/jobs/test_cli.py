@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from jobs import cli
+from jobs.cli import labels, models, running
 from jobs.commands.evaluate import EvaluateConfig
 from jobs.config import SegmentConfig
 from jobs.errors import UserError
@@ -23,7 +23,7 @@ from tests.parts import stcn
 
 @pytest.mark.parametrize(
     ("command", "config"),
-    [(cli.segment, SegmentConfig), (cli.train, TrainingConfig), (cli.evaluate, EvaluateConfig)],
+    [(running.segment, SegmentConfig), (models.train, TrainingConfig), (labels.evaluate, EvaluateConfig)],
 )
 def test_flags_and_fields_are_the_same(command: Callable[..., None], config: Any) -> None:
     fields = {field.name: field.default for field in dataclasses.fields(config)}
@@ -56,8 +56,8 @@ main()
 
 
 def test_plan_takes_options_of_segment() -> None:
-    segment = inspect.signature(cli.segment).parameters
-    assert set(inspect.signature(cli.plan).parameters) < set(segment)
+    segment = inspect.signature(running.segment).parameters
+    assert set(inspect.signature(running.plan).parameters) < set(segment)
 
 
 @pytest.mark.parametrize(

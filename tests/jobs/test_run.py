@@ -158,7 +158,7 @@ def test_an_interrupt_between_commit_and_publishing_loses_nothing(
     undisturbed: Path, archive: Path, model_file: Path, tmp_path: Path
 ) -> None:
     script = """
-from jobs import cli
+from jobs.cli import __main__ as cli
 from jobs.io import storage
 def interrupt(source, target):
     raise KeyboardInterrupt

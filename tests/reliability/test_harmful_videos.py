@@ -113,7 +113,7 @@ def test_all_harms_at_once(folder: Path, undisturbed: Masks, model_file: Path, t
 
 # The driver's wait for a sign, beyond --stall-seconds, is a minute.
 IMPATIENT = """
-from jobs import cli
+from jobs.cli import __main__ as cli
 from jobs.actors import crew
 crew.SILENCE_SECONDS = 2.0
 cli.main()

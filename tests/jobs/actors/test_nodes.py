@@ -12,7 +12,7 @@ SCRIPT = """
 import os, sys, threading, time
 from pathlib import Path
 from ray.cluster_utils import Cluster
-from jobs import cli
+from jobs.cli import __main__ as cli
 from jobs.io import storage
 
 options = {"object_store_memory": 80 * 2**20, "include_dashboard": False}

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from jobs import cli
+from jobs.cli import __main__ as cli
 from jobs.commands import bench
 from stcn_core.benchmark.cases import Settings
 from tests.core.tiny import tiny_model

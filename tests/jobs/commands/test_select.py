@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from jobs import cli
+from jobs.cli import labels
 from jobs.commands.evaluate import evaluate_output
 from jobs.commands.export import export_output
 from jobs.commands.overlay import overlay_output
@@ -150,7 +150,7 @@ def test_what_was_dropped_is_told_by_reason_and_the_worst_videos_first(tmp_path:
 
 
 def test_flags_are_the_criteria() -> None:
-    flags = {name: p.default for name, p in inspect.signature(cli.select).parameters.items()}
+    flags = {name: p.default for name, p in inspect.signature(labels.select).parameters.items()}
     del flags["output"], flags["dest"]
     assert Criteria(**flags) == Criteria()
 

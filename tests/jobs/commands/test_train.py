@@ -23,7 +23,7 @@ from tests.core.training.tiny import network
 from tests.parts import stcn
 
 STEPS = {"steps": 6, "clips": 2}
-RECIPES = dict.fromkeys(STEPS)  # in their place
+AS_THE_RECIPE_SAYS = dict.fromkeys(STEPS)
 
 
 class Death(BaseException):
@@ -100,7 +100,7 @@ def test_stages_follow_one_another_also_through_a_kill(tmp_path: Path) -> None:
     recipe = (tmp_path / "tiny.toml").read_text().replace("steps = 100", "steps = 3")
     (tmp_path / "tiny.toml").write_text(recipe + recipe.replace("1e-3", "1e-4"))
     straight, broken = [], []  # type: list[Mapping[str, object]], list[Mapping[str, object]]
-    train(config_in(tmp_path, "straight", **RECIPES), straight.append)
+    train(config_in(tmp_path, "straight", **AS_THE_RECIPE_SAYS), straight.append)
     assert list(losses_of(straight)) == [1, 2, 3, 4, 5, 6]
 
     def die_at_step_5(line: Mapping[str, object]) -> None:
@@ -109,8 +109,8 @@ def test_stages_follow_one_another_also_through_a_kill(tmp_path: Path) -> None:
             raise Death
 
     with pytest.raises(Death):
-        train(config_in(tmp_path, "broken", **RECIPES), die_at_step_5)
-    train(config_in(tmp_path, "broken", **RECIPES), broken.append)
+        train(config_in(tmp_path, "broken", **AS_THE_RECIPE_SAYS), die_at_step_5)
+    train(config_in(tmp_path, "broken", **AS_THE_RECIPE_SAYS), broken.append)
     assert losses_of(broken) == losses_of(straight)
 
 

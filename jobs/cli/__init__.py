@@ -1,0 +1,1 @@
+"""The `stcn` command. Each command builds one config and calls one function."""

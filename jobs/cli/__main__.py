@@ -1,0 +1,66 @@
+"""All commands, in the order of `--help`."""
+
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from jobs import interrupt
+from jobs.cli.exits import FATAL, INTERRUPTED, USAGE
+from jobs.cli.labels import evaluate, export, overlay, select
+from jobs.cli.models import bench, demo, train
+from jobs.cli.running import plan, retry, segment, status, verify
+from jobs.errors import FatalError, UserError
+
+app = typer.Typer(
+    name="stcn",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+for command in (segment, retry, plan, status, verify, select, evaluate, export, overlay, train, demo, bench):
+    app.command()(command)
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        print(version("stcn"))
+        raise typer.Exit
+
+
+@app.callback()
+def every_command(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Segment objects in video archives: masks of a few frames in, masks of every frame out."""
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command; turn a user's mistakes into messages, and outcomes into exit codes."""
+    interrupt.listen()
+    code = _run(args)
+    if code == INTERRUPTED:
+        print("interrupted; what was finished is kept, and the same command goes on from there", file=sys.stderr)
+    sys.exit(code)
+
+
+def _run(args: list[str] | None) -> int:
+    try:
+        app(args=args)
+    except SystemExit as done:  # Typer's way to end, with 2 for a usage error and 130 for an interrupt
+        return int(done.code or 0)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USAGE
+    except (FatalError, OSError) as error:
+        print(f"fatal: {error}", file=sys.stderr)
+        return FATAL
+    return 0
+
+
+if __name__ == "__main__":
+    main()
