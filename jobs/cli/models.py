@@ -1,6 +1,7 @@
 """Commands about networks: train one, see one at work, time one."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -39,7 +40,8 @@ def train(
     from jobs.commands.train import train as run_training
     from jobs.training.config import TrainingConfig
 
-    run_training(TrainingConfig(**given), lambda line: print(json.dumps(line), flush=True))
+    lines = sys.stdout  # of JSON alone: with several processes, what Ray says of itself goes to stderr
+    run_training(TrainingConfig(**given), lambda line: print(json.dumps(line), file=lines, flush=True))
 
 
 def demo(

@@ -4,8 +4,10 @@ Where one of them dies all begin anew from the checkpoint, a few times.
 """
 
 import os
+import sys
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import redirect_stdout
 from typing import Any
 
 import ray
@@ -34,7 +36,7 @@ def train_in_processes(config: TrainingConfig, recipe: Recipe, data: Sequence[st
         from ray.train.v2.torch.torch_trainer import TorchTrainer
     except ImportError as error:
         raise UserError("--processes needs Ray Train; legal: 1, or first pip install 'stcn[processes]'") from error
-    with connected():
+    with redirect_stdout(sys.stderr), connected():  # the raylet speaks of dead processes on stdout
         scaling = _scaling(config)
         lines, mistakes = Queue(), list[UserError]()
         listener = threading.Thread(target=_listen, args=(lines, report, mistakes))

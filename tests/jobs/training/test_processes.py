@@ -1,11 +1,14 @@
 """Several processes train as one, each on batches of its own, also through the death of one of them."""
 
 import dataclasses
+import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,14 +17,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from jobs.commands.train import train
-from jobs.errors import UserError
 from jobs.training.batches import Plan, batches
 from jobs.training.config import TrainingConfig
 from jobs.training.recipe import read_recipe
 from stcn_core.checkpoint import load_model, save_model
 from stcn_core.training.trainer import Trainer
 from tests.core.training.tiny import network
+from tests.parts import stcn
 
 STEPS = 6
 RECIPE = "[[stages]]\nsteps = 6\nlearning_rate = 1e-3\nwarmup = 2\nclips = 2\nsizes = [{height = 64, width = 64}]\n"
@@ -85,24 +87,25 @@ def trainers_of(port: str) -> list[psutil.Process]:
     return found
 
 
-def test_two_processes_of_which_one_dies_come_to_the_mean_of_their_gradients(
-    ray_cluster: str, config: TrainingConfig
-) -> None:
-    lines: list[Mapping[str, object]] = []
-    killed: list[int] = []
+def command(config: TrainingConfig) -> list[str]:
+    """The process has a cluster of its own: Ray knows one for each process, and this one may have had another."""
+    given = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)[1:]}
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in given.items() if value not in (None, "")]
+    return ["train", config.output, *options]
 
-    def kill_one_at_step_3(line: Mapping[str, object]) -> None:
-        lines.append(line)
-        if line.get("step") == 3 and not killed:
-            victim = trainers_of(os.environ["RAY_ADDRESS"].split(":")[1])[-1]
-            killed.append(victim.pid)
-            os.kill(victim.pid, signal.SIGKILL)
 
-    train(config, kill_one_at_step_3)
-    assert killed
-    losses: dict[object, set[object]] = {}
-    for line in lines:
-        losses.setdefault(line["step"], set()).add(line["loss"])
+@pytest.mark.usefixtures("ray_cluster")
+def test_two_processes_of_which_one_dies_come_to_the_mean_of_their_gradients(config: TrainingConfig) -> None:
+    losses: dict[int, set[float]] = {}
+    program = [sys.executable, "-m", "jobs.cli", *command(config)]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as training:
+        assert training.stdout
+        for line in map(json.loads, training.stdout):
+            if line["step"] == 3 and 3 not in losses:
+                victim = trainers_of(os.environ["RAY_ADDRESS"].split(":")[1])[-1]
+                os.kill(victim.pid, signal.SIGKILL)
+            losses.setdefault(line["step"], set()).add(line["loss"])
+    assert training.returncode == 0
     assert list(losses) == [1, 2, 3, 4, 5, 6]
     assert {len(found) for found in losses.values()} == {1}  # steps that were made twice came to the same
     expected = trained_by_threads(config)
@@ -112,8 +115,16 @@ def test_two_processes_of_which_one_dies_come_to_the_mean_of_their_gradients(
     assert load_model(config.output)
 
 
-def test_mistakes_are_a_users_error(ray_cluster: str, config: TrainingConfig) -> None:
-    with pytest.raises(UserError, match="--processes 3 is not usable: the cluster has 2 CPUs"):
-        train(dataclasses.replace(config, processes=3), lambda line: None)
-    with pytest.raises(UserError, match="trains a model further; give one by --init"):
-        train(dataclasses.replace(config, init=""), lambda line: None)
+@pytest.mark.usefixtures("ray_cluster")
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"processes": 3}, "--processes 3 is not usable: the cluster has 2 CPUs"),
+        ({"init": ""}, "trains a model further; give one by --init"),
+    ],
+)
+def test_a_mistake_is_told_in_a_line(wrong: dict[str, object], message: str, config: TrainingConfig) -> None:
+    done = stcn(*command(dataclasses.replace(config, **wrong)))  # type: ignore[arg-type]
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
