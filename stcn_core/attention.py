@@ -11,38 +11,48 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from stcn_core.config import Similarity
+from stcn_core.locality import Places
 
 
-def similarity(memory_key: Tensor, query_key: Tensor, kind: Similarity) -> Tensor:
+def similarity(memory_key: Tensor, query_key: Tensor, kind: Similarity, near: Places | None = None) -> Tensor:
     """Compare every memory position with every query position, in float32 or better.
 
-    memory_key (..., C, N) and query_key (..., C, Q) give (..., N, Q).
+    memory_key (..., C, N) and query_key (..., C, Q) give (..., N, Q). near: a prior, whose logarithm is added.
 
     - "dot": m.q / sqrt(C) (STM; STCN eq. 2)
     - "l2": -|m - q|^2 / sqrt(C) (STCN eq. 5) without |q|^2, which is the same for every memory
       position and so cancels in the softmax
     - "cosine": m.q / (|m| |q|) (STCN eq. 4); its range of 2 is widened to that of the others by sqrt(C)
     """
-    memory, query, bias, divisor = as_product(memory_key, query_key, kind)
+    memory, query, bias, divisor = as_product(memory_key, query_key, kind, near)
     product = memory.transpose(-1, -2) @ query  # ..., N, Q
     if bias is not None:
         product = product + bias.unsqueeze(-1)
     return product / divisor
 
 
-def as_product(memory_key: Tensor, query_key: Tensor, kind: Similarity) -> tuple[Tensor, Tensor, Tensor | None, float]:
+def as_product(
+    memory_key: Tensor, query_key: Tensor, kind: Similarity, near: Places | None = None
+) -> tuple[Tensor, Tensor, Tensor | None, float]:
     """The similarity's parts: (memory^T query + bias) / divisor.
 
-    memory (..., C, N) and query (..., C, Q); bias (..., N) is there for "l2" alone. What divides comes last, as
-    in the published code: STM's results show the last bit.
+    memory (..., C, N) and query (..., C, Q), with a prior's channels below them; bias (..., N) is there for "l2"
+    alone. What divides comes last, as in the published code: STM's results show the last bit.
     """
-    memory_key, query_key = at_least_float32(memory_key), at_least_float32(query_key)
-    root = math.sqrt(memory_key.shape[-2])
+    memory, query = at_least_float32(memory_key), at_least_float32(query_key)
+    divisor, bias = math.sqrt(memory.shape[-2]), None
     if kind == "cosine":
-        return F.normalize(memory_key, dim=-2), F.normalize(query_key, dim=-2), None, 1 / root
-    if kind == "dot":
-        return memory_key, query_key, None, root
-    return memory_key, 2 * query_key, -memory_key.square().sum(-2), root
+        memory, query, divisor = F.normalize(memory, dim=-2), F.normalize(query, dim=-2), 1 / divisor
+    elif kind == "l2":
+        memory, query, bias = memory, 2 * query, -memory.square().sum(-2)
+    if near is not None:
+        memory, query = _below(memory, divisor * near.memory), _below(query, near.query)
+    return memory, query, bias, divisor
+
+
+def _below(x: Tensor, channels: Tensor) -> Tensor:
+    """x (..., C, N) with more channels, which may be the same along its leading dimensions."""
+    return torch.cat((x, channels.to(x.dtype).expand(*x.shape[:-2], *channels.shape[-2:])), dim=-2)
 
 
 def at_least_float32(x: Tensor) -> Tensor:

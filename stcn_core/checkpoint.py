@@ -7,6 +7,7 @@ import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
 import torch
@@ -14,6 +15,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from stcn_core.config import ModelConfig
+from stcn_core.locality import Locality
 from stcn_core.network import Network
 from stcn_core.stcn import STCN
 from stcn_core.stm import STM
@@ -144,17 +146,23 @@ def _normalised(state: object) -> dict[str, Tensor]:
 
 
 def _recognise(state: State, metadata: Mapping[str, object]) -> ModelConfig:
-    """Read kind and sizes off the entries. Similarity alone cannot be: it comes from our metadata."""
+    """Read kind and sizes off the entries. How memory is read cannot be: that comes from our metadata."""
     saved = metadata.get("config")
-    similarity = {"similarity": saved["similarity"]} if isinstance(saved, dict) else {}
+    reading = _reading(saved) if isinstance(saved, dict) else {}
     try:
         if "key_encoder.conv1.weight" in state:
-            return dataclasses.replace(_stcn_config(state), **similarity)
+            return dataclasses.replace(_stcn_config(state), **reading)
         if "Encoder_M.conv1.weight" in state:
-            return dataclasses.replace(_stm_config(state), **similarity)
+            return dataclasses.replace(_stm_config(state), **reading)
     except KeyError as error:
         raise CheckpointError(f"missing entry {error}") from None
     raise CheckpointError(f"neither STCN's nor STM's entries; it begins {sorted(state)[:5]}")
+
+
+def _reading(saved: Mapping[str, Any]) -> dict[str, Any]:
+    """Similarity and locality of a saved config; files from before there was locality have none."""
+    locality = saved.get("locality")
+    return {"similarity": saved["similarity"], "locality": locality and Locality(*locality)}
 
 
 def _stcn_config(state: State) -> ModelConfig:

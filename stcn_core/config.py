@@ -4,6 +4,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Literal, Protocol, get_args
 
+from stcn_core.locality import Locality
+
 Network = Literal["stcn", "stm"]
 Similarity = Literal["l2", "cosine", "dot"]
 MemoryPolicy = Literal["recent", "spread", "used"]
@@ -29,6 +31,7 @@ class ModelConfig:
     decoder_dim: int = 256  # STM only
     decoder_dims: tuple[int, int, int] | None = None  # STCN only, at strides 16, 8, 4; None: value_dim, and its half
     attention: bool = True  # CBAM in STCN's feature fusion
+    locality: Locality | None = None  # of a memory read; None: a place counts as much as any other, as published
 
     def __post_init__(self) -> None:
         _require(self.network in get_args(Network), "network", self.network, get_args(Network))
@@ -41,6 +44,7 @@ class ModelConfig:
             _require(len(depths) == 3 and min(depths) > 0, name, depths, "three positive integers")
         dims = self.decoder_dims
         _require(dims is None or (len(dims) == 3 and min(dims) > 0), "decoder_dims", dims, "None, or as many")
+        _require(self.locality is None or min(self.locality) > 0, "locality", self.locality, "positive shares, or None")
         _require(self.value_dim % 16 == 0, "value_dim", self.value_dim, "a multiple of 16")
 
     @classmethod
@@ -53,7 +57,7 @@ class ModelConfig:
         """`stcn-mini`, the model that ships: STCN at a quarter of the trunks' width, and a decoder of an eighth."""
         return cls(
             key_width=16, key_depths=(2, 3, 6), value_width=16, value_depths=(1, 1, 1), key_dim=64, value_dim=128,
-            decoder_dims=(64, 32, 32),
+            decoder_dims=(64, 32, 32), locality=Locality(0.125, 0.0125),
         )  # fmt: skip
 
 
@@ -74,11 +78,12 @@ class PropagationConfig:
     memory_policy: MemoryPolicy = "spread"  # which of them stay: the latest, evenly spread ones, the most attended
     short_side: int | None = 480  # frames with a longer short side are scaled down to it; None: never
     direction: Direction = "forward"  # from each prompt; both: frames between two are fused from either side
+    frame_step: int = 1  # frames of the video from one that is given to the next; what is local depends on it
     key_batch: int = 8  # frames whose keys are encoded together
     decode_batch: int = 8  # (frame, object) pairs that go through the decoder together
 
     def __post_init__(self) -> None:
-        for name in ("memory_every", "key_batch", "decode_batch"):
+        for name in ("memory_every", "frame_step", "key_batch", "decode_batch"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
         bound = self.max_memory_frames
         _require(bound is None or bound >= 2, "max_memory_frames", bound, "at least 2, or None for no bound")

@@ -58,7 +58,7 @@ def cycle_ious(
     for object_id, end in ends.items():
         labels = prompts.setdefault(positions[end.last_frame], np.zeros(end.last.shape, np.int32))
         labels[end.last] = object_id
-    backward = replace(config, memory_every=1, include_last=False, direction="forward")
+    backward = replace(config, memory_every=1, frame_step=config.memory_every, include_last=False, direction="forward")
     for result in propagate(model, images(), prompts, backward, size=size):
         index = order[result.frame_index]
         found = {

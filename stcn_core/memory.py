@@ -5,12 +5,14 @@ key/value channels, N memory positions (T*h*w), Q query positions.
 """
 
 from collections.abc import Collection, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from stcn_core.attention import affinity, readout, similarity
 from stcn_core.config import PropagationConfig, Similarity
+from stcn_core.locality import Locality, Places, places
 from stcn_core.retention import MemoryFrame, to_drop
 from stcn_core.top_k import read_top_k
 
@@ -20,12 +22,13 @@ MAX_AFFINITY = 2**25  # entries of one (N, Q) matrix: 128 MB in float32; longer 
 class MemoryBank:
     """Memory of the objects that were first prompted on the same frame: they have the same frames."""
 
-    def __init__(self, kind: Similarity, config: PropagationConfig) -> None:
-        self._kind, self._config = kind, config
+    def __init__(self, kind: Similarity, config: PropagationConfig, locality: Locality | None = None) -> None:
+        self._kind, self._config, self._locality = kind, config, locality
         self._keys = torch.empty(0)  # K, CK, capacity
         self._values = torch.empty(0)  # O, capacity, CV: the values of one position lie together
         self._received = torch.empty(0)  # capacity: attention that each position has had
         self._frames: list[MemoryFrame] = []  # the permanent ones, in the order of their positions
+        self._temporary: list[MemoryFrame] = []  # one, or none
         self._queries_before: list[int] = []  # query positions that were read for before each was memorised
         self._queries = 0
         self._length = 0  # positions of the permanent frames and of a temporary one
@@ -48,6 +51,7 @@ class MemoryBank:
         if frame.permanent:
             self._frames[slot : slot + 1] = [frame]
             self._queries_before[slot : slot + 1] = [self._queries]
+        self._temporary = [] if frame.permanent else [frame]
         self._length = max(end, len(self._frames) * size)
 
     def _slot(self, frame: MemoryFrame, size: int) -> int:
@@ -67,34 +71,51 @@ class MemoryBank:
         if len(self._keys) > 1:
             self._keys = self._keys[objects]
 
-    def read(self, query_key: Tensor) -> Tensor:
-        """Read for all positions of query keys (B, CK, h, w): (B, O, CV, h, w)."""
-        batch, _, height, width = query_key.shape
-        query = query_key.flatten(2).transpose(0, 1).flatten(1)  # CK, B*h*w
+    def read(self, query_key: Tensor, frames: Sequence[int]) -> Tensor:
+        """Read for all positions of query keys (B, CK, h, w), which are those of `frames`: (B, O, CV, h, w)."""
+        _, _, height, width = query_key.shape
+        if self._locality is None:
+            read = self._read(query_key.flatten(2).transpose(0, 1).flatten(1))  # of CK, B*h*w
+        else:  # each frame has a prior of its own
+            priors = [places(self._locality, self._ages(frame), height, width) for frame in frames]
+            reads = [self._read(key, near) for key, near in zip(query_key.flatten(2), priors, strict=True)]
+            read = torch.cat(reads, dim=1)
+        self._queries += query_key[:, 0].numel()
+        maps: Tensor = read.unflatten(1, (-1, height, width))  # O, B, h, w, CV
+        return maps.permute(1, 0, 4, 2, 3)
+
+    def _read(self, query: Tensor, near: Places | None = None) -> Tensor:
+        """Read for query keys (CK, Q): (O, Q, CV)."""
         keys, values = self._keys[..., : self._length], self._values[:, : self._length]
         received = self._received[: self._length] if self._watches_usage else None
         if self._config.top_k is None:
-            read = read_all(keys, values, query, self._kind, received)
-        else:
-            read = read_top_k(keys, values, query, self._kind, self._config.top_k, received)
-        self._queries += query.shape[-1]
-        maps: Tensor = read.unflatten(1, (batch, height, width))  # O, B, h, w, CV
-        return maps.permute(1, 0, 4, 2, 3)
+            return read_all(keys, values, query, self._kind, received, near)
+        return read_top_k(keys, values, query, self._kind, self._config.top_k, received, near)
+
+    def _ages(self, frame: int) -> Tensor:
+        """Frames of the video between each memory frame and this one, (T)."""
+        held = [*self._frames, *self._temporary]
+        ages = [self._config.frame_step * abs(frame - memory.frame_index) for memory in held]
+        return torch.tensor(ages, device=self._keys.device)
 
     @property
     def _watches_usage(self) -> bool:
         return self._config.max_memory_frames is not None and self._config.memory_policy == "used"
 
 
-def read_all(keys: Tensor, values: Tensor, query: Tensor, kind: Similarity, received: Tensor | None = None) -> Tensor:
+def read_all(
+    keys: Tensor, values: Tensor, query: Tensor, kind: Similarity, received: Tensor | None = None,
+    near: Places | None = None,
+) -> Tensor:  # fmt: skip
     """Keys (K, CK, N), values (O, N, CV) and query (CK, Q) give (O, Q, CV), attending to all positions.
 
-    received (N): the attention that each position gets is added to it.
+    near: a prior that the affinity has. received (N): the attention that each position gets is added to it.
     """
     chunk = max(1, MAX_AFFINITY // (keys.shape[-1] * len(keys)))
     parts = []
-    for piece in query.split(chunk, dim=1):
-        weights = affinity(similarity(keys, piece, kind))  # K, N, Q
+    for start, piece in zip(range(0, query.shape[1], chunk), query.split(chunk, dim=1), strict=True):
+        prior = near and Places(near.memory, near.query[:, start : start + chunk])
+        weights = affinity(similarity(keys, piece, kind, prior))  # K, N, Q
         if received is not None:
             received += weights.sum((0, 2))
         # One product for all objects where they share keys: matmul folds O into CV for a 2-D right side.
@@ -108,8 +129,8 @@ class ClipMemory:
     So an object only reads memory from its first prompt on.
     """
 
-    def __init__(self, kind: Similarity, config: PropagationConfig) -> None:
-        self._kind, self._config = kind, config
+    def __init__(self, kind: Similarity, config: PropagationConfig, locality: Locality | None = None) -> None:
+        self._new_bank = partial(MemoryBank, kind, config, locality)
         self._banks: list[tuple[slice, MemoryBank]] = []
         self.objects = 0
 
@@ -117,7 +138,7 @@ class ClipMemory:
         """Memorise a frame: key (K, CK, h, w), value (O, CV, h, w). Objects beyond those known are new."""
         if len(value) > self.objects:
             new = slice(self.objects, len(value))
-            self._banks.append((new, MemoryBank(self._kind, self._config)))
+            self._banks.append((new, self._new_bank()))
             self.objects = len(value)
         for objects, bank in self._banks:
             bank.add(key if len(key) == 1 else key[objects], value[objects], frame)
@@ -133,9 +154,9 @@ class ClipMemory:
                 self._banks.append((slice(self.objects, self.objects + len(kept)), bank))
                 self.objects += len(kept)
 
-    def read(self, query_key: Tensor) -> Tensor:
-        """Read for query keys (B, CK, h, w): (B, O, CV, h, w)."""
-        return torch.cat([bank.read(query_key) for _, bank in self._banks], dim=1)
+    def read(self, query_key: Tensor, frames: Sequence[int]) -> Tensor:
+        """Read for the query keys (B, CK, h, w) of these frames: (B, O, CV, h, w)."""
+        return torch.cat([bank.read(query_key, frames) for _, bank in self._banks], dim=1)
 
 
 def _with_capacity(buffer: Tensor, like: Tensor, used: int, needed: int, dim: int) -> Tensor:

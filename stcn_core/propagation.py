@@ -104,7 +104,7 @@ class _Clip:
         self._padding = masks.Padding.to_stride(*self._size)
         self._object_ids: list[int] = []  # in the order of the planes: by first prompt
         self._key_batch, self._decode_batch = 2 * config.key_batch, config.decode_batch  # a window has at most 2
-        self._memory = ClipMemory(model.config.similarity, config)
+        self._memory = ClipMemory(model.config.similarity, config, model.config.locality)
         self._pending: tuple[Tensor, Query, Tensor, MemoryFrame] | None = None  # what the next block will memorise
 
     @torch.inference_mode()
@@ -133,10 +133,11 @@ class _Clip:
     def _segment_block(self, block: Block, images: Tensor, query: Query) -> list[FramePlanes]:
         self._memorise_pending()
         self._forget(self._removals.get(block.frames[0][0], ()))
-        planes = masks.aggregate(self._probabilities(query, images.shape[-2:]))  # B, 1 + O, H, W
+        indices = [index for index, _ in block.frames]
+        planes = masks.aggregate(self._probabilities(query, indices, images.shape[-2:]))  # B, 1 + O, H, W
         ids, cut = tuple(self._object_ids), self._padding.cut(planes)
-        results = [FramePlanes(index, ids, cut[b], self._result_size) for b, (index, _) in enumerate(block.frames)]
-        memorised, last = planes[-1, 1:], block.frames[-1][0]
+        results = [FramePlanes(index, ids, cut[b], self._result_size) for b, index in enumerate(indices)]
+        memorised, last = planes[-1, 1:], indices[-1]
         if last in self._prompts:
             memorised, self._object_ids = masks.with_prompt(
                 memorised, self._prompts[last], self._object_ids, self._size, self._padding
@@ -148,13 +149,13 @@ class _Clip:
             self._pending = images[-1:], query[-1:], memorised, frame
         return results
 
-    def _probabilities(self, query: Query, size: Sequence[int]) -> Tensor:
-        """B, O, H, W of the objects in memory."""
+    def _probabilities(self, query: Query, frames: Sequence[int], size: Sequence[int]) -> Tensor:
+        """B, O, H, W of the objects in memory, on these frames."""
         if self._memory.objects == 0:
             dtype = torch.promote_types(self._dtype, torch.float32)
             return torch.zeros((len(query.key), 0, *size), device=self._device, dtype=dtype)
         with record_function(READ):
-            readout = self._memory.read(query.key)  # B, O, CV, h, w
+            readout = self._memory.read(query.key, frames)  # B, O, CV, h, w
         with record_function(DECODER):
             run = partial(self._decode, readout, query)
             probabilities, self._decode_batch = halve_until_it_fits(run, self._decode_batch, "decoding")

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from stcn_core.attention import as_product
 from stcn_core.config import Similarity
+from stcn_core.locality import Places
 
 TILE = 16_384  # memory positions: with 256 queries 16 MB of scores, which stay in a last cache
 QUERIES = {"cpu": 256, "cuda": 4096}
@@ -20,13 +21,14 @@ BLOCK = 32  # positions of which the best is looked at first
 
 
 def read_top_k(
-    keys: Tensor, values: Tensor, query: Tensor, kind: Similarity, k: int, received: Tensor | None = None
-) -> Tensor:
+    keys: Tensor, values: Tensor, query: Tensor, kind: Similarity, k: int, received: Tensor | None = None,
+    near: Places | None = None,
+) -> Tensor:  # fmt: skip
     """Keys (K, CK, N), values (O, N, CV) and query (CK, Q) give (O, Q, CV): STCN eq. 1 and 3, section 3.3.
 
-    received (N): the attention that each position gets is added to it.
+    near: a prior that the affinity has. received (N): the attention that each position gets is added to it.
     """
-    scores, positions = most_similar(keys, query, kind, k)
+    scores, positions = most_similar(keys, query, kind, k, near)
     weights = scores.softmax(-1)
     if received is not None:
         received.index_add_(0, positions.flatten(), weights.flatten().to(received.dtype))
@@ -39,13 +41,17 @@ def read_top_k(
     return torch.stack(reads)
 
 
-def most_similar(keys: Tensor, query: Tensor, kind: Similarity, k: int) -> tuple[Tensor, Tensor]:
+def most_similar(
+    keys: Tensor, query: Tensor, kind: Similarity, k: int, near: Places | None = None
+) -> tuple[Tensor, Tensor]:
     """The k most similar memory positions of each query position, and their similarities, (K, Q, k) each."""
     size = QUERIES.get(query.device.type, 4096)
     best: list[tuple[Tensor, Tensor]] = []  # so far, for each part of the queries
     divisor = 1.0
     for start in range(0, keys.shape[-1], TILE):
-        memory, factor, bias, divisor = as_product(keys[..., start : start + TILE], query, kind)
+        tile = slice(start, start + TILE)
+        prior = near and Places(near.memory[..., tile], near.query)
+        memory, factor, bias, divisor = as_product(keys[..., tile], query, kind, prior)
         if bias is not None:  # as one more channel, which the product adds for nothing
             memory = torch.cat((memory, bias.unsqueeze(-2)), dim=-2)
             factor = torch.cat((factor, torch.ones_like(factor[..., :1, :])), dim=-2)

@@ -17,6 +17,7 @@ from stcn_core.training.footage import Sample, sample
 from stcn_core.training.schedules import between
 
 DRAWN_AHEAD = 3  # batches that wait for each process
+COPIES_APART = 10  # frames, as whose motion the deformation of copies counts
 ATTEMPTS = 50  # samples that may show no object before the data is refused
 
 
@@ -67,7 +68,7 @@ def draw_shape(rng: np.random.Generator, stage: Stage, progress: float) -> Shape
 def real_batch(rng: np.random.Generator, plan: Plan, shape: Shape) -> Batch:
     """Clips of videos, each of them as likely as any other, whatever its length."""
     sequences = [sequence for tree in plan.data for sequence in find_sequences(tree)]
-    samples: list[Sample] = []
+    samples: list[tuple[Sample, list[int]]] = []
     for _ in range(ATTEMPTS * shape.clips):
         if len(samples) == shape.clips:
             break
@@ -76,20 +77,25 @@ def real_batch(rng: np.random.Generator, plan: Plan, shape: Shape) -> Batch:
         samples += [found] if found else []
     else:
         raise UserError("--data shows hardly an object in its frames; legal: masks that cover some of each frame")
-    images, labels = (torch.stack([getattr(one, name) for one in samples]) for name in ("images", "labels"))
-    return Batch(images, labels, shape.objects)
+    images, labels = (torch.stack([getattr(one, name) for one, _ in samples]) for name in ("images", "labels"))
+    return Batch(images, labels, shape.objects, torch.tensor([times for _, times in samples]))
 
 
-def real_sample(rng: np.random.Generator, sequence: Sequence, shape: Shape, deformed: bool) -> Sample | None:
-    """Frames of one video, forward or backward; of a single one, or where they are deformed anyway, copies."""
+def real_sample(
+    rng: np.random.Generator, sequence: Sequence, shape: Shape, deformed: bool
+) -> tuple[Sample, list[int]] | None:
+    """Frames of one video, forward or backward, and their times; of a single one, or if all are deformed, copies."""
     deformed |= len(sequence.masks) < shape.frames
     if deformed:
         frames = [int(rng.integers(len(sequence.masks)))] * shape.frames
+        times = [COPIES_APART * index for index in range(shape.frames)]
     else:
         longest = max(1, min(shape.longest_gap // sequence.stride, (len(sequence.masks) - 1) // (shape.frames - 1)))
         steps = np.concatenate([[0], rng.integers(1, 1 + longest, shape.frames - 1).cumsum()])
         frames = (steps + rng.integers(0, len(sequence.masks) - steps[-1])).tolist()
         frames = frames[::-1] if rng.random() < 0.5 else frames
+        times = [sequence.stride * index for index in frames]
     loaded = {index: sequence.load(index) for index in set(frames)}
     images, labels = zip(*(loaded[index] for index in frames), strict=True)
-    return sample(rng, images, labels, shape.height, shape.width, shape.objects, deformed)
+    found = sample(rng, images, labels, shape.height, shape.width, shape.objects, deformed)
+    return (found, times) if found else None

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from jobs.errors import UserError
 from stcn_core.config import ModelConfig, Similarity
+from stcn_core.locality import Locality
 from stcn_core.training.schedules import Points
 from stcn_core.training.trainer import Schedule
 
@@ -78,6 +79,7 @@ class Recipe(_Strict):
 
     network: Literal["mini", "stcn", "stm"] | None = None  # None: that of --init
     similarity: Similarity | None = None  # of a new network; None: its own
+    locality: Locality | Literal[False] | None = None  # as well; False: its reads have none
     bf16: bool = False  # where the device computes so
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
 
@@ -86,7 +88,8 @@ class Recipe(_Strict):
         if self.network is None:
             return None
         config = {"mini": ModelConfig.mini, "stcn": ModelConfig, "stm": ModelConfig.stm}[self.network]()
-        return dataclasses.replace(config, similarity=self.similarity) if self.similarity else config
+        locality = config.locality if self.locality is None else self.locality or None
+        return dataclasses.replace(config, similarity=self.similarity or config.similarity, locality=locality)
 
     def needs_data(self) -> bool:
         return any(stage.drawn < 1 for stage in self.stages)

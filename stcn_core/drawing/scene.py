@@ -20,6 +20,7 @@ from stcn_core.drawing.surfaces import Look, Thing, draw_thing
 SMALLEST, LARGEST = 0.08, 0.45  # half sides of things, of the frame's shorter side
 TEXELS = 192, 320  # at most, a side of a thing and of the background
 MOST_OTHERS = 3  # things without a label
+DRAWN_ALONE = 0.35  # of the clips, where there are pictures: nothing in them is from pictures
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ def draw_scene(
 ) -> Scene:  # fmt: skip
     """Objects and `others`, by default up to three, in random order from back to front over a background."""
     short = min(height, width) * zoom
+    pictures = pictures if pictures and rng.random() >= DRAWN_ALONE else None
     looks = [Look.draw(rng, int(rng.integers(3, 7)), pictures)]
     camera = camera_path(rng, height, width, short)
     half = 0.62 * math.hypot(height, width)

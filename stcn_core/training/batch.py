@@ -16,16 +16,20 @@ class Batch:
     images: Tensor  # uint8, B, T, 3, H, W
     labels: Tensor  # int64, B, T, H, W: 0 to O
     objects: int  # O
+    times: Tensor  # int64, B, T: frame numbers
     surfaces: Tensor | None = None  # float32, B, T, h, w, 3: of drawn clips, what each place shows (`synthetic.Clip`)
 
     def split(self, parts: int) -> "list[Batch]":
         """Batches of about as many clips each, one a clip at most."""
         count = min(parts, len(self.images))
         surfaces = [None] * count if self.surfaces is None else self.surfaces.tensor_split(count)
-        parted = zip(self.images.tensor_split(count), self.labels.tensor_split(count), surfaces, strict=True)
-        return [Batch(images, labels, self.objects, own) for images, labels, own in parted]
+        parted = (tensor.tensor_split(count) for tensor in (self.images, self.labels, self.times))
+        return [
+            Batch(images, labels, self.objects, times, own)
+            for images, labels, times, own in zip(*parted, surfaces, strict=True)
+        ]
 
     def to(self, device: torch.device) -> "Batch":
         """On a device."""
         surfaces = None if self.surfaces is None else self.surfaces.to(device)
-        return Batch(self.images.to(device), self.labels.to(device), self.objects, surfaces)
+        return Batch(self.images.to(device), self.labels.to(device), self.objects, self.times.to(device), surfaces)

@@ -27,8 +27,8 @@ class Shape:
 
 
 def gaps(rng: np.random.Generator, shape: Shape) -> "np.ndarray[tuple[int, ...], np.dtype[np.int64]]":
-    """Times (B, T) from 0 on."""
-    steps = rng.integers(1, 1 + shape.longest_gap, (shape.clips, shape.frames - 1))
+    """Times (B, T) from 0 on. Short gaps are more likely than long ones: as many of 1 or 2 frames as of 10 to 20."""
+    steps = np.exp(rng.uniform(0, math.log(1 + shape.longest_gap), (shape.clips, shape.frames - 1))).astype(np.int64)
     return np.column_stack([np.zeros(shape.clips, np.int64), steps.cumsum(1)])
 
 
@@ -41,4 +41,4 @@ def draw_batch(
     seeds: Sequence[int] = rng.integers(2**40, size=shape.clips).tolist()
     zoom = np.exp(rng.uniform(math.log(zooms[0]), math.log(zooms[1]), shape.clips)).tolist()
     drawn = draw_side_by_side(seeds, times, shape.height, shape.width, shape.objects, zoom, pictures, device)
-    return Batch(drawn.frames, drawn.labels.long(), shape.objects, drawn.surface)
+    return Batch(drawn.frames, drawn.labels.long(), shape.objects, times, drawn.surface)

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stcn_core.attention import readout, similarity
+from stcn_core.locality import places
 from stcn_core.masks import aggregate
 from stcn_core.network import Network, Query
 from stcn_core.training import losses
@@ -27,7 +28,7 @@ def forward_losses(model: Network, batch: Batch, share: float) -> dict[str, Tens
     times = batch.images.shape[1]
     images = model.preprocess(batch.images.flatten(0, 1).float() / 255).contiguous(memory_format=torch.channels_last)
     queries = split_frames(model.encode_query(images), times)
-    predicted = predict(model, images.unflatten(0, (-1, times)), queries, targets[:, 0])
+    predicted = predict(model, images.unflatten(0, (-1, times)), queries, targets[:, 0], batch.times)
     terms = key_losses(model, queries, targets, batch.surfaces) if model.config.network == "stcn" else {}
     stacked, truth = torch.cat(predicted), targets[:, 1:].transpose(0, 1).flatten(0, 1)
     labels = batch.labels[:, 1:].transpose(0, 1).flatten(0, 1)
@@ -43,7 +44,7 @@ def split_frames(query: Query, times: int) -> list[Query]:
     return [Query(*(x[:, frame] for x in parts)) for frame in range(times)]
 
 
-def predict(model: Network, images: Tensor, queries: list[Query], first: Tensor) -> list[Tensor]:
+def predict(model: Network, images: Tensor, queries: list[Query], first: Tensor, times: Tensor) -> list[Tensor]:
     """Planes (B, 1 + O, H, W) of every frame but the first, whose own are given; all frames stay in memory."""
     keys: list[Tensor] = []
     values: list[Tensor] = []
@@ -52,14 +53,19 @@ def predict(model: Network, images: Tensor, queries: list[Query], first: Tensor)
         key, value = model.encode_memory(images[:, frame - 1], queries[frame - 1], predicted[-1][:, 1:])
         keys.append(key.flatten(3))  # B, 1 or O, CK, N
         values.append(value.flatten(3))  # B, O, CV, N
-        predicted.append(aggregate(read_and_segment(model, keys, values, queries[frame])))
+        ages = times[:, [frame]] - times[:, :frame]  # B, T
+        predicted.append(aggregate(read_and_segment(model, keys, values, queries[frame], ages)))
     return predicted[1:]
 
 
-def read_and_segment(model: Network, keys: list[Tensor], values: list[Tensor], query: Query) -> Tensor:
-    """Probabilities (B, O, H, W) of a frame from memory keys (B, 1 or O, CK, N) and values (B, O, CV, N)."""
-    height, width = query.key.shape[-2:]
-    scores = similarity(torch.cat(keys, -1), query.key.flatten(2).unsqueeze(1), model.config.similarity)
+def read_and_segment(model: Network, keys: list[Tensor], values: list[Tensor], query: Query, ages: Tensor) -> Tensor:
+    """Probabilities (B, O, H, W) of a frame from memory keys (B, 1 or O, CK, N) and values (B, O, CV, N).
+
+    ages (B, T): frames between each memory frame and this one.
+    """
+    (height, width), config = query.key.shape[-2:], model.config
+    near = places(config.locality, ages.unsqueeze(1), height, width) if config.locality else None
+    scores = similarity(torch.cat(keys, -1), query.key.flatten(2).unsqueeze(1), config.similarity, near)
     read = readout(scores.softmax(-2), torch.cat(values, -1))  # B, O, CV, Q
     return model.segment(read.unflatten(-1, (height, width)), query)
 

@@ -124,7 +124,7 @@ def _read(
 ) -> torch.Tensor:
     bank = MemoryBank(model.config.similarity, PropagationConfig(top_k=top_k))
     bank.add(key, value, MemoryFrame(0))
-    return bank.read(query_key)
+    return bank.read(query_key, range(len(query_key)))
 
 
 def _close(found: torch.Tensor, expected: np.ndarray) -> None:

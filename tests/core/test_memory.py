@@ -20,6 +20,9 @@ def frame(seed: int, objects: int, key_sets: int = 1) -> tuple[torch.Tensor, tor
     return torch.randn(key_sets, CK, H, W, generator=generator), torch.randn(objects, CV, H, W, generator=generator)
 
 
+NO_MATTER = ()  # which frames queries are of, where reads have no locality
+
+
 def plain_read(frames: list[tuple[torch.Tensor, torch.Tensor]], query: torch.Tensor, top_k: int | None) -> torch.Tensor:
     """B, O, CV, h, w by the definition, one query frame at a time."""
     keys = torch.cat([key.flatten(2) for key, _ in frames], dim=2)
@@ -38,16 +41,16 @@ def test_a_bank_reads_permanent_frames_and_the_last_temporary_one(key_sets: int,
         bank.add(key, value, MemoryFrame(0, permanent))
     query = torch.randn(3, CK, H, W)
     kept = [frames[i] for i in (0, 3, 4, 5)]
-    torch.testing.assert_close(bank.read(query), plain_read(kept, query, top_k))
+    torch.testing.assert_close(bank.read(query, NO_MATTER), plain_read(kept, query, top_k))
 
 
 def test_a_long_read_goes_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     bank = MemoryBank("l2", ALL)
     bank.add(*frame(0, 2), MemoryFrame(0))
     query = torch.randn(3, CK, H, W)
-    whole = bank.read(query)
+    whole = bank.read(query, NO_MATTER)
     monkeypatch.setattr(memory, "MAX_AFFINITY", 4 * H * W)
-    torch.testing.assert_close(bank.read(query), whole)
+    torch.testing.assert_close(bank.read(query, NO_MATTER), whole)
 
 
 def test_an_object_reads_only_from_its_first_prompt_on() -> None:
@@ -56,7 +59,7 @@ def test_an_object_reads_only_from_its_first_prompt_on() -> None:
     clip.add(*first, MemoryFrame(0))
     clip.add(*second, MemoryFrame(0))
     query = torch.randn(2, CK, H, W)
-    read = clip.read(query)
+    read = clip.read(query, NO_MATTER)
     old = plain_read([first, (second[0], second[1][:1])], query, None)
     new = plain_read([(second[0], second[1][1:])], query, None)
     torch.testing.assert_close(read, torch.cat((old, new), dim=1))
@@ -111,11 +114,12 @@ def test_the_least_attended_frame_goes(top_k: int | None) -> None:
     frames = [(key * 5, value) for key, value in frames]  # so far apart that each query attends to one frame
     for index, (key, value) in enumerate(frames[:4]):
         bank.add(key, value, MemoryFrame(index, prompted=index == 0))
-        bank.read(torch.cat([frames[i][0] for i in (1, 3)][: 1 + (index > 2)]))
+        query = torch.cat([frames[i][0] for i in (1, 3)][: 1 + (index > 2)])
+        bank.read(query, NO_MATTER)
     bank.add(*frames[4], MemoryFrame(4))
     query = torch.randn(2, CK, H, W)
     kept = [frames[i] for i in (0, 1, 4, 3)]
-    torch.testing.assert_close(bank.read(query), plain_read(kept, query, top_k))
+    torch.testing.assert_close(bank.read(query, NO_MATTER), plain_read(kept, query, top_k))
 
 
 @pytest.mark.parametrize("policy", ["recent", "spread", "used"])
@@ -125,11 +129,11 @@ def test_bounded_memory_takes_no_more_room_and_a_temporary_frame_is_still_read(p
     query = torch.randn(1, CK, H, W)
     for index, (key, value) in enumerate(frames):
         bank.add(key, value, MemoryFrame(index, prompted=index == 0))
-        bank.read(query)
+        bank.read(query, NO_MATTER)
         assert bank._values.shape[1] <= 4 * H * W
     last = frame(99, 2)
     bank.add(*last, MemoryFrame(12, permanent=False))
-    read = bank.read(query)
+    read = bank.read(query, NO_MATTER)
     kept = [held.frame_index for held in bank._frames]
     assert {0, 11} < set(kept)
     torch.testing.assert_close(read, plain_read([*(frames[i] for i in kept), last], query, None))
