@@ -13,6 +13,8 @@ from torch.nn import functional as F
 from stcn_core.config import Similarity
 from stcn_core.locality import Places
 
+MAX_AFFINITY = 2**25  # entries of one (N, Q) matrix: 128 MB in float32; longer reads go in pieces
+
 
 def similarity(memory_key: Tensor, query_key: Tensor, kind: Similarity, near: Places | None = None) -> Tensor:
     """Compare every memory position with every query position, in float32 or better.
@@ -75,3 +77,23 @@ def affinity(similarity: Tensor, top_k: int | None = None) -> Tensor:
 def readout(affinity: Tensor, value: Tensor) -> Tensor:
     """Average the memory's values (..., CV, N) by affinity (..., N, Q): (..., CV, Q). STCN eq. 3."""
     return value @ affinity.to(value.dtype)
+
+
+def read_all(
+    keys: Tensor, values: Tensor, query: Tensor, kind: Similarity, received: Tensor | None = None,
+    near: Places | None = None,
+) -> Tensor:  # fmt: skip
+    """Keys (K, CK, N), values (O, N, CV) and query (CK, Q) give (O, Q, CV), attending to all positions.
+
+    near: a prior that the affinity has. received (N): the attention that each position gets is added to it.
+    """
+    chunk = max(1, MAX_AFFINITY // (keys.shape[-1] * len(keys)))
+    parts = []
+    for start, piece in zip(range(0, query.shape[1], chunk), query.split(chunk, dim=1), strict=True):
+        prior = near and Places(near.memory, near.query[:, start : start + chunk])
+        weights = affinity(similarity(keys, piece, kind, prior))  # K, N, Q
+        if received is not None:
+            received += weights.sum((0, 2))
+        # One product for all objects where they share keys: matmul folds O into CV for a 2-D right side.
+        parts.append(readout(weights[0] if len(weights) == 1 else weights, values.transpose(1, 2)))
+    return torch.cat(parts, dim=-1).transpose(1, 2)

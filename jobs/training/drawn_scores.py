@@ -40,9 +40,12 @@ def evaluation_clip(number: int) -> Clip:
     return draw_clip(FIRST_SEED + number, range(FRAMES), HEIGHT, WIDTH, OBJECTS[number % len(OBJECTS)])
 
 
-def evaluate_clips(model: Network, clips: int = CLIPS) -> DrawnScores:
-    """Propagate each clip's first mask and score every frame but the first and the last, as DAVIS does."""
-    config = PropagationConfig.for_model(model, memory_every=5, top_k=20, short_side=None)
+def evaluate_clips(model: Network, clips: int = CLIPS, **options: object) -> DrawnScores:
+    """Propagate each clip's first mask and score every frame but the first and the last, as DAVIS does.
+
+    options: of propagation, where they are not the model's own.
+    """
+    config = PropagationConfig.for_model(model, short_side=None, **options)
     found: list[list[float]] = []
     copied: list[list[float]] = []
     for number in range(clips):

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from stcn_core import PropagationConfig, masks, memory, propagate
+from stcn_core import PropagationConfig, bank, masks, propagate
+from stcn_core.bank import MemoryBank
 from stcn_core.inference import for_inference
-from stcn_core.memory import MemoryBank
 from stcn_core.network import Network
 from stcn_core.retention import MemoryFrame
 from stcn_core.top_k import read_top_k
@@ -41,7 +41,7 @@ def test_a_clip_matches_the_published_network(name: str, form: str, monkeypatch:
         shares.append((difference < 1e-3).mean())
         if shares[-1] >= 0.999:
             return
-        monkeypatch.setattr(memory, "read_top_k", _nudged(seed))
+        monkeypatch.setattr(bank, "read_top_k", _nudged(seed))
     pytest.fail(f"shares of probabilities within 1e-3, as computed and nudged: {shares}")
 
 
@@ -122,9 +122,9 @@ def _prompt(vector: Vector) -> torch.Tensor:
 def _read(
     model: Network, key: torch.Tensor, value: torch.Tensor, query_key: torch.Tensor, top_k: int | None
 ) -> torch.Tensor:
-    bank = MemoryBank(model.config.similarity, PropagationConfig(top_k=top_k))
-    bank.add(key, value, MemoryFrame(0))
-    return bank.read(query_key, range(len(query_key)))
+    held = MemoryBank(model.config.similarity, PropagationConfig(top_k=top_k))
+    held.add(key, value, MemoryFrame(0))
+    return held.read(query_key, range(len(query_key)))
 
 
 def _close(found: torch.Tensor, expected: np.ndarray) -> None:

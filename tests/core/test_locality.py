@@ -4,11 +4,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from stcn_core import memory
+from stcn_core import attention
 from stcn_core.attention import readout, similarity
+from stcn_core.bank import MemoryBank
 from stcn_core.config import PropagationConfig
 from stcn_core.locality import Locality, places
-from stcn_core.memory import ClipMemory, MemoryBank
+from stcn_core.memory import ClipMemory
 from stcn_core.retention import MemoryFrame
 
 H, W, CK, CV = 5, 7, 4, 6
@@ -45,7 +46,7 @@ def test_each_frame_is_read_for_by_a_prior_of_its_own(
     key_sets: int, top_k: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Frames 0 and 3 are in memory, and 7 for the time being; in reverse, ages are counted in the same way."""
-    monkeypatch.setattr(memory, "MAX_AFFINITY", 20 * H * W)  # reads of all positions go in pieces
+    monkeypatch.setattr(attention, "MAX_AFFINITY", 20 * H * W)  # reads of all positions go in pieces
     bank = MemoryBank("l2", PropagationConfig(top_k=top_k, frame_step=2), NEAR)
     keys, values = list(random(3, key_sets, CK, H, W)), list(random(3, 2, CV, H, W))
     for key, value, frame in zip(keys, values, (0, 3, 7), strict=True):

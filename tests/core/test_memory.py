@@ -5,10 +5,11 @@ import itertools
 import pytest
 import torch
 
-from stcn_core import memory
+from stcn_core import attention
 from stcn_core.attention import affinity, readout, similarity
+from stcn_core.bank import MemoryBank
 from stcn_core.config import MemoryPolicy, PropagationConfig
-from stcn_core.memory import ClipMemory, MemoryBank
+from stcn_core.memory import ClipMemory
 from stcn_core.retention import MemoryFrame, to_drop
 
 CK, CV, H, W = 4, 3, 2, 3
@@ -49,7 +50,7 @@ def test_a_long_read_goes_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     bank.add(*frame(0, 2), MemoryFrame(0))
     query = torch.randn(3, CK, H, W)
     whole = bank.read(query, NO_MATTER)
-    monkeypatch.setattr(memory, "MAX_AFFINITY", 4 * H * W)
+    monkeypatch.setattr(attention, "MAX_AFFINITY", 4 * H * W)
     torch.testing.assert_close(bank.read(query, NO_MATTER), whole)
 
 
