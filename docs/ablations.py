@@ -32,9 +32,9 @@ steps = {steps}
 learning_rate = 1e-3
 """
 READS = {
-    "L2": ("l2", "[0.125, 0.0125]"),
-    "cosine": ("cosine", "[0.125, 0.0125]"),
-    "dot product": ("dot", "[0.125, 0.0125]"),
+    "L2": ("l2", "[0.06, 0.02]"),
+    "cosine": ("cosine", "[0.06, 0.02]"),
+    "dot product": ("dot", "[0.06, 0.02]"),
     "L2, without locality": ("l2", "false"),
 }
 Scores = dict[str, float]

@@ -57,7 +57,7 @@ class ModelConfig:
         """`stcn-mini`, the model that ships: STCN at a quarter of the trunks' width, and a decoder of an eighth."""
         return cls(
             key_width=16, key_depths=(2, 3, 6), value_width=16, value_depths=(1, 1, 1), key_dim=64, value_dim=128,
-            decoder_dims=(64, 32, 32), locality=Locality(0.125, 0.0125),
+            decoder_dims=(64, 32, 32), locality=Locality(0.06, 0.02),
         )  # fmt: skip
 
 
