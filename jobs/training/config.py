@@ -62,12 +62,12 @@ class TrainingConfig:
         return {name: value for name, value in given.items() if value is not None}
 
     def command(self) -> str:
-        """The command line that makes these weights, without what is at its default."""
+        """The command line that makes these weights, without what is at its default, and without folders of files."""
         defaults = {field.name: field.default for field in dataclasses.fields(self)}
+        given = {name: getattr(self, name) for name in CHANGE_WEIGHTS if getattr(self, name) != defaults[name]}
         options = [
-            f"--{name.replace('_', '-')} {getattr(self, name)}"
-            for name in CHANGE_WEIGHTS
-            if getattr(self, name) != defaults[name]
+            f"--{name.replace('_', '-')} {Path(value).name if isinstance(value, str) else value}"
+            for name, value in given.items()
         ]
-        trees = [f"--data {tree}" for tree in self.data or ()]
+        trees = [f"--data {Path(tree).name}" for tree in self.data or ()]
         return " ".join(["stcn train", Path(self.output).name, *options, *trees])

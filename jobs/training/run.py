@@ -126,8 +126,10 @@ class Run:
         scores = self.evaluate(model, steps, self.config.final_clips)
         if self.log:
             self.log.close()
+        config = self.config
+        names = {"init": Path(config.init).name, "data": [Path(tree).name for tree in config.data or ()]}
         save_model(
-            model, self.config.output, command=self.config.command(), training=self.made_by | {"steps_made": steps},
+            model, config.output, command=config.command(), training=self.made_by | names | {"steps_made": steps},
             scores=scores, origin=self.made_by["origin"],
         )  # fmt: skip
 

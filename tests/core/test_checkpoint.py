@@ -1,14 +1,18 @@
 """Every kind of checkpoint loads as it is; everything else is refused with what is wrong."""
 
+import dataclasses
+import json
 import pickle
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 
 from stcn_core import CheckpointError, ModelConfig, load_model, save_model
 from stcn_core.checkpoint import locate, read_card, shipped_models
+from stcn_core.locality import Locality
 from stcn_core.stcn import STCN
 from stcn_core.stm import STM
 from tests.core.conformance import published_state
@@ -101,10 +105,23 @@ def test_a_file_is_recognised_whatever_its_first_byte(tmp_path: Path) -> None:
     assert first_bytes >= {0x80, 0x50}
 
 
-def test_similarity_is_kept(tmp_path: Path) -> None:
-    model = STCN(ModelConfig(similarity="cosine", key_width=4, value_width=4, key_dim=8, value_dim=16))
-    save_model(model, tmp_path / "cosine.safetensors")
-    assert load_model(tmp_path / "cosine.safetensors").config.similarity == "cosine"
+@pytest.mark.parametrize("locality", [None, Locality(0.1, 0.02)])
+def test_how_memory_is_read_is_kept(locality: Locality | None, tmp_path: Path) -> None:
+    config = ModelConfig(
+        similarity="cosine", locality=locality, key_width=4, value_width=4, key_dim=8, value_dim=16
+    )  # fmt: skip
+    save_model(STCN(config), tmp_path / "cosine.safetensors")
+    found = load_model(tmp_path / "cosine.safetensors").config
+    assert (found.similarity, found.locality) == ("cosine", locality)
+
+
+def test_a_file_from_before_there_was_locality_has_none(tmp_path: Path) -> None:
+    model = tiny_model()
+    saved = dataclasses.asdict(model.config)
+    del saved["locality"]
+    metadata = {"stcn": json.dumps({"config": saved, "card": {}})}
+    safetensors.torch.save_file(dict(model.state_dict()), tmp_path / "old.safetensors", metadata)
+    assert load_model(tmp_path / "old.safetensors").config.locality is None
 
 
 def test_the_shipped_model_is_found_by_name() -> None:

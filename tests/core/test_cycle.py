@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stcn_core import PropagationConfig, for_inference, load_model, propagate
+from stcn_core import PropagationConfig, cycle, for_inference, load_model, propagate
 from stcn_core.cycle import Ends, cycle_ious, frames_of_a_cycle
 from stcn_core.synthetic import draw_clip
 
@@ -37,6 +37,21 @@ def test_a_track_that_holds_comes_back_and_one_that_does_not_is_told() -> None:
     assert max(swapped.values()) < 0.1
     lost = check(frames, {1: ends[1]._replace(last=np.roll(truth[-1] == 0, 1) & (truth[-1] == 0))})  # the background
     assert lost[1] < held[1]
+
+
+def test_what_lies_between_its_frames_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reads are local by frames of the video, of which four between two are left out here."""
+    asked: list[PropagationConfig] = []
+
+    def note(model: object, frames: object, prompts: object, config: PropagationConfig, **_: object) -> tuple[()]:
+        asked.append(config)
+        return ()
+
+    monkeypatch.setattr(cycle, "propagate", note)
+    mask = np.ones((4, 4), bool)
+    config = PropagationConfig(memory_every=5, include_last=True)
+    assert list(cycle_ious(load_model("stcn-mini"), [], {1: Ends(0, mask, 20, mask)}, config)) == []
+    assert (asked[0].frame_step, asked[0].memory_every, asked[0].include_last) == (5, 1, False)
 
 
 def test_it_follows_the_masks_of_propagation() -> None:

@@ -1,6 +1,7 @@
 """Training steps: they learn, of either network; a run can be taken up again; parts and processes agree."""
 
 import copy
+import dataclasses
 from collections.abc import Iterable
 
 import pytest
@@ -8,6 +9,8 @@ import torch
 from torch import Tensor
 
 from stcn_core.config import ModelConfig
+from stcn_core.locality import Locality
+from stcn_core.training.forward import forward_losses
 from tests.core.training.tiny import TINY, TINY_STM, batch, network, trainer
 
 
@@ -19,6 +22,17 @@ def test_a_few_dozen_steps_lower_the_loss_and_raise_the_iou(config: ModelConfig)
     assert terms[-1]["loss"] < 0.75 * terms[0]["loss"]
     assert terms[-1]["iou"] > terms[0]["iou"] + 0.1
     assert ("surface" in terms[0]) == (config is TINY)
+
+
+def test_reads_have_the_networks_locality_by_the_gaps_between_frames() -> None:
+    """At once what is local sees little of the frame; after very long it sees all of it, as without."""
+    seen, config = batch(), dataclasses.replace(TINY, locality=Locality(0.05, 0.05))
+    near, wide, without = (
+        forward_losses(network(own), dataclasses.replace(seen, times=scale * seen.times), share=1.0)["cross_entropy"]
+        for own, scale in ((config, 1), (config, 10**6), (TINY, 1))
+    )
+    torch.testing.assert_close(wide, without, rtol=1e-4, atol=1e-5)
+    assert abs(near - without) > 1e-3
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -9,9 +9,10 @@ from PIL import Image
 
 from jobs.errors import UserError
 from jobs.inputs.pictures import digest, load_pictures
-from jobs.training.batches import Plan, draw_shape, make_batch
+from jobs.training.batches import COPIES_APART, Plan, draw_shape, make_batch
 from jobs.training.recipe import Size, Stage
 from jobs.training.sequences import find_sequences
+from stcn_core.training.drawn import Shape, gaps
 from tests.jobs.training.trees import write_tree
 
 STAGE = Stage(steps=10, learning_rate=1e-3, clips=2, sizes=(Size(height=64, width=64),), gaps=((0.0, 2), (0.5, 4)))
@@ -54,6 +55,22 @@ def test_frames_of_a_sparse_video_are_near_in_time_and_a_single_one_is_deformed(
     for step in range(4):
         batch = make_batch(Plan(stage, 0, 0, data=(str(tmp_path),)), step)
         assert all(not torch.equal(clip[0], clip[1]) for clip in batch.images)
+        assert {int(gap) for gap in batch.times.diff().abs().unique()} <= {5, 10, COPIES_APART}
+
+
+def test_short_gaps_of_drawn_clips_are_as_likely_as_long_ones() -> None:
+    """Of 1 or 2 frames as of 6 to 20, where 20 is the longest: log(3) against log(21/6)."""
+    times = torch.from_numpy(gaps(np.random.default_rng(0), Shape(64, 64, 2000, 3, 1, longest_gap=20)))
+    steps = times.diff()
+    assert (int(steps.min()), int(steps.max())) == (1, 20)
+    assert 0.8 < ((steps <= 2).sum() / (steps >= 6).sum()).item() < 1.0
+
+
+def test_a_batch_tells_when_its_frames_are() -> None:
+    batch = make_batch(Plan(STAGE, 0, 0), 9)
+    assert batch.times.shape == batch.labels.shape[:2]
+    first, second = batch.split(2)
+    assert torch.equal(torch.cat([first.times, second.times]), batch.times)
 
 
 def test_data_that_cannot_be_used_is_named(tmp_path: Path) -> None:

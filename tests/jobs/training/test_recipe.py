@@ -1,5 +1,6 @@
 """Recipes: presets are sound, and what is wrong in a file is named."""
 
+import dataclasses
 import textwrap
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import pytest
 
 from jobs.errors import UserError
 from jobs.training.recipe import read_recipe
+from stcn_core.config import ModelConfig
+from stcn_core.locality import Locality
 
 STAGE = "[[stages]]\nsteps = 5\nlearning_rate = 0.001\n"
 
@@ -58,3 +61,14 @@ def test_the_recipe_of_the_documentation_is_read(tmp_path: Path) -> None:
     (tmp_path / "recipe.toml").write_text(textwrap.dedent(block))
     (stage,) = read_recipe(str(tmp_path / "recipe.toml")).stages
     assert (stage.steps, stage.drawn, list(stage.gaps)) == (2000, 0.5, [(0.0, 5.0), (0.5, 25.0)])
+
+
+@pytest.mark.parametrize(
+    ("line", "locality"), [("", ModelConfig.mini().locality), ("locality = [0.1, 0.2]", Locality(0.1, 0.2)),
+                           ("locality = false", None)]
+)  # fmt: skip
+def test_a_new_network_has_the_locality_that_is_asked_for(line: str, locality: Locality | None, tmp_path: Path) -> None:
+    recipe = f'network = "mini"\n{line}\n[[stages]]\nsteps = 1\nlearning_rate = 1e-3\n'
+    (tmp_path / "recipe.toml").write_text(recipe)
+    sizes = read_recipe(str(tmp_path / "recipe.toml")).sizes()
+    assert sizes == dataclasses.replace(ModelConfig.mini(), locality=locality)

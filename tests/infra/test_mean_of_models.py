@@ -1,0 +1,20 @@
+"""infra/mean_of_models.py, which makes the model that ships."""
+
+import runpy
+from pathlib import Path
+
+import torch
+
+from stcn_core.checkpoint import like
+from tests.core.tiny import tiny_model
+
+SCRIPT = Path(__file__).parents[2] / "infra/mean_of_models.py"
+
+
+def test_weights_and_statistics_are_averaged_and_counters_are_not() -> None:
+    one = tiny_model()
+    state = {name: 3 * tensor + 2 for name, tensor in one.state_dict().items()}
+    mean = runpy.run_path(str(SCRIPT))["mean"]([one, like(one, state)]).state_dict()
+    for name, tensor in one.state_dict().items():
+        expected = 2 * tensor + 1 if tensor.is_floating_point() else state[name]
+        torch.testing.assert_close(mean[name], expected)
