@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from stcn_core.attention import read_all
-from stcn_core.config import PropagationConfig, Similarity
-from stcn_core.locality import Locality, Places, places
+from stcn_core.config import Locality, PropagationConfig, Similarity
+from stcn_core.locality import Places, places
 from stcn_core.retention import MemoryFrame, to_drop
 from stcn_core.top_k import read_top_k
 

@@ -14,8 +14,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from stcn_core.config import ModelConfig
-from stcn_core.locality import Locality
+from stcn_core.config import Locality, ModelConfig
 from stcn_core.network import Network
 from stcn_core.stcn import STCN
 from stcn_core.stm import STM

@@ -2,14 +2,22 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Literal, Protocol, get_args
-
-from stcn_core.locality import Locality
+from typing import Literal, NamedTuple, Protocol, get_args
 
 Network = Literal["stcn", "stm"]
 Similarity = Literal["l2", "cosine", "dot"]
 MemoryPolicy = Literal["recent", "spread", "used"]
 Direction = Literal["forward", "backward", "both"]
+
+
+class Locality(NamedTuple):
+    """A memory read's prior is a Gaussian around the query's own place.
+
+    Its standard deviation, in shares of the frame's shorter side, is spread + growth * frames between.
+    """
+
+    spread: float
+    growth: float
 
 
 @dataclass(frozen=True)

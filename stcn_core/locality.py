@@ -12,12 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-
-class Locality(NamedTuple):
-    """Standard deviation of the prior, in shares of the frame's shorter side: spread + growth * frames between."""
-
-    spread: float
-    growth: float
+from stcn_core.config import Locality
 
 
 class Places(NamedTuple):

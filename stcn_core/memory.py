@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from stcn_core.bank import MemoryBank
-from stcn_core.config import PropagationConfig, Similarity
-from stcn_core.locality import Locality
+from stcn_core.config import Locality, PropagationConfig, Similarity
 from stcn_core.retention import MemoryFrame
 
 

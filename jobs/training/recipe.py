@@ -9,8 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from jobs.errors import UserError
-from stcn_core.config import ModelConfig, Similarity
-from stcn_core.locality import Locality
+from stcn_core.config import Locality, ModelConfig, Similarity
 from stcn_core.training.schedules import Points
 from stcn_core.training.trainer import Schedule
 

@@ -12,7 +12,7 @@ import torch
 
 from stcn_core import CheckpointError, ModelConfig, load_model, save_model
 from stcn_core.checkpoint import locate, read_card, shipped_models
-from stcn_core.locality import Locality
+from stcn_core.config import Locality
 from stcn_core.stcn import STCN
 from stcn_core.stm import STM
 from tests.core.conformance import published_state

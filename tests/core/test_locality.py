@@ -7,8 +7,8 @@ from torch import Tensor
 from stcn_core import attention
 from stcn_core.attention import readout, similarity
 from stcn_core.bank import MemoryBank
-from stcn_core.config import PropagationConfig
-from stcn_core.locality import Locality, places
+from stcn_core.config import Locality, PropagationConfig
+from stcn_core.locality import places
 from stcn_core.memory import ClipMemory
 from stcn_core.retention import MemoryFrame
 

@@ -8,8 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from stcn_core.config import ModelConfig
-from stcn_core.locality import Locality
+from stcn_core.config import Locality, ModelConfig
 from stcn_core.training.forward import forward_losses
 from tests.core.training.tiny import TINY, TINY_STM, batch, network, trainer
 

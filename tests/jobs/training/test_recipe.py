@@ -8,8 +8,7 @@ import pytest
 
 from jobs.errors import UserError
 from jobs.training.recipe import read_recipe
-from stcn_core.config import ModelConfig
-from stcn_core.locality import Locality
+from stcn_core.config import Locality, ModelConfig
 
 STAGE = "[[stages]]\nsteps = 5\nlearning_rate = 0.001\n"
 
