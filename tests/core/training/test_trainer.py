@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from stcn_core.config import Locality, ModelConfig
-from stcn_core.training.forward import forward_losses
+from stcn_core.locality import places
+from stcn_core.training.forward import compared, forward_losses
 from tests.core.training.tiny import TINY, TINY_STM, batch, network, trainer
 
 
@@ -102,6 +103,16 @@ def test_gradients_are_averaged_over_processes_before_they_are_clipped() -> None
     before = copy.deepcopy(training.model.state_dict()["key_proj.key_proj.weight"])
     assert training.train_step(batch())["gradient"] == 0
     assert torch.equal(before, training.model.state_dict()["key_proj.key_proj.weight"])
+
+
+@pytest.mark.parametrize("locality", [None, Locality(0.05, 0.02)])
+def test_keys_are_compared_in_float32_where_the_rest_is_in_bfloat16(locality: Locality | None) -> None:
+    model = network(dataclasses.replace(TINY, locality=locality))
+    memory, query = (5 * torch.randn(1, 16, 30, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    near = places(locality, torch.tensor([3]), 5, 6) if locality else None
+    plain = compared(model, memory, query, near)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(compared(model, memory, query, near), plain)
 
 
 def test_bfloat16_learns_as_well() -> None:
