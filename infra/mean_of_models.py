@@ -2,8 +2,8 @@
 
     python infra/mean_of_models.py mean.safetensors first.safetensors second.safetensors
 
-Each model here was the start of the next, so they lie in one valley of the loss, and so does their mean (Wortsman et al.,
-Model soups, ICML 2022, section 3). The network's options are those of the last.
+Each model here was the start of the next, so they lie in one valley of the loss, and so does their mean
+(Wortsman et al., Model soups, ICML 2022, section 3). The network's options are those of the last.
 """
 
 import argparse
