@@ -159,9 +159,13 @@ def _recognise(state: State, metadata: Mapping[str, object]) -> ModelConfig:
 
 
 def _reading(saved: Mapping[str, Any]) -> dict[str, Any]:
-    """Similarity and locality of a saved config; files from before there was locality have none."""
+    """What of a saved config is not in the weights; files from before there was such an option go without it."""
     locality = saved.get("locality")
-    return {"similarity": saved["similarity"], "locality": locality and Locality(*locality)}
+    return {
+        "similarity": saved["similarity"],
+        "locality": locality and Locality(*locality),
+        "object_positions": saved.get("object_positions"),
+    }
 
 
 def _stcn_config(state: State) -> ModelConfig:

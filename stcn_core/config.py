@@ -40,6 +40,7 @@ class ModelConfig:
     decoder_dims: tuple[int, int, int] | None = None  # STCN only, at strides 16, 8, 4; None: value_dim, and its half
     attention: bool = True  # CBAM in STCN's feature fusion
     locality: Locality | None = None  # of a memory read; None: a place counts as much as any other, as published
+    object_positions: int | None = None  # frames are enlarged until the smallest object has as many; None: as published
 
     def __post_init__(self) -> None:
         _require(self.network in get_args(Network), "network", self.network, get_args(Network))
@@ -53,6 +54,8 @@ class ModelConfig:
         dims = self.decoder_dims
         _require(dims is None or (len(dims) == 3 and min(dims) > 0), "decoder_dims", dims, "None, or as many")
         _require(self.locality is None or min(self.locality) > 0, "locality", self.locality, "positive shares, or None")
+        positions = self.object_positions
+        _require(positions is None or positions > 0, "object_positions", positions, "a positive integer, or None")
         _require(self.value_dim % 16 == 0, "value_dim", self.value_dim, "a multiple of 16")
 
     @classmethod
@@ -65,7 +68,7 @@ class ModelConfig:
         """`stcn-mini`, the model that ships: STCN at a quarter of the trunks' width, and a decoder of an eighth."""
         return cls(
             key_width=16, key_depths=(2, 3, 6), value_width=16, value_depths=(1, 1, 1), key_dim=64, value_dim=128,
-            decoder_dims=(64, 32, 32), locality=Locality(0.06, 0.02),
+            decoder_dims=(64, 32, 32), locality=Locality(0.06, 0.02), object_positions=9,
         )  # fmt: skip
 
 

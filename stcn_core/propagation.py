@@ -15,7 +15,7 @@ from torch.profiler import record_function
 
 from stcn_core import masks
 from stcn_core.config import PropagationConfig
-from stcn_core.frames import scaled_size
+from stcn_core.enlarging import network_size
 from stcn_core.given import checked
 from stcn_core.halving import halve_until_it_fits
 from stcn_core.memory import ClipMemory
@@ -72,16 +72,17 @@ def propagate_planes(
     """`propagate` up to the planes of every frame, in the order in which the frames come. They share their memory."""
     stream = checked(frames, prompts, size)
     prompts = {index: labels for index, labels in prompts.items() if np.any(labels)}
+    seen_at: tuple[int, int] | None = None
     for index, frame in stream:
         frame_size = frame.shape[0], frame.shape[1]
+        seen_at = seen_at or network_size(frame_size, prompts, config.short_side, model.config.object_positions)
         if index in prompts:
-            clip = _Clip(model, prompts, removals, config, frame_size, size or frame_size)
+            clip = _Clip(model, prompts, removals, config, seen_at, size or frame_size)
             from_first_prompt = blocks(chain([(index, frame)], stream), prompts, config, removals)
             for window in windows(from_first_prompt, config.key_batch):
                 yield from clip.segment(window)
         else:
-            empty = torch.ones((1, *scaled_size(*frame_size, config.short_side)))
-            yield FramePlanes(index, (), empty, size or frame_size)
+            yield FramePlanes(index, (), torch.ones((1, *seen_at)), size or frame_size)
 
 
 class _Clip:
@@ -93,15 +94,14 @@ class _Clip:
         prompts: Mapping[int, np.ndarray],
         removals: Removals,
         config: PropagationConfig,
-        frame_size: tuple[int, int],
+        size: tuple[int, int],
         result_size: tuple[int, int],
     ) -> None:
         self._model, self._prompts, self._removals, self._config = model, prompts, removals, config
         parameter = next(model.parameters())
         self._device, self._dtype = parameter.device, parameter.dtype
-        self._result_size = result_size
-        self._size = scaled_size(*frame_size, config.short_side)
-        self._padding = masks.Padding.to_stride(*self._size)
+        self._size, self._result_size = size, result_size
+        self._padding = masks.Padding.to_stride(*size)
         self._object_ids: list[int] = []  # in the order of the planes: by first prompt
         self._key_batch, self._decode_batch = 2 * config.key_batch, config.decode_batch  # a window has at most 2
         self._memory = ClipMemory(model.config.similarity, config, model.config.locality)
@@ -128,7 +128,7 @@ class _Clip:
 
     def _images(self, frames: Sequence[np.ndarray]) -> Tensor:
         images = torch.from_numpy(np.stack(frames)).to(self._device).permute(0, 3, 1, 2).contiguous() / 255
-        return self._model.preprocess(masks.resize(images, self._size)).to(self._dtype)
+        return self._model.preprocess(masks.resize_images(images, self._size)).to(self._dtype)
 
     def _segment_block(self, block: Block, images: Tensor, query: Query) -> list[FramePlanes]:
         self._memorise_pending()
