@@ -9,7 +9,7 @@ from jobs.errors import UserError
 from jobs.inputs.limits import Allowance, Demands, Limits
 from jobs.io import storage
 from jobs.io.patience import PATIENCE_SECONDS
-from stcn_core.config import PropagationConfig
+from stcn_core.config import ModelConfig, PropagationConfig
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 
@@ -79,13 +79,13 @@ class SegmentConfig:
         )  # fmt: skip
         self.clip_options()
         try:
-            self.propagation("stcn")
+            self.propagation(ModelConfig())
         except ValueError as error:
             raise UserError(str(error)) from error
 
-    def propagation(self, network: str) -> PropagationConfig:
-        """The propagation options for a network: its published defaults, and what was given."""
-        return PropagationConfig.for_network(network, **self.given_options())  # type: ignore[arg-type]
+    def propagation(self, network: ModelConfig) -> PropagationConfig:
+        """The propagation options for a network: its defaults, and what was given."""
+        return PropagationConfig.for_config(network, **self.given_options())
 
     def given_options(self) -> dict[str, Any]:
         """Propagation options that were given."""

@@ -131,7 +131,7 @@ def _write_run_info(job: Job) -> None:
         "schema": store.SCHEMA_VERSION,
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "videos": len(job.items),
-        "model": {"name": job.model.name, "sha256": job.model.sha256, "network": job.model.network},
+        "model": {"name": job.model.name, "sha256": job.model.sha256, "network": job.model.config.network},
         "propagation": vars(job.options),
         "config": job.config.as_dict(),
     }

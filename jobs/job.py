@@ -55,7 +55,7 @@ def prepare(config: SegmentConfig, only: Sequence[str] | None = None) -> Job:
     refuse_selection(config.output)
     entries = read_manifest(config.manifest, config.allow or ())
     model = find_model(config.model, config.model_sha256)
-    options = config.propagation(model.network)
+    options = config.propagation(model.config)
     items = identify(entries, model.sha256, options, config.precision, config.clip_options())
     ledger = Ledger(config.output)
     _check_classes(only or (), ledger)

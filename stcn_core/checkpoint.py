@@ -164,7 +164,7 @@ def _reading(saved: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "similarity": saved["similarity"],
         "locality": locality and Locality(*locality),
-        "object_positions": saved.get("object_positions"),
+        **{name: saved.get(name) for name in ("top_k", "object_positions")},
     }
 
 

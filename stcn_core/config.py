@@ -40,6 +40,7 @@ class ModelConfig:
     decoder_dims: tuple[int, int, int] | None = None  # STCN only, at strides 16, 8, 4; None: value_dim, and its half
     attention: bool = True  # CBAM in STCN's feature fusion
     locality: Locality | None = None  # of a memory read; None: a place counts as much as any other, as published
+    top_k: int | None = None  # memory positions that are read, in training too; None: as published, all in training
     object_positions: int | None = None  # frames are enlarged until the smallest object has as many; None: as published
 
     def __post_init__(self) -> None:
@@ -54,8 +55,9 @@ class ModelConfig:
         dims = self.decoder_dims
         _require(dims is None or (len(dims) == 3 and min(dims) > 0), "decoder_dims", dims, "None, or as many")
         _require(self.locality is None or min(self.locality) > 0, "locality", self.locality, "positive shares, or None")
-        positions = self.object_positions
-        _require(positions is None or positions > 0, "object_positions", positions, "a positive integer, or None")
+        for name in ("top_k", "object_positions"):
+            count = getattr(self, name)
+            _require(count is None or count > 0, name, count, "a positive integer, or None")
         _require(self.value_dim % 16 == 0, "value_dim", self.value_dim, "a multiple of 16")
 
     @classmethod
@@ -68,7 +70,8 @@ class ModelConfig:
         """`stcn-mini`, the model that ships: STCN at a quarter of the trunks' width, and a decoder of an eighth."""
         return cls(
             key_width=16, key_depths=(2, 3, 6), value_width=16, value_depths=(1, 1, 1), key_dim=64, value_dim=128,
-            decoder_dims=(64, 32, 32), locality=Locality(0.06, 0.02), object_positions=9,
+            decoder_dims=(64, 32, 32), locality=Locality(0.06, 0.02), top_k=5,
+            object_positions=9,
         )  # fmt: skip
 
 
@@ -80,7 +83,7 @@ class HasConfig(Protocol):
 
 @dataclass(frozen=True)
 class PropagationConfig:
-    """How masks are carried through a clip. `for_model` fills in a network's published defaults."""
+    """How masks are carried through a clip. `for_model` fills in a network's defaults."""
 
     memory_every: int = 5  # frames between permanent memory frames
     top_k: int | None = 20  # memory positions that a query position attends to; None: all of them
@@ -108,12 +111,13 @@ class PropagationConfig:
         )  # fmt: skip
 
     @classmethod
-    def for_network(cls, network: Network, **options: object) -> "PropagationConfig":
-        """The defaults published with `network`, overridden by the `options` that are given.
+    def for_config(cls, config: ModelConfig, **options: object) -> "PropagationConfig":
+        """The defaults published with a network, or its own, overridden by the `options` that are given.
 
         Raises ValueError for an option that does not exist.
         """
-        defaults: dict[str, object] = {"top_k": None, "include_last": True} if network == "stm" else {}
+        defaults: dict[str, object] = {"top_k": None, "include_last": True} if config.network == "stm" else {}
+        defaults |= {"top_k": config.top_k} if config.top_k else {}
         known = [field.name for field in dataclasses.fields(cls)]
         for name in options:
             _require(name in known, "option", name, known)
@@ -121,8 +125,8 @@ class PropagationConfig:
 
     @classmethod
     def for_model(cls, model: "HasConfig", **options: object) -> "PropagationConfig":
-        """`for_network` of a loaded model."""
-        return cls.for_network(model.config.network, **options)
+        """`for_config` of a loaded model's."""
+        return cls.for_config(model.config, **options)
 
 
 def _require(holds: bool, name: str, value: object, legal: object) -> None:

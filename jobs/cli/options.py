@@ -16,7 +16,9 @@ Actors = Annotated[int | None, typer.Option(help="Processes with a model each. (
 Gpus = Annotated[float | None, typer.Option(help="GPUs for each actor, such as 0.5. (default: 1 if there are any)")]
 Threads = Annotated[int | None, typer.Option(help="CPU threads of each actor. (default: an even share)")]
 MemoryEvery = Annotated[int | None, typer.Option(help="Frames between memory frames. (default: 5)")]
-TopK = Annotated[int | None, typer.Option(help="Memory positions attended to. (default: STCN 20, STM all); 0: all")]
+TopK = Annotated[
+    int | None, typer.Option(help="Memory positions attended to. (default: STCN 20, STM all, stcn-mini 5); 0: all")
+]
 IncludeLast = Annotated[
     bool | None, typer.Option(help="Keep the previous frame in memory too. (default: STCN no, STM yes)")
 ]

@@ -7,7 +7,7 @@ from pathlib import Path
 from jobs.errors import UserError
 from jobs.io import storage
 from stcn_core.checkpoint import CheckpointError, load_model, locate
-from stcn_core.config import Network
+from stcn_core.config import ModelConfig
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class ModelFile:
     name: str
     content: bytes
     sha256: str
-    network: Network
+    config: ModelConfig
 
 
 def find_model(source: str, sha256: str | None = None) -> ModelFile:
@@ -37,7 +37,7 @@ def find_model(source: str, sha256: str | None = None) -> ModelFile:
     if path and not path.exists():
         storage.write(str(path), content)
     name = source if "://" in source else locate(source).name
-    return ModelFile(name, content, digest, _network_of(name, content))
+    return ModelFile(name, content, digest, _config_of(name, content))
 
 
 def _read(source: str) -> bytes:
@@ -49,8 +49,8 @@ def _cached(sha256: str) -> Path:
     return root / "stcn" / "models" / sha256.lower()
 
 
-def _network_of(name: str, content: bytes) -> Network:
+def _config_of(name: str, content: bytes) -> ModelConfig:
     try:
-        return load_model(content).config.network
+        return load_model(content).config
     except CheckpointError as error:
         raise UserError(f"--model {name}: {error}") from error

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stcn_core.attention import readout, similarity
+from stcn_core.attention import affinity, readout, similarity
 from stcn_core.locality import Places, places
 from stcn_core.masks import aggregate
 from stcn_core.network import Network, Query
@@ -66,7 +66,7 @@ def read_and_segment(model: Network, keys: list[Tensor], values: list[Tensor], q
     (height, width), locality = query.key.shape[-2:], model.config.locality
     near = places(locality, ages.unsqueeze(1), height, width) if locality else None
     scores = compared(model, torch.cat(keys, -1), query.key.flatten(2).unsqueeze(1), near)
-    read = readout(scores.softmax(-2), torch.cat(values, -1))  # B, O, CV, Q
+    read = readout(affinity(scores, model.config.top_k), torch.cat(values, -1))  # B, O, CV, Q
     return model.segment(read.unflatten(-1, (height, width)), query)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from hypothesis import strategies as st
 
-from stcn_core import PropagationConfig, propagate
+from stcn_core import ModelConfig, PropagationConfig, propagate
 from stcn_core.config import Network as Kind
 from stcn_core.propagation import NOTHING_REMOVED
 from stcn_core.results import FrameMasks
@@ -19,7 +19,7 @@ def segment(
     removals: Mapping[int, Collection[int]] = NOTHING_REMOVED, **options: object,
 ) -> list[FrameMasks]:  # fmt: skip
     """Propagate with the tiny network; every result's own parts must agree."""
-    config = PropagationConfig.for_network(kind, **{"short_side": None, **options})
+    config = PropagationConfig.for_config(ModelConfig(network=kind), **{"short_side": None, **options})
     model = tiny_model(kind, torch.float64)
     results = list(propagate(model, frames, prompts, config, return_probabilities=True, removals=removals))
     assert [result.frame_index for result in results] == list(range(len(frames)))

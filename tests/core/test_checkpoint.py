@@ -108,22 +108,23 @@ def test_a_file_is_recognised_whatever_its_first_byte(tmp_path: Path) -> None:
 @pytest.mark.parametrize("locality", [None, Locality(0.1, 0.02)])
 def test_how_memory_is_read_is_kept(locality: Locality | None, tmp_path: Path) -> None:
     config = ModelConfig(
-        similarity="cosine", locality=locality, object_positions=locality and 7, key_width=4, value_width=4, key_dim=8,
-        value_dim=16,
+        similarity="cosine", locality=locality, object_positions=locality and 7, top_k=locality and 6,
+        key_width=4, value_width=4, key_dim=8, value_dim=16,
     )  # fmt: skip
     save_model(STCN(config), tmp_path / "cosine.safetensors")
     found = load_model(tmp_path / "cosine.safetensors").config
-    assert (found.similarity, found.locality, found.object_positions) == ("cosine", locality, locality and 7)
+    assert (found.similarity, found.locality) == ("cosine", locality)
+    assert (found.object_positions, found.top_k) == ((7, 6) if locality else (None, None))
 
 
-def test_a_file_from_before_there_was_locality_or_enlarging_has_none(tmp_path: Path) -> None:
+def test_a_file_from_before_there_were_such_options_has_none(tmp_path: Path) -> None:
     model = tiny_model()
     saved = dataclasses.asdict(model.config)
-    del saved["locality"], saved["object_positions"]
+    del saved["locality"], saved["object_positions"], saved["top_k"]
     metadata = {"stcn": json.dumps({"config": saved, "card": {}})}
     safetensors.torch.save_file(dict(model.state_dict()), tmp_path / "old.safetensors", metadata)
     found = load_model(tmp_path / "old.safetensors").config
-    assert (found.locality, found.object_positions) == (None, None)
+    assert (found.locality, found.object_positions, found.top_k) == (None, None, None)
 
 
 def test_the_shipped_model_is_found_by_name() -> None:

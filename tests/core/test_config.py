@@ -6,10 +6,10 @@ from stcn_core import ModelConfig, PropagationConfig
 
 
 def test_published_defaults_of_each_network() -> None:
-    stcn, stm = (PropagationConfig.for_network(network) for network in ("stcn", "stm"))
+    stcn, stm = (PropagationConfig.for_config(config) for config in (ModelConfig(), ModelConfig.stm()))
     assert (stcn.memory_every, stcn.top_k, stcn.include_last) == (5, 20, False)
     assert (stm.memory_every, stm.top_k, stm.include_last) == (5, None, True)
-    assert PropagationConfig.for_network("stm", top_k=20).top_k == 20
+    assert PropagationConfig.for_config(ModelConfig.stm(), top_k=20).top_k == 20
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ def test_propagation_options_out_of_range(options: dict[str, int]) -> None:
 
 def test_unknown_options_are_named_with_the_known_ones() -> None:
     with pytest.raises(ValueError, match=r"'topk'.*'top_k'"):
-        PropagationConfig.for_network("stcn", topk=3)
+        PropagationConfig.for_config(ModelConfig(), topk=3)
 
 
 @pytest.mark.parametrize(

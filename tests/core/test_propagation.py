@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stcn_core import PropagationConfig
+from stcn_core import ModelConfig, PropagationConfig
 from stcn_core.config import Network as Kind
 from tests.core.clips import agree, clip_and_prompt, prompted_clips, segment
 from tests.core.reference import reference
@@ -70,7 +70,7 @@ def test_an_object_that_is_removed_has_no_plane_until_it_is_prompted_again_and_i
     again = np.where(labels[8] == 1, 1, 0)
     prompts, removals = {0: labels[0], 8: again}, {3: {1, 99}, 6: {2}}
     results = segment(frames, prompts, kind, removals)
-    options = PropagationConfig.for_network(kind)
+    options = PropagationConfig.for_config(ModelConfig(network=kind))
     model = tiny_model(kind, torch.float64)
     agree(results, reference(model, frames, prompts, 5, options.top_k, options.include_last, removals))
     assert [result.object_ids for result in results] == [(1, 2)] * 3 + [(2,)] * 3 + [()] * 2 + [(1,)] * 4

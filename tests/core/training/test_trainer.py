@@ -35,6 +35,17 @@ def test_reads_have_the_networks_locality_by_the_gaps_between_frames() -> None:
     assert abs(near - without) > 1e-3
 
 
+def test_reads_are_of_the_networks_most_similar_positions() -> None:
+    seen = batch()
+    one, all_of_them, without = (
+        forward_losses(network(dataclasses.replace(TINY, top_k=top_k)), seen, share=1.0)["cross_entropy"]
+        for top_k in (1, 10**6, None)
+    )
+    torch.testing.assert_close(all_of_them, without)
+    assert abs(one - without) > 1e-4
+    one.backward()
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_an_update_follows_the_gradient_whatever_its_memory_layout(threads: int) -> None:
     """Fused AdamW reads parameter and gradient as flat memory: channels-last against plain would mix them up."""

@@ -45,7 +45,7 @@ def test_a_url_with_its_digest_is_downloaded_once(served: str, model_file: Path)
     second = find_model(served, digest.upper())
     assert len(Server.fetched) == downloads
     assert first == second
-    assert (first.sha256, first.network, first.content) == (digest, "stcn", model_file.read_bytes())
+    assert (first.sha256, first.config.network, first.content) == (digest, "stcn", model_file.read_bytes())
 
 
 def test_another_digest_is_refused_and_not_kept(served: str, tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_another_digest_is_refused_and_not_kept(served: str, tmp_path: Path) -> 
 
 
 def test_a_path_is_checked_too(model_file: Path) -> None:
-    assert find_model(str(model_file)).network == "stcn"
+    assert find_model(str(model_file)).config.network == "stcn"
     with pytest.raises(UserError, match="--model-sha256"):
         find_model(str(model_file), "0000")
 
