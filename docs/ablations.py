@@ -8,6 +8,7 @@ import argparse
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from jobs.commands.train import train
 from jobs.training.config import TrainingConfig
@@ -15,13 +16,18 @@ from jobs.training.drawn_scores import evaluate_clips
 from stcn_core import for_inference, load_model
 from stcn_core.checkpoint import read_card
 
-MEMORY: dict[str, dict[str, object]] = {
-    "every 5th frame": {},
+MEMORY: dict[str, dict[str, Any]] = {  # of propagation
+    "as it comes: every 5th frame": {},
     "every frame": {"memory_every": 1},
     "every 3rd frame": {"memory_every": 3},
     "every 5th frame, and the last": {"include_last": True},
     "the first frame alone": {"memory_every": 10**6},
-    "all positions read, not the best 20": {"top_k": None},
+    "the best 20 positions read": {"top_k": 20},
+    "all positions read": {"top_k": None},
+}
+NETWORK: dict[str, dict[str, Any]] = {  # of the network's own options
+    "read without locality": {"locality": None},
+    "frames never enlarged": {"object_positions": None},
 }
 RECIPE = """network = "mini"
 similarity = "{similarity}"
@@ -41,12 +47,14 @@ Scores = dict[str, float]
 
 
 def of_memory(name: str) -> Iterator[tuple[str, Scores]]:
-    """One model, its memory kept in different ways, and read with and without locality."""
+    """One model, its memory kept and read in different ways."""
     model = for_inference(load_model(name))
     for label, options in MEMORY.items():
         yield label, evaluate_clips(model, **options).summary()
-    model.config = dataclasses.replace(model.config, locality=None)
-    yield "every 5th frame, read without locality", evaluate_clips(model).summary()
+    own = model.config
+    for label, changed in NETWORK.items():
+        model.config = dataclasses.replace(own, **changed)
+        yield label, evaluate_clips(model).summary()
 
 
 def of_reads(folder: Path, steps: int) -> Iterator[tuple[str, Scores]]:
