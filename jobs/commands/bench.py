@@ -86,7 +86,7 @@ class _Watch(Quiet):
 
 
 def _whole_video(settings: Settings, model: Network, height: int, width: int, frames: int) -> Figures:
-    config = PropagationConfig()
+    config = PropagationConfig.for_model(model)
     with TemporaryDirectory() as name:
         folder = Path(name)
         images, prompt = clip(frames, height, width, 1)

@@ -71,11 +71,12 @@ def reduced_precision(settings: Settings) -> Figures:
     """How alike masks in bfloat16 and float32 are: stcn-mini on drawn clips, 240p."""
     plain = load_model("stcn-mini", settings.device)
     models = [for_inference(plain, precision) for precision in (torch.float32, torch.bfloat16)]
+    config = PropagationConfig.for_model(plain)
     equal, overlaps = [], []
     for seed in range(6):
         drawn = draw_clip(7_000 + seed, range(24), 240, 427, objects=1 + seed % 3)
         one, other = (
-            np.stack([r.labels for r in propagate(model, drawn.frames, {0: drawn.labels[0]}, PropagationConfig())])
+            np.stack([r.labels for r in propagate(model, drawn.frames, {0: drawn.labels[0]}, config)])
             for model in models
         )
         equal.append(np.mean(one == other))
@@ -110,8 +111,8 @@ def memory_read(settings: Settings) -> Figures:
 
 def long_clip(settings: Settings) -> Figures:
     """What grows and what slows down over 10,000 frames with bounded memory: stcn-mini, 240p."""
-    config = PropagationConfig()
     model = for_inference(load_model("stcn-mini", settings.device))
+    config = PropagationConfig.for_model(model)
     prompt = clip(1, 240, 427, 1)[1]
     started, held = [time.perf_counter()], [resident_memory()]
     results = propagate(model, endless_clip(240, 427, 1, 10_000), {0: prompt}, config)

@@ -23,10 +23,11 @@ FIRST_SEED = 30_000  # of clips that nothing was trained on
 def compare_policies(device: torch.device, clips: int) -> dict[str, float]:
     """Mean J while an object is to be seen, of all its frames and of the 100 after it came back, by policy."""
     model = for_inference(load_model("stcn-mini", device))
-    configs = {"unbounded": PropagationConfig(max_memory_frames=None)}
+    configs = {"unbounded": PropagationConfig.for_model(model, max_memory_frames=None)}
     for bound in BOUNDS:
         for policy in ("recent", "spread", "used"):
-            configs[f"{policy}_{bound}"] = PropagationConfig(max_memory_frames=bound, memory_policy=policy)
+            options = {"max_memory_frames": bound, "memory_policy": policy}
+            configs[f"{policy}_{bound}"] = PropagationConfig.for_model(model, **options)
     scores: dict[str, list[float]] = {f"{name}_{when}": [] for name in configs for when in ("all", "back")}
     for number in range(clips):
         frames, truth = vanishing_clip(FIRST_SEED + number)
