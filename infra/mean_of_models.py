@@ -3,11 +3,13 @@
     python infra/mean_of_models.py mean.safetensors first.safetensors second.safetensors
 
 Each model here was the start of the next, so they lie in one valley of the loss, and so does their mean
-(Wortsman et al., Model soups, ICML 2022, section 3). The network's options are those of the last.
+(Wortsman et al., Model soups, ICML 2022, section 3). The options that reads go by are today's of
+`ModelConfig.mini()`, whatever they were when those before were trained.
 """
 
 import argparse
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -17,11 +19,12 @@ from jobs.training.drawn_scores import evaluate_clips
 from jobs.training.origin import source_commit
 from stcn_core import for_inference, load_model
 from stcn_core.checkpoint import like, locate, read_card, save_model
+from stcn_core.config import ModelConfig
 from stcn_core.network import Network
 
 
 def mean(models: list[Network]) -> Network:
-    """Of weights and statistics; counters are the last one's. All have the same entries."""
+    """Of weights and statistics; counters and options are the last one's. All have the same entries."""
     states = [model.state_dict() for model in models]
     return like(models[-1], {name: mean_of([state[name] for state in states]) for name in states[-1]})
 
@@ -30,9 +33,16 @@ def mean_of(tensors: list[Tensor]) -> Tensor:
     return torch.stack(tensors).mean(0) if tensors[-1].is_floating_point() else tensors[-1]
 
 
+def read_as_today(config: ModelConfig) -> ModelConfig:
+    """The same network with the options of memory reads that `mini` has now."""
+    mini = ModelConfig.mini()
+    return replace(config, locality=mini.locality, top_k=mini.top_k, object_positions=mini.object_positions)
+
+
 def main(output: Path, sources: list[str]) -> None:
     """Write the mean, and print its scores on the fixed clips."""
     model = mean([load_model(source) for source in sources])
+    model.config = read_as_today(model.config)
     scores = evaluate_clips(for_inference(model)).summary()
     print(scores)
     made_of = [

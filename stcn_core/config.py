@@ -40,7 +40,7 @@ class ModelConfig:
     decoder_dims: tuple[int, int, int] | None = None  # STCN only, at strides 16, 8, 4; None: value_dim, and its half
     attention: bool = True  # CBAM in STCN's feature fusion
     locality: Locality | None = None  # of a memory read; None: a place counts as much as any other, as published
-    top_k: int | None = None  # memory positions that are read, in training too; None: as published, all in training
+    top_k: int | None = None  # memory positions that are read at inference; None: as published with the network
     object_positions: int | None = None  # frames are enlarged until the smallest object has as many; None: as published
 
     def __post_init__(self) -> None:

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stcn_core.attention import affinity, readout, similarity
+from stcn_core.attention import readout, similarity
 from stcn_core.locality import Places, places
 from stcn_core.masks import aggregate
 from stcn_core.network import Network, Query
@@ -61,12 +61,13 @@ def predict(model: Network, images: Tensor, queries: list[Query], first: Tensor,
 def read_and_segment(model: Network, keys: list[Tensor], values: list[Tensor], query: Query, ages: Tensor) -> Tensor:
     """Probabilities (B, O, H, W) of a frame from memory keys (B, 1 or O, CK, N) and values (B, O, CV, N).
 
-    ages (B, T): frames between each memory frame and this one.
+    ages (B, T): frames between each memory frame and this one. All positions are read: what was trained to read 5, as
+    it does at inference, came to 0.825 J&F on drawn clips, from 0.849.
     """
     (height, width), locality = query.key.shape[-2:], model.config.locality
     near = places(locality, ages.unsqueeze(1), height, width) if locality else None
     scores = compared(model, torch.cat(keys, -1), query.key.flatten(2).unsqueeze(1), near)
-    read = readout(affinity(scores, model.config.top_k), torch.cat(values, -1))  # B, O, CV, Q
+    read = readout(scores.softmax(-2), torch.cat(values, -1))  # B, O, CV, Q
     return model.segment(read.unflatten(-1, (height, width)), query)
 
 

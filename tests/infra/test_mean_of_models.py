@@ -1,11 +1,13 @@
 """infra/mean_of_models.py, which makes the model that ships."""
 
 import runpy
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from stcn_core.checkpoint import like
+from stcn_core.config import Locality, ModelConfig
 from tests.core.tiny import tiny_model
 
 SCRIPT = Path(__file__).parents[2] / "infra/mean_of_models.py"
@@ -18,3 +20,8 @@ def test_weights_and_statistics_are_averaged_and_counters_are_not() -> None:
     for name, tensor in one.state_dict().items():
         expected = 2 * tensor + 1 if tensor.is_floating_point() else state[name]
         torch.testing.assert_close(mean[name], expected)
+
+
+def test_reads_go_by_todays_options_of_mini() -> None:
+    before = replace(ModelConfig.mini(), locality=Locality(0.3, 0.1), top_k=None, object_positions=None)
+    assert runpy.run_path(str(SCRIPT))["read_as_today"](before) == ModelConfig.mini()
