@@ -129,16 +129,20 @@ def test_an_object_that_is_removed_is_gone_until_it_is_prompted_again(
 
 
 def test_between_two_prompts_both_sides_are_better_than_either() -> None:
-    clip = draw_clip(2**41 + 8, range(24), 120, 213, 1)
-    model, truth = for_inference(load_model("stcn-mini")), clip.labels.astype(int)
-    scores: dict[str, float] = {}
-    for direction in ("forward", "backward", "both"):
-        config = PropagationConfig(direction=direction)
-        prompts = {0: truth[0], 23: truth[23]}
-        results = propagate_both_ways(model, clip.frames, clip.frames[::-1], prompts, config)
-        pairs = [(result.labels == 1, truth[t] == 1) for t, result in enumerate(results) if 0 < t < 23]
-        scores[direction] = float(np.mean([region_similarity(mask, true) for mask, true in pairs]))
-    assert scores["both"] >= max(scores["forward"], scores["backward"]) + 0.02
+    """By 0.04 here, on the mean of six clips, none of which alone would say much."""
+    model = for_inference(load_model("stcn-mini"))
+    scores: dict[str, list[float]] = {"forward": [], "backward": [], "both": []}
+    for number in range(14, 20):
+        clip = draw_clip(2**41 + number, range(24), 120, 213, 1)
+        truth = clip.labels.astype(int)
+        for direction in scores:
+            config = PropagationConfig.for_model(model, direction=direction)
+            prompts = {0: truth[0], 23: truth[23]}
+            results = propagate_both_ways(model, clip.frames, clip.frames[::-1], prompts, config)
+            pairs = [(result.labels == 1, truth[t] == 1) for t, result in enumerate(results) if 0 < t < 23]
+            scores[direction] += [float(region_similarity(mask, true)) for mask, true in pairs]
+    forward, backward, both = (float(np.mean(values)) for values in scores.values())
+    assert both >= max(forward, backward) + 0.02
 
 
 class Alive:
