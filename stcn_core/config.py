@@ -41,7 +41,7 @@ class ModelConfig:
     attention: bool = True  # CBAM in STCN's feature fusion
     locality: Locality | None = None  # of a memory read; None: a place counts as much as any other, as published
     top_k: int | None = None  # memory positions that are read at inference; None: as published with the network
-    object_positions: int | None = None  # frames are enlarged until the smallest object has as many; None: as published
+    object_positions: int | None = None  # that the smallest object is to cover: frames are enlarged for it; None: never
 
     def __post_init__(self) -> None:
         _require(self.network in get_args(Network), "network", self.network, get_args(Network))
