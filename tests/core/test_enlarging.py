@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from stcn_core import PropagationConfig, propagate, propagate_both_ways
+from stcn_core import PropagationConfig, propagate
 from stcn_core.checkpoint import like
 from stcn_core.config import ModelConfig
 from stcn_core.enlarging import network_size
 from stcn_core.masks import resize_images
 from stcn_core.network import Network
+from stcn_core.propagation import propagate_planes
 from tests.core.clips import clip_and_prompt
 from tests.core.tiny import tiny_model
 
@@ -97,12 +98,10 @@ def test_the_network_sees_larger_frames_and_the_masks_have_the_frames_size(monke
     assert all(result.labels.shape == (40, 56) for result in results)
 
 
-def test_frames_before_the_first_prompt_are_enlarged_too_where_masks_go_both_ways() -> None:
+def test_planes_are_enlarged_on_every_frame_also_before_the_first_prompt() -> None:
     frames, labels = clip_and_prompt()
-    config = PropagationConfig(direction="both")
-    results = list(propagate_both_ways(needing(50), frames, frames[7::-1], {7: labels[7]}, config))
-    assert [result.labels.shape for result in results] == [(40, 56)] * 12
-    assert np.array_equal(results[7].labels, labels[7])
+    planes = propagate_planes(needing(50), frames, {7: labels[7]}, PropagationConfig())
+    assert [tuple(one.planes.shape[-2:]) for one in planes] == [(80, 112)] * 12
 
 
 def test_images_are_enlarged_without_blur_and_stay_images() -> None:
