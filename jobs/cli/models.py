@@ -14,7 +14,7 @@ from jobs.errors import UserError
 
 def train(
     output: Annotated[str, typer.Argument(help="The model to write, .safetensors.")],
-    config: Annotated[str, typer.Option(help="A recipe: mini, finetune, stcn, or a file.")] = "mini",
+    config: Annotated[str, typer.Option(help="A recipe: mini, long, finetune, stcn, or a file.")] = "mini",
     data: Annotated[list[str] | None, typer.Option(help="Videos with masks: a tree, or an output. Repeatable.")] = None,
     textures: Annotated[str, typer.Option(help="A folder of pictures to draw with; those with alpha are things.")] = "",
     init: Annotated[str, typer.Option(help="A model, or a ResNet, to begin with. (default: random weights)")] = "",

@@ -15,7 +15,7 @@ STAGE = "[[stages]]\nsteps = 5\nlearning_rate = 0.001\n"
 
 @pytest.mark.parametrize(
     ("name", "network", "steps"),
-    [("mini", "mini", [4000]), ("finetune", None, [400]), ("stcn", "stcn", [300_000, 150_000])],
+    [("mini", "mini", [4000]), ("long", None, [1400]), ("finetune", None, [400]), ("stcn", "stcn", [300_000, 150_000])],
 )
 def test_presets_are_read(name: str, network: str | None, steps: list[int]) -> None:
     recipe = read_recipe(name)
@@ -48,7 +48,7 @@ def test_what_is_wrong_in_a_file_is_named(text: str, reason: str, tmp_path: Path
 
 
 def test_a_recipe_that_is_not_there_and_options_for_several_stages_are_refused() -> None:
-    with pytest.raises(UserError, match="legal: finetune, mini, stcn, or a file"):
+    with pytest.raises(UserError, match="legal: finetune, long, mini, stcn, or a file"):
         read_recipe("big")
     with pytest.raises(UserError, match="steps: stcn has 2 stages"):
         read_recipe("stcn", steps=3)
