@@ -1,4 +1,4 @@
-"""infra/mean_of_models.py, which makes the model that ships."""
+"""infra/mean_of_models.py, which made what the model that ships began from."""
 
 import runpy
 from dataclasses import replace
