@@ -1,4 +1,4 @@
-"""Write the mean of the weights of models that were trained one from the other, as `stcn-mini` is.
+"""Write the mean of the weights of models that were trained one from the other, as between stages of `stcn-mini`.
 
     python infra/mean_of_models.py mean.safetensors first.safetensors second.safetensors
 
