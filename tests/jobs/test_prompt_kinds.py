@@ -72,7 +72,7 @@ def test_a_correction_leaves_the_others_where_they_are(tmp_path: Path) -> None:
         path = KINDS["coco"](tmp_path / name, prompts)
         masks.append(masks_of(segment(tmp_path / "videos/v.mp4", path, model=model)[1]))
     one, other = masks
-    assert (one[8, 1] != is_first).sum() > is_first.sum()  # there is much to correct
+    assert (one[8, 1] != is_first).sum() > 0.5 * is_first.sum()  # there is much to correct
     assert np.array_equal(other[8, 1], is_first)
     assert not (other[8, 2] & ~one[8, 2]).any()
     assert (one[8, 2] & ~is_first & other[8, 2]).sum() > 0.95 * (one[8, 2] & ~is_first).sum() > 1000
