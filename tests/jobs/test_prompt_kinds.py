@@ -65,14 +65,15 @@ def test_a_correction_leaves_the_others_where_they_are(tmp_path: Path) -> None:
     """But for pixels of it, and edges where background was the runner-up."""
     draw_archive([DrawnVideo("v", 46, 9, 120, 160, Fraction(24), objects=2)], tmp_path)
     truth = [read_labels(path) for path in sorted((tmp_path / "truth/v").iterdir())]
-    is_first, model = truth[8] == 1, for_inference(load_model("stcn-mini"))
+    # Where object 1 is not, so that how well the network does does not say how much there is to correct.
+    is_first, model = np.roll(truth[8] == 1, 60, 1), for_inference(load_model("stcn-mini"))
     masks = []
     for name, prompts in (("before", {0: truth[0]}), ("after", {0: truth[0], 8: is_first.astype(np.int32)})):
         (tmp_path / name).mkdir()
         path = KINDS["coco"](tmp_path / name, prompts)
         masks.append(masks_of(segment(tmp_path / "videos/v.mp4", path, model=model)[1]))
     one, other = masks
-    assert (one[8, 1] != is_first).sum() > 0.5 * is_first.sum()  # there is much to correct
+    assert (one[8, 1] != is_first).sum() > is_first.sum()  # there is much to correct
     assert np.array_equal(other[8, 1], is_first)
     assert not (other[8, 2] & ~one[8, 2]).any()
     assert (one[8, 2] & ~is_first & other[8, 2]).sum() > 0.95 * (one[8, 2] & ~is_first).sum() > 1000
