@@ -129,7 +129,7 @@ def test_an_object_that_is_removed_is_gone_until_it_is_prompted_again(
 
 
 def test_between_two_prompts_both_sides_are_better_than_either() -> None:
-    """By 0.04 here, on the mean of six clips, none of which alone would say much."""
+    """By 0.023 here, on the mean of six clips, none of which alone would say much."""
     model = for_inference(load_model("stcn-mini"))
     scores: dict[str, list[float]] = {"forward": [], "backward": [], "both": []}
     for number in range(14, 20):
