@@ -85,17 +85,28 @@ def real_sample(
     rng: np.random.Generator, sequence: Sequence, shape: Shape, deformed: bool
 ) -> tuple[Sample, list[int]] | None:
     """Frames of one video, forward or backward, and their times; of a single one, or if all are deformed, copies."""
-    deformed |= len(sequence.masks) < shape.frames
+    deformed |= len(sequence.masks) == 1
     if deformed:
         frames = [int(rng.integers(len(sequence.masks)))] * shape.frames
         times = [COPIES_APART * index for index in range(shape.frames)]
     else:
-        longest = max(1, min(shape.longest_gap // sequence.stride, (len(sequence.masks) - 1) // (shape.frames - 1)))
-        steps = np.concatenate([[0], rng.integers(1, 1 + longest, shape.frames - 1).cumsum()])
-        frames = (steps + rng.integers(0, len(sequence.masks) - steps[-1])).tolist()
-        frames = frames[::-1] if rng.random() < 0.5 else frames
-        times = [sequence.stride * index for index in frames]
+        walk = to_and_fro(rng, len(sequence.masks), shape.frames, shape.longest_gap // sequence.stride)
+        frames = [index for index, _ in walk]
+        times = [sequence.stride * step for _, step in walk]
     loaded = {index: sequence.load(index) for index in set(frames)}
     images, labels = zip(*(loaded[index] for index in frames), strict=True)
     found = sample(rng, images, labels, shape.height, shape.width, shape.objects, deformed)
     return (found, times) if found else None
+
+
+def to_and_fro(rng: np.random.Generator, masks: int, count: int, longest: int) -> list[tuple[int, int]]:
+    """So many steps through a video's masks, forward or backward, and where each leads: at an end the video turns.
+
+    It turns only where it has fewer masks than steps are taken, else all lie on one way through it.
+    """
+    longest = max(1, min(longest, (masks - 1) // (count - 1)))
+    steps = np.concatenate([[0], rng.integers(1, 1 + longest, count - 1).cumsum()])
+    there_and_back = 2 * (masks - 1)
+    steps += rng.integers(0, masks - steps[-1] if steps[-1] < masks else there_and_back)
+    walk = [(masks - 1 - abs(masks - 1 - step % there_and_back), step) for step in steps.tolist()]
+    return walk[::-1] if rng.random() < 0.5 else walk

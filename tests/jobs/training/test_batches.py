@@ -9,7 +9,7 @@ from PIL import Image
 
 from jobs.errors import UserError
 from jobs.inputs.pictures import digest, load_pictures
-from jobs.training.batches import COPIES_APART, Plan, draw_shape, make_batch
+from jobs.training.batches import COPIES_APART, Plan, draw_shape, make_batch, to_and_fro
 from jobs.training.recipe import Size, Stage
 from jobs.training.sequences import find_sequences
 from stcn_core.training.drawn import Shape, gaps
@@ -56,6 +56,19 @@ def test_frames_of_a_sparse_video_are_near_in_time_and_a_single_one_is_deformed(
         batch = make_batch(Plan(stage, 0, 0, data=(str(tmp_path),)), step)
         assert all(not torch.equal(clip[0], clip[1]) for clip in batch.images)
         assert {int(gap) for gap in batch.times.diff().abs().unique()} <= {5, 10, COPIES_APART}
+
+
+def test_a_video_with_fewer_masks_than_a_clip_runs_to_and_fro(tmp_path: Path) -> None:
+    write_tree(tmp_path, {"sparse": 3}, stride=5)
+    stage = STAGE.model_copy(update={"drawn": 0.0, "frames": 6})
+    batch = make_batch(Plan(stage, 0, 0, data=(str(tmp_path),)), 0)
+    assert {int(gap) for gap in batch.times.diff().abs().unique()} == {5}
+    for seed in range(20):
+        walk = [index for index, _ in to_and_fro(np.random.default_rng(seed), 3, 6, 4)]
+        assert walk in ([0, 1, 2, 1, 0, 1], [1, 2, 1, 0, 1, 2], [2, 1, 0, 1, 2, 1], [1, 0, 1, 2, 1, 0])
+        long = [index for index, _ in to_and_fro(np.random.default_rng(seed), 30, 6, 4)]
+        assert long in (sorted(long), sorted(long)[::-1])
+        assert len(set(long)) == 6
 
 
 def test_short_gaps_of_drawn_clips_are_as_likely_as_long_ones() -> None:
