@@ -100,9 +100,9 @@ def real_sample(
 
 
 def to_and_fro(rng: np.random.Generator, masks: int, count: int, longest: int) -> list[tuple[int, int]]:
-    """So many steps through a video's masks, forward or backward, and where each leads: at an end the video turns.
+    """A clip of so many frames, forward or backward: for each its mask's index, and its time in masks.
 
-    It turns only where it has fewer masks than steps are taken, else all lie on one way through it.
+    Where the video has fewer masks than that, it turns at its ends, and time goes on. longest: of the gaps, in masks.
     """
     longest = max(1, min(longest, (masks - 1) // (count - 1)))
     steps = np.concatenate([[0], rng.integers(1, 1 + longest, count - 1).cumsum()])

@@ -63,12 +63,18 @@ def test_a_video_with_fewer_masks_than_a_clip_runs_to_and_fro(tmp_path: Path) ->
     stage = STAGE.model_copy(update={"drawn": 0.0, "frames": 6})
     batch = make_batch(Plan(stage, 0, 0, data=(str(tmp_path),)), 0)
     assert {int(gap) for gap in batch.times.diff().abs().unique()} == {5}
-    for seed in range(20):
-        walk = [index for index, _ in to_and_fro(np.random.default_rng(seed), 3, 6, 4)]
-        assert walk in ([0, 1, 2, 1, 0, 1], [1, 2, 1, 0, 1, 2], [2, 1, 0, 1, 2, 1], [1, 0, 1, 2, 1, 0])
-        long = [index for index, _ in to_and_fro(np.random.default_rng(seed), 30, 6, 4)]
-        assert long in (sorted(long), sorted(long)[::-1])
-        assert len(set(long)) == 6
+
+
+def test_a_walk_turns_only_where_masks_are_fewer_than_steps() -> None:
+    def walks_of(masks: int) -> list[list[int]]:
+        return [[index for index, _ in to_and_fro(np.random.default_rng(seed), masks, 6, 4)] for seed in range(40)]
+
+    found = {"".join(map(str, walk)) for walk in walks_of(3)}
+    assert found == {"012101", "121012", "210121", "101210"}
+    for masks in (6, 30):
+        walks = walks_of(masks)
+        assert all(len(set(walk)) == 6 and walk in (sorted(walk), sorted(walk)[::-1]) for walk in walks)
+        assert {walk[0] < walk[-1] for walk in walks} == {False, True}
 
 
 def test_short_gaps_of_drawn_clips_are_as_likely_as_long_ones() -> None:
