@@ -2,7 +2,7 @@
 
 import sys
 
-from jobs.cli.exits import INTERRUPTED
+from jobs.errors import ExitCode
 
 
 def main() -> None:
@@ -13,7 +13,7 @@ def main() -> None:
         run()
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        sys.exit(ExitCode.INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,16 @@
-"""Errors that a user meets. Their messages say what was given, what is legal, and what to do."""
+"""Errors that a user meets, and exit codes. Messages say what was given, what is legal, and what to do."""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """How a command ended."""
+
+    DONE = 0
+    FATAL = 1
+    USAGE = 2  # the command or its manifest cannot be used as given
+    FAILURES = 3  # finished, but some videos are quarantined or some files are missing
+    INTERRUPTED = 130  # resumable by the same command
 
 
 class UserError(Exception):
@@ -31,3 +43,8 @@ class PromptError(VideoError):
 
 class DamagedError(VideoError):
     """A video lacks frames or has damaged ones, and the run is strict."""
+
+
+def printable(text: str) -> str:
+    """Text from outside on one line, with control codes escaped so that no terminal obeys them."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

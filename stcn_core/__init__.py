@@ -1,24 +1,35 @@
 """Space-time memory networks for video object segmentation: STCN and STM.
 
     model = stcn_core.for_inference(stcn_core.load_model("stcn-mini"))
-    config = stcn_core.PropagationConfig.for_model(model)
-    for result in stcn_core.propagate(model, frames, prompts, config):
+    for result in stcn_core.propagate(model, frames, prompts, stcn_core.PropagationConfig.for_model(model)):
         result.frame_index, result.object_ids, result.labels
 
-Needs torch, numpy and safetensors; knows nothing of files of video, storage or clusters.
+Imports torch, numpy and safetensors alone. Video files, storage and clusters are the job of `jobs`.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from stcn_core.both_ways import propagate_both_ways
-    from stcn_core.checkpoint import CheckpointError, load_model, save_model, shipped_models
+    from stcn_core.acceleration.inference import for_inference
     from stcn_core.config import ModelConfig, PropagationConfig
-    from stcn_core.inference import for_inference
-    from stcn_core.propagation import propagate
-    from stcn_core.results import FrameMasks
+    from stcn_core.models.checkpoint import CheckpointError, load_model, save_model, shipped_models
+    from stcn_core.propagation.bidirectional import propagate_bidirectional
+    from stcn_core.propagation.forward import propagate
+    from stcn_core.propagation.results import FrameMasks
 
+_DEFINED_IN = {
+    "CheckpointError": "models.checkpoint",
+    "FrameMasks": "propagation.results",
+    "ModelConfig": "config",
+    "PropagationConfig": "config",
+    "for_inference": "acceleration.inference",
+    "load_model": "models.checkpoint",
+    "propagate": "propagation.forward",
+    "propagate_bidirectional": "propagation.bidirectional",
+    "save_model": "models.checkpoint",
+    "shipped_models": "models.checkpoint",
+}
 __all__ = [
     "CheckpointError",
     "FrameMasks",
@@ -27,23 +38,19 @@ __all__ = [
     "for_inference",
     "load_model",
     "propagate",
-    "propagate_both_ways",
+    "propagate_bidirectional",
     "save_model",
     "shipped_models",
 ]
-_MODULES = {
-    "both_ways": ("propagate_both_ways",),
-    "checkpoint": ("CheckpointError", "load_model", "save_model", "shipped_models"),
-    "config": ("ModelConfig", "PropagationConfig"),
-    "inference": ("for_inference",),
-    "propagation": ("propagate",),
-    "results": ("FrameMasks",),
-}
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for: torch takes 2 s, and who wants `stcn_core.config` alone need not wait for it."""
-    for module, names in _MODULES.items():
-        if name in names:
-            return getattr(import_module(f"stcn_core.{module}"), name)
-    raise AttributeError(f"module 'stcn_core' has no attribute {name!r}")
+    """Import a public name on first use: torch takes 2 s to import, and `stcn_core.config` does not need it."""
+    if name not in _DEFINED_IN:
+        raise AttributeError(f"module 'stcn_core' has no attribute {name!r}")
+    return getattr(import_module(f"stcn_core.{_DEFINED_IN[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """The public names, also those not imported yet."""
+    return sorted({*globals(), *__all__})

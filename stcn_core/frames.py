@@ -13,7 +13,7 @@ def scaled_size(height: int, width: int, short_side: int | None) -> tuple[int, i
     return round(height * short_side / short), round(width * short_side / short)
 
 
-def nearest(labels: np.ndarray, height: int, width: int) -> np.ndarray:
+def resize_labels_nearest(labels: np.ndarray, height: int, width: int) -> np.ndarray:
     """Labels (H, W) at another size: of each new pixel the value at its centre."""
     if labels.shape == (height, width):
         return labels

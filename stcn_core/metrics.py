@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 BOUNDARY_TOLERANCE = 0.008  # of the image's diagonal
-RECALLED = 0.5  # a frame above this counts for recall
+RECALL_THRESHOLD = 0.5  # a frame above this counts for recall
 DECAY_PARTS = 4  # decay is the first part's mean less the last one's
 
 
@@ -33,7 +33,9 @@ def statistics(values: Sequence[float]) -> Statistics:
     per_frame = np.asarray(values, np.float64)
     ends = (np.round(np.linspace(1, len(per_frame), DECAY_PARTS + 1) + 1e-10) - 1).astype(int)
     first, last = per_frame[: ends[1] + 1], per_frame[ends[-2] :]
-    return Statistics(float(per_frame.mean()), float((per_frame > RECALLED).mean()), float(first.mean() - last.mean()))
+    return Statistics(
+        float(per_frame.mean()), float((per_frame > RECALL_THRESHOLD).mean()), float(first.mean() - last.mean())
+    )
 
 
 def j_and_f(mask: np.ndarray, truth: np.ndarray, void: np.ndarray | None = None) -> tuple[float, float]:

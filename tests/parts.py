@@ -19,7 +19,7 @@ import pytest
 from jobs.commands.archive import DrawnVideo, draw_archive
 from jobs.outputs.store import MaskRow
 from jobs.records import VideoRow
-from jobs.segmenting.video import Segmented
+from jobs.segmenting.segment_video import Segmented
 from stcn_core import save_model
 from tests.core.tiny import tiny_model
 from tests.stores.choice import chosen_store, found_by_default, running

@@ -12,10 +12,10 @@ ROOT = Path(__file__).parents[1]
 CORE_MAY_IMPORT = {"torch", "numpy", "safetensors", "stcn_core", *sys.stdlib_module_names}
 ONLY_IN = {
     "ray": {
-        *(f"actors/{name}" for name in ("actor", "cluster", "crew", "deaths", "nodes", "pool")),
+        *(f"actors/{name}" for name in ("actor", "actor_group", "cluster", "death_cause", "pool")),
         "training/processes",
     },
-    "av": {"inputs/container", "inputs/video_file", "outputs/writer"},
+    "av": {"inputs/container", "inputs/video_file", "outputs/video_writer"},
     "typer": {f"cli/{name}" for name in ("__main__", "labels", "models", "options", "running")},
     "fsspec": {"io/filesystem"},
     "pycocotools": {"outputs/rle"},
@@ -23,27 +23,36 @@ ONLY_IN = {
     "pydantic": {"training/recipe"},
     "jinja2": {"training/page"},
 }
-# The parts of jobs/, modules and packages, from top to bottom: each imports only from lines below its own.
-PARTS = (
-    ("__main__",),
-    ("cli",),
-    ("commands",),
-    ("driver", "dataset", "training"),
-    ("desk",),
-    ("actors",),
-    ("job", "segmenting"),
-    ("exports", "frame_reader", "sample", "scores", "selections"),
-    ("reopened", "status"),
-    ("last_run",),
-    ("config",),
-    ("progress",),
-    ("inputs",),
-    ("outputs",),
-    ("io",),
-    ("ahead", "clip_options", "failures", "interrupt", "parallel", "plan"),
-    ("records",),
-    ("errors",),
-)
+# The rooms of each package, from top to bottom: each imports only from lines below its own.
+FLOORS = {
+    "jobs": (
+        ("__main__",),
+        ("cli",),
+        ("commands",),
+        ("run", "training"),
+        ("actors",),
+        ("exports",),
+        ("dataset",),
+        ("planning", "scores", "selections"),
+        ("ledger", "segmenting"),
+        ("inputs",),
+        ("outputs",),
+        ("io",),
+        ("concurrency",),
+        ("records",),
+        ("errors",),
+    ),
+    "stcn_core": (
+        ("benchmark",),
+        ("training",),
+        ("propagation", "synthetic"),
+        ("acceleration",),
+        ("models",),
+        ("memory",),
+        ("masks", "metrics"),
+        ("config", "frames", "precision"),
+    ),
+}
 
 
 def imports(path: Path) -> set[str]:
@@ -63,20 +72,41 @@ def test_the_core_needs_torch_numpy_and_safetensors_alone(path: Path) -> None:
     assert {name.split(".")[0] for name in imports(path)} <= CORE_MAY_IMPORT
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "jobs").rglob("*.py")), ids=lambda path: path.stem)
-def test_jobs_import_downward(path: Path) -> None:
-    depth_of = {part: depth for depth, line in enumerate(PARTS) for part in line}
-    name = str(path.relative_to(ROOT / "jobs").with_suffix(""))
-    part = name.split("/")[0]
-    if name == "__init__":
-        return
-    assert part in depth_of, f"{name} has no place in PARTS"
+FILES = sorted(path for package in FLOORS for path in (ROOT / package).rglob("*.py") if path.parent.name != package)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_go_downward(path: Path) -> None:
+    package, room = path.relative_to(ROOT).with_suffix("").parts[:2]
+    floor_of = {room: floor for floor, rooms in enumerate(FLOORS[package]) for room in rooms}
+    assert room in floor_of, f"{path} has no floor in FLOORS"
     for imported in imports(path):
         top, *rest = imported.split(".")
-        if top == "jobs" and rest[0] != part:
-            assert depth_of[rest[0]] > depth_of[part], f"{name} imports {imported}, which is not below it"
-        if top in ONLY_IN:
-            assert name in ONLY_IN[top], f"{name} imports {top}; only {ONLY_IN[top]} may"
+        if top == package and rest[0] != room:
+            assert floor_of[rest[0]] > floor_of[room], f"{path} imports {imported}, which is not below it"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "jobs").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_each_heavy_library_has_its_modules(path: Path) -> None:
+    name = str(path.relative_to(ROOT / "jobs").with_suffix(""))
+    for top in {imported.split(".")[0] for imported in imports(path)} & ONLY_IN.keys():
+        assert name in ONLY_IN[top], f"{name} imports {top}; only {ONLY_IN[top]} may"
+
+
+@pytest.mark.parametrize("package", FLOORS)
+def test_every_room_says_what_lives_there_and_who_may_import_it(package: str) -> None:
+    rooms = {path.parent for path in (ROOT / package).rglob("*.py")} - {ROOT / package}
+    for room in rooms:
+        docstring = ast.get_docstring(ast.parse((room / "__init__.py").read_text())) or ""
+        assert "import" in docstring, f"{room}/__init__.py says: {docstring!r}"
+
+
+@pytest.mark.parametrize("package", FLOORS)
+def test_nothing_is_loose_at_the_top_of_a_package_but_its_ground_floor(package: str) -> None:
+    rooms = {room for floor in FLOORS[package] for room in floor}
+    loose = {path.stem for path in (ROOT / package).glob("*.py")} - {"__init__"}
+    assert loose <= rooms
+    assert loose <= {"__main__", "records", "errors", "config", "frames", "masks", "metrics", "precision"}
 
 
 @pytest.mark.parametrize("package", ["jobs", "stcn_core"])
@@ -117,7 +147,7 @@ def test_names_are_imported_from_the_module_that_defines_them() -> None:
 
 
 def test_propagation_does_not_know_how_it_is_timed() -> None:
-    for path in (ROOT / "stcn_core").glob("*.py"):
+    for path in (path for path in (ROOT / "stcn_core").rglob("*.py") if path.parent.name != "benchmark"):
         assert not any(name.startswith("stcn_core.benchmark") for name in imports(path)), path.name
 
 
@@ -142,7 +172,7 @@ assert len(list(stcn_core.propagate(model, frames, {0: prompt}, config))) == 3
 
 
 @pytest.mark.parametrize(
-    "module", ["status", "commands.verify", "commands.evaluate", "commands.export", "commands.select"]
+    "module", ["run.status", "commands.verify", "commands.evaluate", "commands.export", "commands.select"]
 )
 def test_what_only_reads_an_output_waits_for_neither_torch_nor_ray(module: str) -> None:
     """They take 2.5 s to import, of 3."""

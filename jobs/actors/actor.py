@@ -12,56 +12,56 @@ import ray
 import torch
 from ray.exceptions import RayError
 
-from jobs.actors.board import HandedOver, LastWords, Word
+from jobs.actors.mailbox import ExitReason, Message, ShardHandedOver
 from jobs.actors.shard_file import ShardFile
 from jobs.actors.watchdog import Watchdog
-from jobs.ahead import Ahead
-from jobs.clip_options import ClipOptions
+from jobs.concurrency.prefetch import Prefetch
 from jobs.errors import CredentialsError, PromptError, StorageError, VideoError
-from jobs.failures import quarantined_row
-from jobs.inputs.limits import Allowance, Demands
+from jobs.inputs.limits import ProcessLimits, VideoRequirements
 from jobs.io import scratch, storage
-from jobs.io.patience import set_patience
+from jobs.io.retry import set_retry_seconds
 from jobs.records import Event, FramesDone, Shard, ShardWritten, VideoFailed, VideoFinished, VideoStarted, WorkItem
-from jobs.segmenting.video import Segmented, segment_video
-from stcn_core.allocator import keep_memory_in_large_pages
-from stcn_core.checkpoint import load_model
+from jobs.segmenting.failure_row import quarantined_row
+from jobs.segmenting.scene_clips import ClipOptions
+from jobs.segmenting.segment_video import Segmented, segment_video
+from stcn_core.acceleration.allocator import keep_freed_memory
+from stcn_core.acceleration.inference import for_inference
 from stcn_core.config import PropagationConfig
-from stcn_core.inference import for_inference
+from stcn_core.models.checkpoint import load_model
 
 REPORT_SECONDS = 0.5  # between reports of frames done
-SAY_SECONDS = 3.0  # for last words to arrive
-NOTHING = HandedOver("", (), ShardWritten(None, 0, ""))
-OF_THE_VIDEO = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError, StorageError)
+SEND_SECONDS = 3.0  # for last words to arrive
+EMPTY_HANDOVER = ShardHandedOver("", (), ShardWritten(None, 0, ""))
+VIDEO_STORAGE_ERRORS = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError, StorageError)
 
 
 @dataclass(frozen=True)
-class Setup:
+class ActorSettings:
     """What every actor of a run is told."""
 
     device: str
     precision: str
     threads: int
     options: PropagationConfig
-    demands: Demands
+    demands: VideoRequirements
     clip_options: ClipOptions
-    allowance: Allowance
+    allowance: ProcessLimits
     storage_patience: float
 
 
 class Segmenter:
     """Loads a model once, then segments whatever shards it is given. The driver makes it a Ray actor."""
 
-    def __init__(self, name: str, board: Any, model: bytes, setup: Setup) -> None:
+    def __init__(self, name: str, board: Any, model: bytes, setup: ActorSettings) -> None:
         self._name, self._board, self._setup = name, board, setup
         self._shard: ShardFile | None = None
         scratch.clear_abandoned()
-        set_patience(setup.storage_patience)
+        set_retry_seconds(setup.storage_patience)
         torch.set_num_threads(setup.threads)
         device = setup.device
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
-        keep_memory_in_large_pages()
+        keep_freed_memory()
         precision = None if setup.precision == "auto" else getattr(torch, setup.precision)
         self._model = for_inference(load_model(model, device), precision)
         self._watchdog = Watchdog(setup.allowance, self._say)
@@ -79,14 +79,14 @@ class Segmenter:
         with scratch.temporary() as folder:
             name = f"{shard.shard_id}.parquet"
             self._shard = ShardFile(Path(folder) / name, attempt)
-            with Ahead((_Fetched(item) for item in shard.items), most=1) as fetched:
+            with Prefetch((_FetchedVideo(item) for item in shard.items), most=1) as fetched:
                 for video in fetched:
                     yield VideoStarted(video.item.work_id)
                     with video.folder:
                         yield from self._segment(video, self._shard)
             yield self._shard.upload()[1]
 
-    def _segment(self, fetched: "_Fetched", shard: ShardFile) -> Generator[Event, None, None]:
+    def _segment(self, fetched: "_FetchedVideo", shard: ShardFile) -> Generator[Event, None, None]:
         started = time.monotonic()
         self._watchdog.video_starts()
         try:
@@ -126,16 +126,16 @@ class Segmenter:
         with suppress(RayError):  # the board is gone: there is no driver to hand anything to
             ray.get(self._board.wait_for_stop.remote(self._name))
             if shard := self._shard:
-                self._say(HandedOver(shard.attempt, *shard.upload()))
+                self._say(ShardHandedOver(shard.attempt, *shard.upload()))
             else:
-                self._say(NOTHING)
+                self._say(EMPTY_HANDOVER)
 
-    def _say(self, word: Word | LastWords) -> None:
+    def _say(self, word: Message | ExitReason) -> None:
         with suppress(RayError):
-            ray.get(self._board.say.remote(self._name, word), timeout=SAY_SECONDS)
+            ray.get(self._board.say.remote(self._name, word), timeout=SEND_SECONDS)
 
 
-class _Fetched:
+class _FetchedVideo:
     """A video and its prompts in a folder of this machine; made while the video before is segmented."""
 
     def __init__(self, item: WorkItem) -> None:
@@ -148,7 +148,7 @@ class _Fetched:
             self._prompts = _download(entry.prompts, folder / "prompts", PromptError, with_folders=True)
         except CredentialsError:
             raise
-        except (VideoError, *OF_THE_VIDEO) as error:
+        except (VideoError, *VIDEO_STORAGE_ERRORS) as error:
             self._error = error
 
     def paths(self) -> tuple[Path, Path]:

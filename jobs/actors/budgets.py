@@ -8,8 +8,8 @@ from collections import Counter
 
 from jobs.errors import FatalError
 
-EARLY_DEATHS = 5  # in a row, of actors that were at no video
-OUTAGE = 5  # videos in a row that storage did not give; each was waited for before
+MAX_EARLY_DEATHS = 5  # in a row, of actors that were at no video
+MAX_STORAGE_FAILURES = 5  # videos in a row that storage did not give; each was waited for before
 
 
 class Budgets:
@@ -42,17 +42,17 @@ class Budgets:
     def storage_failed(self, message: str) -> None:
         """A video could not be fetched. Raises FatalError if that has become the rule."""
         self._storage_errors += 1
-        if self._storage_errors >= OUTAGE:
+        if self._storage_errors >= MAX_STORAGE_FAILURES:
             raise FatalError(
-                f"storage failed for {OUTAGE} videos in a row, the last with: {message}; what is finished is "
-                "committed, and the same command goes on from there"
+                f"storage failed for {MAX_STORAGE_FAILURES} videos in a row, the last with: {message}; what is "
+                "finished is committed, and the same command goes on from there"
             )
 
     def died_early(self, message: str) -> None:
         """An actor died without a video. Raises FatalError if that has become the rule."""
         self._early_deaths += 1
-        if self._early_deaths >= EARLY_DEATHS:
-            raise FatalError(f"{EARLY_DEATHS} actors in a row died before they started on a video: {message}")
+        if self._early_deaths >= MAX_EARLY_DEATHS:
+            raise FatalError(f"{MAX_EARLY_DEATHS} actors in a row died before they started on a video: {message}")
 
     def shard_failed(self, shard_id: str, message: str) -> None:
         """A shard could not be done for a reason of its own, such as a full disk. Raises FatalError out of tries."""

@@ -13,20 +13,20 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from jobs.actors.actor import Segmenter, Setup
-from jobs.actors.board import Board
-from jobs.config import SegmentConfig
+from jobs.actors.actor import ActorSettings, Segmenter
+from jobs.actors.mailbox import Mailbox
 from jobs.errors import FatalError
-from jobs.inputs.models import ModelFile
+from jobs.inputs.model_file import ModelFile
+from jobs.planning.config import SegmentConfig
 
 CONNECT_SECONDS = 10
 START_SECONDS = 120  # for an actor to load its model
-GROW_SECONDS = 900  # for the first node of a cluster that grows to come up
+AUTOSCALE_SECONDS = 900  # for the first node of a cluster that grows to come up
 OBJECT_STORE_BYTES = 256 * 2**20  # only the model and small events pass through it
-BOARD_CALLS = 10_000  # at once: each actor waits there for the order to stop
+MAILBOX_CALLS = 10_000  # at once: each actor waits there for the order to stop
 CPUS_PER_ACTOR = 4  # by default; more threads in one actor bring less than more actors do
 
-OPEN = (
+OPEN_INTERFACE_WARNING = (
     "Ray's jobs interface at {address} asks for no token: whoever reaches that port runs code on this cluster. Start "
     "Ray with RAY_AUTH_MODE=token (`ray get-auth-token --generate` makes one), or close the port to others"
 )
@@ -35,7 +35,7 @@ Resources = dict[str, float]
 
 
 @dataclass(frozen=True)
-class Division:
+class Allocation:
     """How many actors there are, and what each is given."""
 
     actors: int
@@ -58,7 +58,7 @@ class Connection:
             return None
         try:
             with urllib.request.urlopen(f"http://{self.dashboard}/api/jobs/", timeout=CONNECT_SECONDS) as reply:
-                return OPEN.format(address=self.dashboard) if reply.status == HTTPStatus.OK else None
+                return OPEN_INTERFACE_WARNING.format(address=self.dashboard) if reply.status == HTTPStatus.OK else None
         except OSError:  # 401 or 403 among them: that is as it should be
             return None
 
@@ -98,7 +98,7 @@ def _check_address(address: str) -> None:
         raise FatalError(f"no Ray cluster at RAY_ADDRESS={address}: {error}; unset it to run on this machine") from None
 
 
-def divide(nodes: Sequence[Resources], config: SegmentConfig, grows: bool = False) -> Division:
+def allocate(nodes: Sequence[Resources], config: SegmentConfig, grows: bool = False) -> Allocation:
     """Share nodes out evenly: no actor needs more than one node has.
 
     On a cluster that grows, actors may wait for GPUs that are not there yet. Raises FatalError for more
@@ -118,7 +118,7 @@ def divide(nodes: Sequence[Resources], config: SegmentConfig, grows: bool = Fals
     share = _largest_share([node.get("CPU", 0.0) for node in nodes], actors)
     threads = config.threads_per_actor or max(1, int(share))
     memory = config.memory_per_actor or _memory_share(nodes, actors, per_actor, share)
-    return Division(actors, per_actor, min(share, 1.0) if per_actor else share, threads, memory)
+    return Allocation(actors, per_actor, min(share, 1.0) if per_actor else share, threads, memory)
 
 
 def _memory_share(nodes: Sequence[Resources], actors: int, gpus: float, cpus: float) -> float | None:
@@ -138,7 +138,7 @@ def _largest_share(cpus: Sequence[float], actors: int) -> float:
     return next((s for s in shares if s and sum(int(node / s + 1e-9) for node in cpus) >= actors), 1.0)
 
 
-def start_actor(name: str, board: Any, division: Division, model: Any, setup: Setup) -> Any:
+def start_actor(name: str, board: Any, division: Allocation, model: Any, setup: ActorSettings) -> Any:
     """Start one actor; it is not waited for. Its death is final: the driver decides what follows."""
     remote = ray.remote(Segmenter).options(
         num_cpus=division.cpus, num_gpus=division.gpus, max_restarts=0, max_task_retries=0
@@ -146,10 +146,10 @@ def start_actor(name: str, board: Any, division: Division, model: Any, setup: Se
     return remote.remote(name, board, model, setup)
 
 
-def start_board() -> Any:
+def start_mailbox() -> Any:
     """Start the board, on the driver's own node: if that goes, so does the run."""
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    remote = ray.remote(Board).options(num_cpus=0, max_concurrency=BOARD_CALLS, scheduling_strategy=here)
+    remote = ray.remote(Mailbox).options(num_cpus=0, max_concurrency=MAILBOX_CALLS, scheduling_strategy=here)
     return remote.remote()
 
 
@@ -158,6 +158,6 @@ def share_model(file: ModelFile) -> Any:
     return ray.put(file.content)
 
 
-def nodes() -> list[Resources]:
+def node_resources() -> list[Resources]:
     """The resources of each node that is up."""
     return [node["Resources"] for node in ray.nodes() if node["Alive"]]

@@ -9,17 +9,16 @@ from typing import Any
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from jobs import interrupt
-from jobs.actors import nodes
-from jobs.actors.board import HandedOver
+from jobs.actors.actor_group import ActorGroup
 from jobs.actors.budgets import Budgets
-from jobs.actors.crew import Crew
-from jobs.actors.deaths import cause, class_of_death
-from jobs.actors.notices import GivenUp, Notice, TriedAgain
+from jobs.actors.death_cause import classify_death, describe_error, node_is_alive
+from jobs.actors.mailbox import ShardHandedOver
+from jobs.actors.pool_events import PoolEvent, VideoGivenUp, VideoRetried
 from jobs.actors.worker import Worker
+from jobs.concurrency import interrupt
 from jobs.errors import CredentialsError, FatalError
 from jobs.io import storage
-from jobs.plan import make_shard
+from jobs.planning.shards import make_shard
 from jobs.records import Event, Shard, ShardWritten, VideoFailed, VideoFinished, VideoRow, VideoStarted, WorkItem
 
 WAIT_SECONDS = 0.5
@@ -33,14 +32,14 @@ class Pool:
     that goes away is charged to nobody; one that is about to is left in time.
     """
 
-    def __init__(self, crew: Crew, board: Any, budgets: Budgets, output: str, folder: str) -> None:
+    def __init__(self, crew: ActorGroup, board: Any, budgets: Budgets, output: str, folder: str) -> None:
         """board: on which actors leave last words. folder: of this run's attempts, below the output."""
         self._crew, self._board, self._budgets = crew, board, budgets
         self._output, self._folder = output, folder
         self._waiting: deque[Shard] = deque()
         self._attempts = 0
 
-    def run(self, shards: Iterable[Shard]) -> Iterator[tuple[Worker, Notice]]:
+    def run(self, shards: Iterable[Shard]) -> Iterator[tuple[Worker, PoolEvent]]:
         """Work through shards. Yields each event with its worker, whose shard and attempt it concerns.
 
         Raises FatalError if no actor starts in time, none can be kept alive, or storage is gone.
@@ -61,7 +60,7 @@ class Pool:
         if items := tuple(items):
             self._waiting.append(make_shard(items))
 
-    def hand_over(self, seconds: float) -> Iterator[tuple[Worker, HandedOver]]:
+    def hand_over(self, seconds: float) -> Iterator[tuple[Worker, ShardHandedOver]]:
         """Let all actors hand over what they have finished of their shards, as many as do so in time."""
         told = {self._tell_to_stop(worker): worker for worker in self._crew if worker.shard}
         deadline = time.monotonic() + seconds
@@ -86,7 +85,7 @@ class Pool:
                 worker.take(shard, attempt, run.remote(shard, storage.join(self._output, attempt)))
         return bool(self._waiting) or any(worker.shard for worker in self._crew)
 
-    def _handle(self, worker: Worker, reference: Any) -> Iterator[tuple[Worker, Notice]]:
+    def _handle(self, worker: Worker, reference: Any) -> Iterator[tuple[Worker, PoolEvent]]:
         if reference is worker.starting:
             self._started(worker)
         elif reference is worker.handing:
@@ -104,10 +103,10 @@ class Pool:
             worker.node = ray.get(worker.starting)
             worker.starting = None
         except RayError as error:
-            self._budgets.died_early(cause(error))
+            self._budgets.died_early(describe_error(error))
             self._crew.replace(worker)
 
-    def _next_event(self, worker: Worker) -> Iterator[tuple[Worker, Notice]]:
+    def _next_event(self, worker: Worker) -> Iterator[tuple[Worker, PoolEvent]]:
         try:
             event: Event = ray.get(next(worker.events))
         except StopIteration:
@@ -133,7 +132,7 @@ class Pool:
         worker.is_written = isinstance(event, ShardWritten)
         yield worker, event
 
-    def _video_failed(self, worker: Worker, row: VideoRow) -> Notice:
+    def _video_failed(self, worker: Worker, row: VideoRow) -> PoolEvent:
         """Its error may pass: try it again, in a shard of its own, while it has tries left."""
         worker.running = None
         item = next(item for item in worker.items() if item.work_id == row.work_id)
@@ -144,7 +143,7 @@ class Pool:
         if self._budgets.charge(row.work_id):
             worker.taken_back.add(row.work_id)
             self.add([item])
-            return TriedAgain(item, reason)
+            return VideoRetried(item, reason)
         worker.quarantined.append(counted)
         return VideoFinished(counted)
 
@@ -153,40 +152,40 @@ class Pool:
         shard = worker.shard
         assert shard
         if isinstance(error.cause, CredentialsError):
-            raise FatalError(cause(error)) from error
-        self._budgets.shard_failed(shard.shard_id, cause(error))
+            raise FatalError(describe_error(error)) from error
+        self._budgets.shard_failed(shard.shard_id, describe_error(error))
         worker.put_down()
         self._waiting.append(shard)
 
-    def _died(self, worker: Worker, error: RayError) -> Iterator[tuple[Worker, Notice]]:
+    def _died(self, worker: Worker, error: RayError) -> Iterator[tuple[Worker, PoolEvent]]:
         """The process is gone: charge the video it was at, replace the actor, and do the shard again."""
-        node_lives = nodes.lives(worker.node)
+        node_lives = node_is_alive(worker.node)
         error_class, error = self._class_of_death(worker, error)
         suspects = [item for item in worker.items() if item.work_id == worker.running and node_lives]
         rest = [item for item in worker.items() if item not in suspects]
         if node_lives and not suspects:
-            self._budgets.died_early(cause(error))
+            self._budgets.died_early(describe_error(error))
         for item in suspects:
             attempts = self._budgets.attempts(item.work_id)
             if self._budgets.charge(item.work_id):
                 self.add([item])
-                yield worker, TriedAgain(item, f"{error_class}: {cause(error)}")
+                yield worker, VideoRetried(item, f"{error_class}: {describe_error(error)}")
             else:
-                yield worker, GivenUp(item, error, error_class, attempts)
+                yield worker, VideoGivenUp(item, error, error_class, attempts)
         self._crew.replace(worker)
         self.add(rest)
 
     def _class_of_death(self, worker: Worker, error: RayError) -> tuple[str, RayError]:
         if worker.is_silenced:
             return "Hang", RayError(f"its process gave no sign for {self._crew.silence_seconds:g} s, and was ended")
-        return class_of_death(worker.name, error, self._board)
+        return classify_death(worker.name, error, self._board)
 
-    def _handed_over(self, worker: Worker, reference: Any) -> Iterator[tuple[Worker, HandedOver]]:
+    def _handed_over(self, worker: Worker, reference: Any) -> Iterator[tuple[Worker, ShardHandedOver]]:
         try:
             word = ray.get(reference)
         except RayError:
             return
-        if isinstance(word, HandedOver) and not worker.is_written:
+        if isinstance(word, ShardHandedOver) and not worker.is_written:
             is_of_this = word.attempt == storage.join(self._output, worker.attempt)
             rows = [self._counted(row) for row in word.rows] if is_of_this else []
             if rows := [*rows, *worker.quarantined]:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from jobs.io import storage
-from jobs.io.patience import explained
+from jobs.io.retry import explain
 from jobs.outputs import store
 from jobs.records import ShardWritten, VideoRow
 
-NOTHING = ShardWritten(None, 0, "")
+EMPTY_SHARD = ShardWritten(None, 0, "")
 
 
 class ShardFile:
@@ -54,13 +54,13 @@ class ShardFile:
         try:
             yield
         except OSError as error:  # half a video is in it; and Arrow does not say which disk is full
-            self._rows, self._written = [], NOTHING
+            self._rows, self._written = [], EMPTY_SHARD
             self.__dict__.pop("_writer", None)  # an open file keeps its room on the disk, though it is deleted
-            raise explained(str(self._path), error) from error
+            raise explain(str(self._path), error) from error
 
     def _upload(self) -> ShardWritten:
         if not any(row.status == "done" for row in self._rows):
-            return NOTHING
+            return EMPTY_SHARD
         content, location = self._path.read_bytes(), storage.join(self.attempt, self._path.name)
         storage.write(location, content)
         return ShardWritten(location, len(content), storage.sha256(content))

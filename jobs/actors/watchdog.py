@@ -11,17 +11,17 @@ from collections.abc import Callable
 
 import psutil
 
-from jobs.actors.board import LastWords
-from jobs.inputs.limits import Allowance
+from jobs.actors.mailbox import ExitReason
+from jobs.inputs.limits import ProcessLimits
 
-LOOK_SECONDS = 0.25
+CHECK_SECONDS = 0.25
 GIB = 2**30
 
 
 class Watchdog:
     """Looks after one process. `say` is told why the process ends, right before it does."""
 
-    def __init__(self, allowance: Allowance, say: Callable[[LastWords], None]) -> None:
+    def __init__(self, allowance: ProcessLimits, say: Callable[[ExitReason], None]) -> None:
         self._allowance, self._say = allowance, say
         self._process = psutil.Process()
         self._parent = os.getppid()
@@ -43,24 +43,24 @@ class Watchdog:
 
     def _watch(self) -> None:
         while True:
-            time.sleep(LOOK_SECONDS)
+            time.sleep(CHECK_SECONDS)
             if os.getppid() != self._parent:
                 os._exit(1)  # Ray's own process on this node is gone: another actor does the work
             if word := self._reason():
                 self._say(word)
                 os._exit(1)
 
-    def _reason(self) -> LastWords | None:
+    def _reason(self) -> ExitReason | None:
         now, started, allowed = time.monotonic(), self._started, self._allowance
         if started is None:
             return None
         if now - self._progress > allowed.stall_seconds:
-            return LastWords("Hang", f"no frame came for {allowed.stall_seconds:g} s (--stall-seconds)")
+            return ExitReason("Hang", f"no frame came for {allowed.stall_seconds:g} s (--stall-seconds)")
         if now - started > allowed.video_seconds:
-            return LastWords("TimeLimit", f"it took more than {allowed.video_seconds:g} s (--max-video-seconds)")
+            return ExitReason("TimeLimit", f"it took more than {allowed.video_seconds:g} s (--max-video-seconds)")
         used = self._process.memory_info().rss / GIB
         if allowed.memory_gib is not None and used > allowed.memory_gib:
-            return LastWords(
+            return ExitReason(
                 "OutOfMemory",
                 f"its process held {used:.1f} GiB, over its share of {allowed.memory_gib:.1f} (--memory-per-actor); "
                 "lower --actors, --short-side or --max-memory-frames",

@@ -1,1 +1,4 @@
-"""The `stcn` command. Each command builds one config and calls one function."""
+"""The `stcn` command line. Each command builds one config and calls one function.
+
+The top floor: only `jobs.__main__` imports it.
+"""

@@ -6,12 +6,11 @@ from typing import Annotated
 
 import typer
 
-from jobs import interrupt
-from jobs.cli.exits import FATAL, INTERRUPTED, USAGE
 from jobs.cli.labels import evaluate, export, overlay, select
 from jobs.cli.models import bench, demo, train
 from jobs.cli.running import plan, retry, segment, status, verify
-from jobs.errors import FatalError, UserError
+from jobs.concurrency import interrupt
+from jobs.errors import ExitCode, FatalError, UserError
 
 app = typer.Typer(
     name="stcn",
@@ -43,7 +42,7 @@ def main(args: list[str] | None = None) -> None:
     """Run the command; turn a user's mistakes into messages, and outcomes into exit codes."""
     interrupt.listen()
     code = _run(args)
-    if code == INTERRUPTED:
+    if code == ExitCode.INTERRUPTED:
         print("interrupted; what was finished is kept, and the same command goes on from there", file=sys.stderr)
     sys.exit(code)
 
@@ -55,10 +54,10 @@ def _run(args: list[str] | None) -> int:
         return int(done.code or 0)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        return USAGE
+        return ExitCode.USAGE
     except (FatalError, OSError) as error:
         print(f"fatal: {error}", file=sys.stderr)
-        return FATAL
+        return ExitCode.FATAL
     return 0
 
 

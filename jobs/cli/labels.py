@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from jobs.cli import options
-from jobs.cli.exits import FAILURES
+from jobs.errors import ExitCode
 
 
 def select(
@@ -69,26 +69,26 @@ def export(
 ) -> None:
     """Write masks in the formats of others. Run it again to resume."""
     from jobs.commands.export import export_output
-    from jobs.status import shown
-    from stcn_core.allocator import keep_memory_in_large_pages
+    from jobs.errors import printable
+    from stcn_core.acceleration.allocator import keep_freed_memory
 
-    keep_memory_in_large_pages()  # what is given back is taken again for each batch: half of the time of an export
+    keep_freed_memory()  # what is given back is taken again for each batch: half of the time of an export
     exported = export_output(output, dest, format, polygons, frames)
     print(f"{exported.masks} masks" + (f" and {exported.frames} frames" if frames else "") + f" in {dest}")
     for video_id, problem in {**exported.warnings, **exported.failures}.items():
-        print(shown(f"{video_id}: {problem}"), file=sys.stderr)
+        print(printable(f"{video_id}: {problem}"), file=sys.stderr)
     if exported.failures:
-        raise typer.Exit(FAILURES)
+        raise typer.Exit(ExitCode.FAILURES)
 
 
 def overlay(output: options.Output, dest: Annotated[Path, typer.Argument(help="Folder to write MP4s to.")]) -> None:
     """Draw the masks over their videos, as MP4."""
     from jobs.commands.overlay import overlay_output
-    from jobs.status import shown
+    from jobs.errors import printable
 
     complete = True
     for video_id, result in overlay_output(output, dest):
         complete &= isinstance(result, Path)
-        print(result if isinstance(result, Path) else shown(f"{video_id}: {result}"))
+        print(result if isinstance(result, Path) else printable(f"{video_id}: {result}"))
     if not complete:
-        raise typer.Exit(FAILURES)
+        raise typer.Exit(ExitCode.FAILURES)

@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from jobs.cli import options
-from jobs.cli.exits import FATAL
-from jobs.errors import UserError
+from jobs.errors import ExitCode, UserError
 
 
 def train(
@@ -70,4 +69,4 @@ def bench(
     except ValueError as error:
         raise UserError(str(error)) from error
     if check and late:
-        raise typer.Exit(FATAL)
+        raise typer.Exit(ExitCode.FATAL)

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from jobs.cli import options
-from jobs.cli.exits import FAILURES, FATAL
-from jobs.config import SegmentConfig
+from jobs.errors import ExitCode
+from jobs.planning.config import SegmentConfig
 
 
 def segment(
@@ -54,21 +54,21 @@ def retry(
     actors: options.Actors = None,
 ) -> None:
     """Take videos out of quarantine and try them again, with the options of the output's last run."""
-    from jobs.last_run import read_config
+    from jobs.planning.run_record import read_config
 
     config = read_config(output)
     _run_segment(dataclasses.replace(config, actors=actors or config.actors), only or [])
 
 
 def _run_segment(config: SegmentConfig, only: list[str] | None = None) -> None:
-    from jobs.driver import run
-    from jobs.progress import reporter
-    from jobs.status import summarise
+    from jobs.run.driver import run
+    from jobs.run.progress import reporter
+    from jobs.run.status import summarise
 
     rows = run(config, reporter(), only)
     print(summarise(rows, config.output))
     if any(row.status == "quarantined" for row in rows):
-        raise typer.Exit(FAILURES)
+        raise typer.Exit(ExitCode.FAILURES)
 
 
 def plan(
@@ -94,19 +94,20 @@ def plan(
     """Show what `segment` would do, without doing it."""
     config = SegmentConfig(**locals())
 
-    from jobs.job import prepare
-    from jobs.status import describe_plan
+    from jobs.planning.job import prepare_job
+    from jobs.run.status import describe_plan
 
-    job = prepare(config)
+    job = prepare_job(config)
     job.ledger.forget_lost()
     print(describe_plan(job.shards(actors), job.rows(), job.outdated()))
 
 
 def status(output: options.Output) -> None:
     """Say how far a run is, from storage alone."""
-    from jobs.status import read_status, summarise
+    from jobs.planning.run_record import read_video_rows
+    from jobs.run.status import summarise
 
-    print(summarise(read_status(output), output))
+    print(summarise(read_video_rows(output), output))
 
 
 def verify(output: options.Output) -> None:
@@ -117,4 +118,4 @@ def verify(output: options.Output) -> None:
     found = find_problems(output)
     print(describe(found, output))
     if found.problems:
-        raise typer.Exit(FATAL)
+        raise typer.Exit(ExitCode.FATAL)

@@ -1,1 +1,4 @@
-"""What the commands other than `segment` do."""
+"""What the commands other than `segment` do, one module a command.
+
+Only `cli` imports it.
+"""

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from jobs.outputs.label_maps import to_image
-from jobs.outputs.writer import VideoWriter
-from stcn_core.synthetic import draw_clip
+from jobs.outputs.video_writer import VideoWriter
+from stcn_core.synthetic.clips import draw_clip
 
 
 @dataclass(frozen=True)

@@ -8,24 +8,24 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from jobs.commands.archive import DrawnVideo, draw_archive
-from jobs.config import SegmentConfig
-from jobs.driver import run
 from jobs.inputs.video import Video
 from jobs.outputs import store
 from jobs.outputs.label_maps import to_image
-from jobs.outputs.writer import VideoWriter
-from jobs.progress import Counts, Quiet
+from jobs.outputs.video_writer import VideoWriter
+from jobs.planning.config import SegmentConfig
 from jobs.records import Entry, WorkItem
-from jobs.segmenting.video import Segmented, segment_video
+from jobs.run.driver import run
+from jobs.run.progress import Counts, NullReporter
+from jobs.segmenting.segment_video import Segmented, segment_video
+from stcn_core.acceleration.inference import for_inference
 from stcn_core.benchmark.cases import CASES, Figures, Settings
-from stcn_core.benchmark.clips import clip, seeded_stcn
 from stcn_core.benchmark.comparison import propagation
+from stcn_core.benchmark.inputs import clip, seeded_stcn
 from stcn_core.benchmark.measure import in_turn, median_ratio
 from stcn_core.benchmark.report import find_device, run_cases
-from stcn_core.checkpoint import load_model
 from stcn_core.config import PropagationConfig
-from stcn_core.inference import for_inference
-from stcn_core.network import Network
+from stcn_core.models.checkpoint import load_model
+from stcn_core.models.network import Network
 
 RATE = Fraction(25)
 
@@ -69,7 +69,7 @@ def _videos(count: int) -> list[DrawnVideo]:
     return [DrawnVideo(f"v{n}", n, 60, 240, 426, RATE, objects=1) for n in range(count)]
 
 
-class _Watch(Quiet):
+class _Watch(NullReporter):
     """Times a run from its first frames to its last."""
 
     def __init__(self) -> None:

@@ -11,11 +11,11 @@ from rich.table import Table
 from jobs.commands.archive import DrawnVideo, draw_archive
 from jobs.commands.evaluate import evaluate_output
 from jobs.commands.overlay import overlay_output
-from jobs.config import SegmentConfig
-from jobs.driver import run
 from jobs.inputs.video import Video
-from jobs.progress import reporter
+from jobs.planning.config import SegmentConfig
 from jobs.records import VideoRow
+from jobs.run.driver import run
+from jobs.run.progress import reporter
 from jobs.scores.tables import ObjectScore
 
 VIDEOS = [

@@ -10,11 +10,11 @@ from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 
+from jobs.concurrency.process_map import process_map
 from jobs.errors import PromptError, UserError
 from jobs.io import storage
 from jobs.outputs.selection import is_selection
 from jobs.outputs.stored_masks import VideoMasks, masks_by_video
-from jobs.parallel import in_processes
 from jobs.scores.comparison import compare
 from jobs.scores.rules import Rules, rules
 from jobs.scores.scoring import VideoScores, score_video
@@ -93,7 +93,7 @@ def evaluate_output(output: str, truth: str, protocol: str = "auto", void: str =
     calls = _calls(output, tree, chosen, scored)
     head = list(islice(calls, workers))
     calls = chain(head, calls)
-    results = in_processes(_score, calls, len(head)) if len(head) > 1 else (_score(*call) for call in calls)
+    results = process_map(_score, calls, len(head)) if len(head) > 1 else (_score(*call) for call in calls)
     videos = list(results)
     found = sorted((video for video in videos if video.objects), key=lambda video: video.objects[0].video_id)
     if not found:

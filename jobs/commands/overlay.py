@@ -3,17 +3,16 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from jobs.config import SegmentConfig
+from jobs.dataset.source_video import open_source_video
 from jobs.errors import UserError, VideoError
-from jobs.last_run import read_config
+from jobs.outputs.file_names import file_name
 from jobs.outputs.label_maps import label_maps
-from jobs.outputs.names import file_name
 from jobs.outputs.palette import blend
 from jobs.outputs.stored_masks import VideoMasks, masks_by_video
-from jobs.outputs.writer import VideoWriter
+from jobs.outputs.video_writer import VideoWriter
+from jobs.planning.config import SegmentConfig
+from jobs.planning.run_record import read_config, read_video_rows
 from jobs.records import VideoRow
-from jobs.reopened import reopened
-from jobs.status import read_status
 
 
 def overlay_output(output: str, dest: Path) -> Iterator[tuple[str, Path | Exception]]:
@@ -22,7 +21,7 @@ def overlay_output(output: str, dest: Path) -> Iterator[tuple[str, Path | Except
     Videos are opened where the output's last run was allowed to, and within its limits.
     """
     config = read_config(output)
-    rows = {row.video_id: row for row in read_status(output) if row.status == "done"}
+    rows = {row.video_id: row for row in read_video_rows(output) if row.status == "done"}
     for masks in masks_by_video(output):
         if (video_id := masks.video_id) in rows:
             path = dest / f"{file_name(video_id)}.mp4"
@@ -39,7 +38,7 @@ def write_overlay(row: VideoRow, masks: VideoMasks, path: Path, config: SegmentC
     maps = label_maps(masks)
     index, _, labels = next(maps)
     with (
-        reopened(row.video, config, masks.rows[-1]["frame_index"] + 1) as video,
+        open_source_video(row.video, config, masks.rows[-1]["frame_index"] + 1) as video,
         VideoWriter(path, video.frames_per_second) as writer,
     ):
         for frame in video:

@@ -11,23 +11,22 @@ import pyarrow as pa
 
 from jobs.errors import UserError
 from jobs.io import storage
-from jobs.last_run import read_config
 from jobs.outputs import store
 from jobs.outputs.selection import SELECTED, Selection
 from jobs.outputs.stored_masks import OF_A_RUN, UNREADABLE, checked, damaged
 from jobs.outputs.trust import Flags, Floats
+from jobs.planning.run_record import read_config, read_video_rows
 from jobs.records import VideoRow
 from jobs.selections.columns import read_columns
 from jobs.selections.criteria import Criteria
 from jobs.selections.judging import Masks, Units, judge
 from jobs.selections.ranking import keep_best, spread
-from jobs.selections.tally import Tally
-from jobs.status import read_status
+from jobs.selections.selection_report import SelectionReport
 
 Plan = dict[str, np.ndarray]  # file of masks -> a bit a mask: whether it is kept
 
 
-def select_output(output: str, dest: str, criteria: Criteria) -> Tally:
+def select_output(output: str, dest: str, criteria: Criteria) -> SelectionReport:
     """Write what meets the criteria to `dest`. Returns the counts.
 
     All is judged before anything is written. Raises UserError, and has written nothing then, where there was no run,
@@ -35,7 +34,7 @@ def select_output(output: str, dest: str, criteria: Criteria) -> Tally:
     """
     read_config(output)
     run = store.run_info(output)
-    rows, selection = read_status(output), Selection(dest, output)
+    rows, selection = read_video_rows(output), Selection(dest, output)
     plan, tally = _judge(output, rows, criteria)
     if not plan:
         raise UserError(f"nothing is kept, and nothing is written to {dest}: {tally.describe()}")
@@ -54,13 +53,13 @@ def select_output(output: str, dest: str, criteria: Criteria) -> Tally:
     return tally
 
 
-def _judge(output: str, rows: Iterable[VideoRow], criteria: Criteria) -> tuple[Plan, Tally]:
+def _judge(output: str, rows: Iterable[VideoRow], criteria: Criteria) -> tuple[Plan, SelectionReport]:
     """Which masks of which files are kept. One file is held at a time; for --best, 40 bytes a unit of all."""
     judged: Iterable[tuple[str, Units]] = _judged(output, rows, criteria)
     if criteria.best is not None:
         judged = list(judged)
         keep_best([units for _, units in judged], criteria.best)
-    plan, tally = {}, Tally(criteria)
+    plan, tally = {}, SelectionReport(criteria)
     for file, units in judged:
         if criteria.max_per_video is not None:
             spread(units, criteria.max_per_video)

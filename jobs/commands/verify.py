@@ -10,13 +10,12 @@ import pyarrow as pa
 from jobs.errors import FatalError, UserError
 from jobs.inputs.manifest import read_manifest
 from jobs.io import local, storage
-from jobs.last_run import read_config
+from jobs.ledger.ledger import ATTEMPTS, Ledger
+from jobs.ledger.published import Placement, PublishedMasks
 from jobs.outputs import store
-from jobs.outputs.ledger import ATTEMPTS, Ledger
-from jobs.outputs.published import Placement, Published
 from jobs.outputs.selection import refuse_selection
+from jobs.planning.run_record import read_config, read_video_rows
 from jobs.records import VideoRow
-from jobs.status import read_status
 
 KEY = ["video_id", "frame_index", "object_id"]
 
@@ -37,7 +36,7 @@ def verify(output: str) -> Findings:
     refuse_selection(output)
     found = Findings()
     try:
-        rows, ledger = read_status(output), Ledger(output)
+        rows, ledger = read_video_rows(output), Ledger(output)
     except FatalError as error:
         found.problems.append(str(error))
         return found
@@ -89,7 +88,7 @@ class _Masks:
     """The files of masks, one after another."""
 
     def __init__(self, output: str, ledger: Ledger, found: Findings) -> None:
-        self._output, self._found, self._published = output, found, Published(output)
+        self._output, self._found, self._published = output, found, PublishedMasks(output)
         self._held_by = {row.video_id: row for row in ledger.videos.values() if row.masks_file is not None}
 
     def check(self, name: str, file: Placement) -> None:
@@ -137,7 +136,7 @@ class _Masks:
 
 def _find_orphans(output: str, ledger: Ledger) -> list[str]:
     """What a reader would see, and nobody committed."""
-    names = (name for name in Published(output).sizes() if not name.endswith(local.UNFINISHED))
+    names = (name for name in PublishedMasks(output).sizes() if not name.endswith(local.UNFINISHED))
     return [f"masks/{name} was never committed, or is replaced" for name in names if not ledger.files.get(name)]
 
 

@@ -1,1 +1,4 @@
-"""Masks of an output in the formats of others: one module a format, over one walk through the masks."""
+"""Masks of an output in other tools' formats: one module a format, over shared batches of masks.
+
+Stands on `dataset` and `outputs`. Only `commands` imports it.
+"""

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from jobs.exports import polygons, text
-from jobs.exports.categories import Categories
-from jobs.exports.sections import Counts
-from jobs.exports.track_ids import TrackIds
-from jobs.exports.walk import Batch, MasksFile
-from jobs.outputs.names import file_name
+from jobs.exports import json_columns, polygons
+from jobs.exports.joined_json import Counts
+from jobs.exports.mask_batches import MaskBatch, MasksFile
+from jobs.exports.numbering import Categories, TrackIds
+from jobs.outputs.file_names import file_name
 
 FILE = "annotations.json"
 SECTIONS = ("videos", "images", "annotations")
@@ -28,11 +27,11 @@ def write_part(file: MasksFile, counts: Counts, folder: Path, as_polygons: bool)
         for video_id, batches in file.videos(*COLUMNS):
             counts.videos += 1
             name, tracks = file_name(video_id), TrackIds(counts.tracks)
-            videos.write(text.line({"id": counts.videos, "name": video_id, "folder": name}))
+            videos.write(json_columns.line({"id": counts.videos, "name": video_id, "folder": name}))
             for batch in batches:
                 areas = file.areas(batch)
                 images.write(_images(batch, name, counts))
-                shapes = _polygons(file, batch) if as_polygons else text.rle(batch)
+                shapes = _polygons(file, batch) if as_polygons else json_columns.rle(batch)
                 annotations.write(_annotations(batch, shapes, areas, tracks, categories, counts))
                 counts.images += batch.starts.size
                 counts.masks += len(areas)
@@ -40,17 +39,17 @@ def write_part(file: MasksFile, counts: Counts, folder: Path, as_polygons: bool)
     counts.categories = categories.names
 
 
-def _images(batch: Batch, folder: str, counts: Counts) -> memoryview:
+def _images(batch: MaskBatch, folder: str, counts: Counts) -> memoryview:
     height, width = batch.size
-    names = text.quoted([f"{folder}/{name}.jpg" for name in batch.names()])
-    return text.content(text.joined(
+    names = json_columns.quoted([f"{folder}/{name}.jpg" for name in batch.names()])
+    return json_columns.content(json_columns.joined(
         '{"id":', counts.images + 1 + np.arange(batch.starts.size), ',"file_name":', names,
         f',"width":{width},"height":{height},"video_id":{counts.videos},"frame_index":', batch.frames, "},",
     ))  # fmt: skip
 
 
 def _annotations(
-    batch: Batch, shapes: Any, areas: np.ndarray, tracks: TrackIds, categories: Categories, counts: Counts
+    batch: MaskBatch, shapes: Any, areas: np.ndarray, tracks: TrackIds, categories: Categories, counts: Counts
 ) -> memoryview:
     """Of the masks that are not empty. shapes: of all, as JSON."""
     seen = np.flatnonzero(areas)
@@ -58,14 +57,14 @@ def _annotations(
     counts.annotations += seen.size
     images = counts.images + 1 + batch.frame_of_row[seen]
     of_category = 1 + categories.numbers(batch.masks["object_name"].take(pa.array(seen)))
-    return text.content(text.joined(
+    return json_columns.content(json_columns.joined(
         '{"id":', ids, ',"image_id":', images, ',"category_id":', of_category,
-        ',"track_id":', tracks.of(batch)[seen], ',"bbox":', text.boxes(batch).take(pa.array(seen)),
+        ',"track_id":', tracks.of(batch)[seen], ',"bbox":', json_columns.boxes(batch).take(pa.array(seen)),
         ',"area":', areas[seen], ',"segmentation":', shapes.take(pa.array(seen)), ',"iscrowd":0},',
     ))  # fmt: skip
 
 
-def _polygons(file: MasksFile, batch: Batch) -> Any:
+def _polygons(file: MasksFile, batch: MaskBatch) -> Any:
     masks = file.decoded(batch)
     return pa.array(
         [json.dumps([part.ravel().tolist() for part in polygons.parts_of_row(masks, row)]) for row in masks.rows]

@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from jobs.exports.walk import Batch, MasksFile
+from jobs.exports.mask_batches import MaskBatch, MasksFile
+from jobs.outputs.file_names import own_name
 from jobs.outputs.label_maps import label_maps, to_image
-from jobs.outputs.names import own_name
 
 COLUMNS = ("frame_name", "counts")
 MAX_INDEXED = 255
 
 
-def write_video(file: MasksFile, video_id: str, batches: Iterator[Batch], folder: Path) -> tuple[int, str | None]:
+def write_video(file: MasksFile, video_id: str, batches: Iterator[MaskBatch], folder: Path) -> tuple[int, str | None]:
     """Write the PNGs of one video; returns how many masks they hold, and a warning if there is cause for one."""
     folder.mkdir(parents=True)
     masks, highest = 0, 0

@@ -1,23 +1,27 @@
-"""Frames of an output's videos as JPEG, opened again where its run was allowed to, and within its limits."""
+"""The frames of an output as JPEG: read again within the limits of its run."""
 
 import io
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import cached_property
 from pathlib import Path
 
 from PIL import Image
 
-from jobs.config import SegmentConfig
+from jobs.dataset.source_video import open_source_video
 from jobs.errors import UserError, VideoError
-from jobs.exports.walk import Batch
+from jobs.exports.mask_batches import MaskBatch, MasksFile, video_summaries
 from jobs.inputs.images import VideoFrame
+from jobs.io import storage
+from jobs.outputs import store
+from jobs.planning.config import SegmentConfig
+from jobs.planning.run_record import read_config
 from jobs.records import VideoRow
-from jobs.reopened import reopened
 
 QUALITY = 95
 
 
-class Frames:
+class JpegFrames:
     """The frames of one video, from the first on; those that are asked for, in order, as JPEG."""
 
     def __init__(self, frames: Iterator[VideoFrame]) -> None:
@@ -39,17 +43,17 @@ class Frames:
 
 
 @contextmanager
-def opened(row: VideoRow, config: SegmentConfig, end: int) -> Iterator[Frames]:
+def open_jpeg_frames(row: VideoRow, config: SegmentConfig, end: int) -> Iterator[JpegFrames]:
     """Frames of a video up to `end`. Raises VideoError, whatever the reason."""
     with ExitStack() as stack:
         try:
-            frames = Frames(iter(stack.enter_context(reopened(row.video, config, end))))
+            frames = JpegFrames(iter(stack.enter_context(open_source_video(row.video, config, end))))
         except (UserError, OSError) as error:
             raise VideoError(str(error)) from error
         yield frames
 
 
-def write_frames(frames: Frames, batches: Iterator[Batch], folder: Path, numbered: bool) -> int:
+def write_frames(frames: JpegFrames, batches: Iterator[MaskBatch], folder: Path, numbered: bool) -> int:
     """Write the frames that have masks; returns how many. numbered: names are numbers even where images have names."""
     folder.mkdir(parents=True)
     count = 0
@@ -59,3 +63,22 @@ def write_frames(frames: Frames, batches: Iterator[Batch], folder: Path, numbere
             (folder / f"{name}.jpg").write_bytes(frames.jpeg(index, batch.size))
         count += len(names)
     return count
+
+
+class OutputVideos:
+    """The videos of an output."""
+
+    def __init__(self, output: str) -> None:
+        self._output = output
+        self.rows = {row.video_id: row for row in store.read_videos(storage.join(output, store.VIDEOS_FILE))}
+
+    @cached_property
+    def config(self) -> SegmentConfig:
+        """Of the output's last run. Raises UserError."""
+        return read_config(self._output)
+
+    def opened(self, file: MasksFile, video_id: str) -> AbstractContextManager[JpegFrames]:
+        """A video's frames, up to the last that has masks in a file. Raises VideoError."""
+        if video_id not in self.rows:
+            raise VideoError("videos.parquet does not say where it is")
+        return open_jpeg_frames(self.rows[video_id], self.config, video_summaries(file)[video_id].last_frame + 1)

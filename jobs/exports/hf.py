@@ -1,7 +1,9 @@
 """Parquet that Hugging Face's `datasets` loads as it is: a row for each frame, with lists of what its masks are."""
 
 import json
+from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -10,10 +12,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from jobs.concurrency import interrupt
 from jobs.errors import VideoError
-from jobs.exports.source import Source
-from jobs.exports.walk import Batch, MasksFile
+from jobs.exports.export_units import ExportSummary
+from jobs.exports.frames import OutputVideos
+from jobs.exports.journal import Journal
+from jobs.exports.mask_batches import MaskBatch, MasksFile
+from jobs.io import storage
 from jobs.outputs import store
+from jobs.outputs.file_names import file_name
 
 COLUMNS = ("frame_name", "pts_seconds", "object_name", "box", "counts", "score", "stability", "is_prompt", "scene")
 OF_FRAME = ("video_id", "frame_index", "frame_name", "pts_seconds", "height", "width")
@@ -47,7 +54,7 @@ def _feature(kind: Any) -> dict[str, Any]:
     return {"dtype": names.get(kind, str(kind)), "_type": "Value"}
 
 
-def write_shard(file: MasksFile, path: Path, source: Source | None) -> tuple[int, int, dict[str, str]]:
+def write_shard(file: MasksFile, path: Path, source: OutputVideos | None) -> tuple[int, int, dict[str, str]]:
     """Write what a file of masks becomes; returns how many masks and images, and which videos lack images, and why.
 
     source: where frames come from; None: there is no column for them.
@@ -72,14 +79,14 @@ def write_shard(file: MasksFile, path: Path, source: Source | None) -> tuple[int
 class _Jpegs:
     """The frames of one video; from where they cannot be read on, there are none."""
 
-    def __init__(self, source: Source, file: MasksFile, video_id: str, stack: ExitStack) -> None:
+    def __init__(self, source: OutputVideos, file: MasksFile, video_id: str, stack: ExitStack) -> None:
         self.failure: str | None = None
         try:
             self._frames = stack.enter_context(source.opened(file, video_id))
         except VideoError as error:
             self.failure = str(error)
 
-    def of(self, batch: Batch) -> Any:
+    def of(self, batch: MaskBatch) -> Any:
         """Of a batch, as an array of IMAGE."""
         return pa.array([self._image(index, batch.size) for index in batch.frames.tolist()], IMAGE)
 
@@ -92,7 +99,7 @@ class _Jpegs:
         return None
 
 
-def _frames(batch: Batch, areas: np.ndarray) -> dict[str, Any]:
+def _frames(batch: MaskBatch, areas: np.ndarray) -> dict[str, Any]:
     """A batch with a row for each frame."""
     firsts = batch.masks.take(pa.array(batch.starts))
     offsets = pa.array(np.append(batch.starts, len(batch.masks)), pa.int32())
@@ -100,3 +107,30 @@ def _frames(batch: Batch, areas: np.ndarray) -> dict[str, Any]:
     values["area"] = pa.array(areas)
     lists = {name: pa.ListArray.from_arrays(offsets, values[of]) for name, of in LISTS.items()}
     return {name: firsts[name] for name in OF_FRAME} | lists
+
+
+@dataclass(frozen=True)
+class HfUnit:
+    """source: where frames come from; None: without."""
+
+    source: OutputVideos | None
+
+    def run(self, files: Sequence[MasksFile], journal: Journal, exported: ExportSummary) -> int:
+        """Do what is not done; returns how many masks there are in all. A shard that lacks frames is not done."""
+        total = 0
+        for file in files:
+            interrupt.check()
+            target = f"data/train-{file_name(storage.name_of(file.info.location))}"
+            key = [file.identity, self.source is not None]
+            exported.targets.add(target)
+            result = journal.made(target, key)
+            if result is None:
+                with journal.making(target) as path:
+                    masks, images, failures = write_shard(file, path, self.source)
+                result = {"masks": masks, "images": images}
+                if not failures:
+                    journal.record(target, key, result)
+                exported.failures |= failures
+            exported.frames += int(result["images"])
+            total += int(result["masks"])
+        return total

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from jobs.exports import text
-from jobs.exports.sections import drop_comma
-from jobs.exports.walk import Batch, MasksFile, outlines
-from jobs.outputs.names import file_name
+from jobs.exports import json_columns
+from jobs.exports.joined_json import drop_comma
+from jobs.exports.mask_batches import MaskBatch, MasksFile, video_summaries
+from jobs.outputs.file_names import file_name
 from jobs.records import VideoRow
 
 COLUMNS = ("counts", "is_prompt")
@@ -26,7 +26,7 @@ class Masklets:
         self._first = np.full(ids.size, np.iinfo(np.int64).max)
         self._last = np.full(ids.size, -2)
 
-    def add(self, batch: Batch, areas: np.ndarray) -> None:
+    def add(self, batch: MaskBatch, areas: np.ndarray) -> None:
         """Count the rows of a batch. areas: pixels of each."""
         places, frames = np.searchsorted(self._ids, batch.numbers("object_id")), batch.numbers("frame_index")
         self._rows += self._count(places)
@@ -65,9 +65,9 @@ class Masklets:
         }
 
 
-def write_video(file: MasksFile, batches: Iterator[Batch], path: Path, row: VideoRow) -> int:
+def write_video(file: MasksFile, batches: Iterator[MaskBatch], path: Path, row: VideoRow) -> int:
     """Write one video; returns how many masks. row: what is known of the video."""
-    outline = outlines(file)[row.video_id]
+    outline = video_summaries(file)[row.video_id]
     masklets, count, following, size = Masklets(outline.objects), 0, 0, (0, 0)
     absent = b"[" + b",".join([b"null"] * outline.objects.size) + b"],"
     with path.open("wb") as out:
@@ -77,7 +77,7 @@ def write_video(file: MasksFile, batches: Iterator[Batch], path: Path, row: Vide
             masklets.add(batch, areas)
             places = np.searchsorted(outline.objects, batch.numbers("object_id"))
             ends = np.append(batch.starts[1:], len(batch.masks)).tolist()
-            texts = text.rle(batch)
+            texts = json_columns.rle(batch)
             for frame, start, end in zip(batch.frames.tolist(), batch.starts.tolist(), ends, strict=True):
                 for _ in range(frame - following):
                     out.write(absent)
@@ -93,7 +93,7 @@ def write_video(file: MasksFile, batches: Iterator[Batch], path: Path, row: Vide
 def _frame(texts: Any, places: np.ndarray, objects: int) -> bytes:
     """A frame's masks, each at its object's place."""
     if places.size == objects:
-        return b"[" + bytes(text.content(text.joined(texts, ",")))[:-1] + b"],"
+        return b"[" + bytes(json_columns.content(json_columns.joined(texts, ",")))[:-1] + b"],"
     every = np.full(objects, "null", object)
     every[places] = texts.to_pylist()
     return f"[{','.join(every)}],".encode()

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from jobs.exports.categories import Categories
+from jobs.exports.mask_batches import MaskBatch, MasksFile
+from jobs.exports.numbering import Categories
 from jobs.exports.polygons import chained, parts_of_row
-from jobs.exports.walk import Batch, MasksFile
 from jobs.outputs.store import MaskRow
 from jobs.outputs.stored_masks import VideoMasks
 
@@ -13,7 +13,7 @@ FILE = "data.yaml"
 COLUMNS = ("frame_name", "object_name", "counts")
 
 
-def write_video(file: MasksFile, batches: Iterator[Batch], folder: Path, categories: Categories) -> int:
+def write_video(file: MasksFile, batches: Iterator[MaskBatch], folder: Path, categories: Categories) -> int:
     """Write the labels of one video; returns how many masks they were made of. An empty file: no object is visible."""
     folder.mkdir(parents=True)
     count = 0

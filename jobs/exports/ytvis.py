@@ -12,12 +12,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from jobs.exports import text
-from jobs.exports.categories import Categories
-from jobs.exports.sections import Counts, drop_comma
-from jobs.exports.track_ids import TrackIds
-from jobs.exports.walk import MAX_PLACES, Batch, MasksFile
-from jobs.outputs.names import file_name
+from jobs.exports import json_columns
+from jobs.exports.joined_json import Counts, drop_comma
+from jobs.exports.mask_batches import MAX_PLACES, MaskBatch, MasksFile
+from jobs.exports.numbering import Categories, TrackIds
+from jobs.outputs.file_names import file_name
 
 FILE = "instances.json"
 SECTIONS = ("videos", "annotations")
@@ -55,7 +54,7 @@ class Tracks:
         """The highest id that is in use."""
         return self._ids.latest
 
-    def add(self, batch: Batch, areas: np.ndarray, length: int, categories: Categories) -> None:
+    def add(self, batch: MaskBatch, areas: np.ndarray, length: int, categories: Categories) -> None:
         """Take the masks of a batch that are not empty. length: frames of the video before it."""
         tracks = self._ids.of(batch)
         rows = np.flatnonzero(areas)
@@ -66,11 +65,11 @@ class Tracks:
         gaps[starts] = 0
         nulls, taken = pc.binary_repeat(NULL, pa.array(gaps)), pa.array(rows)
         columns = [
-            text.rle(batch).take(taken),
-            text.boxes(batch).take(taken),
+            json_columns.rle(batch).take(taken),
+            json_columns.boxes(batch).take(taken),
             pc.cast(pa.array(areas[rows]), pa.string()),
         ]
-        lists = [text.joined(nulls, column, ",") for column in columns]
+        lists = [json_columns.joined(nulls, column, ",") for column in columns]
         names = categories.numbers(batch.masks["object_name"].take(taken))
         for start, end in pairwise([*starts.tolist(), rows.size]):
             track = self._tracks.setdefault(int(tracks[rows[start]]), Track(1 + int(names[start])))
@@ -79,7 +78,7 @@ class Tracks:
             track.filled = int(places[end - 1]) + 1
 
     def _keep(self, texts: Any) -> tuple[int, int]:
-        return self._spool.tell(), self._spool.write(text.content(texts))
+        return self._spool.tell(), self._spool.write(json_columns.content(texts))
 
     def write(self, length: int, video: dict[str, Any], first: int, out: BinaryIO) -> int:
         """Write an annotation for each track; returns how many.
@@ -124,5 +123,5 @@ def write_part(file: MasksFile, counts: Counts, folder: Path) -> None:
                 counts.tracks = tracks.latest
             files = [f"{file_name(video_id)}/{name}.jpg" for name in names]
             entry = {"id": counts.videos, "name": video_id, "height": size[0], "width": size[1], "length": len(names)}
-            videos.write(text.line({**entry, "file_names": files}))
+            videos.write(json_columns.line({**entry, "file_names": files}))
     counts.categories = categories.names

@@ -1,1 +1,4 @@
-"""What is to be segmented: manifest, videos, prompts, models."""
+"""What is to be segmented: manifests, video files, image folders, model files, and prompts.
+
+Stands on `io` and `outputs`. `segmenting`, `planning` and everything above may import it.
+"""

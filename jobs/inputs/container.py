@@ -8,8 +8,8 @@ import av
 import av.utils
 
 from jobs.errors import VideoError
-from jobs.inputs import claims
-from jobs.inputs.limits import Limits
+from jobs.inputs import container_probe
+from jobs.inputs.limits import VideoLimits
 
 # The decoder guesses formats from content, and some of them (playlists, concat scripts) open further
 # files and connections: only self-contained ones are allowed.
@@ -24,7 +24,7 @@ CODECS = (
 BYTES_PER_PIXEL = 8  # at most: four channels of 16 bits
 
 
-def open_container(path: Path, limits: Limits) -> av.container.InputContainer:
+def open_container(path: Path, limits: VideoLimits) -> av.container.InputContainer:
     """A container that can lead nowhere else: by an absolute name that is no URL, and from a regular file."""
     try:
         if not path.is_file():
@@ -32,9 +32,9 @@ def open_container(path: Path, limits: Limits) -> av.container.InputContainer:
             raise VideoError(f"{what}; legal: a video file, or a folder of images")
         if not (size := path.stat().st_size):
             raise VideoError("is an empty file")
-        if (claimed := claims.claimed_bytes(path)) > size:
+        if (claimed := container_probe.claimed_bytes(path)) > size:
             raise VideoError(f"its tables claim {claimed:,} bytes of samples, and the file has {size:,}: it is damaged")
-        _limit_memory(BYTES_PER_PIXEL * max(limits.max_pixels, Limits.max_pixels))
+        _limit_memory(BYTES_PER_PIXEL * max(limits.max_pixels, VideoLimits.max_pixels))
         return av.open(
             f"file:{path.absolute()}",
             options={"max_pixels": str(limits.max_pixels)},  # of the decoders that look at the first frames
@@ -49,7 +49,7 @@ def open_container(path: Path, limits: Limits) -> av.container.InputContainer:
         raise VideoError(f"cannot be opened as a video ({reason}); {legal}") from error
 
 
-def video_stream(container: av.container.InputContainer, limits: Limits) -> av.VideoStream:
+def video_stream(container: av.container.InputContainer, limits: VideoLimits) -> av.VideoStream:
     """The stream that players would show. Raises VideoError if its codec is not of CODECS, or its frames too large."""
     stream = container.streams.best("video")  # the first may be a cover picture
     if not isinstance(stream, av.VideoStream):
@@ -62,7 +62,7 @@ def video_stream(container: av.container.InputContainer, limits: Limits) -> av.V
     return stream
 
 
-def check_size(width: int, height: int, limits: Limits) -> None:
+def check_size(width: int, height: int, limits: VideoLimits) -> None:
     """Raises VideoError for a frame that is too large."""
     if width * height > limits.max_pixels:
         raise VideoError(

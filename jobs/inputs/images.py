@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from jobs.errors import VideoError
-from jobs.inputs.limits import Limits
+from jobs.inputs.limits import VideoLimits
 from stcn_core.frames import scaled_size
 
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
@@ -32,14 +32,14 @@ class VideoFrame:
     width: int
 
 
-class Folder:
+class ImageFolder:
     """A folder of images, in the order of their names; frame 10 comes after frame 9 there."""
 
     rate = FOLDER_RATE
     damaged: frozenset[int] = frozenset()  # an image is whole, or the video is refused
     missing = 0
 
-    def __init__(self, path: Path, max_pixels: int = Limits.max_pixels) -> None:
+    def __init__(self, path: Path, max_pixels: int = VideoLimits.max_pixels) -> None:
         images = (p for p in path.iterdir() if p.suffix.lower() in IMAGES and not p.name.startswith("."))
         self._paths = sorted(images, key=lambda path: in_counting_order(path.stem))
         if not self._paths:
@@ -83,7 +83,7 @@ def in_counting_order(name: str) -> tuple[list[str | int], str]:
     return [int(part) if part.isdecimal() else part for part in re.split(r"([0-9]+)", name)], name
 
 
-def load_image(path: Path, max_pixels: int = Limits.max_pixels, upright: bool = False) -> Image.Image:
+def load_image(path: Path, max_pixels: int = VideoLimits.max_pixels, upright: bool = False) -> Image.Image:
     """An image with its pixels, of a file's first picture; `upright` applies the rotation in its EXIF.
 
     Raises ValueError for what is no regular file (a pipe would be waited for), is none of FORMATS, has more

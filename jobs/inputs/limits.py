@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
-class Limits:
+class VideoLimits:
     """Of one video."""
 
     max_pixels: int = 8192 * 8192  # of a frame; a 377 kB file can claim 16,000 x 8,000 and take 1.3 GB
@@ -12,15 +12,15 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Demands:
+class VideoRequirements:
     """What a video must keep to."""
 
-    limits: Limits = field(default_factory=Limits)
+    limits: VideoLimits = field(default_factory=VideoLimits)
     is_strict: bool = False  # frames that are damaged or missing make it fail
 
 
 @dataclass(frozen=True)
-class Allowance:
+class ProcessLimits:
     """What one video may take. Seconds are those of a clock on the wall."""
 
     stall_seconds: float = 300.0  # without a frame

@@ -11,7 +11,7 @@ import pyarrow.csv
 import pyarrow.json
 
 from jobs.errors import ManifestError
-from jobs.inputs.allowed import describe_allowed, is_allowed
+from jobs.inputs.allowlist import describe_allowed, is_allowed
 from jobs.inputs.images import IMAGES
 from jobs.inputs.removals import parse_removals
 from jobs.io import storage
@@ -29,7 +29,7 @@ RESOLUTIONS = ("480p", "Full-Resolution", "1080p")  # DAVIS puts one between JPE
 def read_manifest(location: str, allow: Sequence[str] = ()) -> list[Entry]:
     """The entries of a table, or of a DAVIS / YouTube-VOS tree (a folder with JPEGImages and Annotations).
 
-    Locations in a table may be relative to it. allow: prefixes that they must lie under (see `allowed`).
+    Locations in a table may be relative to it. allow: prefixes that they must lie under (see `inputs.allowlist`).
     Raises ManifestError with every problem found.
     """
     if location.lower().endswith(TABLES):

@@ -6,8 +6,8 @@ from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
-from jobs.inputs.images import FOLDER_RATE, Folder, VideoFrame, size_changes
-from jobs.inputs.limits import Limits
+from jobs.inputs.images import FOLDER_RATE, ImageFolder, VideoFrame, size_changes
+from jobs.inputs.limits import VideoLimits
 from jobs.inputs.video_file import VideoFile
 
 
@@ -22,7 +22,7 @@ class Video:
     start: int = 0
     end: int | None = None
     short_side: int | None = None  # scale frames down to it as they are converted to RGB; None: never
-    limits: Limits = field(default_factory=Limits)
+    limits: VideoLimits = field(default_factory=VideoLimits)
     only: Container[int] | None = None  # to yield; the rest is not converted to RGB, which takes over half the time
     # In start to end, as the file claims; None: unsaid. Once all is read, a Matroska file that ends early is found.
     frames_expected: int | None = field(default=None, init=False)
@@ -33,8 +33,8 @@ class Video:
     frames_per_second: Fraction = field(default=FOLDER_RATE, init=False)  # on average
 
     def __enter__(self) -> "Video":
-        self._source: VideoFile | Folder = (
-            Folder(self.path, self.limits.max_pixels)
+        self._source: VideoFile | ImageFolder = (
+            ImageFolder(self.path, self.limits.max_pixels)
             if self.path.is_dir()
             else VideoFile(self.path, self.limits, all_frames=self.end is None or self.end > self.limits.max_frames)
         )

@@ -10,10 +10,10 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from jobs.errors import VideoError
-from jobs.inputs import claims
+from jobs.inputs import container_probe
 from jobs.inputs.container import check_size, open_container, video_stream
 from jobs.inputs.images import FOLDER_RATE, VideoFrame
-from jobs.inputs.limits import Limits
+from jobs.inputs.limits import VideoLimits
 from stcn_core.frames import scaled_size
 
 # By frames and slices. What stands in for damaged parts of H.264 then differs from one reading to the next.
@@ -25,7 +25,7 @@ class VideoFile:
 
     names = None
 
-    def __init__(self, path: Path, limits: Limits, all_frames: bool) -> None:
+    def __init__(self, path: Path, limits: VideoLimits, all_frames: bool) -> None:
         self._path, self._limits = path, limits
         self._container = open_container(path, limits)
         try:
@@ -118,9 +118,11 @@ class VideoFile:
 
     def _look_at_the_end(self, last: int) -> None:
         """Whether the file ends early. Formats that count their frames need no more than that count."""
-        if claims.is_cut_off(self._path):
+        if container_probe.is_truncated(self._path):
             self.damaged.add(None)
-        seconds = claims.seconds(self._stream.metadata.get("DURATION", ""))  # of this stream, in most Matroska files
+        seconds = container_probe.claimed_seconds(
+            self._stream.metadata.get("DURATION", "")
+        )  # of this stream, in most Matroska files
         if "matroska" in self._container.format.name and seconds is not None:
             frames = (seconds - last * (self._stream.time_base or 0)) * self.rate
             self.missing = round(frames) if frames > 1.5 else 0
@@ -151,6 +153,6 @@ def _shown(index: int, frame: av.VideoFrame, reformatter: VideoReformatter, shor
     return VideoFrame(index, None, frame.time, upright, height, width)
 
 
-def _too_many(limits: Limits, frames: int | None = None) -> str:
+def _too_many(limits: VideoLimits, frames: int | None = None) -> str:
     number = "more" if frames is None else f"{frames:,}"
     return f"has {number} frames; legal: up to {limits.max_frames:,}. Split it, or give `start` and `end`"

@@ -1,1 +1,4 @@
-"""Storage of any kind, and how its faults are ridden out."""
+"""Storage anywhere that fsspec reaches: whole files or none, retried, verified, created once.
+
+Stands on `records` and `errors`. Everything above may import it.
+"""

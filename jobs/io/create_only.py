@@ -9,7 +9,7 @@ from jobs.io import storage
 Create = Callable[[str, bytes], bool]
 
 
-def creator(output: str, is_single_writer: bool) -> Create:
+def record_creator(output: str, is_single_writer: bool) -> Create:
     """How to create a record in this output. Raises UserError if its store ignores create-only writes."""
     if is_single_writer:
         return create_unguarded

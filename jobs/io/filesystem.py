@@ -6,7 +6,7 @@ from fsspec.core import url_to_fs
 
 from jobs.errors import UserError
 
-# Trying again is `patience`'s: botocore and s3fs would together do it 25 times, for 40 s or an hour.
+# Retries happen in `retry`: botocore and s3fs would together do it 25 times, for 40 s or an hour.
 S3_OPTIONS = {"config_kwargs": {"connect_timeout": 10, "read_timeout": 20, "retries": {"total_max_attempts": 1}}}
 S3_TRIES = 2  # of s3fs: it goes on with a download where the connection broke off
 

@@ -2,7 +2,7 @@
 
 Locations are local paths or URLs (`s3://bucket/key`). Writing through `fs.open` is avoided on purpose:
 leaving it by an exception still publishes what was written so far. Everything is tried again while its
-error may pass (`patience`), and what comes from S3 is compared with its ETag (`integrity`).
+error may pass (`retry`), and what comes from S3 is compared with its ETag (`integrity`).
 """
 
 import errno
@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, TypeVar
 from jobs.errors import StorageError
 from jobs.io import integrity, local
 from jobs.io.filesystem import is_local, is_s3, location_of, open_location
-from jobs.io.patience import patiently
+from jobs.io.retry import with_retries
 
 LEADS_NOWHERE = (errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
 MOST_TO_CREATE = 50 * 2**20  # bytes; twice as many would go in parts
@@ -73,14 +73,14 @@ def is_same(one: str, other: str) -> bool:
     return bool(fs == other_fs and path.rstrip("/") == other_path.rstrip("/"))
 
 
-@patiently
+@with_retries
 def read(location: str) -> bytes:
     """The content of a file. Raises FileNotFoundError."""
     fs, path = open_location(location)
     return _read(fs, path)
 
 
-@patiently
+@with_retries
 def read_range(location: str, start: int, stop: int) -> bytes:
     """The bytes of a file from `start` to before `stop`, compared with no ETag. Raises FileNotFoundError."""
     fs, path = open_location(location)
@@ -92,7 +92,7 @@ def read_range(location: str, start: int, stop: int) -> bytes:
     return content
 
 
-@patiently
+@with_retries
 def find(location: str, suffixes: Iterable[str] = ("",)) -> list[FileInfo]:
     """The files directly in a folder that end in one of `suffixes`, by name; none if there is no such folder."""
     fs, path = open_location(location)
@@ -104,7 +104,7 @@ def find(location: str, suffixes: Iterable[str] = ("",)) -> list[FileInfo]:
     return sorted((f for f in files if f.location.lower().endswith(tuple(suffixes))), key=lambda info: info.location)
 
 
-@patiently
+@with_retries
 def folders(location: str) -> list[str]:
     """The folders directly in a folder, by name; none if there is no such folder."""
     fs, path = open_location(location)
@@ -120,7 +120,7 @@ def find_below(location: str) -> list[FileInfo]:
     return find(location) + [file for folder in _folders_below(location) for file in find(folder)]
 
 
-@patiently
+@with_retries
 def stat(location: str) -> FileInfo | None:
     """Size and version of a file; None if it is a folder. Raises FileNotFoundError, also for odd names."""
     fs, path = open_location(location)
@@ -133,14 +133,14 @@ def stat(location: str) -> FileInfo | None:
     return None if entry["type"] == "directory" else _describe(fs, entry)
 
 
-@patiently
+@with_retries
 def exists(location: str) -> bool:
     """Whether there is a file or folder."""
     fs, path = open_location(location)
     return bool(fs.exists(path))
 
 
-@patiently
+@with_retries
 def create(location: str, content: bytes) -> bool:
     """Write a file only if there is none; whether it is ours then. Of many writers exactly one succeeds.
 
@@ -164,7 +164,7 @@ def create(location: str, content: bytes) -> bool:
         raise
 
 
-@patiently
+@with_retries
 def write(location: str, content: bytes) -> None:
     """Write a file whole, replacing one that is there."""
     fs, path = open_location(location)
@@ -174,7 +174,7 @@ def write(location: str, content: bytes) -> None:
         fs.pipe_file(path, content, timeout=_upload_seconds(content))
 
 
-@patiently
+@with_retries
 def copy(source: str, target: str) -> None:
     """Copy a file whole, replacing one that is there. Both are in the same storage. Raises FileNotFoundError."""
     fs, path = open_location(source)
@@ -185,7 +185,7 @@ def copy(source: str, target: str) -> None:
         fs.cp_file(path, other)
 
 
-@patiently
+@with_retries
 def remove(location: str) -> None:
     """Delete a file or a folder with all that is in it; nothing happens if it is not there."""
     fs, path = open_location(location)
@@ -249,7 +249,7 @@ def _read(fs: Any, path: str) -> bytes:
     return copy.getvalue()
 
 
-@patiently
+@with_retries
 def _fetch(location: str, target: Path) -> Path:
     fs, path = open_location(location)
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,1 +1,4 @@
-"""What is written, and the log that says what counts; reading masks back."""
+"""The files that a run leaves, and how they are read back: Parquet tables, RLE, label maps, selections.
+
+Stands on `io`. Everything above may import it.
+"""

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from jobs.errors import StorageError, UserError
 from jobs.io import storage
-from jobs.io.ranges import RangeFile
+from jobs.io.range_file import RangeFile
 from jobs.outputs import store
 from jobs.outputs.store import MaskRow
 from jobs.outputs.stored_masks import COLUMNS, UNREADABLE, VideoMasks, checked, damaged

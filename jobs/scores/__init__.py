@@ -1,1 +1,4 @@
-"""Scores of masks against the truth: rules, truth trees, one video's scores, tables, and what is told of them."""
+"""Masks scored against ground truth: one video's scores, tables of them, and comparisons.
+
+Stands on `inputs` and `outputs`. Only `commands` imports it.
+"""

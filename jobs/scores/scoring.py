@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from jobs.errors import PromptError, UserError
-from jobs.inputs.prompts.gathered import MAX_OBJECTS
 from jobs.inputs.prompts.label_images import VOID, fit
+from jobs.inputs.prompts.prompt_builder import MAX_OBJECTS
 from jobs.outputs import rle
 from jobs.outputs.store import MaskRow
 from jobs.outputs.stored_masks import TOLD, VideoMasks

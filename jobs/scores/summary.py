@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from jobs.errors import printable
 from jobs.scores.comparison import Comparison, Difference
 from jobs.scores.rules import PROTOCOLS, VOID_RULES
 from jobs.scores.tables import ObjectScore, Scores
 from jobs.scores.trust_curves import SHARES, TrustCurve
-from jobs.status import shown
 
 NAMED = 5  # videos, of those that are left out
 STATISTICS = ("j_mean", "j_recall", "j_decay", "f_mean", "f_recall", "f_decay", "mean")
@@ -24,9 +24,9 @@ def format_scores(scores: Scores) -> str:
 
     On the right stands what a copy of the object's first true mask scores.
     """
-    objects = [[shown(s.video_id), str(s.object_id), str(s.frames), *_numbers([s])] for s in scores.objects]
+    objects = [[printable(s.video_id), str(s.object_id), str(s.frames), *_numbers([s])] for s in scores.objects]
     videos = [
-        [shown(video_id), str(len(own)), str(sum(s.frames for s in own)), *_numbers(own)]
+        [printable(video_id), str(len(own)), str(sum(s.frames for s in own)), *_numbers(own)]
         for video_id, own in _by_video(scores.objects)
     ]
     videos.append(
@@ -95,10 +95,10 @@ def _notes(scores: Scores) -> list[str]:
         others = f"; the others have a mean {', '.join(kept)}" if kept else ""
         lines.append(f"{missing} of {frames} masks are missing and count as empty{others}")
     if scores.unscored:
-        names = _first_of([shown(name) for name in scores.unscored])
+        names = _first_of([printable(name) for name in scores.unscored])
         lines.append(f"{len(scores.unscored)} videos of the truth have no masks here and do not count: {names}")
     if scores.too_late:
-        names = _first_of([f"{object_id} of {shown(video_id)}" for video_id, object_id in scores.too_late])
+        names = _first_of([f"{object_id} of {printable(video_id)}" for video_id, object_id in scores.too_late])
         lines.append(
             f"{len(scores.too_late)} objects have no scores, first shown on the last frame that counts: {names}"
         )
@@ -132,7 +132,7 @@ def _numbers(objects: Sequence[ObjectScore]) -> list[str]:
 
 
 def _difference(one: Difference) -> list[str]:
-    name = "all" if one.video_id is None else shown(one.video_id)
+    name = "all" if one.video_id is None else printable(one.video_id)
     counts = [str(count) for count in (one.objects, one.better, one.worse)]
     gains = [f"{value:+.3f}" for value in (one.difference, one.j_difference, one.f_difference)]
     return [name, *counts, f"{one.mean:.3f}", f"{one.against:.3f}", *gains]

@@ -11,7 +11,7 @@ from jobs.inputs.images import in_counting_order
 from jobs.inputs.manifest import without_resolution
 from jobs.inputs.prompts.label_images import read_labels
 from jobs.io import storage
-from jobs.outputs.names import own_name
+from jobs.outputs.file_names import own_name
 
 YOUTUBE_VOS = "meta.json"  # beside the Annotations of its trees
 

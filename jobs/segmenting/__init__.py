@@ -1,1 +1,4 @@
-"""One video from files to rows of masks. Knows nothing of Ray or storage."""
+"""One video from local files to rows of masks. Knows neither Ray nor storage.
+
+`planning`, `actors` and `commands.bench` may import it.
+"""

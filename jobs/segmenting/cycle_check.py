@@ -2,49 +2,49 @@
 
 from collections.abc import Iterator
 
-from jobs.ahead import Ahead
+from jobs.concurrency.prefetch import Prefetch
 from jobs.errors import VideoError
-from jobs.inputs.backward import Backward
-from jobs.inputs.prompts.gathered import Prompts
+from jobs.inputs.prompts.prompt_builder import Prompts
+from jobs.inputs.reversed_video import ReversedVideo
 from jobs.outputs import rle
-from jobs.segmenting.footage import FRAMES_AHEAD, Footage
 from jobs.segmenting.tracks import Tracks
+from jobs.segmenting.video_context import PREFETCH_FRAMES, VideoContext
 from stcn_core.config import PropagationConfig
-from stcn_core.cycle import Ends, cycle_ious, frames_of_a_cycle
 from stcn_core.frames import prompted_frames
-from stcn_core.network import Network
+from stcn_core.models.network import Network
+from stcn_core.propagation.cycle import TrackEnds, cycle_frames, cycle_ious
 
 
 def check_tracks(
-    footage: Footage, start: int, prompts: Prompts, tracks: Tracks, model: Network, config: PropagationConfig
+    context: VideoContext, start: int, prompts: Prompts, tracks: Tracks, model: Network, config: PropagationConfig
 ) -> Iterator[None]:
     """Check the tracks of a clip that begins at the video's frame `start`; yields now and then. Raises VideoError."""
-    ends = _ends(footage, start, prompts, tracks)
-    chosen = frames_of_a_cycle(ends, config.memory_every)
+    ends = _ends(context, start, prompts, tracks)
+    chosen = cycle_frames(ends, config.memory_every)
     if not chosen:
         return
     wanted = {start + frame for frame in chosen}
-    video = Backward(footage.path, max(wanted), min(wanted), short_side=config.short_side, limits=footage.limits)
+    video = ReversedVideo(context.path, max(wanted), min(wanted), short_side=config.short_side, limits=context.limits)
     for _ in video.look():
         yield
-    with Ahead(video, FRAMES_AHEAD) as decoded:
+    with Prefetch(video, PREFETCH_FRAMES) as decoded:
         frames = ((frame.index - start, frame.image) for frame in decoded if frame.index in wanted)
         try:
-            for _, ious in cycle_ious(model, frames, ends, config, footage.size):
+            for _, ious in cycle_ious(model, frames, ends, config, context.size):
                 tracks.note_cycles(ious)
                 yield
         except ValueError as error:  # what propagation refuses
             raise VideoError(str(error)) from error
 
 
-def _ends(footage: Footage, start: int, prompts: Prompts, tracks: Tracks) -> dict[int, Ends]:
+def _ends(context: VideoContext, start: int, prompts: Prompts, tracks: Tracks) -> dict[int, TrackEnds]:
     """Where each object was seen last, and its first prompt since it was removed last before that."""
-    ends: dict[int, Ends] = {}
+    ends: dict[int, TrackEnds] = {}
     for object_id, frames in prompted_frames(prompts.labels).items():
         last_frame, counts = tracks.last_masks[object_id]
         last_frame -= start
         removed = [frame for frame, ids in prompts.removals.items() if object_id in ids and frame <= last_frame]
         first_frame = next(frame for frame in frames if frame >= max(removed, default=0))
-        last = rle.decode(counts, *footage.size)
-        ends[object_id] = Ends(first_frame, prompts.labels[first_frame] == object_id, last_frame, last)
+        last = rle.decode(counts, *context.size)
+        ends[object_id] = TrackEnds(first_frame, prompts.labels[first_frame] == object_id, last_frame, last)
     return ends

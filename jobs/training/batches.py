@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from jobs.concurrency.process_map import process_map
 from jobs.errors import UserError
-from jobs.inputs.pictures import load_pictures
-from jobs.parallel import in_processes
+from jobs.training.pictures import load_pictures
 from jobs.training.recipe import Stage
 from jobs.training.sequences import Sequence, find_sequences
 from stcn_core.training.batch import Batch
-from stcn_core.training.drawn import Shape, draw_batch
-from stcn_core.training.footage import Sample, sample
+from stcn_core.training.drawn_batch import Shape, draw_batch
+from stcn_core.training.real_clips import Sample, crop_sample
 from stcn_core.training.schedules import between
 
 DRAWN_AHEAD = 3  # batches that wait for each process
@@ -38,7 +38,7 @@ def batches(plan: Plan, start: int, end: int, processes: int, device: torch.devi
     if processes == 0:
         return (make_batch(plan, step, device) for step in range(start, end))
     calls = ((plan, step) for step in range(start, end))
-    return in_processes(make_batch, calls, processes, DRAWN_AHEAD, begin=one_thread)
+    return process_map(make_batch, calls, processes, DRAWN_AHEAD, begin=one_thread)
 
 
 def one_thread() -> None:
@@ -95,7 +95,7 @@ def real_sample(
         times = [sequence.stride * step for _, step in walk]
     loaded = {index: sequence.load(index) for index in set(frames)}
     images, labels = zip(*(loaded[index] for index in frames), strict=True)
-    found = sample(rng, images, labels, shape.height, shape.width, shape.objects, deformed)
+    found = crop_sample(rng, images, labels, shape.height, shape.width, shape.objects, deformed)
     return (found, times) if found else None
 
 

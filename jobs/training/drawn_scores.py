@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from jobs.outputs.palette import blend
 from stcn_core.config import PropagationConfig
 from stcn_core.metrics import contour_accuracy, region_similarity
-from stcn_core.network import Network
-from stcn_core.propagation import propagate
-from stcn_core.synthetic import Clip, draw_clip
+from stcn_core.models.network import Network
+from stcn_core.propagation.forward import propagate
+from stcn_core.synthetic.clips import DrawnClip, draw_clip
 
 FIRST_SEED = 2**41  # training draws its clips' seeds below 2**40
 CLIPS, FRAMES, HEIGHT, WIDTH = 20, 48, 240, 427
@@ -35,7 +35,7 @@ class DrawnScores:
         return {name: round(float(value), 4) for name, value in values.items()}
 
 
-def evaluation_clip(number: int) -> Clip:
+def evaluation_clip(number: int) -> DrawnClip:
     """One of the fixed clips, 0 to 19: 48 frames at 240p with 1, 2 or 3 objects."""
     return draw_clip(FIRST_SEED + number, range(FRAMES), HEIGHT, WIDTH, OBJECTS[number % len(OBJECTS)])
 

@@ -9,17 +9,17 @@ from pathlib import Path
 import torch
 
 from jobs.training.batches import Plan, batches
-from jobs.training.beginning import first_network
 from jobs.training.checkpoint_file import read_checkpoint, save_checkpoint
 from jobs.training.config import TrainingConfig
 from jobs.training.drawn_scores import evaluate_clips, sample_pictures
+from jobs.training.initial_model import initial_network
 from jobs.training.log import PAGE, Log
-from jobs.training.origin import made_by, origin
 from jobs.training.page import render_page
+from jobs.training.provenance import made_by, origin
 from jobs.training.recipe import Recipe, Stage
 from stcn_core.benchmark.report import find_device
-from stcn_core.checkpoint import save_model
-from stcn_core.network import Network
+from stcn_core.models.checkpoint import save_model
+from stcn_core.models.network import Network
 from stcn_core.training.trainer import Average, Trainer
 
 Report = Callable[[Mapping[str, object]], None]
@@ -56,7 +56,7 @@ class Run:
 
     def train(self) -> Network:
         """From the checkpoint, or the beginning, to the model and its file."""
-        model, taken = first_network(self.recipe, self.config.init, self.config.seed)
+        model, taken = initial_network(self.recipe, self.config.init, self.config.seed)
         if taken and not self.state:
             self.report({"event": "begun", **taken})
         model, steps = self.stages(model.to(find_device(self.config.device)))

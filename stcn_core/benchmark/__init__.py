@@ -1,4 +1,4 @@
-"""How fast propagation is, beside the published way: `python -m stcn_core.benchmark`.
+"""How fast propagation is beside frame-by-frame inference as published: `python -m stcn_core.benchmark`.
 
-Needs torch, numpy and safetensors only. `stcn bench` adds the cases that need video files.
+The top floor: `jobs.commands.bench` imports it, and adds the cases that need video files or Ray.
 """

@@ -9,21 +9,21 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from stcn_core.allocator import giving_back_freed_memory
-from stcn_core.attention import affinity, readout, similarity
-from stcn_core.benchmark.clips import clip, endless_clip, seeded_stcn
+from stcn_core.acceleration.allocator import trimming_memory
+from stcn_core.acceleration.inference import for_inference
 from stcn_core.benchmark.comparison import compare, propagation
 from stcn_core.benchmark.drawing import drawing_rate, drawing_share
+from stcn_core.benchmark.inputs import clip, endless_clip, seeded_stcn
 from stcn_core.benchmark.measure import Run, extra_memory, in_turn, median_ratio, resident_memory
 from stcn_core.benchmark.vanishing import compare_policies
-from stcn_core.checkpoint import load_model
 from stcn_core.config import PropagationConfig
 from stcn_core.frames import present_ids
-from stcn_core.inference import for_inference
+from stcn_core.memory.affinity import affinity, readout, similarity
+from stcn_core.memory.top_k import read_top_k
 from stcn_core.metrics import region_similarity
-from stcn_core.propagation import propagate
-from stcn_core.synthetic import draw_clip
-from stcn_core.top_k import read_top_k
+from stcn_core.models.checkpoint import load_model
+from stcn_core.propagation.forward import propagate
+from stcn_core.synthetic.clips import draw_clip
 
 Figures = dict[str, float]
 
@@ -116,7 +116,7 @@ def long_clip(settings: Settings) -> Figures:
     prompt = clip(1, 240, 427, 1)[1]
     started, held = [time.perf_counter()], [resident_memory()]
     results = propagate(model, endless_clip(240, 427, 1, 10_000), {0: prompt}, config)
-    for number, _ in enumerate(giving_back_freed_memory(results), 1):
+    for number, _ in enumerate(trimming_memory(results), 1):
         held[-1] = max(held[-1], resident_memory())
         if number % 1_000 == 0:
             started.append(time.perf_counter())

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from stcn_core.benchmark.clips import clip, seeded_stcn
+from stcn_core.acceleration.inference import fastest_precision, for_inference
+from stcn_core.benchmark.inputs import clip, seeded_stcn
 from stcn_core.benchmark.measure import (
     Run,
     exhaust,
@@ -19,9 +20,8 @@ from stcn_core.benchmark.measure import (
 from stcn_core.benchmark.operations import operations_per_frame
 from stcn_core.benchmark.reference import propagate_frame_by_frame
 from stcn_core.config import PropagationConfig
-from stcn_core.inference import fastest_precision, for_inference
-from stcn_core.network import Network
-from stcn_core.propagation import STAGES, propagate
+from stcn_core.models.network import Network
+from stcn_core.propagation.forward import STAGES, propagate
 
 HEIGHT, WIDTH, PADDED_WIDTH = 480, 854, 864
 

@@ -8,9 +8,9 @@ import torch
 
 from stcn_core.benchmark.measure import timed
 from stcn_core.config import ModelConfig
-from stcn_core.stcn import STCN
+from stcn_core.models.stcn import STCN
 from stcn_core.training.batch import Batch
-from stcn_core.training.drawn import Shape, draw_batch
+from stcn_core.training.drawn_batch import Shape, draw_batch
 from stcn_core.training.trainer import Schedule, Trainer
 
 SIZE = 256  # pixels

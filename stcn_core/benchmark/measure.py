@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from stcn_core.allocator import give_back_freed_memory
+from stcn_core.acceleration.allocator import trim_memory
 
 Run = Callable[[], object]
 
@@ -67,7 +67,7 @@ def extra_memory(run: Run, device: torch.device) -> int:
     if device.type == "cuda":
         return peak_memory(run, device) - torch.cuda.memory_allocated(device)
     run()
-    give_back_freed_memory()
+    trim_memory()
     before = resident_memory()
     return max(0, peak_memory(run, device) - before)
 

@@ -4,7 +4,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from stcn_core.config import ModelConfig, PropagationConfig
-from stcn_core.stcn import STCN
+from stcn_core.models.stcn import STCN
 
 
 def operations_per_frame(model: ModelConfig, height: int, width: int, objects: int, config: PropagationConfig) -> float:

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from stcn_core import masks
-from stcn_core.attention import affinity, readout, similarity
 from stcn_core.config import PropagationConfig
-from stcn_core.network import Network, Query
+from stcn_core.memory.affinity import affinity, readout, similarity
+from stcn_core.models.network import Network, Query
 
 
 @torch.inference_mode()

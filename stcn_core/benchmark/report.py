@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
-from stcn_core.allocator import keep_memory_in_large_pages
+from stcn_core.acceleration.allocator import keep_freed_memory
+from stcn_core.acceleration.inference import cpu_capabilities
 from stcn_core.benchmark.budget import behind, budget
 from stcn_core.benchmark.cases import Figures, Settings
-from stcn_core.inference import cpu_capabilities
 
 Cases = Mapping[str, Callable[[Settings], Figures]]
 
@@ -21,7 +21,7 @@ def run_cases(cases: Cases, names: Sequence[str], settings: Settings, as_json: b
     """
     if unknown := sorted(set(names) - set(cases)):
         raise ValueError(f"no such case: {', '.join(unknown)}; there are: {', '.join(cases)}")
-    keep_memory_in_large_pages()
+    keep_freed_memory()
     results: dict[str, Figures] = {}
     for name in names or cases:
         results[name] = cases[name](settings)

@@ -5,14 +5,14 @@ import dataclasses
 import numpy as np
 import torch
 
-from stcn_core.checkpoint import load_model
+from stcn_core.acceleration.inference import for_inference
 from stcn_core.config import PropagationConfig
-from stcn_core.drawing.rendering import render
 from stcn_core.frames import present_ids
-from stcn_core.inference import for_inference
 from stcn_core.metrics import region_similarity
-from stcn_core.propagation import propagate
-from stcn_core.synthetic import draw_visible_scene
+from stcn_core.models.checkpoint import load_model
+from stcn_core.propagation.forward import propagate
+from stcn_core.synthetic.clips import draw_visible_scene
+from stcn_core.synthetic.rendering import render
 
 HEIGHT, WIDTH, FRAMES, OBJECTS = 144, 256, 900, 3
 AWAY = 200  # frames for which each object is gone, one after the other

@@ -17,7 +17,7 @@ class Batch:
     labels: Tensor  # int64, B, T, H, W: 0 to O
     objects: int  # O
     times: Tensor  # int64, B, T: frame numbers
-    surfaces: Tensor | None = None  # float32, B, T, h, w, 3: of drawn clips, what each place shows (`synthetic.Clip`)
+    surfaces: Tensor | None = None  # float32, B, T, h, w, 3: of drawn clips, what each place shows (`synthetic.clips.DrawnClip`)
 
     def split(self, parts: int) -> "list[Batch]":
         """Batches of about as many clips each, one a clip at most."""

@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stcn_core.attention import readout, similarity
-from stcn_core.locality import Places, places
 from stcn_core.masks import aggregate
-from stcn_core.network import Network, Query
+from stcn_core.memory.affinity import readout, similarity
+from stcn_core.memory.locality import LocalityPrior, locality_prior
+from stcn_core.models.network import Network, Query
 from stcn_core.training import losses
 from stcn_core.training.batch import Batch
 
@@ -65,13 +65,15 @@ def read_and_segment(model: Network, keys: list[Tensor], values: list[Tensor], q
     it does at inference, came to 0.825 J&F on drawn clips, from 0.849.
     """
     (height, width), locality = query.key.shape[-2:], model.config.locality
-    near = places(locality, ages.unsqueeze(1), height, width) if locality else None
-    scores = compared(model, torch.cat(keys, -1), query.key.flatten(2).unsqueeze(1), near)
+    near = locality_prior(locality, ages.unsqueeze(1), height, width) if locality else None
+    scores = training_similarity(model, torch.cat(keys, -1), query.key.flatten(2).unsqueeze(1), near)
     read = readout(scores.softmax(-2), torch.cat(values, -1))  # B, O, CV, Q
     return model.segment(read.unflatten(-1, (height, width)), query)
 
 
-def compared(model: Network, memory_key: Tensor, query_key: Tensor, near: Places | None = None) -> Tensor:
+def training_similarity(
+    model: Network, memory_key: Tensor, query_key: Tensor, near: LocalityPrior | None = None
+) -> Tensor:
     """Their similarity, in float32 also where the rest is in bfloat16, which is 0.2 off in these exponents."""
     with torch.autocast(query_key.device.type, enabled=False):
         return similarity(memory_key, query_key, model.config.similarity, near)
@@ -82,7 +84,7 @@ def key_losses(model: Network, queries: list[Query], targets: Tensor, surfaces: 
     carried, surface = [], []
     pairs = [(memory, query) for query in range(len(queries)) for memory in range(query)]
     for memory, query in pairs:
-        scores = compared(model, queries[memory].key.flatten(2), queries[query].key.flatten(2))
+        scores = training_similarity(model, queries[memory].key.flatten(2), queries[query].key.flatten(2))
         carried.append(losses.carried_mask_loss(scores.softmax(1), targets[:, memory], targets[:, query]))
         if surfaces is not None:
             surface.append(losses.surface_loss(scores, surfaces[:, memory], surfaces[:, query]))

@@ -48,7 +48,7 @@ def carried_mask_loss(affinity: Tensor, memory_masks: Tensor, query_masks: Tenso
 def surface_loss(similarity: Tensor, memory_surface: Tensor, query_surface: Tensor) -> Tensor:
     """Cross-entropy of the affinity with the true correspondence, which drawn clips know.
 
-    similarity (B, N, Q), before the softmax; surfaces (B, h, w, 3) as in `synthetic.Clip`. A query position
+    similarity (B, N, Q), before the softmax; surfaces (B, h, w, 3) as in `synthetic.clips.DrawnClip`. A query position
     should attend to where its own point of its own layer lies in memory, whatever layer that is. Points
     that are not in memory have no place to attend to, and do not count.
     """

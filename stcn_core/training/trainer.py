@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from stcn_core.checkpoint import like
-from stcn_core.network import Network
+from stcn_core.models.checkpoint import build_like
+from stcn_core.models.network import Network
 from stcn_core.training.batch import Batch
 from stcn_core.training.forward import forward_losses
 from stcn_core.training.schedules import Points, between, learning_rate
@@ -112,7 +112,7 @@ class Trainer:
 
     def kept_model(self) -> Network:
         """A copy of the network with the averaged weights, in evaluation mode."""
-        return like(self.model, self.kept)
+        return build_like(self.model, self.kept)
 
     def state_dict(self) -> dict[str, object]:
         """All that the next steps depend on, beside the batches."""

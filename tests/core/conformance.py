@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from stcn_core.checkpoint import load_model
-from stcn_core.network import Network
+from stcn_core.models.checkpoint import load_model
+from stcn_core.models.network import Network
 from tests.core import recipe
 
 FOLDER = Path(__file__).parent / "vectors"

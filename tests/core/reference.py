@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stcn_core.network import Network, Query
+from stcn_core.models.network import Network, Query
 
 Memory = dict[int, list[tuple[Tensor, Tensor]]]  # object -> key (CK, h*w) and value (CV, h*w) of each frame
 

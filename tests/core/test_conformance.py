@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from stcn_core import PropagationConfig, bank, masks, propagate
-from stcn_core.bank import MemoryBank
-from stcn_core.inference import for_inference
-from stcn_core.network import Network
-from stcn_core.retention import MemoryFrame
-from stcn_core.top_k import read_top_k
+from stcn_core import PropagationConfig, masks, propagate
+from stcn_core.acceleration.inference import for_inference
+from stcn_core.memory import bank
+from stcn_core.memory.bank import MemoryBank
+from stcn_core.memory.eviction import MemoryFrame
+from stcn_core.memory.top_k import read_top_k
+from stcn_core.models.network import Network
 from tests.core.conformance import Vector
 
 NUDGES = 8

@@ -4,12 +4,12 @@ from functools import cache
 
 import torch
 
-from stcn_core.checkpoint import load_model
 from stcn_core.config import ModelConfig
 from stcn_core.config import Network as Kind
-from stcn_core.network import Network
-from stcn_core.stcn import STCN
-from stcn_core.stm import STM
+from stcn_core.models.checkpoint import load_model
+from stcn_core.models.network import Network
+from stcn_core.models.stcn import STCN
+from stcn_core.models.stm import STM
 from tests.core import recipe
 
 STCN_SIZES = ModelConfig(

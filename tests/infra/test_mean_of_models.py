@@ -1,4 +1,4 @@
-"""infra/mean_of_models.py, which made what the model that ships began from."""
+"""infra/model/mean_of_models.py, which made what the model that ships began from."""
 
 import runpy
 from dataclasses import replace
@@ -6,17 +6,17 @@ from pathlib import Path
 
 import torch
 
-from stcn_core.checkpoint import like
 from stcn_core.config import Locality, ModelConfig
+from stcn_core.models.checkpoint import build_like
 from tests.core.tiny import tiny_model
 
-SCRIPT = Path(__file__).parents[2] / "infra/mean_of_models.py"
+SCRIPT = Path(__file__).parents[2] / "infra/model/mean_of_models.py"
 
 
 def test_weights_and_statistics_are_averaged_and_counters_are_not() -> None:
     one = tiny_model()
     state = {name: 3 * tensor + 2 for name, tensor in one.state_dict().items()}
-    mean = runpy.run_path(str(SCRIPT))["mean"]([one, like(one, state)]).state_dict()
+    mean = runpy.run_path(str(SCRIPT))["mean"]([one, build_like(one, state)]).state_dict()
     for name, tensor in one.state_dict().items():
         expected = 2 * tensor + 1 if tensor.is_floating_point() else state[name]
         torch.testing.assert_close(mean[name], expected)

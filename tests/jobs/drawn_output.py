@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow.parquet as pq
 from PIL import Image
 
-from jobs.config import SegmentConfig
 from jobs.inputs.video import Video
 from jobs.io import storage
 from jobs.outputs import rle, store
+from jobs.planning.config import SegmentConfig
 from jobs.records import VideoRow
 
 FRAMES = {"a": 9, "b": 12, "c": 7, "e": 10}  # of the archive's videos that are whole

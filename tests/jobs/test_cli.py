@@ -14,9 +14,9 @@ import pytest
 
 from jobs.cli import labels, models, running
 from jobs.commands.evaluate import EvaluateConfig
-from jobs.config import SegmentConfig
 from jobs.errors import UserError
-from jobs.last_run import read_config
+from jobs.planning.config import SegmentConfig
+from jobs.planning.run_record import read_config
 from jobs.training.config import TrainingConfig
 from stcn_core.config import ModelConfig
 from tests.parts import stcn

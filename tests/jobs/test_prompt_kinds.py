@@ -13,7 +13,7 @@ from jobs.outputs import rle
 from jobs.outputs.store import MaskRow
 from stcn_core import for_inference, load_model
 from tests.jobs.inputs.prompts.kinds import KINDS, NAMES, WITH_NAMES
-from tests.jobs.segmenting.test_video import segment
+from tests.jobs.segmenting.test_segment_video import segment
 
 FIRST = np.zeros((50, 70), np.int32)
 FIRST[5:25, 8:30] = 1

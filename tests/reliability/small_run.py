@@ -7,12 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from jobs.commands.verify import Findings, verify
-from jobs.config import SegmentConfig
 from jobs.io import storage
+from jobs.ledger.ledger import Ledger
+from jobs.ledger.log import Log
 from jobs.outputs import store
-from jobs.outputs.ledger import Ledger
-from jobs.outputs.log import Log
 from jobs.outputs.stored_masks import masks_by_video
+from jobs.planning.config import SegmentConfig
 from jobs.records import ShardWritten, Status, VideoRow
 from tests.jobs.outputs.test_store import rows as mask_rows
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from jobs.errors import ManifestError
-from jobs.inputs.allowed import is_allowed
+from jobs.inputs.allowlist import is_allowed
 from jobs.inputs.manifest import read_manifest
 
 HERE, STORE = "/data/manifest.csv", "s3://bucket/manifest.csv"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.outputs.ledger import Ledger
+from jobs.ledger.ledger import Ledger
 from tests.parts import ray_command, stcn
 from tests.reliability.groups import SHORTS, at_long, check_whole
 from tests.reliability.nodes import Nodes

@@ -10,8 +10,8 @@ import boto3
 import pytest
 
 from jobs.errors import StorageError
-from jobs.io import filesystem, patience, storage
-from jobs.io.patience import set_patience
+from jobs.io import filesystem, retry, storage
+from jobs.io.retry import set_retry_seconds
 from tests.reliability.small_run import FIRST, THEN, SmallRun, digest, verified
 from tests.stores import faults
 from tests.stores.faults import Fault, FaultProxy, Flipped, Shortened
@@ -28,8 +28,8 @@ def _short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     timeouts = filesystem.S3_OPTIONS["config_kwargs"]
     monkeypatch.setitem(timeouts, "read_timeout", timeouts["read_timeout"] / 40)  # type: ignore[operator]
     monkeypatch.setattr(storage, "UPLOAD_SECONDS", storage.UPLOAD_SECONDS / 40)
-    monkeypatch.setattr(patience, "LONGEST_WAIT_SECONDS", patience.LONGEST_WAIT_SECONDS / 100)
-    set_patience(60.0)
+    monkeypatch.setattr(retry, "MAX_WAIT_SECONDS", retry.MAX_WAIT_SECONDS / 100)
+    set_retry_seconds(60.0)
 
 
 def with_a_body(method: str, path: str) -> bool:
@@ -147,7 +147,7 @@ def test_a_file_stays_a_file_and_a_folder_comes_whole_where_a_third_is_refused(
 def test_what_never_comes_right_is_an_error_and_leaves_nothing(
     fault: Fault, bucket: str, stored: dict[str, bytes], proxy: FaultProxy, tmp_path: Path
 ) -> None:
-    set_patience(0.1)
+    set_retry_seconds(0.1)
     proxy.inject(fault, downloads)
     for location in (*stored, f"{bucket}/files"):
         with pytest.raises(StorageError, match="none as it was stored.* run the same command again"):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from jobs.io import storage
-from jobs.status import read_status
+from jobs.planning.run_record import read_video_rows
 from tests.parts import VIDEOS, stcn
 from tests.reliability.disks import pages_of, small_disk
 from tests.reliability.small_run import check_readers, digest, verified
@@ -62,7 +62,7 @@ def done(output: str) -> set[str]:
     """The videos that are done. Readers see no damage, and none but the broken video is quarantined."""
     check_readers(output)
     verified(output)
-    rows = read_status(output)
+    rows = read_video_rows(output)
     assert {row.video_id for row in rows if row.status == "quarantined"} <= BROKEN
     return {row.video_id for row in rows if row.status == "done"}
 

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from jobs.errors import CredentialsError, StorageError
-from jobs.io import patience, storage
+from jobs.io import retry, storage
 from jobs.io.local import UNFINISHED
-from jobs.io.patience import set_patience
+from jobs.io.retry import set_retry_seconds
 from tests.reliability.disks import small_disk
 from tests.reliability.small_run import FIRST, THEN, SmallRun, check_readers, digest, verified
 from tests.stores import faults
@@ -33,7 +33,7 @@ CREDENTIALS = "give valid credentials and run the same command again"
 
 @pytest.fixture(autouse=True)
 def _shorter_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "LONGEST_WAIT_SECONDS", patience.LONGEST_WAIT_SECONDS / 30)
+    monkeypatch.setattr(retry, "MAX_WAIT_SECONDS", retry.MAX_WAIT_SECONDS / 30)
 
 
 @pytest.fixture
@@ -91,13 +91,13 @@ def test_an_outage_of_a_minute_is_ridden_out(number: int, run: SmallRun, expecte
 def test_an_outage_that_outlasts_patience_ends_the_run(
     number: int, run: SmallRun, expected: str, proxy: FaultProxy
 ) -> None:
-    set_patience(0.3)
+    set_retry_seconds(0.3)
     with (
         outage_at(number, proxy, None),
         pytest.raises(StorageError, match="tried again for 0.3 s: run the same command again once storage works"),
     ):
         run.run(THEN, "then")
-    set_patience(10.0)
+    set_retry_seconds(10.0)
     goes_on(run, expected)
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from jobs.errors import UserError
 from jobs.io import storage
-from jobs.outputs import holder
+from jobs.ledger import run_lock
 from tests.parts import stcn
 from tests.reliability.small_run import verified
 
@@ -53,7 +53,7 @@ def test_the_second_run_says_who_holds_the_output(archive: Path, model_file: Pat
     first = subprocess.Popen([sys.executable, "-m", "jobs.cli", *command], stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 60
-        while not Path(output, holder.HOLDER_FILE).exists():
+        while not Path(output, run_lock.LOCK_FILE).exists():
             assert time.monotonic() < deadline
             time.sleep(0.01)
         os.kill(first.pid, signal.SIGSTOP)
@@ -69,22 +69,22 @@ def test_the_second_run_says_who_holds_the_output(archive: Path, model_file: Pat
 
 
 def test_a_silent_holder_elsewhere_is_taken_for_dead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(holder, "SILENCE_SECONDS", 2.0)
-    monkeypatch.setattr(holder, "BEAT_SECONDS", 0.5)
-    me = holder.describe_self()
+    monkeypatch.setattr(run_lock, "SILENCE_SECONDS", 2.0)
+    monkeypatch.setattr(run_lock, "HEARTBEAT_SECONDS", 0.5)
+    me = run_lock.describe_process()
     elsewhere = {"run": "old", **me, "machine": "another", "host": "far"}
-    storage.write(f"{tmp_path}/{holder.HOLDER_FILE}", json.dumps(elsewhere).encode())
-    with holder.held(str(tmp_path), "new", me):
-        assert json.loads(storage.read(f"{tmp_path}/{holder.HOLDER_FILE}"))["run"] == "new"
-    assert not storage.exists(f"{tmp_path}/{holder.HOLDER_FILE}")
+    storage.write(f"{tmp_path}/{run_lock.LOCK_FILE}", json.dumps(elsewhere).encode())
+    with run_lock.run_lock(str(tmp_path), "new", me):
+        assert json.loads(storage.read(f"{tmp_path}/{run_lock.LOCK_FILE}"))["run"] == "new"
+    assert not storage.exists(f"{tmp_path}/{run_lock.LOCK_FILE}")
 
 
 def test_a_holder_elsewhere_that_writes_is_alive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(holder, "SILENCE_SECONDS", 10.0)
-    monkeypatch.setattr(holder, "BEAT_SECONDS", 0.5)
+    monkeypatch.setattr(run_lock, "SILENCE_SECONDS", 10.0)
+    monkeypatch.setattr(run_lock, "HEARTBEAT_SECONDS", 0.5)
     with (
-        holder.held(str(tmp_path), "first", {**holder.describe_self(), "machine": "another", "host": "far"}),
+        run_lock.run_lock(str(tmp_path), "first", {**run_lock.describe_process(), "machine": "another", "host": "far"}),
         pytest.raises(UserError, match="held by the run first: process .* on far"),
-        holder.held(str(tmp_path), "second", holder.describe_self()),
+        run_lock.run_lock(str(tmp_path), "second", run_lock.describe_process()),
     ):
         pass

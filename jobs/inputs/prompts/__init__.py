@@ -1,1 +1,4 @@
-"""Masks as people have them -> the prompts of a video. docs/PROMPTS.md describes every kind."""
+"""Masks as people have them, read into the prompts of a video: one module a kind. docs/PROMPTS.md describes each.
+
+Stands on `outputs` and `io`. `segmenting`, `scores` and `training` may import it.
+"""

@@ -3,9 +3,8 @@
 from jobs.errors import PromptError
 from jobs.inputs.prompts import json_fields as fields
 from jobs.inputs.prompts.frame_names import FrameNames
-from jobs.inputs.prompts.gathered import Gathered
-from jobs.inputs.prompts.json_fields import Key, Record
-from jobs.inputs.prompts.json_objects import Categories, object_key, object_of
+from jobs.inputs.prompts.json_fields import Categories, Key, Record, object_key, object_of
+from jobs.inputs.prompts.prompt_builder import PromptBuilder
 from jobs.inputs.prompts.segmentation import mask_of
 from jobs.records import Entry
 
@@ -14,7 +13,7 @@ FRAME_KEYS = ("frame_index", "frame_id")  # counted from 0
 Frames = dict[Key, tuple[int, Record]]  # image id -> its frame, and itself
 
 
-def gather_coco(content: Record, entry: Entry, names: FrameNames, max_pixels: int, gathered: Gathered) -> None:
+def add_coco(content: Record, entry: Entry, names: FrameNames, max_pixels: int, gathered: PromptBuilder) -> None:
     """The masks of the annotations of a video's images. Raises PromptError."""
     frames, categories = _frames(content, entry, names), Categories(content)
     annotations = fields.records(content, "annotations")

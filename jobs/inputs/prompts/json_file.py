@@ -6,11 +6,11 @@ from typing import Any, NoReturn
 
 from jobs.errors import PromptError
 from jobs.inputs.prompts.frame_names import FrameNames
-from jobs.inputs.prompts.gathered import Gathered
-from jobs.inputs.prompts.json_coco import gather_coco
+from jobs.inputs.prompts.json_coco import add_coco
 from jobs.inputs.prompts.json_fields import shown
-from jobs.inputs.prompts.json_sav import gather_sav
-from jobs.inputs.prompts.json_ytvis import gather_ytvis
+from jobs.inputs.prompts.json_sav import add_sav
+from jobs.inputs.prompts.json_ytvis import add_ytvis
+from jobs.inputs.prompts.prompt_builder import PromptBuilder
 from jobs.records import Entry
 
 MAX_BYTES = 128 * 2**20
@@ -20,15 +20,15 @@ MAX_MEMORY = 2**30  # bytes that its values take once they are read: 16 million 
 COSTS = {b",": 64, b"[": 96, b"{": 240, b":": 200}
 
 
-def gather_json(path: Path, entry: Entry, names: FrameNames, max_pixels: int, gathered: Gathered) -> None:
+def add_json(path: Path, entry: Entry, names: FrameNames, max_pixels: int, gathered: PromptBuilder) -> None:
     """The masks of a video in a COCO, YTVIS or SA-V JSON. Raises PromptError."""
     content = _read(path)
     if "masklet" in content:
-        gather_sav(content, names, max_pixels, gathered)
+        add_sav(content, names, max_pixels, gathered)
     elif "annotations" in content and "images" in content:
-        gather_coco(content, entry, names, max_pixels, gathered)
+        add_coco(content, entry, names, max_pixels, gathered)
     elif "annotations" in content and "videos" in content:
-        gather_ytvis(content, entry, names, max_pixels, gathered)
+        add_ytvis(content, entry, names, max_pixels, gathered)
     else:
         raise PromptError(
             f"prompts {path.name} are no JSON that is known, its keys are {shown(list(content)[:10])}; legal: COCO "

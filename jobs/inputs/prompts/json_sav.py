@@ -4,15 +4,15 @@ from typing import Any
 
 from jobs.errors import PromptError
 from jobs.inputs.prompts.frame_names import FrameNames
-from jobs.inputs.prompts.gathered import Gathered
 from jobs.inputs.prompts.json_fields import Record, integer, shown
 from jobs.inputs.prompts.object_folders import number_from_one
+from jobs.inputs.prompts.prompt_builder import PromptBuilder
 from jobs.inputs.prompts.segmentation import mask_of
 
 EVERY = 4  # frames: videos have 24 a second, annotations 6
 
 
-def gather_sav(content: Record, names: FrameNames, max_pixels: int, gathered: Gathered) -> None:
+def add_sav(content: Record, names: FrameNames, max_pixels: int, gathered: PromptBuilder) -> None:
     """The masks of all masklets; null is where an object is not visible. Raises PromptError."""
     masklets, ids = _list(content, "masklet"), _list(content, "masklet_id")
     given = [integer({"masklet_id": i}, "masklet_id", "a masklet") for i in ids]

@@ -5,14 +5,13 @@ from typing import Any
 from jobs.errors import PromptError
 from jobs.inputs.prompts import json_fields as fields
 from jobs.inputs.prompts.frame_names import FrameNames
-from jobs.inputs.prompts.gathered import Gathered
-from jobs.inputs.prompts.json_fields import Key, Record
-from jobs.inputs.prompts.json_objects import Categories, object_key, object_of
+from jobs.inputs.prompts.json_fields import Categories, Key, Record, object_key, object_of
+from jobs.inputs.prompts.prompt_builder import PromptBuilder
 from jobs.inputs.prompts.segmentation import mask_of
 from jobs.records import Entry
 
 
-def gather_ytvis(content: Record, entry: Entry, names: FrameNames, max_pixels: int, gathered: Gathered) -> None:
+def add_ytvis(content: Record, entry: Entry, names: FrameNames, max_pixels: int, gathered: PromptBuilder) -> None:
     """The masks of a video's annotations; null and [] are where an object is not visible. Raises PromptError."""
     key, video = _video(content, entry)
     annotations = fields.records(content, "annotations")

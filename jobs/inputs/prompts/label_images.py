@@ -8,12 +8,12 @@ from PIL import Image
 
 from jobs.errors import PromptError
 from jobs.inputs.images import load_image
-from jobs.inputs.limits import Limits
+from jobs.inputs.limits import VideoLimits
 from jobs.inputs.prompts.frame_names import FrameNames
-from jobs.inputs.prompts.gathered import Gathered
+from jobs.inputs.prompts.prompt_builder import PromptBuilder
 from jobs.outputs.palette import voc_ids, voc_palette
 from jobs.records import Entry
-from stcn_core.frames import nearest, present_ids
+from stcn_core.frames import present_ids, resize_labels_nearest
 
 MAX_RESIZE = 0.02  # real masks can be a pixel off their frame's size; more is another picture
 VOID = 255  # in benchmarks whose other ids are small: pixels that count for neither side
@@ -23,12 +23,14 @@ LOSSY = ("JPEG", "MPO")
 MAX_COLOURS = 256
 
 
-def gather_image(path: Path, entry: Entry, max_pixels: int, gathered: Gathered) -> None:
+def add_image(path: Path, entry: Entry, max_pixels: int, gathered: PromptBuilder) -> None:
     """One mask, of the first frame that is segmented. Raises PromptError."""
     _gather([(entry.start, read_labels(path, max_pixels))], entry, gathered)
 
 
-def gather_images(files: Iterable[Path], entry: Entry, names: FrameNames, max_pixels: int, gathered: Gathered) -> None:
+def add_images(
+    files: Iterable[Path], entry: Entry, names: FrameNames, max_pixels: int, gathered: PromptBuilder
+) -> None:
     """A mask a frame, each named by its frame. Raises PromptError."""
     masks = ((frame, read_labels(file, max_pixels)) for frame, file in names.by_frame(files).items())
     if entry.first_masks_only:
@@ -37,7 +39,7 @@ def gather_images(files: Iterable[Path], entry: Entry, names: FrameNames, max_pi
         _gather(masks, entry, gathered)
 
 
-def _gather(masks: Iterable[tuple[int, np.ndarray]], entry: Entry, gathered: Gathered) -> None:
+def _gather(masks: Iterable[tuple[int, np.ndarray]], entry: Entry, gathered: PromptBuilder) -> None:
     for frame, labels in masks:
         gathered.put_labels(frame, np.where(labels == entry.void, 0, labels) if entry.void else labels)
     is_said = entry.void is not None or entry.first_masks_only
@@ -56,10 +58,10 @@ def fit(labels: np.ndarray, height: int, width: int) -> np.ndarray:
             f"a mask is {given[1]}x{given[0]}, its frame {width}x{height}; masks must have the frame's size "
             f"(up to {MAX_RESIZE:.0%} is mended): draw or export them at full size"
         )
-    return nearest(labels, height, width)
+    return resize_labels_nearest(labels, height, width)
 
 
-def open_mask(path: Path, max_pixels: int = Limits.max_pixels) -> Image.Image:
+def open_mask(path: Path, max_pixels: int = VideoLimits.max_pixels) -> Image.Image:
     """An image that may be a mask, with a number a pixel or RGB. Raises PromptError."""
     try:
         image = load_image(path, max_pixels)
@@ -77,7 +79,7 @@ def open_mask(path: Path, max_pixels: int = Limits.max_pixels) -> Image.Image:
     return image
 
 
-def read_labels(path: Path, max_pixels: int = Limits.max_pixels) -> np.ndarray:
+def read_labels(path: Path, max_pixels: int = VideoLimits.max_pixels) -> np.ndarray:
     """An image as int32 (H, W). Raises PromptError for other colours, soft edges, negative ids, unreadable files."""
     image = open_mask(path, max_pixels)
     if image.mode == "RGB":

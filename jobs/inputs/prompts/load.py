@@ -4,13 +4,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from jobs.errors import PromptError
-from jobs.inputs.limits import Limits
+from jobs.inputs.limits import VideoLimits
 from jobs.inputs.prompts.frame_names import FrameNames
-from jobs.inputs.prompts.gathered import Gathered, Prompts
-from jobs.inputs.prompts.json_file import gather_json
-from jobs.inputs.prompts.label_images import MAX_RESIZE, gather_image, gather_images
-from jobs.inputs.prompts.object_folders import gather_objects, object_folders
-from jobs.inputs.prompts.parquet_rows import gather_rows
+from jobs.inputs.prompts.json_file import add_json
+from jobs.inputs.prompts.label_images import MAX_RESIZE, add_image, add_images
+from jobs.inputs.prompts.object_folders import add_object_folders, object_folders
+from jobs.inputs.prompts.parquet_rows import add_rows
+from jobs.inputs.prompts.prompt_builder import PromptBuilder, Prompts
 from jobs.records import Entry
 from stcn_core.frames import prompted_frames
 
@@ -23,8 +23,8 @@ def load_prompts(path: Path, entry: Entry, names: Sequence[str] | None, size: tu
     size: of the frames, (height, width); larger masks are refused before they are decoded.
     Raises PromptError.
     """
-    max_pixels = Limits.max_pixels if size is None else round(size[0] * size[1] * (1 + MAX_RESIZE) ** 2)
-    gathered = Gathered()
+    max_pixels = VideoLimits.max_pixels if size is None else round(size[0] * size[1] * (1 + MAX_RESIZE) ** 2)
+    gathered = PromptBuilder()
     _read(path, entry, FrameNames(names), max_pixels, gathered)
     if not gathered.labels:
         raise PromptError(f"the prompts ({path.name}) hold no object: every pixel is 0, or there is no mask")
@@ -35,19 +35,19 @@ def load_prompts(path: Path, entry: Entry, names: Sequence[str] | None, size: tu
     return Prompts(dict(sorted(gathered.labels.items())), gathered.names, removals)
 
 
-def _read(path: Path, entry: Entry, names: FrameNames, max_pixels: int, gathered: Gathered) -> None:
+def _read(path: Path, entry: Entry, names: FrameNames, max_pixels: int, gathered: PromptBuilder) -> None:
     ending = path.suffix.lower()
     if path.is_dir():
         _read_folder(path, entry, names, max_pixels, gathered)
     elif ending == ".parquet":
-        gather_rows([path], entry.video_id, max_pixels, gathered)
+        add_rows([path], entry.video_id, max_pixels, gathered)
     elif ending == ".json":
-        gather_json(path, entry, names, max_pixels, gathered)
+        add_json(path, entry, names, max_pixels, gathered)
     else:
-        gather_image(path, entry, max_pixels, gathered)
+        add_image(path, entry, max_pixels, gathered)
 
 
-def _read_folder(folder: Path, entry: Entry, names: FrameNames, max_pixels: int, gathered: Gathered) -> None:
+def _read_folder(folder: Path, entry: Entry, names: FrameNames, max_pixels: int, gathered: PromptBuilder) -> None:
     """What lies in a folder says its kind, and must be of one kind."""
     tables = [p for p in _with_ending(folder.iterdir(), ".parquet") if not p.name.startswith("_")]  # Spark's
     images, objects = _with_ending(folder.iterdir(), ".png"), object_folders(folder)
@@ -57,11 +57,11 @@ def _read_folder(folder: Path, entry: Entry, names: FrameNames, max_pixels: int,
             "folders, with .png in some; legal: prompts of one kind. Put those to be used into a folder of their own"
         )
     if tables:
-        gather_rows(tables, entry.video_id, max_pixels, gathered)
+        add_rows(tables, entry.video_id, max_pixels, gathered)
     elif images:
-        gather_images(images, entry, names, max_pixels, gathered)
+        add_images(images, entry, names, max_pixels, gathered)
     elif objects:
-        gather_objects(objects, entry, names, max_pixels, gathered)
+        add_object_folders(objects, entry, names, max_pixels, gathered)
     else:
         raise PromptError(
             f"the prompts folder {folder.name} holds no .png, no .parquet, and no folder with .png; a JSON is named "
@@ -73,7 +73,7 @@ def _with_ending(paths: Iterable[Path], ending: str) -> list[Path]:
     return sorted(p for p in paths if p.suffix.lower() == ending and not p.name.startswith("."))  # ._ are a Mac's
 
 
-def _check_removals(removals: Sequence[tuple[int, int]], gathered: Gathered) -> None:
+def _check_removals(removals: Sequence[tuple[int, int]], gathered: PromptBuilder) -> None:
     """Each is of an object that was prompted before that frame, and is not on it."""
     prompted = prompted_frames(gathered.labels) if removals else {}
     for object_id, frame in removals:

@@ -7,8 +7,8 @@ import numpy as np
 
 from jobs.errors import PromptError
 from jobs.inputs.prompts.frame_names import FrameNames
-from jobs.inputs.prompts.gathered import MAX_OBJECTS, Gathered
 from jobs.inputs.prompts.label_images import open_mask
+from jobs.inputs.prompts.prompt_builder import MAX_OBJECTS, PromptBuilder
 from jobs.records import Entry
 
 
@@ -18,8 +18,8 @@ def object_folders(folder: Path) -> list[Path]:
     return folders if any(_masks(p) for p in folders) else []
 
 
-def gather_objects(
-    folders: Sequence[Path], entry: Entry, names: FrameNames, max_pixels: int, gathered: Gathered
+def add_object_folders(
+    folders: Sequence[Path], entry: Entry, names: FrameNames, max_pixels: int, gathered: PromptBuilder
 ) -> None:
     """The masks of all objects; each is where the image is not 0. Raises PromptError."""
     if len(folders) > MAX_OBJECTS:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from pyarrow.fs import LocalFileSystem
 
 from jobs.errors import PromptError
-from jobs.inputs.prompts.gathered import INT32, Gathered
+from jobs.inputs.prompts.prompt_builder import INT32, PromptBuilder
 from jobs.outputs import rle
 
 LEGAL = {"frame_index": (0, INT32), "object_id": (1, INT32), "height": (1, INT32), "width": (1, INT32)}
@@ -23,7 +23,7 @@ ROWS_AT_ONCE = 1_000  # half a megabyte at 480p
 Row = dict[str, Any]
 
 
-def gather_rows(files: Sequence[Path], video_id: str, max_pixels: int, gathered: Gathered) -> None:
+def add_rows(files: Sequence[Path], video_id: str, max_pixels: int, gathered: PromptBuilder) -> None:
     """The masks of the rows of a video that are prompts; of all, where nothing says which are.
 
     Raises PromptError for columns that are missing or of other types, values that are null or out of range, and masks

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 import numpy as np
 
 from jobs.errors import PromptError
-from jobs.inputs.prompts.gathered import Prompts
 from jobs.inputs.prompts.label_images import fit
+from jobs.inputs.prompts.prompt_builder import Prompts
 from jobs.records import Entry
 from stcn_core.frames import prompted_frames
 
 
-def in_window(given: Prompts, entry: Entry, height: int, width: int) -> Prompts:
+def prompts_in_window(given: Prompts, entry: Entry, height: int, width: int) -> Prompts:
     """Those from `start` to before `end`, at the frame's size, by frame of the window. Raises PromptError."""
     labels = {
         frame - entry.start: fit(labels, height, width)
@@ -26,7 +26,7 @@ def in_window(given: Prompts, entry: Entry, height: int, width: int) -> Prompts:
     return Prompts(labels, given.names, _removals(given.removals, entry, labels))
 
 
-def cut_out(prompts: Prompts, first: int, end: int | None) -> Prompts:
+def prompts_in_clip(prompts: Prompts, first: int, end: int | None) -> Prompts:
     """Those on the frames from `first` to before `end`, counted from there."""
 
     def is_inside(frame: int) -> bool:

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from stcn_core.config import Locality, ModelConfig
-from stcn_core.locality import places
-from stcn_core.training.forward import compared, forward_losses
+from stcn_core.memory.locality import locality_prior
+from stcn_core.training.forward import forward_losses, training_similarity
 from tests.core.training.tiny import TINY, TINY_STM, batch, network, trainer
 
 
@@ -118,10 +118,10 @@ def test_gradients_are_averaged_over_processes_before_they_are_clipped() -> None
 def test_keys_are_compared_in_float32_where_the_rest_is_in_bfloat16(locality: Locality | None) -> None:
     model = network(dataclasses.replace(TINY, locality=locality))
     memory, query = (5 * torch.randn(1, 16, 30, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
-    near = places(locality, torch.tensor([3]), 5, 6) if locality else None
-    plain = compared(model, memory, query, near)
+    near = locality_prior(locality, torch.tensor([3]), 5, 6) if locality else None
+    plain = training_similarity(model, memory, query, near)
     with torch.autocast("cpu", torch.bfloat16):
-        assert torch.equal(compared(model, memory, query, near), plain)
+        assert torch.equal(training_similarity(model, memory, query, near), plain)
 
 
 def test_bfloat16_learns_as_well() -> None:

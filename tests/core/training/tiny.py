@@ -4,11 +4,11 @@ import numpy as np
 import torch
 
 from stcn_core.config import ModelConfig
-from stcn_core.network import Network
-from stcn_core.stcn import STCN
-from stcn_core.stm import STM
+from stcn_core.models.network import Network
+from stcn_core.models.stcn import STCN
+from stcn_core.models.stm import STM
 from stcn_core.training.batch import Batch
-from stcn_core.training.drawn import Shape, draw_batch
+from stcn_core.training.drawn_batch import Shape, draw_batch
 from stcn_core.training.trainer import Schedule, Trainer
 
 TINY = ModelConfig(

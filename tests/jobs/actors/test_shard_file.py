@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.actors.shard_file import NOTHING, ShardFile
+from jobs.actors.shard_file import EMPTY_SHARD, ShardFile
 from jobs.io import storage
 from jobs.outputs import store
 from jobs.records import VideoRow
@@ -23,7 +23,7 @@ def test_a_file_that_fills_its_disk(tmp_path: Path) -> None:
         assert shard.add(ROW, [store.masks_table(rows("a", 100))])
         with pytest.raises(OSError, match=f"make room .* again: '{path}'"):
             shard.upload()
-        assert shard.upload() == ((), NOTHING)  # as the thread would that hands over
+        assert shard.upload() == ((), EMPTY_SHARD)  # as the thread would that hands over
         assert not shard.add(ROW, [])
         path.unlink()
         gc.collect()

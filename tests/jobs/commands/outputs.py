@@ -13,9 +13,9 @@ from jobs.inputs.manifest import read_manifest
 from jobs.io import storage
 from jobs.outputs import store
 from jobs.records import Track, VideoRow, WorkItem
-from jobs.segmenting.video import segment_video
+from jobs.segmenting.segment_video import segment_video
 from stcn_core.config import PropagationConfig
-from stcn_core.network import Network
+from stcn_core.models.network import Network
 from tests.jobs.commands.test_export import write_run
 
 

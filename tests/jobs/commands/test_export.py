@@ -14,14 +14,14 @@ from PIL import Image
 
 from jobs.commands.export import export_output
 from jobs.commands.overlay import overlay_output
-from jobs.config import SegmentConfig
 from jobs.errors import UserError
 from jobs.inputs.video import Video
 from jobs.io import storage
 from jobs.outputs import rle, store
+from jobs.outputs.file_names import file_name
 from jobs.outputs.label_maps import to_image
-from jobs.outputs.names import file_name
 from jobs.outputs.palette import blend, voc_palette
+from jobs.planning.config import SegmentConfig
 from jobs.records import VideoRow
 from tests.jobs.commands.test_evaluate import FOUND, rows
 from tests.parts import stcn

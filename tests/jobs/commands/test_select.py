@@ -13,15 +13,14 @@ from jobs.commands.evaluate import evaluate_output
 from jobs.commands.export import export_output
 from jobs.commands.overlay import overlay_output
 from jobs.commands.select import select_output
-from jobs.last_run import read_config
 from jobs.outputs import store
 from jobs.outputs.selection import SELECTION_FILE
 from jobs.outputs.stored_masks import masks_by_video
+from jobs.planning.run_record import read_config, read_video_rows
 from jobs.records import VideoRow
 from jobs.scores.trust_curves import trust_curves
 from jobs.selections.criteria import Criteria
 from jobs.selections.judging import REASONS
-from jobs.status import read_status
 from tests.jobs.commands.outputs import made_up, mask_rows, write_masks
 from tests.jobs.commands.selected import content_of, mean_region, table_of
 from tests.jobs.commands.test_export import write_run
@@ -55,9 +54,9 @@ def test_every_reader_takes_a_selection(clips: Path, tmp_path: Path) -> None:
     assert pq.read_schema(store.mask_files(dest)[0].location).metadata[b"stcn_schema"] == b"masks/2"
     assert all(row in source.to_pylist() for row in chosen.drop_columns(["trust"]).to_pylist())
     assert set(chosen["frame_index"].to_pylist()) <= set(range(0, 16, 3))
-    rows = {row.video_id: row for row in read_status(dest)}
+    rows = {row.video_id: row for row in read_video_rows(dest)}
     for masks in masks_by_video(dest):
-        row, of_source = rows[masks.video_id], next(r for r in read_status(output) if r.video_id == masks.video_id)
+        row, of_source = rows[masks.video_id], next(r for r in read_video_rows(output) if r.video_id == masks.video_id)
         assert (row.masks, f"{dest}/masks/{row.masks_file}") == (len(masks.rows), masks.file)
         assert (row.video, row.tracks, row.frames_per_second) == (of_source.video, of_source.tracks, 24)
     assert set(rows) == set(chosen["video_id"].to_pylist())

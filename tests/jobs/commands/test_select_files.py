@@ -14,11 +14,11 @@ from jobs.commands.select import select_output
 from jobs.commands.verify import verify
 from jobs.errors import UserError
 from jobs.io import storage
-from jobs.job import prepare
-from jobs.last_run import read_config
 from jobs.outputs import store
 from jobs.outputs.selection import SELECTION_FILE
 from jobs.outputs.stored_masks import masks_by_video
+from jobs.planning.job import prepare_job
+from jobs.planning.run_record import read_config
 from jobs.records import Track
 from jobs.selections.criteria import Criteria
 from tests.flipped import check_flips_are_told
@@ -89,7 +89,7 @@ def test_a_selection_is_no_output_to_work_on(clips: Path, tmp_path: Path) -> Non
     """A run there would begin from nothing, beside masks that no log knows."""
     dest = str(tmp_path / "sel")
     select_output(str(clips / "out"), dest, Criteria())
-    for work in (lambda: prepare(read_config(dest)), lambda: verify(dest)):
+    for work in (lambda: prepare_job(read_config(dest)), lambda: verify(dest)):
         with pytest.raises(UserError, match="is a selection; legal: an output of `stcn segment`"):
             work()
 

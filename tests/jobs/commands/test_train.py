@@ -18,7 +18,7 @@ from jobs.commands.train import train
 from jobs.errors import UserError
 from jobs.training.config import TrainingConfig
 from jobs.training.drawn_scores import DrawnScores, evaluate_clips, evaluation_clip
-from stcn_core.checkpoint import load_model, read_card, save_model
+from stcn_core.models.checkpoint import load_model, read_card, save_model
 from tests.core.training.tiny import network
 from tests.parts import stcn
 

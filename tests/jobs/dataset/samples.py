@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from jobs.dataset.sample import Sample
 from jobs.inputs.video import Video
 from jobs.outputs import store
 from jobs.outputs.label_maps import label_maps
 from jobs.outputs.stored_masks import masks_by_video
-from jobs.sample import Sample
 from tests.jobs.drawn_output import FRAMES
 
 ALL = {**FRAMES, "images": FRAMES["a"]}

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from jobs.dataset import MaskDataset, collate
+from jobs.dataset.mask_dataset import MaskDataset, collate
 from jobs.errors import UserError
 from jobs.records import VideoRow
 from tests.jobs.dataset.samples import ORDER, check_all, labels_of, place_of
@@ -101,6 +101,6 @@ def test_reading_takes_neither_ray_nor_networks() -> None:
     script = """
 import sys
 import jobs.dataset
-assert not {"ray", "stcn_core.stcn", "stcn_core.network"} & set(sys.modules)
+assert not {"ray", "stcn_core.models.stcn", "stcn_core.models.network"} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", script], check=True)

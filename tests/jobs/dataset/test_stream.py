@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from jobs.dataset import MaskDataset
+from jobs.dataset.mask_dataset import MaskDataset
 from jobs.errors import UserError
 from jobs.inputs.video import Video
 from tests.jobs.dataset.samples import ALL, ORDER, all_of, check_all, place_of

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from jobs.dataset import MaskDataset
+from jobs.dataset.mask_dataset import MaskDataset
 from jobs.errors import UserError, VideoError
 from jobs.records import VideoRow
 from tests.jobs.dataset.samples import all_of, place_of

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from jobs.dataset import MaskDataset
+from jobs.dataset.mask_dataset import MaskDataset
+from jobs.dataset.sample import Sample
 from jobs.inputs.video import Video
 from jobs.io import storage
-from jobs.sample import Sample
 from tests.jobs.dataset.samples import ALL, ORDER, all_of, check_all, place_of
 from tests.jobs.drawn_output import write_output
 

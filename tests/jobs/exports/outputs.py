@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from jobs.config import SegmentConfig
 from jobs.io import storage
 from jobs.outputs import rle, store
+from jobs.planning.config import SegmentConfig
 from jobs.records import VideoRow
 
 HEIGHT, WIDTH = 40, 50

@@ -13,7 +13,7 @@ from PIL import Image
 
 from jobs.commands.export import FORMATS, FRAMES, export_output
 from jobs.inputs.video import Video
-from jobs.outputs.writer import VideoWriter
+from jobs.outputs.video_writer import VideoWriter
 from jobs.records import VideoRow
 from tests.jobs.exports.outputs import HEIGHT, WIDTH, blobs, rows, tree, write
 from tests.parts import stcn

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from jobs import interrupt
 from jobs.commands.export import FORMATS, export_output
+from jobs.concurrency import interrupt
 from jobs.errors import UserError
-from jobs.exports import walk
+from jobs.exports import mask_batches
 from jobs.exports.journal import FOLDER, Journal
 from tests.jobs.exports.outputs import blobs, rows, tree, write
 
@@ -54,7 +54,7 @@ def kill_after(batches: int, output: str, dest: Path, format: str) -> bool:
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_what_was_killed_comes_to_the_same_bytes(format: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(walk, "ROWS", 10)
+    monkeypatch.setattr(mask_batches, "ROWS", 10)
     output, dest = archive(tmp_path), tmp_path / "dest"
     for batches in (15, 30, 5):
         assert kill_after(batches, output, dest, format)
@@ -71,7 +71,7 @@ def test_what_is_whole_is_not_done_again(format: str, tmp_path: Path, monkeypatc
     export_output(output, dest, format)
     before = tree(dest)
     with monkeypatch.context() as patch:
-        patch.setattr(walk.MasksFile, "videos", lambda *_: pytest.fail("read again"))
+        patch.setattr(mask_batches.MasksFile, "videos", lambda *_: pytest.fail("read again"))
         assert export_output(output, dest, format).masks == 720
     assert tree(dest) == before
 

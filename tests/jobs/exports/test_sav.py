@@ -11,7 +11,7 @@ from pycocotools import mask as coco
 
 from jobs.commands.export import export_output
 from jobs.errors import UserError
-from jobs.exports import walk
+from jobs.exports import mask_batches
 from jobs.records import VideoRow
 from tests.jobs.exports.outputs import blobs, rows, write
 
@@ -65,7 +65,7 @@ def test_masks_come_back_identical_with_null_where_there_is_none(
     rows_at_once: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On frames before the first one that was segmented, and of an object before its prompt."""
-    monkeypatch.setattr(walk, "ROWS", rows_at_once)
+    monkeypatch.setattr(mask_batches, "ROWS", rows_at_once)
     found = exported(tmp_path, start=3)
     assert found["masklet"][:3] == [[None, None]] * 3
     assert [of_frame[1] for of_frame in found["masklet"][3:5]] == [None, None]
@@ -77,7 +77,7 @@ def test_masks_come_back_identical_with_null_where_there_is_none(
 
 @pytest.mark.parametrize("rows_at_once", [2, 1000])
 def test_the_fields_are_those_of_sa_v(rows_at_once: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(walk, "ROWS", rows_at_once)
+    monkeypatch.setattr(mask_batches, "ROWS", rows_at_once)
     found = exported(tmp_path)
     jsonschema.validate(found, SCHEMA | {"required": list(SCHEMA["properties"])})  # type: ignore[call-overload]
     visible = np.array([[t >= 2 * (i - 1) and (labels == i).any() for i in (1, 2)] for t, labels in enumerate(LABELS)])

@@ -8,7 +8,7 @@ import numpy as np
 from pycocotools import mask as coco
 
 from jobs.commands.export import export_output
-from jobs.exports import walk
+from jobs.exports import mask_batches
 from tests.jobs.exports.outputs import blobs, rows, write
 
 LABELS = [blobs(seed) for seed in range(9)]
@@ -48,7 +48,7 @@ def test_it_is_the_same_however_the_rows_are_cut(tmp_path: Path, monkeypatch: An
     late = [row for row in rows("clip", labels, [1, 2, 3]) if row["object_id"] != 3 or row["frame_index"] > 4]
     output = write(tmp_path / "out", rows("a", LABELS), late)
     whole = exported(output, tmp_path / "whole")
-    monkeypatch.setattr(walk, "ROWS", 2)
+    monkeypatch.setattr(mask_batches, "ROWS", 2)
     assert exported(output, tmp_path / "cut") == whole
     hidden = [np.where((of_frame == 3) & (t <= 4), 0, of_frame) for t, of_frame in enumerate(labels)]
     check({"annotations": whole["annotations"][2:]}, hidden, [1, 2, 3])

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from jobs.outputs import rle
-from jobs.outputs.writer import VideoWriter
+from jobs.outputs.video_writer import VideoWriter
 from tests.jobs.inputs import hostile_videos
 from tests.jobs.inputs.containers import remux
 from tests.jobs.inputs.hostile_images import images

@@ -12,8 +12,8 @@ from pathlib import Path
 def carefully(kind: str, path: Path) -> str:
     """Read a file as this project does, a video backward too; says what becomes of it."""
     from jobs.errors import VideoError
-    from jobs.inputs.backward import Backward
     from jobs.inputs.prompts.load import load_prompts
+    from jobs.inputs.reversed_video import ReversedVideo
     from jobs.inputs.video import Video
     from jobs.records import Entry
 
@@ -23,7 +23,7 @@ def carefully(kind: str, path: Path) -> str:
             return f"has prompts on {len(prompts.labels)} frames"
         with Video(path) as video:
             frames = sum(1 for _ in video)
-        back = Backward(path, frames - 1)
+        back = ReversedVideo(path, frames - 1)
         looked_at, given = list(back.look()), sum(1 for _ in back)
         return f"has {frames} frames" if given == frames else f"has {frames}, {len(looked_at)}, {given} backward"
     except VideoError as error:

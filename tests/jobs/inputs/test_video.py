@@ -12,9 +12,9 @@ from PIL import Image
 from jobs.errors import VideoError
 from jobs.inputs.container import CODECS
 from jobs.inputs.images import VideoFrame
-from jobs.inputs.limits import Limits
+from jobs.inputs.limits import VideoLimits
 from jobs.inputs.video import Video
-from jobs.outputs.writer import VideoWriter
+from jobs.outputs.video_writer import VideoWriter
 from tests.jobs.inputs.containers import avi, remux, replace_box
 from tests.jobs.inputs.hostile_videos import TABLES
 
@@ -182,10 +182,10 @@ def test_frames_of_more_pixels_than_are_allowed_are_refused(ending: str, tmp_pat
     Image.fromarray(picture(0)).save(path / "0.png")
     if ending != "images":
         path = remux(write(tmp_path / "w.mp4", 30), tmp_path / f"v.{ending}")
-    with Video(path, limits=Limits(max_pixels=WIDTH * HEIGHT)) as video:
+    with Video(path, limits=VideoLimits(max_pixels=WIDTH * HEIGHT)) as video:
         assert len(list(video)) in (1, 30)
     refused = pytest.raises(VideoError, match="64x48, 3,072 pixels; legal: up to 3,071")
-    with refused, Video(path, limits=Limits(max_pixels=WIDTH * HEIGHT - 1)) as video:
+    with refused, Video(path, limits=VideoLimits(max_pixels=WIDTH * HEIGHT - 1)) as video:
         list(video)
 
 
@@ -194,14 +194,14 @@ def test_more_frames_than_are_allowed_are_refused(tmp_path: Path) -> None:
     counted = write(tmp_path / "v.mp4", 30)
     uncounted = remux(counted, tmp_path / "v.ts")
     with pytest.raises(VideoError, match="has 30 frames; legal: up to 29. Split it, or give `start` and `end`"):
-        Video(counted, limits=Limits(max_frames=29)).__enter__()
-    with Video(uncounted, limits=Limits(max_frames=29)) as video:
+        Video(counted, limits=VideoLimits(max_frames=29)).__enter__()
+    with Video(uncounted, limits=VideoLimits(max_frames=29)) as video:
         frames = iter(video)
         assert [next(frames).index for _ in range(29)] == list(range(29))
         with pytest.raises(VideoError, match="has more frames; legal: up to 29"):
             next(frames)
     for path in (counted, uncounted):
-        with Video(path, 3, 29, limits=Limits(max_frames=29)) as video:
+        with Video(path, 3, 29, limits=VideoLimits(max_frames=29)) as video:
             assert len(list(video)) == 26
 
 

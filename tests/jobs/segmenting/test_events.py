@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from jobs.records import TrackEvent
-from jobs.segmenting.events import GAP, Events
+from jobs.segmenting.tracks import GAP, Events
 
 SHARP, BLURRED = 0.9, 0.1
 MOST = 20  # events

@@ -6,21 +6,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jobs.clip_options import ClipOptions
-from jobs.inputs.limits import Demands
+from jobs.inputs.limits import VideoRequirements
 from jobs.outputs.label_maps import to_image
 from jobs.outputs.store import MaskRow
-from jobs.outputs.writer import VideoWriter
+from jobs.outputs.video_writer import VideoWriter
 from jobs.records import Entry, VideoRow, WorkItem
-from jobs.segmenting.video import segment_video
+from jobs.segmenting.scene_clips import ClipOptions
+from jobs.segmenting.segment_video import segment_video
 from stcn_core import load_model
 from stcn_core.config import PropagationConfig
-from stcn_core.synthetic import draw_clip
+from stcn_core.synthetic.clips import draw_clip
 from tests.parts import to_end
 
 SEEDS, FRAMES, HEIGHT, WIDTH = (2**41 + 10, 2**41 + 7, 2**41), 12, 96, 128
 PROMPTS = {2: (1,), FRAMES: (2,), FRAMES + 7: (1, 2)}  # frame -> objects; none in the last scene
-STRICT = Demands(is_strict=True)
+STRICT = VideoRequirements(is_strict=True)
 
 
 @pytest.fixture(scope="module")

@@ -4,14 +4,14 @@ import dataclasses
 
 import pytest
 
-from jobs.inputs.prompts.gathered import MAX_OBJECTS
+from jobs.inputs.prompts.prompt_builder import MAX_OBJECTS
 from jobs.io.storage import MOST_TO_CREATE
-from jobs.outputs.log import _to_bytes
+from jobs.ledger.log import _to_bytes
 from jobs.outputs.rle import EncodedMask
-from jobs.plan import MAX_VIDEOS
+from jobs.planning.shards import MAX_VIDEOS
 from jobs.records import Track, TrackEvent, VideoRow
+from jobs.segmenting.segment_video import MOST_CUTS
 from jobs.segmenting.tracks import Tracks
-from jobs.segmenting.video import MOST_CUTS
 
 
 def mask(area: int) -> EncodedMask:

@@ -8,11 +8,11 @@ import torch
 from PIL import Image
 
 from jobs.errors import UserError
-from jobs.inputs.pictures import digest, load_pictures
 from jobs.training.batches import COPIES_APART, Plan, draw_shape, make_batch, to_and_fro
+from jobs.training.pictures import digest, load_pictures
 from jobs.training.recipe import Size, Stage
 from jobs.training.sequences import find_sequences
-from stcn_core.training.drawn import Shape, gaps
+from stcn_core.training.drawn_batch import Shape, gaps
 from tests.jobs.training.trees import write_tree
 
 STAGE = Stage(steps=10, learning_rate=1e-3, clips=2, sizes=(Size(height=64, width=64),), gaps=((0.0, 2), (0.5, 4)))

@@ -9,9 +9,9 @@ from jobs.training.recipe import Size, Stage
 from jobs.training.sequences import find_sequences
 from stcn_core.config import PropagationConfig
 from stcn_core.metrics import region_similarity
-from stcn_core.network import Network
-from stcn_core.propagation import propagate
-from stcn_core.training.beginning import begin_as_identity
+from stcn_core.models.network import Network
+from stcn_core.propagation.forward import propagate
+from stcn_core.training.initialization import init_residual_blocks_as_identity
 from stcn_core.training.trainer import Trainer
 from tests.core.training.tiny import network
 from tests.jobs.training.trees import write_tree
@@ -36,7 +36,7 @@ def mean_j(model: Network, tree: Path) -> float:
 def test_training_from_scratch_lowers_the_loss_and_raises_j(tmp_path: Path) -> None:
     write_tree(tmp_path, {"one": 6, "another": 6})
     model = network()
-    begin_as_identity(model)
+    init_residual_blocks_as_identity(model)
     before = mean_j(network().eval(), tmp_path)
     trainer, plan = Trainer(model, STAGE.schedule()), Plan(STAGE, 0, 0, data=(str(tmp_path),))
     losses = [trainer.train_step(make_batch(plan, step))["dice"] for step in range(STAGE.steps)]

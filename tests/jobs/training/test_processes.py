@@ -20,7 +20,7 @@ from torch import Tensor
 from jobs.training.batches import Plan, batches
 from jobs.training.config import TrainingConfig
 from jobs.training.recipe import read_recipe
-from stcn_core.checkpoint import load_model, save_model
+from stcn_core.models.checkpoint import load_model, save_model
 from stcn_core.training.trainer import Trainer
 from tests.core.training.tiny import network
 from tests.parts import stcn

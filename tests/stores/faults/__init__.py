@@ -9,16 +9,7 @@ Faults act on HTTP; behind the proxy is a real store, so what they leave there i
 """
 
 from tests.stores.faults.exchange import Exchange, Reply, Request
-from tests.stores.faults.kinds import (
-    Flipped,
-    Latency,
-    LostReply,
-    Reset,
-    Shortened,
-    Stall,
-    Truncated,
-    WithoutHeader,
-)
+from tests.stores.faults.kinds import Flipped, Latency, LostReply, Reset, Shortened, Stall, Truncated, WithoutHeader
 from tests.stores.faults.proxy import FaultProxy
 from tests.stores.faults.refusals import (
     ACCESS_DENIED,

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 from PIL import Image
 from pycocotools import mask as coco
 
-from jobs.inputs.prompts.gathered import Prompts
 from jobs.inputs.prompts.load import load_prompts
+from jobs.inputs.prompts.prompt_builder import Prompts
 from jobs.outputs.label_maps import to_image
 from jobs.outputs.palette import voc_palette
 from jobs.records import Entry

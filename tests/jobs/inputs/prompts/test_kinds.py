@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jobs.errors import PromptError
-from jobs.inputs.prompts import gathered
+from jobs.inputs.prompts import prompt_builder
 from jobs.inputs.prompts.label_images import fit
 from tests.jobs.inputs.prompts.kinds import KINDS, NAMES, WITH_NAMES, prompts_of
 
@@ -52,9 +52,9 @@ def test_a_mask_a_pixel_narrow_is_read_and_one_of_another_size_refused(kind: str
 @pytest.mark.parametrize("kind", KINDS)
 def test_more_masks_than_memory_holds_are_refused(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = KINDS[kind](tmp_path, LABELS)
-    monkeypatch.setattr(gathered, "MAX_PIXELS", 3 * FIRST.size)
+    monkeypatch.setattr(prompt_builder, "MAX_PIXELS", 3 * FIRST.size)
     assert prompts_of(path)
-    monkeypatch.setattr(gathered, "MAX_PIXELS", 3 * FIRST.size - 1)
+    monkeypatch.setattr(prompt_builder, "MAX_PIXELS", 3 * FIRST.size - 1)
     with pytest.raises(PromptError, match="the masks of 3 frames have 2,304 pixels; legal: up to 2,303 for a video"):
         prompts_of(path)
 

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from jobs.errors import PromptError
-from jobs.inputs.prompts.gathered import MAX_OBJECTS
 from jobs.inputs.prompts.label_images import fit
+from jobs.inputs.prompts.prompt_builder import MAX_OBJECTS
 from jobs.outputs import rle, store
 from jobs.outputs.label_maps import to_image
 from jobs.outputs.palette import voc_palette

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs.errors import PromptError
-from jobs.inputs.prompts import gathered
+from jobs.inputs.prompts import prompt_builder
 from tests.jobs.inputs.hostile import prompt_row
 from tests.jobs.inputs.prompts.kinds import labels_of, prompts_of
 
@@ -49,7 +49,7 @@ def test_rows_that_are_no_prompts_are_named(rows: list[dict[str, object]], messa
 
 def test_more_masks_than_a_video_can_have_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file of a few kilobytes can hold a billion rows."""
-    monkeypatch.setattr(gathered, "MAX_MASKS", 20)
+    monkeypatch.setattr(prompt_builder, "MAX_MASKS", 20)
     for rows in (20, 21):
         table = pa.Table.from_pylist([prompt_row(frame_index=frame) for frame in range(rows)])
         pq.write_table(table, tmp_path / f"{rows}.parquet")

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jobs.inputs.prompts.gathered import Prompts
-from jobs.inputs.prompts.window import in_window
+from jobs.inputs.prompts.prompt_builder import Prompts
+from jobs.inputs.prompts.window import prompts_in_window
 from jobs.records import Entry
 
 GIVEN = Prompts({0: np.full((9, 9), 1), 4: np.full((9, 9), 2)}, {1: "ant"}, {2: {1}, 6: {1, 2}})
@@ -22,5 +22,5 @@ GIVEN = Prompts({0: np.full((9, 9), 1), 4: np.full((9, 9), 2)}, {1: "ant"}, {2: 
     ],
 )
 def test_what_is_outside_is_left_out(options: dict[str, Any], frames: list[int], removals: dict[int, set[int]]) -> None:
-    prompts = in_window(GIVEN, Entry("v", "", "", **options), 9, 9)
+    prompts = prompts_in_window(GIVEN, Entry("v", "", "", **options), 9, 9)
     assert (list(prompts.labels), prompts.names, prompts.removals) == (frames, {1: "ant"}, removals)

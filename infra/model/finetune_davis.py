@@ -1,0 +1,72 @@
+"""Fine-tune a model on the first half of a video, and score it on the second half before and after.
+
+python infra/model/finetune_davis.py TREE VIDEO FOLDER
+
+TREE holds JPEGImages/VIDEO and Annotations/VIDEO, masks on each frame
+"""
+
+import argparse
+import csv
+import shutil
+from pathlib import Path
+from statistics import fmean
+
+from jobs.commands.evaluate import evaluate_output
+from jobs.commands.train import train
+from jobs.planning.config import SegmentConfig
+from jobs.run.driver import run
+from jobs.run.progress import NullReporter
+from jobs.training.config import TrainingConfig
+
+KINDS = ("JPEGImages", "Annotations")
+
+
+def cut_in_half(tree: Path, video: str, folder: Path) -> Path:
+    """The first half as a tree of its own; the truth of the second, and a manifest of it, with its first mask."""
+    images, masks = (sorted((tree / kind / video).iterdir()) for kind in KINDS)
+    half = len(images) // 2
+    for kind, files in zip(KINDS, (images, masks), strict=True):
+        copied(files[:half], folder / "first" / kind / video)
+    copied(masks[half:], folder / "truth" / video)
+    copied(masks[half : half + 1], folder / "prompt")
+    with (folder / "manifest.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(("video_id", "video", "prompts", "start"))
+        rows.writerow((video, images[0].parent.absolute(), "prompt", half))
+    return folder / "manifest.csv"
+
+
+def copied(files: list[Path], folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for file in files:
+        shutil.copy(file, folder)
+
+
+def score(model: str, manifest: Path, output: Path, short_side: int) -> float:
+    """J&F of the second half."""
+    run(SegmentConfig(str(manifest), str(output), model=model, short_side=short_side), NullReporter())
+    return fmean(one.mean for one in evaluate_output(str(output), str(manifest.parent / "truth")).objects)
+
+
+def main(tree: Path, video: str, folder: Path, init: str, steps: int, short_side: int) -> None:
+    """Print both scores."""
+    manifest, tuned = cut_in_half(tree, video, folder), folder / "tuned.safetensors"
+    before = score(init, manifest, folder / "before", short_side)
+    config = TrainingConfig(
+        str(tuned), config="finetune", init=init, data=[str(folder / "first")], steps=steps, final_clips=0,
+        evaluate_every=10**6,
+    )  # fmt: skip
+    train(config, print)
+    after = score(str(tuned), manifest, folder / "after", short_side)
+    print(f"{video}: J&F {before:.3f}, after {steps} steps {after:.3f}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tree", type=Path)
+    parser.add_argument("video")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--init", default="stcn-mini")
+    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--short-side", type=int, default=240)
+    main(**vars(parser.parse_args()))

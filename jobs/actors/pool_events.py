@@ -1,0 +1,35 @@
+"""What the pool tells the driver."""
+
+from dataclasses import dataclass
+
+from jobs.actors.mailbox import ShardHandedOver
+from jobs.records import Event, WorkItem
+
+
+@dataclass(frozen=True)
+class VideoGivenUp:
+    """A video that took its process down too often."""
+
+    item: WorkItem
+    error: BaseException
+    error_class: str
+    attempts: int
+
+
+@dataclass(frozen=True)
+class VideoRetried:
+    """A video that failed, and has tries left."""
+
+    item: WorkItem
+    reason: str
+
+
+@dataclass(frozen=True)
+class ActorsStillStarting:
+    """Some actors have not started in good time."""
+
+    up: int
+    wanted: int
+
+
+PoolEvent = Event | VideoGivenUp | VideoRetried | ActorsStillStarting | ShardHandedOver

@@ -1,0 +1,30 @@
+"""A video of an output, opened again where the output's last run was allowed to, and within its limits."""
+
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from jobs.errors import VideoError
+from jobs.inputs.allowlist import describe_allowed, is_allowed
+from jobs.inputs.video import Video
+from jobs.io import scratch, storage
+from jobs.planning.config import SegmentConfig
+
+
+@contextmanager
+def open_source_video(
+    location: str,
+    config: SegmentConfig,
+    end: int,
+    start: int = 0,
+    short_side: int | None = None,
+    only: Container[int] | None = None,
+) -> Iterator[Video]:
+    """Its frames up to `end`. Raises VideoError, and UserError or OSError where it cannot be fetched."""
+    allow = config.allow or ()
+    if not is_allowed(location, config.manifest, allow):
+        raise VideoError(f"{location!r} is not allowed; legal: {describe_allowed(config.manifest, allow)}")
+    with scratch.temporary() as folder:
+        local = storage.download(location, Path(folder))
+        with Video(local, start, end, short_side, config.demands().limits, only) as video:
+            yield video

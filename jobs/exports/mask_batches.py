@@ -1,0 +1,200 @@
+"""One walk through the masks of an output: batches of a video's rows, checked, and about a thousand at once."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import groupby, pairwise
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from jobs.errors import UserError
+from jobs.io import scratch, storage
+from jobs.io.storage import FileInfo
+from jobs.outputs import rle, store
+from jobs.outputs.file_names import own_name
+from jobs.outputs.stored_masks import VideoMasks, checked, damaged
+
+ROWS = 1_000  # read at once: 0.7 MB of texts at 480p
+MAX_BYTES = 2**30  # of them; Arrow joins texts up to twice that
+MAX_FRAME_ROWS = 65_535  # masks of one frame, which are held together
+MAX_PLACES = 10**8  # frames x objects of a video, in formats that have a place for each
+SORTING = ("video_id", "frame_index", "object_id", "height", "width")
+
+
+@dataclass(frozen=True)
+class MaskBatch:
+    """Rows of one video, sorted by frame and object: whole frames, at least one."""
+
+    video_id: str
+    masks: Any  # pyarrow.Table
+    starts: np.ndarray = field(repr=False)  # row at which each frame begins
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of its masks."""
+        return int(self.masks["height"][0].as_py()), int(self.masks["width"][0].as_py())
+
+    @property
+    def frames(self) -> np.ndarray:
+        """The index of each frame."""
+        return np.asarray(self.numbers("frame_index")[self.starts])
+
+    @property
+    def frame_of_row(self) -> np.ndarray:
+        """Which of its frames each row is of, counted from 0."""
+        return np.repeat(np.arange(self.starts.size), np.diff(self.starts, append=len(self.masks)))
+
+    def split(self, frames: int) -> Iterator["MaskBatch"]:
+        """The same in batches of so many frames."""
+        bounds = [*self.starts[::frames].tolist(), len(self.masks)]
+        return (_batch(self.masks.slice(start, end - start)) for start, end in pairwise(bounds))
+
+    def numbers(self, name: str) -> np.ndarray:
+        """A column of integers as int64; 0 for null."""
+        column = self.masks[name]
+        return np.asarray((pc.fill_null(column, 0) if column.null_count else column).to_numpy(), np.int64)
+
+    def names(self) -> list[str]:
+        """Of each frame, as files have them: its image's own, or its number."""
+        given = self.masks["frame_name"].take(pa.array(self.starts)).to_pylist()
+        return [own_name(name or f"{index:05d}") for name, index in zip(given, self.frames.tolist(), strict=True)]
+
+
+@dataclass(frozen=True)
+class MasksFile:
+    """One file of masks of an output."""
+
+    output: str
+    info: FileInfo
+
+    @property
+    def identity(self) -> list[str | int]:
+        """What changes when its content does. A name is used once, but for selections that are made again."""
+        return [storage.name_of(self.info.location), self.info.num_bytes, self.info.version]
+
+    def videos(self, *columns: str) -> Iterator[tuple[str, Iterator[MaskBatch]]]:
+        """Its videos with their rows, in these columns and those that sort. Raises UserError for what is damaged."""
+        return groupby(self._batches(columns), key=attrgetter("video_id"))
+
+    def damaged(self, what: str) -> UserError:
+        """The error that it is not as a run leaves it."""
+        return damaged(self.info.location, self.output, what)
+
+    def areas(self, batch: MaskBatch) -> np.ndarray:
+        """Pixels of each mask, int64, as its runs have them. Raises UserError if one is no RLE of its size."""
+        counts = batch.masks["counts"].combine_chunks()
+        offsets = np.frombuffer(counts.buffers()[1], np.int32)[counts.offset : counts.offset + len(counts) + 1]
+        texts = np.frombuffer(counts.buffers()[2], np.uint8)[offsets[0] : offsets[-1]]
+        height, width = batch.numbers("height"), batch.numbers("width")
+        areas = rle.areas(texts, offsets[:-1] - offsets[0], height * width)
+        if areas is None:
+            masks = self.decoded(batch)
+            areas = np.array([np.count_nonzero(masks.decode(row)) for row in masks.rows])
+        return areas
+
+    def decoded(self, batch: MaskBatch) -> VideoMasks:
+        """The rows of a batch as they are decoded."""
+        return VideoMasks(batch.video_id, batch.masks.to_pylist(), self.info.location, self.output)
+
+    def _batches(self, columns: tuple[str, ...]) -> Iterator[MaskBatch]:
+        """Cut where a video ends, and else between two frames."""
+        seen: set[str] = set()
+        rest: Any = None  # rows of the latest frame, of which more may come
+        for piece in self._pieces(columns):
+            video_id = _video(piece)
+            if rest is not None and _video(rest) == video_id:
+                piece = pa.concat_tables([rest, piece])
+            else:
+                if rest is not None:
+                    yield _batch(rest)
+                if video_id in seen:
+                    raise self.damaged(f"the rows of video {video_id!r} lie apart")
+                seen.add(video_id)
+            if reason := _disorder(piece):
+                raise self.damaged(f"video {video_id!r}: {reason}")
+            frames = piece["frame_index"].to_numpy()
+            cut = int(np.searchsorted(frames, frames[-1]))
+            if cut:
+                yield _batch(piece.slice(0, cut))
+            rest = piece.slice(cut)
+        if rest is not None:
+            yield _batch(rest)
+
+    def _pieces(self, columns: tuple[str, ...]) -> Iterator[Any]:
+        """Tables of one video each, checked row by row."""
+        wanted = pa.schema([store.MASKS.field(name) for name in dict.fromkeys((*SORTING, *columns))])
+        with scratch.temporary() as folder:
+            path = storage.download(self.info.location, Path(folder))
+            try:
+                with pq.ParquetFile(path) as file:
+                    for batch in file.iter_batches(ROWS, columns=wanted.names, use_threads=False):
+                        if batch.nbytes > MAX_BYTES:
+                            raise ValueError(f"{len(batch)} of its rows are {batch.nbytes:,} bytes")
+                        table = checked(pa.Table.from_batches([batch]), wanted)
+                        if "box" in wanted.names:
+                            _check_boxes(table["box"])
+                        ends = pc.run_end_encode(table["video_id"].combine_chunks()).run_ends.to_pylist()
+                        for start, end in pairwise([0, *ends]):
+                            yield table.slice(start, end - start)
+            except (pa.ArrowException, ValueError, KeyError, OSError) as error:
+                raise self.damaged(str(error)) from error
+
+
+def masks_files(output: str) -> list[MasksFile]:
+    """The files of masks of an output. Raises UserError if there was no run."""
+    return [MasksFile(output, info) for info in store.mask_files(output)]
+
+
+@dataclass(frozen=True)
+class VideoSummary:
+    """What has to be known of a video before its rows are read."""
+
+    objects: np.ndarray  # ids, sorted
+    last_frame: int
+
+
+@lru_cache(1)
+def video_summaries(file: MasksFile) -> dict[str, VideoSummary]:
+    """Of each video of a file; not even its counts are read for that."""
+    found = {}
+    for video_id, batches in file.videos():
+        ids, last = np.zeros(0, np.int64), 0
+        for batch in batches:
+            ids, last = np.union1d(ids, batch.numbers("object_id")), int(batch.frames[-1])
+        if (last + 1) * ids.size > MAX_PLACES:
+            raise file.damaged(f"video {video_id!r} has {ids.size} objects up to frame {last}")
+        found[video_id] = VideoSummary(ids, last)
+    return found
+
+
+def _check_boxes(column: Any) -> None:
+    numbers = pc.list_flatten(column)
+    if column.null_count or numbers.null_count or (len(numbers) and pc.min(numbers).as_py() < 0):
+        raise ValueError("its column box has nulls, or numbers under 0")
+
+
+def _video(table: Any) -> str:
+    return str(table["video_id"][0].as_py())
+
+
+def _batch(table: Any) -> MaskBatch:
+    table = table.combine_chunks()
+    frames = table["frame_index"].to_numpy()
+    return MaskBatch(_video(table), table, np.flatnonzero(np.diff(frames, prepend=-1)))
+
+
+def _disorder(table: Any) -> str | None:
+    """Why these are no rows of one video as a run writes them; None if they are."""
+    places = (table["frame_index"].to_numpy().astype(np.int64) << 32) + table["object_id"].to_numpy()
+    if (np.diff(places) <= 0).any():
+        return "its rows are not sorted by frame and object"
+    if np.count_nonzero(places >> 32 == places[-1] >> 32) > MAX_FRAME_ROWS:
+        return f"a frame has over {MAX_FRAME_ROWS:,} masks"
+    sizes = [pc.min_max(table[name]).as_py() for name in ("height", "width")]
+    return None if all(size["min"] == size["max"] for size in sizes) else "its masks are not all of one size"

@@ -1,0 +1,135 @@
+"""Which storage errors pass by themselves, and for how long that is waited for.
+
+All waiting happens here: the libraries below are told to try next to nothing again themselves.
+"""
+
+import errno
+import functools
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import Concatenate, ParamSpec, TypeVar
+
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
+
+from jobs.errors import CredentialsError, StorageError, UserError
+from jobs.io.filesystem import refusal
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Operation = Callable[Concatenate[str, P], R]
+
+RETRY_SECONDS = 300.0  # outages of a minute are common, those of over five call for a person
+MAX_WAIT_SECONDS = 10.0  # between two tries
+
+CREDENTIALS_CODES = {
+    "ExpiredToken", "ExpiredTokenException", "InvalidAccessKeyId", "InvalidToken", "SignatureDoesNotMatch",
+    "TokenRefreshRequired", "RequestTimeTooSkewed", "AccountProblem", "AuthFailure", "UnrecognizedClientException",
+}  # fmt: skip
+FULL_CODES = {"507", "InsufficientStorage", "XMinioStorageFull", "QuotaExceeded"}
+AMBIGUOUS_CODES = {"400", "403"}  # what a HEAD is answered has no body, so it may be credentials, or a single file
+PERMANENT_CODES = CREDENTIALS_CODES | FULL_CODES | AMBIGUOUS_CODES | {
+    "AccessDenied", "AllAccessDisabled", "InvalidObjectState", "NoSuchBucket", "NoSuchKey", "InvalidBucketName",
+    "PermanentRedirect", "AuthorizationHeaderMalformed", "MethodNotAllowed", "NotImplemented",
+    "EntityTooLarge", "KeyTooLongError", "InvalidRequest", "InvalidArgument", "IllegalLocationConstraintException",
+    "404", "405", "501",
+}  # fmt: skip
+FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT}
+PERMANENT_ERRNOS = FULL_ERRNOS | {
+    errno.EROFS, errno.EFBIG, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL, errno.EMFILE,
+}  # fmt: skip
+# botocore's, by name: it takes long to load, and only who uses S3 needs it
+NO_CREDENTIALS_ERROR_NAMES = ("NoCredentialsError", "PartialCredentialsError", "ProfileNotFound")
+PERMANENT_ERROR_NAMES = (*NO_CREDENTIALS_ERROR_NAMES, "ParamValidationError", "InvalidRegionError")
+TRANSIENT_LOCAL_ERRNOS = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.EBUSY}  # as NFS has them
+PERMANENT_ERRORS = (
+    FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError,
+    UserError, MemoryError,
+)  # fmt: skip
+
+_retry_seconds = RETRY_SECONDS
+
+
+def set_retry_seconds(seconds: float) -> None:
+    """How long this process tries again what fails."""
+    global _patience_seconds
+    _retry_seconds = seconds
+
+
+def with_retries(operation: Operation[P, R]) -> Operation[P, R]:
+    """Try an operation on a location again while its error may pass; then raise an OSError, whatever it was.
+
+    The operation must not mind being carried out twice: its first try may have had an effect and lost the reply.
+    """
+
+    @functools.wraps(operation)
+    def wrapped(location: str, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        tries = Retrying(
+            retry=retry_if_exception(lambda error: is_transient(error, is_remote="://" in location)),
+            stop=stop_after_delay(_retry_seconds),
+            wait=wait_random_exponential(0.2, max=MAX_WAIT_SECONDS),
+            reraise=True,
+        )
+        try:
+            return tries(operation, location, *args, **kwargs)
+        except UserError:
+            raise
+        except Exception as error:
+            raise explain(location, error) from error
+
+    return wrapped
+
+
+def is_transient(error: BaseException, is_remote: bool) -> bool:
+    """Whether the same request may succeed a while later."""
+    if not isinstance(error, Exception):
+        return False
+    code = error_code(error)
+    if code is not None and code in PERMANENT_CODES:
+        return False
+    if isinstance(error, PERMANENT_ERRORS) or type(error).__name__ in PERMANENT_ERROR_NAMES:
+        return False
+    number = getattr(error, "errno", None)
+    if not is_remote:
+        return number in TRANSIENT_LOCAL_ERRNOS
+    return code is not None or number not in PERMANENT_ERRNOS
+
+
+def explain(location: str, error: Exception) -> OSError:
+    """What to raise in an error's place: it says where, and what to do."""
+    code, text = error_code(error), f"{location}: {type(error).__name__}: {error}"
+    if code in AMBIGUOUS_CODES and (told := refusal(location)):
+        code, text = error_code(told), f"{location}: {told}"
+    if code in CREDENTIALS_CODES or type(error).__name__ in NO_CREDENTIALS_ERROR_NAMES:
+        return CredentialsError(f"{text}; give valid credentials and run the same command again")
+    if isinstance(error, OSError) and _is_full(error):
+        where = location if code or "://" not in location else f"{tempfile.gettempdir()}, for {location}"
+        return OSError(error.errno, f"{error.strerror or error}; make room and run the same command again", where)
+    if isinstance(error, PermissionError):
+        return PermissionError(text)
+    if isinstance(error, OSError) and (
+        isinstance(error, PERMANENT_ERRORS) or not is_transient(error, "://" in location)
+    ):
+        return error if location in str(error) or isinstance(error, FileNotFoundError) else OSError(error.errno, text)
+    return StorageError(
+        f"{text}; it was tried again for {_retry_seconds:g} s: run the same command again once storage works"
+    )
+
+
+def error_code(error: BaseException | None) -> str | None:
+    """The S3 error code behind an exception, such as SlowDown."""
+    for cause in _causes(error):
+        response = getattr(cause, "response", None)
+        if isinstance(response, dict):
+            return str(response.get("Error", {}).get("Code")) or None
+    return None
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+def _is_full(error: OSError) -> bool:
+    code = error_code(error)
+    return code in FULL_CODES or (code is None and error.errno in FULL_ERRNOS)

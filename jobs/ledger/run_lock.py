@@ -1,0 +1,115 @@
+"""Which process works on an output, and whether it is alive: one small file that it writes again every few seconds.
+
+This is a courtesy between runs: it spares the second one from doing the work of the first. What keeps them from
+harming each other is the log (`ledger`).
+"""
+
+import getpass
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from jobs.concurrency import interrupt
+from jobs.errors import UserError
+from jobs.io import storage
+
+LOCK_FILE = "_holder.json"
+HEARTBEAT_SECONDS = 5.0
+SILENCE_SECONDS = 20.0  # of a process that cannot be looked for: after that it is taken for dead
+
+
+def describe_process() -> dict[str, Any]:
+    """Who this process is."""
+    return {
+        "user": getpass.getuser(),
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "machine": _machine(),
+        "process_started": psutil.Process().create_time(),
+        "since": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+@contextmanager
+def run_lock(output: str, run: str, me: dict[str, Any]) -> Iterator[None]:
+    """Hold an output. Raises UserError if a process that lives holds it; to find out may take `SILENCE_SECONDS`."""
+    location = storage.join(output, LOCK_FILE)
+    _refuse_if_locked(output, location)
+    ended = threading.Event()
+    beats = threading.Thread(target=_heartbeat, args=(location, {"run": run, **me}, ended), daemon=True)
+    storage.write(location, json.dumps({"run": run, **me}).encode())
+    beats.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        beats.join()
+        with suppress(OSError):  # what storage keeps of this run does no harm
+            if (there := _read(location)) and there["run"] == run:
+                storage.remove(location)
+
+
+def _refuse_if_locked(output: str, location: str) -> None:
+    first = _read(location)
+    if first is None or not (_is_alive(first) if _is_on_this_machine(first) else _heartbeats(location, first)):
+        return
+    raise UserError(
+        f"{output} is held by the run {first['run']}: process {first['pid']} of {first['user']} on {first['host']}, "
+        f"since {first['since']}, is at work on it; wait for it, or stop it and run the same command again"
+    )
+
+
+def _read(location: str) -> dict[str, Any] | None:
+    try:
+        return dict(json.loads(storage.read(location)))
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _is_on_this_machine(holder: dict[str, Any]) -> bool:
+    return bool(holder["machine"] == _machine())
+
+
+def _is_alive(holder: dict[str, Any]) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(holder["pid"])
+        return bool(process.status() != psutil.STATUS_ZOMBIE and process.create_time() == holder["process_started"])
+    return False
+
+
+def _heartbeats(location: str, first: dict[str, Any]) -> bool:
+    """Whether a process elsewhere writes its file again; clocks are not compared."""
+    deadline = time.monotonic() + SILENCE_SECONDS
+    while time.monotonic() < deadline:
+        interrupt.check()
+        time.sleep(HEARTBEAT_SECONDS / 5)
+        now = _read(location)
+        if now != first:
+            return now is not None
+    return False
+
+
+def _heartbeat(location: str, holder: dict[str, Any], ended: threading.Event) -> None:
+    beat = 0
+    while not ended.wait(HEARTBEAT_SECONDS):
+        beat += 1
+        with suppress(OSError):  # the run itself finds out if storage is gone
+            if (there := _read(location)) and there["run"] != holder["run"]:
+                return  # this process was taken for dead; its next commit will say so
+            storage.write(location, json.dumps(holder | {"beat": beat}).encode())
+
+
+def _machine() -> str:
+    """This boot of this machine, and within it the container: where process ids mean what they mean here."""
+    with suppress(OSError):
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot}/{os.stat('/proc/self/ns/pid').st_ino}"
+    return f"{socket.gethostname()}/{psutil.boot_time():.0f}"

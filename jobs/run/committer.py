@@ -1,0 +1,62 @@
+"""Where what the pool brings arrives: it is committed, counted, and what went wrong is said."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from jobs.actors.mailbox import ShardHandedOver
+from jobs.actors.pool_events import ActorsStillStarting, VideoGivenUp, VideoRetried
+from jobs.actors.worker import Worker
+from jobs.errors import FatalError, printable
+from jobs.planning.job import Job
+from jobs.records import FramesDone, ShardWritten, VideoFinished, VideoRow
+from jobs.run.progress import Counts, Reporter
+from jobs.segmenting.failure_row import quarantined_row
+
+
+class Committer:
+    """One run's desk."""
+
+    def __init__(self, job: Job, counts: Counts, report: Reporter) -> None:
+        self._job, self._counts, self._report = job, counts, report
+        self._rows: dict[str, list[VideoRow]] = {}  # attempt -> what its videos came to
+
+    def take(self, worker: Worker, event: Any) -> None:
+        """Deal with one notice of the pool. Raises FatalError over `--max-failures`, and TakenOverError."""
+        if isinstance(event, FramesDone):
+            self._counts.frames += event.frames
+        elif isinstance(event, VideoFinished):
+            self._rows.setdefault(worker.attempt, []).append(event.row)
+            self._tell(event.row)
+        elif isinstance(event, VideoRetried):
+            self._report.note(f"{printable(event.item.entry.video_id)}: tried again: {printable(event.reason)}")
+        elif isinstance(event, ShardWritten):
+            self._commit(worker.attempt, self._rows.pop(worker.attempt, []), event)
+        elif isinstance(event, ShardHandedOver):
+            self._commit(worker.attempt, event.rows, event.written)
+        elif isinstance(event, VideoGivenUp):
+            row = quarantined_row(event.item, event.error, event.attempts, error_class=event.error_class)
+            self._tell(row)
+            self._commit(f"{worker.attempt}-given-up", [row], None)
+        elif isinstance(event, ActorsStillStarting):
+            self._report.note(f"{event.up} of {event.wanted} actors have started; the run goes on with those")
+        self._report.update(self._counts)
+
+    def _commit(self, attempt: str, rows: Sequence[VideoRow], written: ShardWritten | None) -> None:
+        if not rows:
+            return
+        self._job.ledger.commit(attempt, rows, written)
+        self._counts.done += sum(row.status == "done" for row in rows)
+        self._counts.quarantined += sum(row.status == "quarantined" for row in rows)
+        limit = self._job.config.max_failures
+        if limit is not None and self._counts.quarantined > limit:
+            raise FatalError(
+                f"{self._counts.quarantined} videos were quarantined, more than --max-failures {limit}; what is "
+                f"finished is committed. `stcn status {self._job.config.output}` says why they were"
+            )
+
+    def _tell(self, row: VideoRow) -> None:
+        """Say at once what went wrong, though it counts only when the shard is committed."""
+        if row.status == "quarantined":
+            self._report.note(f"{printable(row.video_id)}: {row.error_class}: {printable(row.error_message or '')}")
+        elif row.damage:
+            self._report.note(f"{printable(row.video_id)}: {row.damage}")

@@ -1,0 +1,139 @@
+"""The run: plan what is missing, let actors do it, commit what they bring."""
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from importlib.metadata import version
+
+from jobs.actors import cluster
+from jobs.actors.actor import ActorSettings
+from jobs.actors.actor_group import ActorGroup
+from jobs.actors.budgets import Budgets
+from jobs.actors.pool import Pool
+from jobs.errors import FatalError
+from jobs.inputs.limits import ProcessLimits
+from jobs.io import storage
+from jobs.io.create_only import record_creator
+from jobs.io.retry import set_retry_seconds
+from jobs.ledger import run_lock
+from jobs.ledger.ledger import ATTEMPTS
+from jobs.outputs import store
+from jobs.planning.config import SegmentConfig
+from jobs.planning.job import Job, prepare_job
+from jobs.records import VideoRow
+from jobs.run.committer import Committer
+from jobs.run.progress import Counts, Reporter
+from jobs.run.status import describe_outdated
+
+HAND_OVER_SECONDS = 2.0  # for actors to upload what they have finished; `ray job stop` kills after 3
+LAST_PATIENCE_SECONDS = 2.0  # with storage, for a run that is told to stop
+
+
+def run(config: SegmentConfig, report: Reporter, only: Sequence[str] | None = None) -> list[VideoRow]:
+    """Segment what is missing; returns the rows of all videos. An interrupt leaves whole work committed."""
+    job, name = prepare_job(config, only), f"{time.strftime('%Y%m%dT%H%M%S')}-{uuid.uuid4().hex[:8]}"
+    create = _creator(config)
+    with run_lock.run_lock(config.output, name, me := run_lock.describe_process()):
+        job.ledger.begin(name, me, create)
+        try:
+            lost = job.ledger.forget_lost()
+            _write_run_info(job)
+            _write_videos(job)
+            _tell_what_is_replaced(job, lost, report)
+            if todo := job.todo():
+                counts = Counts(len(todo), len(job.items) - len(todo), sum(item.expected_frames for item in todo))
+                with cluster.connected() as connection, report:
+                    _segment(job, name, connection, counts, report)
+        except BaseException:
+            set_retry_seconds(LAST_PATIENCE_SECONDS)
+            with suppress(OSError):  # storage may be what failed; the next run writes it again
+                _write_last_videos(job)
+            raise
+        _write_last_videos(job)
+    return job.rows()
+
+
+def _segment(job: Job, name: str, connection: cluster.Connection, counts: Counts, report: Reporter) -> None:
+    report.update(counts)
+    if warning := connection.describe_open_interface():
+        report.note(warning)
+    division = cluster.allocate(cluster.node_resources(), job.config, connection.grows)
+    start_seconds = cluster.AUTOSCALE_SECONDS if connection.grows else cluster.START_SECONDS
+    pool = _start_pool(job, f"{ATTEMPTS}/{name}", division, start_seconds)
+    desk = Committer(job, counts, report)
+    try:
+        for worker, event in pool.run(job.shards(division.actors)):
+            desk.take(worker, event)
+    except (KeyboardInterrupt, FatalError, OSError):
+        set_retry_seconds(LAST_PATIENCE_SECONDS)
+        with suppress(OSError):  # storage may be what failed; the next run does again what is lost here
+            _take_what_is_finished(job, pool, desk)
+        raise
+    finally:
+        pool.stop()
+        if not job.ledger.unpublished:  # else the next run publishes them
+            with suppress(OSError):  # what is left there, the next run clears away
+                storage.remove(storage.join(job.config.output, ATTEMPTS, name))
+
+
+def _take_what_is_finished(job: Job, pool: Pool, desk: Committer) -> None:
+    job.ledger.refresh()
+    if not job.ledger.is_taken_over:
+        for worker, word in pool.hand_over(HAND_OVER_SECONDS):
+            desk.take(worker, word)
+
+
+def _start_pool(job: Job, folder: str, division: cluster.Allocation, start_seconds: float) -> Pool:
+    config, board, model = job.config, cluster.start_mailbox(), cluster.share_model(job.model)
+    setup = ActorSettings(
+        config.device, config.precision, division.threads, job.options, config.demands(), config.clip_options(),
+        ProcessLimits(config.stall_seconds, config.max_video_seconds, division.memory_gib), config.storage_patience,
+    )  # fmt: skip
+    crew = ActorGroup(
+        start=lambda name: cluster.start_actor(name, board, division, model, setup),
+        size=min(division.actors, len(job.shards(division.actors))),
+        start_seconds=start_seconds,
+        stall_seconds=config.stall_seconds,
+    )
+    return Pool(crew, board, Budgets(config.max_attempts), config.output, folder)
+
+
+def _tell_what_is_replaced(job: Job, lost: Sequence[str], report: Reporter) -> None:
+    if outdated := job.outdated():
+        report.note(describe_outdated(outdated))
+    for video_id in lost:
+        report.note(f"{video_id}: its masks are gone from {job.config.output}/masks, and are made again")
+
+
+def _creator(config: SegmentConfig) -> Callable[[str, bytes], bool]:
+    try:
+        return record_creator(config.output, config.single_writer)
+    except OSError as error:
+        raise FatalError(
+            f"OUTPUT {config.output} cannot be written ({error}); legal: a folder or URL prefix that you may write"
+        ) from error
+
+
+def _write_videos(job: Job) -> None:
+    store.write_videos(storage.join(job.config.output, store.VIDEOS_FILE), job.rows())
+
+
+def _write_last_videos(job: Job) -> None:
+    job.ledger.refresh()  # an interrupt may have come between a record and its being noted here
+    if not job.ledger.is_taken_over:
+        _write_videos(job)
+
+
+def _write_run_info(job: Job) -> None:
+    info = {
+        "stcn": version("stcn"),
+        "schema": store.SCHEMA_VERSION,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "videos": len(job.items),
+        "model": {"name": job.model.name, "sha256": job.model.sha256, "network": job.model.config.network},
+        "propagation": vars(job.options),
+        "config": job.config.as_dict(),
+    }
+    storage.write(storage.join(job.config.output, store.RUN_FILE), json.dumps(info, indent=1).encode())

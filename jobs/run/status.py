@@ -1,0 +1,67 @@
+"""How far a run is, in words."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from jobs.errors import printable
+from jobs.io import storage
+from jobs.outputs import store
+from jobs.records import Shard, VideoRow
+
+SHOWN = 10  # videos of a kind
+
+
+def summarise(rows: Sequence[VideoRow], output: str) -> str:
+    """Counts, and the first failures with their reasons."""
+    counts = Counter(row.status for row in rows)
+    frames = sum(row.frames_decoded or 0 for row in rows)
+    masks = sum(row.masks or 0 for row in rows)
+    lines = [
+        f"{len(rows)} videos: {counts['done']} done, {counts['quarantined']} quarantined, {counts['pending']} pending; "
+        f"{frames} frames, {masks} masks in {storage.join(output, 'masks')}"
+    ]
+    bad = [row for row in rows if row.status == "quarantined"]
+    lines += [
+        f"  {printable(row.video_id)}: {row.error_class}: {printable(row.error_message or '')}" for row in bad[:SHOWN]
+    ]
+    if len(bad) > SHOWN:
+        lines.append(f"  ... and {len(bad) - SHOWN} more, in {storage.join(output, store.VIDEOS_FILE)}")
+        lines.append("  by class: " + ", ".join(f"{n} {name}" for name, n in _by_class(bad).most_common()))
+    damaged = [row for row in rows if row.damage]
+    lines += [f"  damaged {printable(row.video_id)}: {row.damage}" for row in damaged[:SHOWN]]
+    if bad:
+        lines.append(f"  what is mended is done by the same command again; `stcn retry {output}` tries all of them")
+    return "\n".join(lines)
+
+
+def describe_plan(shards: Sequence[Shard], rows: Sequence[VideoRow], outdated: int) -> str:
+    """One line a shard, in the order in which they would start, and what is not there.
+
+    outdated: videos whose masks will be replaced.
+    """
+    counts = Counter(row.status for row in rows)
+    lines = [
+        f"shard {shard.shard_id}: {len(shard.items)} videos, about {shard.expected_frames} frames: "
+        + _some([printable(item.entry.video_id) for item in shard.items])
+        for shard in shards
+    ]
+    lacking = [item for shard in shards for item in shard.items if item.not_found]
+    lacking.sort(key=lambda item: item.entry.video_id)
+    lines += [f"  {printable(i.entry.video_id)}: there is no {' and no '.join(i.not_found)}" for i in lacking[:SHOWN]]
+    if len(lacking) > SHOWN:
+        lines.append(f"  ... and {len(lacking) - SHOWN} more whose video or prompts are not there")
+    head = f"{len(rows)} videos: {counts['done']} done, {counts['quarantined']} quarantined; {len(shards)} shards to do"
+    return "\n".join([head, *([describe_outdated(outdated)] if outdated else []), *lines])
+
+
+def _by_class(rows: Iterable[VideoRow]) -> Counter[str]:
+    return Counter(str(row.error_class) for row in rows)
+
+
+def describe_outdated(count: int) -> str:
+    """Why videos that were done are not."""
+    return f"{count} videos were done with another model, other options, prompts or content; their masks are replaced"
+
+
+def _some(names: Sequence[str], limit: int = 4) -> str:
+    return ", ".join(names[:limit]) + (", ..." if len(names) > limit else "")

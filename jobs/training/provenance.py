@@ -1,0 +1,40 @@
+"""What a model was made by: all that changes its weights, and the commits of the code that ran."""
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from jobs.training.config import TrainingConfig
+from jobs.training.pictures import digest
+from jobs.training.recipe import Recipe
+
+
+def made_by(config: TrainingConfig, recipe: Recipe) -> dict[str, object]:
+    """What changes the weights."""
+    textures = digest(config.textures) if config.textures else ""
+    return {
+        "recipe": recipe.model_dump(mode="json"), "init": config.init, "textures": textures,
+        "data": list(config.data or ()), "seed": config.seed, "threads": config.threads,
+        "processes": config.processes,
+    }  # fmt: skip
+
+
+def origin(state: Mapping[str, object] | None) -> dict[str, object]:
+    """The commits that a run began at, and goes on at, from its checkpoint."""
+    before = (state or {}).get("made_by")
+    began = before["origin"] if isinstance(before, dict) else {"began_at_commit": source_commit()}
+    return {**began, "commit": source_commit()}
+
+
+def source_commit() -> str:
+    """The commit of the code that runs, with "+changes" where files differ from it; "unknown" outside git."""
+    try:
+        folder = Path(__file__).parent
+        git = ["git", "-C", str(folder)]
+        commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+        changed = subprocess.run(
+            [*git, "status", "--porcelain", "--untracked-files=no"], capture_output=True, text=True, check=True
+        )
+        return commit + ("+changes" if changed.stdout.strip() else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"

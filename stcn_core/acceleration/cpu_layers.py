@@ -1,0 +1,103 @@
+"""The layers of a network in the forms in which a CPU computes float32 fastest.
+
+Each computes what the layer that it replaces computes, up to rounding. For inference only.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from stcn_core.acceleration.winograd import WinogradConv, is_3x3
+from stcn_core.models.backbones import Bottleneck
+from stcn_core.models.blocks import SharedConv, add_to_objects
+
+WINOGRAD_CHANNELS = 96  # fewer do not repay the transforms: 0.7 of a direct convolution's speed at 48, 1.1 at 96
+
+
+def use_cpu_layers(module: nn.Module) -> None:
+    """Replace layers of a network whose batch norms are folded, in place."""
+    for name, child in module.named_children():
+        if isinstance(child, SharedConv):
+            setattr(module, name, _SplitSharedConv(child))
+        elif isinstance(child, nn.Conv2d):
+            setattr(module, name, _fastest(child))
+        else:
+            use_cpu_layers(child)
+            if isinstance(child, Bottleneck) and torch.backends.mkldnn.is_available():
+                setattr(module, name, FusedBottleneck(child))
+
+
+def _fastest(conv: nn.Conv2d) -> nn.Module:
+    if is_3x3(conv) and min(conv.in_channels, conv.out_channels) >= WINOGRAD_CHANNELS:
+        return WinogradConv(conv)
+    return OneChannelConv(conv) if is_3x3(conv) and conv.out_channels == 1 else conv
+
+
+class FusedBottleneck(nn.Module):
+    """A `Bottleneck` whose 1x1 convolutions do the addition and the ReLUs after them.
+
+    These are memory-bound passes of their own otherwise: 14 % of a block at stride 4. The operators are those that
+    `torch.compile` calls for the same purpose; PyTorch has no public name for them.
+    """
+
+    def __init__(self, block: Bottleneck) -> None:
+        super().__init__()
+        self.conv1, self.conv2, self.conv3 = block.conv1, block.conv2, block.conv3
+        self.downsample = block.downsample
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = _conv_relu(self.conv1, x)
+        y = _conv_relu(self.conv2, y) if isinstance(self.conv2, nn.Conv2d) else self.conv2(y).relu_()
+        shortcut = x if self.downsample is None else self.downsample(x)
+        fused = torch.ops.mkldnn._convolution_pointwise.binary
+        added: Tensor = fused(y, shortcut, *_arguments(self.conv3), "add", 1.0, "relu", [], None)
+        return added
+
+
+def _conv_relu(conv: nn.Conv2d, x: Tensor) -> Tensor:
+    y: Tensor = torch.ops.mkldnn._convolution_pointwise(x, *_arguments(conv), "relu", [], None)
+    return y
+
+
+def _arguments(conv: nn.Conv2d) -> tuple[object, ...]:
+    return conv.weight, conv.bias, conv.padding, conv.stride, conv.dilation, conv.groups
+
+
+class OneChannelConv(nn.Module):
+    """A 3x3 convolution to one channel: a matrix product to the nine products of each input, then their sums.
+
+    Direct convolutions compute 16 output channels at least: 16 ms a frame at 480p, this 5.
+    """
+
+    weight: Tensor  # 9, C
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        super().__init__()
+        self.register_buffer("weight", conv.weight.flip(2, 3)[0].flatten(1).T.contiguous())
+        self.bias = conv.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W), best in channels-last memory format -> B, 1, H, W."""
+        products = F.linear(x.permute(0, 2, 3, 1), self.weight)  # B, H, W, 9
+        sums = F.fold(products.flatten(1, 2).transpose(1, 2), x.shape[-2:], kernel_size=3, padding=1)
+        return sums if self.bias is None else sums.add_(self.bias[:, None, None])
+
+
+class _SplitSharedConv(nn.Module):
+    """A `SharedConv` whose two parts are modules."""
+
+    def __init__(self, conv: SharedConv) -> None:
+        super().__init__()
+        own, shared = conv.weight.split((conv.own_dim, conv.in_channels - conv.own_dim), dim=1)
+        self.own = _fastest(_conv(own, None))
+        self.shared = _fastest(_conv(shared, conv.bias))
+
+    def forward(self, x: Tensor, shared: Tensor) -> Tensor:
+        return add_to_objects(self.own(x), self.shared(shared))
+
+
+def _conv(weight: Tensor, bias: Tensor | None) -> nn.Conv2d:
+    conv = nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1, bias=bias is not None)
+    conv.weight = nn.Parameter(weight.contiguous(memory_format=torch.channels_last), requires_grad=False)
+    conv.bias = None if bias is None else nn.Parameter(bias, requires_grad=False)
+    return conv

@@ -1,1 +1,0 @@
-"""What drawn clips are made of: textures, shapes, motion, scenes, and how they become pixels."""

@@ -1,0 +1,85 @@
+"""The memory read over the top k memory positions alone, without ever holding the whole affinity.
+
+STCN's affinity has k = 20 entries a column that are not 0, of tens of thousands. So the similarities are
+computed in tiles, of each tile only the k best are kept, and only those positions' values are gathered.
+
+Shapes: K key sets (1 where all objects share keys, else O), O objects, CK/CV key/value channels, N memory
+positions, Q query positions.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from stcn_core.config import Similarity
+from stcn_core.memory.affinity import similarity_product
+from stcn_core.memory.locality import LocalityPrior
+
+TILE_POSITIONS = 16_384  # memory positions: with 256 queries 16 MB of scores, which stay in a last cache
+QUERIES_PER_TILE = {"cpu": 256, "cuda": 4096}
+BLOCK_POSITIONS = 32  # positions of which the best is looked at first
+
+
+def read_top_k(
+    keys: Tensor, values: Tensor, query: Tensor, kind: Similarity, k: int, received: Tensor | None = None,
+    near: LocalityPrior | None = None,
+) -> Tensor:  # fmt: skip
+    """Keys (K, CK, N), values (O, N, CV) and query (CK, Q) give (O, Q, CV): STCN eq. 1 and 3, section 3.3.
+
+    near: a prior that the affinity has. received (N): the attention that each position gets is added to it.
+    """
+    scores, positions = most_similar(keys, query, kind, k, near)
+    weights = scores.softmax(-1)
+    if received is not None:
+        received.index_add_(0, positions.flatten(), weights.flatten().to(received.dtype))
+    weights = weights.to(values.dtype)
+    reads = []
+    for index, value in enumerate(values):
+        of_keys = index if len(keys) > 1 else 0
+        # Gathers and averages in one step: 4 times as fast as value[positions] and a product.
+        reads.append(F.embedding_bag(positions[of_keys], value, per_sample_weights=weights[of_keys], mode="sum"))
+    return torch.stack(reads)
+
+
+def most_similar(
+    keys: Tensor, query: Tensor, kind: Similarity, k: int, near: LocalityPrior | None = None
+) -> tuple[Tensor, Tensor]:
+    """The k most similar memory positions of each query position, and their similarities, (K, Q, k) each."""
+    size = QUERIES_PER_TILE.get(query.device.type, 4096)
+    best: list[tuple[Tensor, Tensor]] = []  # so far, for each part of the queries
+    divisor = 1.0
+    for start in range(0, keys.shape[-1], TILE_POSITIONS):
+        tile = slice(start, start + TILE_POSITIONS)
+        prior = near and LocalityPrior(near.memory[..., tile], near.query)
+        memory, factor, bias, divisor = similarity_product(keys[..., tile], query, kind, prior)
+        if bias is not None:  # as one more channel, which the product adds for nothing
+            memory = torch.cat((memory, bias.unsqueeze(-2)), dim=-2)
+            factor = torch.cat((factor, torch.ones_like(factor[..., :1, :])), dim=-2)
+        for number, part in enumerate(factor.split(size, dim=-1)):
+            values, positions = _top_k(part.transpose(-1, -2) @ memory, k)  # of K, q, T
+            if start:
+                values = torch.cat((best[number][0], values), -1)
+                positions = torch.cat((best[number][1], positions + start), -1)
+                values, chosen = values.topk(min(k, values.shape[-1]), dim=-1, sorted=False)
+                best[number] = values, positions.gather(-1, chosen)
+            else:
+                best.append((values, positions))
+    values, positions = (torch.cat(parts, dim=1) for parts in zip(*best, strict=True))
+    return values / divisor, positions
+
+
+def _top_k(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k largest along the last dimension, or all: like `Tensor.topk`, 3 times as fast where there are many.
+
+    The k largest lie in the k blocks with the largest maxima (or are equal to what does).
+    """
+    count = scores.shape[-1]
+    if count <= k * BLOCK_POSITIONS:
+        return scores.topk(min(k, count), dim=-1, sorted=False)
+    rest = count % BLOCK_POSITIONS  # at the end, too few for a block
+    blocks = scores[..., : count - rest].unflatten(-1, (-1, BLOCK_POSITIONS))
+    chosen = blocks.amax(-1).topk(k, dim=-1, sorted=False).indices  # K, Q, k
+    candidates = blocks.gather(-2, chosen.unsqueeze(-1).expand(*chosen.shape, BLOCK_POSITIONS)).flatten(-2)
+    best, at = torch.cat((candidates, scores[..., count - rest :]), -1).topk(k, dim=-1, sorted=False)
+    in_block = chosen.gather(-1, (at // BLOCK_POSITIONS).clamp(max=k - 1)) * BLOCK_POSITIONS + at % BLOCK_POSITIONS
+    return best, torch.where(at < k * BLOCK_POSITIONS, in_block, at - k * BLOCK_POSITIONS + count - rest)

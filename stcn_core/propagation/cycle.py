@@ -1,0 +1,69 @@
+"""The cycle check: masks carried to a clip's end are carried back to the prompt, and compared with it there.
+
+A track that went over to something else on its way comes back as something else (Wang et al., CVPR 2019, train on such
+cycles). It needs no truth.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from stcn_core.config import PropagationConfig
+from stcn_core.metrics import region_similarity
+from stcn_core.models.network import Network
+from stcn_core.propagation.forward import propagate
+
+
+class TrackEnds(NamedTuple):
+    """One object's mask where it was prompted first, and where it was seen last: frame index, boolean (H, W)."""
+
+    first_frame: int
+    first: np.ndarray
+    last_frame: int
+    last: np.ndarray
+
+
+def cycle_frames(ends: Mapping[int, TrackEnds], every: int) -> list[int]:
+    """The frames that a check goes through, from the last down: each `every`-th, and the objects' ends."""
+    if not ends:
+        return []
+    first, last = min(end.first_frame for end in ends.values()), max(end.last_frame for end in ends.values())
+    between = {end.last_frame for end in ends.values()} | {end.first_frame for end in ends.values()}
+    return sorted({*range(last, first, -every), *between}, reverse=True)
+
+
+def cycle_ious(
+    model: Network,
+    frames: Iterable[tuple[int, np.ndarray]],
+    ends: Mapping[int, TrackEnds],
+    config: PropagationConfig,
+    size: tuple[int, int] | None = None,
+) -> Iterator[tuple[int, dict[int, float]]]:
+    """Yield each frame's index, and the IoU of the objects whose prompt it is: object id -> 0 to 1.
+
+    frames: index and RGB uint8 (H, W, 3) of those that `frames_of_a_cycle` names, in its order; all are memorised.
+    ends: by object id. size: of their masks, where frames have been scaled down already.
+    """
+    order: list[int] = []
+
+    def images() -> Iterator[np.ndarray]:
+        for index, image in frames:
+            order.append(index)
+            yield image
+
+    positions = {index: position for position, index in enumerate(cycle_frames(ends, config.memory_every))}
+    prompts: dict[int, np.ndarray] = {}
+    for object_id, end in ends.items():
+        labels = prompts.setdefault(positions[end.last_frame], np.zeros(end.last.shape, np.int32))
+        labels[end.last] = object_id
+    backward = replace(config, memory_every=1, frame_step=config.memory_every, include_last=False, direction="forward")
+    for result in propagate(model, images(), prompts, backward, size=size):
+        index = order[result.frame_index]
+        found = {
+            object_id: float(region_similarity(result.labels == object_id, end.first))
+            for object_id, end in ends.items()
+            if end.first_frame == index
+        }
+        yield index, found

@@ -1,0 +1,73 @@
+"""The form for inference computes what the loaded network computes, and leaves that one as it was."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from stcn_core import PropagationConfig, load_model, propagate
+from stcn_core.acceleration import cpu_layers, inference
+from stcn_core.acceleration.inference import for_inference
+from stcn_core.acceleration.winograd import WinogradConv
+from stcn_core.config import Network as Kind
+from stcn_core.models.network import Network
+from tests.core import recipe
+from tests.core.tiny import tiny_model
+
+
+def probabilities(model: Network) -> np.ndarray:
+    frames, labels = recipe.clip(4, 9, 40, 56, 3)
+    config = PropagationConfig.for_model(model, short_side=None, memory_every=3)
+    prompts = {0: np.where(labels[0] < 3, labels[0], 0), 4: np.where(labels[4] == 3, 3, 0)}
+    results = list(propagate(model, frames, prompts, config, return_probabilities=True))
+    return np.concatenate([result.probabilities.ravel() for result in results if result.probabilities is not None])
+
+
+@pytest.mark.parametrize("kind", ["stcn", "stm"])
+def test_masks_are_the_same(kind: Kind) -> None:
+    model = tiny_model(kind, torch.float64)
+    before = probabilities(model)
+    assert np.abs(probabilities(for_inference(model)) - before).max() < 1e-6  # returned in float32
+    assert np.array_equal(probabilities(model), before)
+
+
+def test_winograd_takes_the_wide_convolutions_of_objects_and_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cpu_layers, "WINOGRAD_CHANNELS", 8)
+    model = tiny_model()
+    fast = for_inference(model, torch.float32)
+    names = {name for name, module in fast.named_modules() if isinstance(module, WinogradConv)}
+    assert {"decoder.compress.conv1.own", "decoder.compress.conv1.shared", "decoder.up_8_4.skip_conv"} <= names
+    assert "decoder.pred" not in names
+    assert np.abs(probabilities(fast) - probabilities(model)).max() < 1e-4
+
+
+def test_batch_norm_is_folded() -> None:
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in for_inference(tiny_model()).modules())
+
+
+def test_reduced_precision_keeps_keys_wide_and_masks_alike() -> None:
+    model = load_model("stcn-mini")
+    reduced = for_inference(model, torch.bfloat16)
+    image = torch.rand(1, 3, 48, 64)
+    query = reduced.encode_query(image.bfloat16())
+    assert (query.key.dtype, query.value.dtype) == (torch.float32, torch.bfloat16)
+    assert (np.abs(probabilities(reduced) - probabilities(model)) < 0.1).mean() > 0.97
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "expected"), [({"amx_bf16": True}, torch.bfloat16), ({"amx_bf16": False}, torch.float32)]
+)
+def test_bfloat16_is_for_matrix_units(
+    capabilities: dict[str, object], expected: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert inference.fastest_precision(torch.device("cpu")) == expected
+    assert inference.fastest_precision(torch.device("cuda")) == torch.bfloat16
+    monkeypatch.delattr(torch.cpu, "get_capabilities")  # PyTorch before 2.10
+    assert inference.fastest_precision(torch.device("cpu")) == torch.float32
+
+
+def test_a_model_in_training_is_refused() -> None:
+    model = load_model("stcn-mini").train()
+    with pytest.raises(AssertionError):
+        for_inference(model)

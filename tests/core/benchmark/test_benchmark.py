@@ -1,0 +1,131 @@
+"""The benchmark measures what it says: the reference is right, budgets can fail, and every case runs."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from stcn_core import PropagationConfig, for_inference, load_model, propagate
+from stcn_core.benchmark import cases, comparison
+from stcn_core.benchmark.budget import behind, budget
+from stcn_core.benchmark.cases import CASES, Settings
+from stcn_core.benchmark.inputs import clip
+from stcn_core.benchmark.measure import extra_memory, in_turn, median_ratio, peak_memory, stage_seconds
+from stcn_core.benchmark.operations import operations_per_frame
+from stcn_core.benchmark.reference import propagate_frame_by_frame
+from stcn_core.config import ModelConfig
+from stcn_core.propagation.forward import STAGES
+from tests.core.tiny import tiny_model
+
+CPU = torch.device("cpu")
+
+
+def test_the_reference_and_the_product_agree() -> None:
+    frames, prompt = clip(13, 50, 70, objects=2)
+    model, config = tiny_model("stcn", torch.float64), PropagationConfig(short_side=None)
+    reference = list(propagate_frame_by_frame(model, frames, prompt, config))
+    for (labels, planes), result in zip(
+        reference, propagate(model, frames, {0: prompt}, config, return_probabilities=True), strict=True
+    ):
+        if result.frame_index:
+            assert result.probabilities is not None
+            assert np.abs(planes.numpy() - result.probabilities).max() < 1e-6
+            assert np.array_equal(labels, result.labels)
+
+
+def test_clips_never_show_the_same_frame_twice_and_have_their_objects() -> None:
+    frames, prompt = clip(20, 48, 64, objects=5)
+    assert set(np.unique(prompt)) == set(range(6))
+    assert len({frame.tobytes() for frame in frames}) == 20
+
+
+def test_operations_are_those_of_the_design() -> None:
+    """480x864: key encoder 27, f16 compression 8, decoder 100 and value encoder at least 15 GMAC every 5th frame."""
+    one = operations_per_frame(ModelConfig(), 480, 864, 1, PropagationConfig()) / 2e9
+    assert 27 + 8 + 100 + 15 / 5 < one < 150
+    five = operations_per_frame(ModelConfig(), 480, 864, 5, PropagationConfig()) / 2e9
+    assert five < one + 4 * (70 + 15)  # skips are shared
+
+
+def test_runs_are_timed_in_turn() -> None:
+    order: list[str] = []
+    seconds = in_turn({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, 3, CPU)
+    assert order == ["a", "b"] * 3
+    assert {name: len(times) for name, times in seconds.items()} == {"a": 3, "b": 3}
+    assert median_ratio([2.0, 9.0, 6.0], [1.0, 3.0, 3.0]) == 2
+
+
+def test_memory_is_measured() -> None:
+    size = 64 * 2**20
+    assert size * 0.9 < extra_memory(lambda: torch.ones(size // 4), CPU) < size * 1.5
+    assert peak_memory(lambda: torch.ones(size // 4), CPU) > size
+
+
+def test_stages_cover_the_run() -> None:
+    frames, prompt = clip(12, 48, 64, 1)
+    run = comparison.propagation(tiny_model(), frames, prompt, PropagationConfig())
+    stages = stage_seconds(run, CPU, STAGES)
+    assert set(stages) == set(STAGES)
+    assert min(stages.values()) > 0
+
+
+def test_budgets_name_what_is_behind() -> None:
+    demands = {"a.ratio": ">= 2.5", "a.extra": "<= 10", "b.ratio": ">= 1", "c.growth": "< 5"}
+    results = {"a": {"ratio": 2.4, "extra": 10.0}, "c": {}}
+    assert behind(results, demands) == ["a.ratio is 2.4; budget: >= 2.5", "c.growth is missing; budget: < 5"]
+
+
+@pytest.mark.parametrize("kind", ["cpu", "cuda"])
+def test_every_budget_is_of_a_case(kind: str) -> None:
+    of_jobs = {"end-to-end", "end-to-end-480p"}  # in jobs.commands.bench
+    assert {name.split(".")[0] for name in budget(kind)} <= set(CASES) | of_jobs
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cases in seconds instead of minutes: a tiny network, and small frames."""
+    monkeypatch.setattr(comparison, "seeded_stcn", lambda device: tiny_model())
+    monkeypatch.setattr(cases, "seeded_stcn", lambda device: tiny_model())
+    monkeypatch.setattr(comparison, "HEIGHT", 48)
+    monkeypatch.setattr(comparison, "WIDTH", 86)
+    monkeypatch.setattr(comparison, "PADDED_WIDTH", 96)
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("name", ["one-object", "one-object-float32", "five-objects"])
+def test_comparisons_give_every_figure_that_is_budgeted(name: str) -> None:
+    figures = CASES[name](Settings(CPU, repeats=1))
+    demanded = {key.split(".", 1)[1] for kind in ("cpu", "cuda") for key in budget(kind) if key.startswith(f"{name}.")}
+    assert demanded <= set(figures)
+    assert figures["probabilities_within_1e-3"] == 1
+    assert figures["ratio"] == pytest.approx(
+        figures["frames_per_second"] / figures["reference_frames_per_second"], rel=0.5
+    )
+    assert sum(
+        value for key, value in figures.items() if key.startswith("share_") and "ceiling" not in key
+    ) == pytest.approx(1)
+
+
+def test_the_command_runs_a_case_and_refuses_others() -> None:
+    command = [sys.executable, "-m", "stcn_core.benchmark"]
+    done = subprocess.run(
+        [*command, "memory-read", "--repeats", "1", "--json"], capture_output=True, text=True, check=True
+    )
+    report = json.loads(done.stdout)
+    assert report["cases"]["memory-read"]["extra_megabytes"] < 256
+    wrong = subprocess.run([*command, "memory"], capture_output=True, text=True, check=False)
+    assert wrong.returncode == 2
+    assert "no such case: memory; there are: one-object" in wrong.stderr
+
+
+def test_reduced_precision_keeps_masks() -> None:
+    model, (frames, prompt) = load_model("stcn-mini"), clip(6, 96, 128, 1)
+
+    def labels(precision: torch.dtype) -> np.ndarray:
+        results = propagate(for_inference(model, precision), frames, {0: prompt}, PropagationConfig())
+        return np.stack([result.labels for result in results])
+
+    assert (labels(torch.float32) == labels(torch.bfloat16)).mean() > 0.99

@@ -1,0 +1,33 @@
+"""The script that makes the figures of LABELS.md runs, in a short form."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SHORT = """
+import sys
+from pathlib import Path
+from infra.model import label_quality
+label_quality.CLIPS, label_quality.FRAMES = 2, 8
+label_quality.measure(Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_the_script_fits_ranks_and_selects(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", SHORT, str(tmp_path)]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=root)
+    fitted, others = done.stdout.split("== others")
+    assert re.match(r"fitted on \d+ masks\nweights( -?\d+\.\d+){3}\n== fitted\n", fitted)
+    for figure in (
+        r"trust +pooled -?[01]\.\d\d",
+        r"mask +all 0\.\d{3}  75% [01]\.\d{3}",
+        r"cycle from 0\.5: ",
+        "neither: mean J",
+    ):
+        assert re.search(figure, fitted)
+        assert re.search(figure, others)

@@ -1,0 +1,82 @@
+"""Cuts are found where scenes are joined, and nowhere else."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import pytest
+
+from jobs.inputs.images import VideoFrame
+from jobs.inputs.scene_cuts import AROUND, scenes
+from jobs.inputs.video import Video
+from stcn_core.synthetic.clips import draw_clip
+from tests.parts import SHARED, needs_shared
+
+FRAMES = 12
+CUTS = {"cosmos-10s.mp4": [214], "v2d-test.mp4": [213]}  # looked at
+FOOTAGE = ("videos/*.mp4", "davis2016-dev/JPEGImages/*", "judo/JPEGImages")
+
+
+def cuts(frames: Iterable[VideoFrame]) -> list[int]:
+    """The frames that begin another scene."""
+    found, last = [], 0
+    for scene, frame in scenes(frames):
+        if scene != last:
+            found.append(frame.index)
+        last = scene
+    return found
+
+
+def numbered(images: Sequence[np.ndarray]) -> list[VideoFrame]:
+    return [VideoFrame(i, None, None, image, *image.shape[:2]) for i, image in enumerate(images)]
+
+
+@pytest.fixture(scope="module")
+def clips() -> list[list[np.ndarray]]:
+    return [list(draw_clip(seed, range(FRAMES), 120, 160).frames) for seed in range(6)]
+
+
+def test_joined_clips_are_cut_where_they_join(clips: list[list[np.ndarray]]) -> None:
+    images = [image for clip in clips for image in clip]
+    assert cuts(numbered(images)) == list(range(FRAMES, len(images), FRAMES))
+
+
+def test_motion_is_no_cut(clips: list[list[np.ndarray]]) -> None:
+    assert not any(cuts(numbered(clip)) for clip in clips)
+
+
+def test_a_flash_and_a_fade_are_no_cuts(clips: list[list[np.ndarray]]) -> None:
+    flash = [*clips[0]]
+    flash[5] = np.full_like(flash[5], 255)
+    fade = [(image * (1 - i / FRAMES)).astype(np.uint8) for i, image in enumerate(clips[0])]
+    assert cuts(numbered(flash)) == []
+    assert cuts(numbered(fade)) == []
+
+
+@pytest.mark.parametrize("length", range(1, 2 * AROUND + 2))
+def test_short_scenes(clips: list[list[np.ndarray]], length: int) -> None:
+    """Each frame comes once and in order, however few there are, and one that is followed by nothing is no scene."""
+    images = [*clips[0][:length], *clips[1][:3]]
+    numbers = [(scene, frame.index) for scene, frame in scenes(numbered(images))]
+    assert numbers == [(int(i >= length), i) for i in range(length + 3)]
+    assert [frame.index for _, frame in scenes(numbered(images[:length]))] == list(range(length))
+    assert list(scenes([])) == []
+
+
+def test_few_frames_are_held(clips: list[list[np.ndarray]]) -> None:
+    read = 0
+
+    def frames() -> Iterator[VideoFrame]:
+        nonlocal read
+        for frame in numbered(clips[0]):
+            read += 1
+            yield frame
+
+    assert all(read <= frame.index + 1 + AROUND for _, frame in scenes(frames()))
+
+
+@needs_shared
+@pytest.mark.parametrize("pattern", FOOTAGE)
+def test_real_footage_is_cut_where_it_was_edited(pattern: str) -> None:
+    for path in sorted(SHARED.glob(pattern)):
+        with Video(path, end=300, short_side=240) as video:
+            assert cuts(video) == CUTS.get(path.name, []), path.name

@@ -1,0 +1,72 @@
+"""A video's id changes with what its masks depend on, and with nothing else."""
+
+from pathlib import Path
+
+import pytest
+
+from jobs.planning.identity import identify
+from jobs.records import Entry
+from jobs.segmenting.scene_clips import ClipOptions
+from stcn_core.config import PropagationConfig
+
+
+@pytest.fixture
+def entry(tmp_path: Path) -> Entry:
+    (tmp_path / "v.mp4").write_bytes(b"video" * 10_000)
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "masks/00000.png").write_bytes(b"mask")
+    return Entry("v", f"{tmp_path}/v.mp4", f"{tmp_path}/masks")
+
+
+def work_id(entry: Entry, model: str = "digest", **options: object) -> str:
+    return identify([entry], model, PropagationConfig(**options))[0].work_id  # type: ignore[arg-type]
+
+
+def test_the_same_content_is_the_same_work(entry: Entry) -> None:
+    assert work_id(entry) == work_id(entry)
+    assert work_id(entry) == work_id(entry, key_batch=1, decode_batch=1)
+
+
+def test_a_changed_video_prompt_model_or_option_is_new_work(entry: Entry) -> None:
+    before = work_id(entry)
+    others = [work_id(entry, model="other"), work_id(entry, memory_every=3), work_id(entry, short_side=None)]
+    others += [work_id(entry, direction="both"), work_id(entry, direction="backward")]
+    others.append(identify([entry], "digest", PropagationConfig(), precision="float32")[0].work_id)
+    others += [
+        identify([entry], "digest", PropagationConfig(), clip_options=options)[0].work_id
+        for options in (ClipOptions(on_cut="split"), ClipOptions(cycle_check=True))
+    ]
+    others.append(work_id(Entry(entry.video_id, entry.video, entry.prompts, end=5)))
+    others.append(work_id(Entry(entry.video_id, entry.video, entry.prompts, removals=((1, 5),))))
+    others.append(work_id(Entry(entry.video_id, entry.video, entry.prompts, void=255)))
+    Path(entry.prompts, "00005.png").write_bytes(b"another mask")
+    others.append(work_id(entry))
+    Path(entry.prompts, "dog").mkdir()
+    Path(entry.prompts, "dog/00000.png").write_bytes(b"of one object")
+    others.append(work_id(entry))
+    Path(entry.prompts, "dog").rename(Path(entry.prompts, "cat"))
+    others.append(work_id(entry))
+    Path(entry.prompts, "cat/00000.png").write_bytes(b"of another object")
+    others.append(work_id(entry))
+    Path(entry.video).write_bytes(b"another video")
+    others.append(work_id(entry))
+    Path(entry.video).unlink()
+    others.append(work_id(entry))
+    assert len({before, *others}) == 1 + len(others)
+
+
+def test_a_location_that_cannot_be_is_its_own_problem(entry: Entry, tmp_path: Path) -> None:
+    strange = [Entry(name, f"{tmp_path}/{'x' * 300}.mp4", entry.prompts) for name in ("long", "longer")]
+    items = identify([entry, *strange], "", PropagationConfig())
+    assert [item.entry.video_id for item in items] == ["v", "long", "longer"]
+
+
+def test_expected_frames_follow_the_size_and_the_window(entry: Entry) -> None:
+    def frames(start: int, end: int | None) -> int:
+        windowed = Entry("v", entry.video, entry.prompts, start, end)
+        return identify([windowed], "", PropagationConfig())[0].expected_frames
+
+    assert frames(0, None) == 10
+    assert frames(4, 7) == 3
+    assert frames(0, 5000) == 10
+    assert frames(50, None) == 1

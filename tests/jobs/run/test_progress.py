@@ -1,0 +1,59 @@
+"""Progress: a bar on a terminal, JSON lines elsewhere, the same counts in both."""
+
+import io
+import json
+
+import pytest
+from rich.console import Console
+
+from jobs.run import progress
+from jobs.run.progress import Counts, JsonLines, ProgressBar
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def counts(done: int, quarantined: int = 0) -> Counts:
+    made = Counts(videos=10, skipped=3, expected_frames=500, done=done, quarantined=quarantined, frames=done * 50)
+    made.started -= 100
+    return made
+
+
+def test_json_lines_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "JSON_SECONDS", 0)
+    stream = io.StringIO()
+    with progress.reporter(stream) as report:
+        report.update(counts(4, quarantined=1))
+        report.note("v: VideoError: no")
+    assert isinstance(report, JsonLines)
+    first, note, last = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert note == {"event": "note", "text": "v: VideoError: no"}
+    assert first == last | {"seconds": first["seconds"]}
+    shown = ("videos", "done", "quarantined", "skipped", "frames")
+    assert tuple(first[name] for name in shown) == (10, 4, 1, 3, 200)
+    assert first["frames_per_second"] == pytest.approx(2, rel=0.1)
+    assert first["seconds_left"] == pytest.approx(100, rel=0.1)
+
+
+def test_lines_are_not_written_at_every_update() -> None:
+    stream = io.StringIO()
+    with JsonLines(stream) as report:
+        for _ in range(1000):
+            report.update(counts(4))
+    assert len(stream.getvalue().splitlines()) == 2  # the first, and the end
+
+
+def test_a_bar_on_a_terminal() -> None:
+    assert isinstance(progress.reporter(Terminal()), ProgressBar)
+    stream = Terminal()
+    with ProgressBar(Console(file=stream, width=120, force_terminal=True)) as report:
+        report.update(counts(4, quarantined=1))
+        report.note("v: VideoError: [weird] markup")
+    text = stream.getvalue()
+    assert "5/10" in text
+    assert "2.0 frames/s" in text
+    assert "1 quarantined" in text
+    assert "about 100 s left" in text or "about 2 min left" in text
+    assert "v: VideoError: [weird] markup" in text
