@@ -39,10 +39,10 @@ def draw_clip(seed: int, times: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
 
     Frames, uint8 (T, H, W, 3), and label maps (T, H, W).
     """
-    scene = draw_visible_scene(seed, 0, HEIGHT, WIDTH, objects=1, late={}, zoom=1.0)
+    scene = draw_visible_scene(seed, 0, HEIGHT, width=WIDTH, objects=1, late={}, zoom=1.0)
     rng = np.random.default_rng([seed, 1])
     layers = [animal(layer, rng) if layer.label else layer for layer in scene.layers]
-    frames, labels, _ = render(replace(scene, layers=layers), times, HEIGHT, WIDTH)
+    frames, labels, _ = render(replace(scene, layers=layers), times, HEIGHT, width=WIDTH)
     evening = torch.from_numpy(rng.uniform([0.1, 0.2, 0.6], [0.2, 0.35, 0.9])).float()  # left of red, green and blue
     passed = (torch.tensor(times) / FRAMES).view(-1, 1, 1, 1)
     return (frames * torch.lerp(torch.ones(3), evening, passed)).byte().numpy(), labels.numpy()

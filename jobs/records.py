@@ -7,7 +7,7 @@ Status = Literal["done", "quarantined", "pending"]
 EventKind = Literal["vanish", "drift"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Entry:
     """One manifest row: what to segment."""
 
@@ -22,7 +22,7 @@ class Entry:
     removals: tuple[tuple[int, int], ...] = ()  # object id, and the frame from which on it is gone
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class WorkItem:
     """An entry with its identity and an estimate of its size."""
 
@@ -53,7 +53,7 @@ class TrackEvent:
     last_frame: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Track:
     """One object over its whole video."""
 
@@ -64,7 +64,7 @@ class Track:
     cycle: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class VideoRow:
     """What became of one entry: a row of `videos/`."""
 

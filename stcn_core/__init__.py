@@ -1,7 +1,8 @@
 """Space-time memory networks for video object segmentation: STCN and STM.
 
     model = stcn_core.for_inference(stcn_core.load_model("stcn-mini"))
-    for result in stcn_core.propagate(model, frames, prompts, stcn_core.PropagationConfig.for_model(model)):
+    config = stcn_core.PropagationConfig.for_model(model)
+    for result in stcn_core.propagate(model, frames, prompts, config=config):
         result.frame_index, result.object_ids, result.labels
 
 Imports torch, numpy and safetensors alone. Video files, storage and clusters are the job of `jobs`.

@@ -20,7 +20,7 @@ class Locality(NamedTuple):
     growth: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ModelConfig:
     """Sizes of one network. The defaults are the published STCN (NeurIPS 2021).
 
@@ -44,21 +44,23 @@ class ModelConfig:
     object_positions: int | None = None  # that the smallest object is to cover: frames are enlarged for it; None: never
 
     def __post_init__(self) -> None:
-        _require(self.network in get_args(Network), "network", self.network, get_args(Network))
-        _require(self.similarity in get_args(Similarity), "similarity", self.similarity, get_args(Similarity))
+        _require(self.network in get_args(Network), "network", self.network, legal=get_args(Network))
+        _require(self.similarity in get_args(Similarity), "similarity", self.similarity, legal=get_args(Similarity))
         for name in ("key_width", "value_width", "key_dim", "value_dim", "decoder_dim"):
             size = getattr(self, name)
-            _require(isinstance(size, int) and size > 0, name, size, "a positive integer")
+            _require(isinstance(size, int) and size > 0, name, size, legal="a positive integer")
         for name in ("key_depths", "value_depths"):
             depths = getattr(self, name)
-            _require(len(depths) == 3 and min(depths) > 0, name, depths, "three positive integers")
+            _require(len(depths) == 3 and min(depths) > 0, name, depths, legal="three positive integers")
         dims = self.decoder_dims
-        _require(dims is None or (len(dims) == 3 and min(dims) > 0), "decoder_dims", dims, "None, or as many")
-        _require(self.locality is None or min(self.locality) > 0, "locality", self.locality, "positive shares, or None")
+        _require(dims is None or (len(dims) == 3 and min(dims) > 0), "decoder_dims", dims, legal="None, or as many")
+        _require(
+            self.locality is None or min(self.locality) > 0, "locality", self.locality, legal="positive shares, or None"
+        )
         for name in ("top_k", "object_positions"):
             count = getattr(self, name)
-            _require(count is None or count > 0, name, count, "a positive integer, or None")
-        _require(self.value_dim % 16 == 0, "value_dim", self.value_dim, "a multiple of 16")
+            _require(count is None or count > 0, name, count, legal="a positive integer, or None")
+        _require(self.value_dim % 16 == 0, "value_dim", self.value_dim, legal="a multiple of 16")
 
     @classmethod
     def stm(cls) -> "ModelConfig":
@@ -81,7 +83,7 @@ class HasConfig(Protocol):
     config: ModelConfig
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PropagationConfig:
     """How masks are carried through a clip. `for_model` fills in a network's defaults."""
 
@@ -98,16 +100,16 @@ class PropagationConfig:
 
     def __post_init__(self) -> None:
         for name in ("memory_every", "frame_step", "key_batch", "decode_batch"):
-            _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+            _require(getattr(self, name) >= 1, name, getattr(self, name), legal="at least 1")
         bound = self.max_memory_frames
-        _require(bound is None or bound >= 2, "max_memory_frames", bound, "at least 2, or None for no bound")
+        _require(bound is None or bound >= 2, "max_memory_frames", bound, legal="at least 2, or None for no bound")
         policies = get_args(MemoryPolicy)
-        _require(self.memory_policy in policies, "memory_policy", self.memory_policy, policies)
-        _require(self.direction in get_args(Direction), "direction", self.direction, get_args(Direction))
-        _require(self.top_k is None or self.top_k >= 1, "top_k", self.top_k, "at least 1, or None for all")
+        _require(self.memory_policy in policies, "memory_policy", self.memory_policy, legal=policies)
+        _require(self.direction in get_args(Direction), "direction", self.direction, legal=get_args(Direction))
+        _require(self.top_k is None or self.top_k >= 1, "top_k", self.top_k, legal="at least 1, or None for all")
         _require(
             self.short_side is None or self.short_side >= 16,
-            "short_side", self.short_side, "at least 16 pixels, or None to keep the size",
+            "short_side", self.short_side, legal="at least 16 pixels, or None to keep the size",
         )  # fmt: skip
 
     @classmethod
@@ -120,7 +122,7 @@ class PropagationConfig:
         defaults |= {"top_k": config.top_k} if config.top_k else {}
         known = [field.name for field in dataclasses.fields(cls)]
         for name in options:
-            _require(name in known, "option", name, known)
+            _require(name in known, "option", name, legal=known)
         return cls(**(defaults | options))  # type: ignore[arg-type]
 
     @classmethod
@@ -129,6 +131,6 @@ class PropagationConfig:
         return cls.for_config(model.config, **options)
 
 
-def _require(holds: bool, name: str, value: object, legal: object) -> None:
+def _require(holds: bool, name: str, value: object, *, legal: object) -> None:
     if not holds:
         raise ValueError(f"{name}={value!r} is not usable; legal: {legal}")

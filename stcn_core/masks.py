@@ -96,7 +96,7 @@ def other_objects(masks: Tensor) -> Tensor:
     return masks.sum(dim=-3, keepdim=True) - masks
 
 
-def put_prompt(planes: Tensor, labels: Tensor, object_ids: Sequence[int], ids_after: Sequence[int]) -> Tensor:
+def put_prompt(planes: Tensor, labels: Tensor, object_ids: Sequence[int], *, ids_after: Sequence[int]) -> Tensor:
     """Let a prompt overrule the planes (O, H, W) of the objects seen so far.
 
     Inside the prompted region no other object remains; a prompted object's plane becomes its prompt.
@@ -111,13 +111,18 @@ def put_prompt(planes: Tensor, labels: Tensor, object_ids: Sequence[int], ids_af
 
 
 def with_prompt(
-    planes: Tensor, prompt: np.ndarray, object_ids: Sequence[int], size: tuple[int, int], padding: Padding = NO_PADDING
+    planes: Tensor,
+    prompt: np.ndarray,
+    object_ids: Sequence[int],
+    *,
+    size: tuple[int, int],
+    padding: Padding = NO_PADDING,
 ) -> tuple[Tensor, list[int]]:
     """`put_prompt` of a prompt that is scaled to `size` and padded first; and the ids of the planes, new ones last."""
     labels = torch.from_numpy(prompt.astype(np.int64)).to(planes.device)
     labels = padding.add(resize_labels(labels, size))
     ids_after = [*object_ids, *(i for i in present_ids(prompt) if i not in object_ids)]
-    return put_prompt(planes, labels, object_ids, ids_after), ids_after
+    return put_prompt(planes, labels, object_ids, ids_after=ids_after), ids_after
 
 
 def winners(planes: Tensor) -> tuple[Tensor, Tensor]:

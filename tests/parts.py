@@ -29,11 +29,11 @@ SHARED = Path(os.environ.get("STCN_SHARED", Path(__file__).parents[2] / "shared"
 needs_shared = pytest.mark.skipif(not SHARED.exists(), reason="needs the data sets of ../shared (or STCN_SHARED)")
 
 VIDEOS = [
-    DrawnVideo("a", 1, 9, 48, 64, Fraction(24), objects=1),
-    DrawnVideo("b", 2, 12, 50, 70, Fraction(25), objects=2, late={2: 4}),
-    DrawnVideo("c", 3, 7, 64, 48, Fraction(30000, 1001), objects=2),
-    DrawnVideo("d", 4, 8, 48, 64, Fraction(24), objects=1, broken=True),
-    DrawnVideo("e", 5, 10, 48, 64, Fraction(15), objects=3),
+    DrawnVideo(video_id="a", seed=1, frames=9, height=48, width=64, rate=Fraction(24), objects=1),
+    DrawnVideo(video_id="b", seed=2, frames=12, height=50, width=70, rate=Fraction(25), objects=2, late={2: 4}),
+    DrawnVideo(video_id="c", seed=3, frames=7, height=64, width=48, rate=Fraction(30000, 1001), objects=2),
+    DrawnVideo(video_id="d", seed=4, frames=8, height=48, width=64, rate=Fraction(24), objects=1, broken=True),
+    DrawnVideo(video_id="e", seed=5, frames=10, height=48, width=64, rate=Fraction(15), objects=3),
 ]
 
 

@@ -166,7 +166,7 @@ model = stcn_core.load_model("stcn-mini")
 frames = np.zeros((3, 32, 48, 3), np.uint8)
 prompt = np.pad(np.ones((16, 16), int), ((8, 8), (8, 24)))
 config = stcn_core.PropagationConfig.for_model(model)
-assert len(list(stcn_core.propagate(model, frames, {0: prompt}, config))) == 3
+assert len(list(stcn_core.propagate(model, frames, {0: prompt}, config=config))) == 3
 """
     subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT)
 

@@ -65,7 +65,7 @@ def of_reads(folder: Path, steps: int) -> Iterator[tuple[str, Scores]]:
         recipe.write_text(RECIPE.format(similarity=similarity, locality=locality, steps=steps))
         output = recipe.with_suffix(".safetensors")
         if not output.exists():
-            train(TrainingConfig(str(output), config=str(recipe), evaluate_every=10**6), lambda _: None)
+            train(TrainingConfig(output=str(output), config=str(recipe), evaluate_every=10**6), lambda _: None)
         scores = read_card(output)["scores"]
         assert isinstance(scores, dict)
         yield label, scores

@@ -22,12 +22,12 @@ from stcn_core.synthetic.scene import Layer, Scene
 
 HEIGHT, WIDTH, GAP = 120, 192, 4  # pixels
 SEED, TIMES = 23, (0, 8, 16, 24)
-NOTHING = Exposure(torch.zeros(6), torch.ones(3), shutter=0.0, blur=0.0, noise=0.0, quantiser=0.0, seed=0)
+NOTHING = Exposure(light=torch.zeros(6), tint=torch.ones(3), shutter=0.0, blur=0.0, noise=0.0, quantiser=0.0, seed=0)
 
 
 def still(seed: int = SEED, objects: int = 2) -> Scene:
     """A scene in which nothing moves and nothing is done to what the camera sees."""
-    scene = draw_visible_scene(seed, 0, HEIGHT, WIDTH, objects, {}, 1.0)
+    scene = draw_visible_scene(seed, 0, HEIGHT, width=WIDTH, objects=objects, late={}, zoom=1.0)
     return replace(scene, layers=[at_rest(layer) for layer in scene.layers], shadow=torch.zeros(4), exposure=NOTHING)
 
 
@@ -129,7 +129,7 @@ def row(pictures: list[np.ndarray]) -> np.ndarray:
 
 def frames(scene: Scene) -> np.ndarray:
     """Four moments."""
-    return row(list(render(scene, TIMES, HEIGHT, WIDTH)[0].numpy()))
+    return row(list(render(scene, TIMES, HEIGHT, width=WIDTH)[0].numpy()))
 
 
 def texture(kind: Callable[..., Tensor]) -> np.ndarray:

@@ -24,7 +24,7 @@ def main(model_name: str, folder: Path) -> None:
     rows = []
     for number in range(CLIPS):
         clip = evaluation_clip(number)
-        labels = [result.labels for result in propagate(model, clip.frames, {0: clip.labels[0]}, config)]
+        labels = [result.labels for result in propagate(model, clip.frames, {0: clip.labels[0]}, config=config)]
         score = np.mean([values[2:] for values in score_clip(number, labels, clip.labels)])
         pictures = [blend(clip.frames[moment], labels[moment]) for moment in MOMENTS]
         small = [np.asarray(Image.fromarray(picture).resize(SIZE, Image.Resampling.LANCZOS)) for picture in pictures]

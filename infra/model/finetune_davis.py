@@ -44,7 +44,7 @@ def copied(files: list[Path], folder: Path) -> None:
 
 def score(model: str, manifest: Path, output: Path, short_side: int) -> float:
     """J&F of the second half."""
-    run(SegmentConfig(str(manifest), str(output), model=model, short_side=short_side), NullReporter())
+    run(SegmentConfig(manifest=str(manifest), output=str(output), model=model, short_side=short_side), NullReporter())
     return fmean(one.mean for one in evaluate_output(str(output), str(manifest.parent / "truth")).objects)
 
 
@@ -53,7 +53,7 @@ def main(tree: Path, video: str, folder: Path, init: str, steps: int, short_side
     manifest, tuned = cut_in_half(tree, video, folder), folder / "tuned.safetensors"
     before = score(init, manifest, folder / "before", short_side)
     config = TrainingConfig(
-        str(tuned), config="finetune", init=init, data=[str(folder / "first")], steps=steps, final_clips=0,
+        output=str(tuned), config="finetune", init=init, data=[str(folder / "first")], steps=steps, final_clips=0,
         evaluate_every=10**6,
     )  # fmt: skip
     train(config, print)

@@ -40,13 +40,21 @@ def segmented(folder: Path, name: str, davis: Path | None) -> tuple[str, str]:
         manifest, truth = davis, davis
     else:
         clips = [
-            DrawnVideo(f"{i:02d}", SEEDS[name] + i, FRAMES, 240, 426, Fraction(24), objects=1 + i % 3)
+            DrawnVideo(
+                video_id=f"{i:02d}",
+                seed=SEEDS[name] + i,
+                frames=FRAMES,
+                height=240,
+                width=426,
+                rate=Fraction(24),
+                objects=1 + i % 3,
+            )
             for i in range(CLIPS)
         ]
         truth = folder / name / "truth"
         manifest = folder / name / "manifest.csv" if truth.exists() else draw_archive(clips, folder / name)
     output = str(folder / name / "output")
-    run(SegmentConfig(str(manifest), output, short_side=240, cycle_check=True), NullReporter())
+    run(SegmentConfig(manifest=str(manifest), output=output, short_side=240, cycle_check=True), NullReporter())
     return output, str(truth)
 
 

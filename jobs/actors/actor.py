@@ -35,7 +35,7 @@ EMPTY_HANDOVER = ShardHandedOver("", (), ShardWritten(None, 0, ""))
 VIDEO_STORAGE_ERRORS = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError, StorageError)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ActorSettings:
     """What every actor of a run is told."""
 
@@ -52,7 +52,7 @@ class ActorSettings:
 class Segmenter:
     """Loads a model once, then segments whatever shards it is given. The driver makes it a Ray actor."""
 
-    def __init__(self, name: str, board: Any, model: bytes, setup: ActorSettings) -> None:
+    def __init__(self, name: str, board: Any, model: bytes, *, setup: ActorSettings) -> None:
         self._name, self._board, self._setup = name, board, setup
         self._shard: ShardFile | None = None
         scratch.clear_abandoned()
@@ -93,7 +93,13 @@ class Segmenter:
             video, prompts = fetched.paths()
             setup = self._setup
             work = segment_video(
-                fetched.item, video, prompts, self._model, setup.options, setup.demands, setup.clip_options
+                fetched.item,
+                video,
+                prompts,
+                model=self._model,
+                config=setup.options,
+                demands=setup.demands,
+                options=setup.clip_options,
             )
             row, tables = yield from self._reported(work)
         except VideoError as error:
@@ -158,7 +164,7 @@ class _FetchedVideo:
         return self._video, self._prompts
 
 
-def _download(location: str, folder: Path, error: type[VideoError], with_folders: bool = False) -> Path:
+def _download(location: str, folder: Path, error: type[VideoError], *, with_folders: bool = False) -> Path:
     try:
         return storage.download(location, folder, with_folders)
     except FileNotFoundError as missing:

@@ -18,7 +18,7 @@ SILENCE_SECONDS = 60.0  # beyond a stall, for a process that hangs so that it ca
 class ActorGroup:
     """As many workers as the run wants."""
 
-    def __init__(self, start: Callable[[str], Any], size: int, start_seconds: float, stall_seconds: float) -> None:
+    def __init__(self, start: Callable[[str], Any], size: int, start_seconds: float, *, stall_seconds: float) -> None:
         """start: starts an actor of this name. start_seconds: in which the first must be up. stall_seconds: in which
         an actor ends itself if its video hangs."""
         self._start = start

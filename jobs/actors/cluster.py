@@ -34,7 +34,7 @@ OPEN_INTERFACE_WARNING = (
 Resources = dict[str, float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Allocation:
     """How many actors there are, and what each is given."""
 
@@ -117,11 +117,13 @@ def allocate(nodes: Sequence[Resources], config: SegmentConfig, grows: bool = Fa
         )
     share = _largest_share([node.get("CPU", 0.0) for node in nodes], actors)
     threads = config.threads_per_actor or max(1, int(share))
-    memory = config.memory_per_actor or _memory_share(nodes, actors, per_actor, share)
-    return Allocation(actors, per_actor, min(share, 1.0) if per_actor else share, threads, memory)
+    memory = config.memory_per_actor or _memory_share(nodes, actors, per_actor, cpus=share)
+    return Allocation(
+        actors=actors, gpus=per_actor, cpus=min(share, 1.0) if per_actor else share, threads=threads, memory_gib=memory
+    )
 
 
-def _memory_share(nodes: Sequence[Resources], actors: int, gpus: float, cpus: float) -> float | None:
+def _memory_share(nodes: Sequence[Resources], actors: int, gpus: float, *, cpus: float) -> float | None:
     """GiB for each actor where they are densest; Ray counts what was free on a node as it started."""
     resource, each = ("GPU", gpus) if gpus else ("CPU", cpus)
     shares = [
@@ -138,7 +140,7 @@ def _largest_share(cpus: Sequence[float], actors: int) -> float:
     return next((s for s in shares if s and sum(int(node / s + 1e-9) for node in cpus) >= actors), 1.0)
 
 
-def start_actor(name: str, board: Any, division: Allocation, model: Any, setup: ActorSettings) -> Any:
+def start_actor(name: str, board: Any, division: Allocation, *, model: Any, setup: ActorSettings) -> Any:
     """Start one actor; it is not waited for. Its death is final: the driver decides what follows."""
     remote = ray.remote(Segmenter).options(
         num_cpus=division.cpus, num_gpus=division.gpus, max_restarts=0, max_task_retries=0

@@ -32,7 +32,7 @@ class Pool:
     that goes away is charged to nobody; one that is about to is left in time.
     """
 
-    def __init__(self, crew: ActorGroup, board: Any, budgets: Budgets, output: str, folder: str) -> None:
+    def __init__(self, crew: ActorGroup, board: Any, budgets: Budgets, *, output: str, folder: str) -> None:
         """board: on which actors leave last words. folder: of this run's attempts, below the output."""
         self._crew, self._board, self._budgets = crew, board, budgets
         self._output, self._folder = output, folder
@@ -171,7 +171,7 @@ class Pool:
                 self.add([item])
                 yield worker, VideoRetried(item, f"{error_class}: {describe_error(error)}")
             else:
-                yield worker, VideoGivenUp(item, error, error_class, attempts)
+                yield worker, VideoGivenUp(item=item, error=error, error_class=error_class, attempts=attempts)
         self._crew.replace(worker)
         self.add(rest)
 

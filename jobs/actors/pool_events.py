@@ -6,7 +6,7 @@ from jobs.actors.mailbox import ShardHandedOver
 from jobs.records import Event, WorkItem
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class VideoGivenUp:
     """A video that took its process down too often."""
 

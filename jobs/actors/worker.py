@@ -8,7 +8,7 @@ from typing import Any
 from jobs.records import Shard, VideoRow, WorkItem
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Worker:
     """One actor with the shard that it works on. Ray's references are to what is awaited of it."""
 

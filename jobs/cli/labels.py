@@ -73,7 +73,7 @@ def export(
     from stcn_core.acceleration.allocator import keep_freed_memory
 
     keep_freed_memory()  # what is given back is taken again for each batch: half of the time of an export
-    exported = export_output(output, dest, format, polygons, frames)
+    exported = export_output(output, dest, format, polygons=polygons, frames=frames)
     print(f"{exported.masks} masks" + (f" and {exported.frames} frames" if frames else "") + f" in {dest}")
     for video_id, problem in {**exported.warnings, **exported.failures}.items():
         print(printable(f"{video_id}: {problem}"), file=sys.stderr)

@@ -65,7 +65,7 @@ def bench(
     from jobs.commands.bench import bench as run_bench
 
     try:
-        late = run_bench(cases or [], device, actors, repeats, json)
+        late = run_bench(cases or [], device, actors, repeats=repeats, as_json=json)
     except ValueError as error:
         raise UserError(str(error)) from error
     if check and late:

@@ -13,7 +13,7 @@ from jobs.outputs.video_writer import VideoWriter
 from stcn_core.synthetic.clips import draw_clip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DrawnVideo:
     """One clip to draw. `late`: object -> the frame on which it appears."""
 
@@ -52,7 +52,9 @@ def first_masks(labels: np.ndarray) -> dict[int, np.ndarray]:
 
 
 def _draw(video: DrawnVideo, folder: Path) -> None:
-    clip = draw_clip(video.seed, range(video.frames), video.height, video.width, objects=video.objects, late=video.late)
+    clip = draw_clip(
+        video.seed, range(video.frames), video.height, width=video.width, objects=video.objects, late=video.late
+    )
     path = folder / "videos" / f"{video.video_id}.mp4"
     with VideoWriter(path, video.rate) as writer:
         for image in clip.frames:

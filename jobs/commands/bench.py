@@ -30,7 +30,7 @@ from stcn_core.models.network import Network
 RATE = Fraction(25)
 
 
-def bench(cases: Sequence[str], device: str, actors: int, repeats: int, as_json: bool) -> list[str]:
+def bench(cases: Sequence[str], device: str, actors: int, *, repeats: int, as_json: bool) -> list[str]:
     """Run cases, print their figures, return what is behind its budget. Raises ValueError for what is not usable."""
     if actors < 1:
         raise ValueError(f"--actors {actors} is not usable; legal: 1 or more")
@@ -40,18 +40,18 @@ def bench(cases: Sequence[str], device: str, actors: int, repeats: int, as_json:
         return _scaling(actors)
 
     files = {"end-to-end": end_to_end, "end-to-end-480p": end_to_end_480p, "actors": scaling}
-    return run_cases(CASES | files, cases, Settings(find_device(device), repeats), as_json)
+    return run_cases(CASES | files, cases, Settings(find_device(device), repeats), as_json=as_json)
 
 
 def end_to_end(settings: Settings) -> Figures:
     """An MP4 to Parquet against the network alone on frames in memory: stcn-mini, 240p, 1 object, 150 frames."""
-    return _whole_video(settings, for_inference(load_model("stcn-mini", settings.device)), 240, 426, 150)
+    return _whole_video(settings, for_inference(load_model("stcn-mini", settings.device)), 240, width=426, frames=150)
 
 
 def end_to_end_480p(settings: Settings) -> Figures:
     """The same for the published STCN's sizes, 480p, 16 frames on a CPU and 400 on a GPU."""
     frames = 16 if settings.device.type == "cpu" else 400
-    return _whole_video(settings, for_inference(seeded_stcn(settings.device)), 480, 854, frames)
+    return _whole_video(settings, for_inference(seeded_stcn(settings.device)), 480, width=854, frames=frames)
 
 
 def _scaling(actors: int) -> Figures:
@@ -60,13 +60,16 @@ def _scaling(actors: int) -> Figures:
         manifest = draw_archive(_videos(2 * actors), Path(folder) / "archive")
         for count in range(1, actors + 1):
             watch = _Watch()
-            run(SegmentConfig(str(manifest), f"{folder}/output{count}", actors=count), watch)
+            run(SegmentConfig(manifest=str(manifest), output=f"{folder}/output{count}", actors=count), watch)
             figures[f"frames_per_second_{count}"] = watch.frames_per_second
     return figures
 
 
 def _videos(count: int) -> list[DrawnVideo]:
-    return [DrawnVideo(f"v{n}", n, 60, 240, 426, RATE, objects=1) for n in range(count)]
+    return [
+        DrawnVideo(video_id=f"v{n}", seed=n, frames=60, height=240, width=426, rate=RATE, objects=1)
+        for n in range(count)
+    ]
 
 
 class _Watch(NullReporter):
@@ -85,11 +88,11 @@ class _Watch(NullReporter):
         return (after - before) / (end - start)
 
 
-def _whole_video(settings: Settings, model: Network, height: int, width: int, frames: int) -> Figures:
+def _whole_video(settings: Settings, model: Network, height: int, *, width: int, frames: int) -> Figures:
     config = PropagationConfig.for_model(model)
     with TemporaryDirectory() as name:
         folder = Path(name)
-        images, prompt = clip(frames, height, width, 1)
+        images, prompt = clip(frames, height, width, objects=1)
         with VideoWriter(folder / "video.mp4", RATE) as writer:
             for image in images:
                 writer.write(image)
@@ -99,13 +102,19 @@ def _whole_video(settings: Settings, model: Network, height: int, width: int, fr
             decoded = [frame.image for frame in video]
 
         def whole() -> None:
-            item = WorkItem(Entry("v", str(folder / "video.mp4"), str(folder / "prompts")), "work", frames)
-            _, tables = _returned(segment_video(item, folder / "video.mp4", folder / "prompts", model, config))
+            item = WorkItem(
+                entry=Entry(video_id="v", video=str(folder / "video.mp4"), prompts=str(folder / "prompts")),
+                work_id="work",
+                expected_frames=frames,
+            )
+            _, tables = _returned(
+                segment_video(item, folder / "video.mp4", folder / "prompts", model=model, config=config)
+            )
             with store.MaskWriter(folder / "masks.parquet") as masks:
                 for table in tables:
                     masks.add(table)
 
-        runs = {"network": propagation(model, decoded, prompt, config), "whole": whole}
+        runs = {"network": propagation(model, decoded, prompt, config=config), "whole": whole}
         in_turn(runs, 1, settings.device)  # to warm up
         seconds = in_turn(runs, 3 * settings.repeats, settings.device)  # seconds each: noise takes many
     return {

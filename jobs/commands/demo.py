@@ -19,14 +19,18 @@ from jobs.run.progress import reporter
 from jobs.scores.tables import ObjectScore
 
 VIDEOS = [
-    DrawnVideo("one-object", 101, 48, 240, 426, Fraction(24), objects=1),
-    DrawnVideo("two-objects", 102, 40, 240, 320, Fraction(30), objects=2),
-    DrawnVideo("three-objects", 103, 40, 240, 426, Fraction(25), objects=3),
-    DrawnVideo("ntsc-rate", 104, 48, 240, 360, Fraction(30000, 1001), objects=1),
-    DrawnVideo("portrait", 105, 36, 426, 240, Fraction(25), objects=2),
-    DrawnVideo("late-object", 208, 45, 240, 426, Fraction(15), objects=2, late={2: 14}),
-    DrawnVideo("wide", 107, 30, 270, 640, Fraction(50), objects=2),
-    DrawnVideo("broken", 108, 30, 240, 426, Fraction(24), objects=1, broken=True),
+    DrawnVideo(video_id="one-object", seed=101, frames=48, height=240, width=426, rate=Fraction(24), objects=1),
+    DrawnVideo(video_id="two-objects", seed=102, frames=40, height=240, width=320, rate=Fraction(30), objects=2),
+    DrawnVideo(video_id="three-objects", seed=103, frames=40, height=240, width=426, rate=Fraction(25), objects=3),
+    DrawnVideo(video_id="ntsc-rate", seed=104, frames=48, height=240, width=360, rate=Fraction(30000, 1001), objects=1),
+    DrawnVideo(video_id="portrait", seed=105, frames=36, height=426, width=240, rate=Fraction(25), objects=2),
+    DrawnVideo(
+        video_id="late-object", seed=208, frames=45, height=240, width=426, rate=Fraction(15), objects=2, late={2: 14}
+    ),
+    DrawnVideo(video_id="wide", seed=107, frames=30, height=270, width=640, rate=Fraction(50), objects=2),
+    DrawnVideo(
+        video_id="broken", seed=108, frames=30, height=240, width=426, rate=Fraction(24), objects=1, broken=True
+    ),
 ]
 SHEET_FRAMES = 6  # of each video on the contact sheet
 THUMBNAIL = (240, 136)  # pixels
@@ -39,7 +43,7 @@ def run_demo(folder: Path, actors: int = 2) -> None:
     manifest = draw_archive(VIDEOS, folder / "archive")
     output = folder / "output"
     console.print(f"Running: stcn segment {manifest} {output} --actors {actors}")
-    rows = run(SegmentConfig(str(manifest), str(output), actors=actors), reporter())
+    rows = run(SegmentConfig(manifest=str(manifest), output=str(output), actors=actors), reporter())
     scores = evaluate_output(str(output), str(folder / "archive" / "truth")).objects
     console.print(score_table(rows, scores))
     for row in rows:

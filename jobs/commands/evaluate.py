@@ -26,7 +26,7 @@ from jobs.scores.truth import TruthTree, open_truth
 Call = tuple[VideoMasks, str, Rules]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EvaluateConfig:
     """What `stcn evaluate` is told; the command's help says what each option means."""
 
@@ -75,10 +75,12 @@ def _scores_of(location: str, config: EvaluateConfig) -> Scores:
     if config.truth is None:
         raise UserError(f"{location} holds no scores; give --truth, and its masks are scored")
     workers = len(os.sched_getaffinity(0)) if config.workers is None else config.workers
-    return evaluate_output(location, config.truth, config.protocol, config.void, workers)
+    return evaluate_output(location, config.truth, config.protocol, void=config.void, workers=workers)
 
 
-def evaluate_output(output: str, truth: str, protocol: str = "auto", void: str = "ignore", workers: int = 1) -> Scores:
+def evaluate_output(
+    output: str, truth: str, protocol: str = "auto", *, void: str = "ignore", workers: int = 1
+) -> Scores:
     """Score every object of every video that has a folder of true masks, `workers` videos at a time.
 
     output: of a run, or a selection, of which only the masks that it has are scored. truth: as `TruthTree` says; a true
@@ -90,7 +92,7 @@ def evaluate_output(output: str, truth: str, protocol: str = "auto", void: str =
     if workers < 1:
         raise UserError(f"--workers {workers} is not usable; legal: 1 or more")
     scored: set[str] = set()
-    calls = _calls(output, tree, chosen, scored)
+    calls = _calls(output, tree, chosen, scored=scored)
     head = list(islice(calls, workers))
     calls = chain(head, calls)
     results = process_map(_score, calls, len(head)) if len(head) > 1 else (_score(*call) for call in calls)
@@ -101,10 +103,10 @@ def evaluate_output(output: str, truth: str, protocol: str = "auto", void: str =
     objects = [score for video in found for score in video.objects]
     frames = pa.concat_tables(video.frames for video in found)
     too_late = sorted(pair for video in videos for pair in video.too_late)
-    return Scores(objects, frames, sorted(tree.names - scored), too_late)
+    return Scores(objects=objects, frames=frames, unscored=sorted(tree.names - scored), too_late=too_late)
 
 
-def _calls(output: str, tree: TruthTree, chosen: Rules, scored: set[str]) -> Iterator[Call]:
+def _calls(output: str, tree: TruthTree, chosen: Rules, *, scored: set[str]) -> Iterator[Call]:
     """What is to be scored; the names of its folders are noted in `scored`."""
     for number, masks in enumerate(masks_by_video(output)):
         if number and tree.is_one_video:

@@ -21,7 +21,9 @@ FRAMES = {"coco": "images", "ytvis": "JPEGImages", "davis": "JPEGImages", "sav":
 CLASSES = "classes"  # of YOLO, in the journal
 
 
-def export_output(output: str, dest: Path, format: str, polygons: bool = False, frames: bool = False) -> ExportSummary:
+def export_output(
+    output: str, dest: Path, format: str, *, polygons: bool = False, frames: bool = False
+) -> ExportSummary:
     """Write all masks of an output below a local folder. docs/EXPORT.md says what each format holds.
 
     What an earlier command exported whole is not done again, and what is no longer in the output is deleted.
@@ -33,7 +35,7 @@ def export_output(output: str, dest: Path, format: str, polygons: bool = False, 
         exported = ExportSummary()
         if frames:
             source.config  # noqa: B018 an output without one is refused before the work
-        exported.masks = _masks(format, polygons, frames, source, journal).run(files, journal, exported)
+        exported.masks = _masks(format, polygons, frames, source=source, journal=journal).run(files, journal, exported)
         if format == "yolo":
             with journal.making(yolo.FILE) as path:
                 yolo.write_names(path, _classes(journal))
@@ -53,12 +55,17 @@ def _check(dest: Path, format: str, polygons: bool) -> None:
         raise UserError(f"{dest} is no local folder; export to one, and copy it from there")
 
 
-def _masks(format: str, polygons: bool, frames: bool, source: OutputVideos, journal: Journal) -> ExportUnit:
+def _masks(format: str, polygons: bool, frames: bool, *, source: OutputVideos, journal: Journal) -> ExportUnit:
     """What writes the masks in a format."""
     if format == "coco":
-        return JoinedJsonUnit(coco.FILE, coco.SECTIONS, partial(coco.write_part, as_polygons=polygons), polygons)
+        return JoinedJsonUnit(
+            name=coco.FILE,
+            sections=coco.SECTIONS,
+            write_part=partial(coco.write_part, as_polygons=polygons),
+            options=polygons,
+        )
     if format == "ytvis":
-        return JoinedJsonUnit(ytvis.FILE, ytvis.SECTIONS, ytvis.write_part)
+        return JoinedJsonUnit(name=ytvis.FILE, sections=ytvis.SECTIONS, write_part=ytvis.write_part)
     if format == "davis":  # a tree with its frames; else a folder of results
         return PerVideoUnit("Annotations/{}" if frames else "{}", davis.COLUMNS, davis.write_video)
     if format == "sav":
@@ -81,7 +88,9 @@ def _frames(format: str, source: OutputVideos) -> ExportUnit:
 def _write_sav(
     source: OutputVideos, file: MasksFile, video_id: str, batches: Iterator[MaskBatch], path: Path
 ) -> tuple[int, None]:
-    row = source.rows.get(video_id) or VideoRow(video_id, "", "done", "", "")  # it is no longer in the manifest
+    row = source.rows.get(video_id) or VideoRow(
+        video_id=video_id, work_id="", status="done", video="", prompts=""
+    )  # it is no longer in the manifest
     return sav.write_video(file, batches, path, row), None
 
 

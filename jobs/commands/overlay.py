@@ -26,14 +26,14 @@ def overlay_output(output: str, dest: Path) -> Iterator[tuple[str, Path | Except
         if (video_id := masks.video_id) in rows:
             path = dest / f"{file_name(video_id)}.mp4"
             try:
-                write_overlay(rows[video_id], masks, path, config)
+                write_overlay(rows[video_id], masks, path, config=config)
                 yield video_id, path
             except (VideoError, UserError, OSError) as error:
                 path.unlink(missing_ok=True)
                 yield video_id, error
 
 
-def write_overlay(row: VideoRow, masks: VideoMasks, path: Path, config: SegmentConfig) -> None:
+def write_overlay(row: VideoRow, masks: VideoMasks, path: Path, *, config: SegmentConfig) -> None:
     """Draw one video's masks over its frames, up to the last that has one. Raises VideoError and UserError."""
     maps = label_maps(masks)
     index, _, labels = next(maps)

@@ -25,9 +25,9 @@ def train(config: TrainingConfig, report: Report) -> None:
     if config.processes > 1:
         from jobs.training.processes import train_in_processes  # as Ray takes a second to import
 
-        train_in_processes(config, recipe, data, report)
+        train_in_processes(config, recipe, data, report=report)
     else:
-        Run(config, recipe, data, report).train()
+        Run(config=config, recipe=recipe, data=data, report=report).train()
 
 
 def _trees(config: TrainingConfig) -> list[str]:

@@ -20,7 +20,7 @@ from jobs.records import VideoRow
 KEY = ["video_id", "frame_index", "object_id"]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Findings:
     """What verifying found."""
 

@@ -21,6 +21,7 @@ def process_map(
     function: Callable[..., Result],
     calls: Iterable[tuple[object, ...]],
     processes: int,
+    *,
     ahead: int = 2,
     begin: Callable[[], None] | None = None,
 ) -> Iterator[Result]:

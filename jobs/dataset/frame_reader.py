@@ -40,7 +40,7 @@ class FrameReader:
             _of_parent.append(self._frames)
             self._location, self._pid = "", os.getpid()
         if location != self._location or index < self._next:
-            self._frames = _frames(location, index, wanted, self._config, self._short_side)
+            self._frames = _frames(location, index, wanted, config=self._config, short_side=self._short_side)
         self._next, self._location = index + 1, ""  # after an error there is nothing to read on from
         for frame in self._frames:
             if frame.index == index:
@@ -50,12 +50,12 @@ class FrameReader:
 
 
 def _frames(
-    location: str, start: int, wanted: np.ndarray, config: SegmentConfig, short_side: int | None
+    location: str, start: int, wanted: np.ndarray, *, config: SegmentConfig, short_side: int | None
 ) -> Iterator[VideoFrame]:
     """Those wanted from `start` on. No method: a reader that holds itself would keep its video open until collected."""
     only, end = frozenset(wanted.tolist()), int(wanted[-1]) + 1
     try:
-        with open_source_video(location, config, end, start, short_side, only) as video:
+        with open_source_video(location, config, end, start=start, short_side=short_side, only=only) as video:
             yield from video
     except StorageError:
         raise

@@ -34,6 +34,7 @@ class MaskDataset(Dataset[Any]):
         location: str,
         videos: Collection[str] | None = None,
         short_side: int | None = None,
+        *,
         keep_empty: bool = False,
         transform: Transform | None = None,
     ) -> None:
@@ -97,6 +98,7 @@ class MaskDataset(Dataset[Any]):
         shuffle: bool = True,
         seed: int = 0,
         window: int = 0,
+        *,
         rank: int | None = None,
         world_size: int | None = None,
         skip_errors: bool = False,
@@ -118,7 +120,7 @@ class MaskDataset(Dataset[Any]):
             )
         if window < 0:
             raise UserError(f"window {window}; legal: 0 or more")
-        return MaskStream(self, shuffle, seed, window, rank, world_size, skip_errors)
+        return MaskStream(self, shuffle, seed, window=window, rank=rank, world_size=world_size, skip_errors=skip_errors)
 
     def _open(self) -> None:
         self._frames = FrameReader(self._config, self._short_side)
@@ -139,7 +141,15 @@ class MaskStream(IterableDataset[Any]):
     """What `MaskDataset.stream` gives. A video is one worker's: more workers than videos have nothing to do."""
 
     def __init__(
-        self, dataset: MaskDataset, shuffle: bool, seed: int, window: int, rank: int, world_size: int, skip_errors: bool
+        self,
+        dataset: MaskDataset,
+        shuffle: bool,
+        seed: int,
+        *,
+        window: int,
+        rank: int,
+        world_size: int,
+        skip_errors: bool,
     ) -> None:
         self._dataset, self._shuffle, self._seed, self._window = dataset, shuffle, seed, window
         self._rank, self._world_size, self._skip_errors = rank, world_size, skip_errors
@@ -156,7 +166,7 @@ class MaskStream(IterableDataset[Any]):
         videos = range(len(self._dataset.video_ids))
         order = rng.permutation(videos).tolist() if self._shuffle else list(videos)
         frames = {video: len(self._dataset.places(video)) for video in order}
-        videos_here = _share(_share(order, frames, self._world_size, self._rank), frames, workers, own)
+        videos_here = _share(_share(order, frames, self._world_size, part=self._rank), frames, workers, part=own)
         return _mixed(self._read(videos_here), self._window, rng)
 
     def _read(self, videos: Iterable[int]) -> Iterator[Any]:
@@ -177,7 +187,7 @@ def collate(samples: list[Sample]) -> tuple[list[Tensor], list[dict[str, Any]]]:
     return [sample["image"].float() / 255 for sample in samples], targets
 
 
-def _share(videos: list[int], frames: dict[int, int], parts: int, part: int) -> list[int]:
+def _share(videos: list[int], frames: dict[int, int], parts: int, *, part: int) -> list[int]:
     """One of so many parts, in order: each video goes where there are the fewest frames yet."""
     loads = [(0, number) for number in range(parts)]
     share = []

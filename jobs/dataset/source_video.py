@@ -16,6 +16,7 @@ def open_source_video(
     location: str,
     config: SegmentConfig,
     end: int,
+    *,
     start: int = 0,
     short_side: int | None = None,
     only: Container[int] | None = None,
@@ -26,5 +27,7 @@ def open_source_video(
         raise VideoError(f"{location!r} is not allowed; legal: {describe_allowed(config.manifest, allow)}")
     with scratch.temporary() as folder:
         local = storage.download(location, Path(folder))
-        with Video(local, start, end, short_side, config.demands().limits, only) as video:
+        with Video(
+            local, start=start, end=end, short_side=short_side, limits=config.demands().limits, only=only
+        ) as video:
             yield video

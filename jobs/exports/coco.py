@@ -19,7 +19,7 @@ SECTIONS = ("videos", "images", "annotations")
 COLUMNS = ("frame_name", "object_name", "scene", "box", "counts")
 
 
-def write_part(file: MasksFile, counts: Counts, folder: Path, as_polygons: bool) -> None:
+def write_part(file: MasksFile, counts: Counts, folder: Path, *, as_polygons: bool) -> None:
     """What a file of masks adds to each section. `counts` goes on."""
     categories = Categories(counts.categories)
     with ExitStack() as stack:
@@ -32,7 +32,9 @@ def write_part(file: MasksFile, counts: Counts, folder: Path, as_polygons: bool)
                 areas = file.areas(batch)
                 images.write(_images(batch, name, counts))
                 shapes = _polygons(file, batch) if as_polygons else json_columns.rle(batch)
-                annotations.write(_annotations(batch, shapes, areas, tracks, categories, counts))
+                annotations.write(
+                    _annotations(batch, shapes, areas, tracks=tracks, categories=categories, counts=counts)
+                )
                 counts.images += batch.starts.size
                 counts.masks += len(areas)
             counts.tracks = tracks.latest
@@ -49,7 +51,7 @@ def _images(batch: MaskBatch, folder: str, counts: Counts) -> memoryview:
 
 
 def _annotations(
-    batch: MaskBatch, shapes: Any, areas: np.ndarray, tracks: TrackIds, categories: Categories, counts: Counts
+    batch: MaskBatch, shapes: Any, areas: np.ndarray, *, tracks: TrackIds, categories: Categories, counts: Counts
 ) -> memoryview:
     """Of the masks that are not empty. shapes: of all, as JSON."""
     seen = np.flatnonzero(areas)

@@ -15,7 +15,7 @@ from jobs.outputs.file_names import file_name
 Write = Callable[[MasksFile, str, Iterator[MaskBatch], Path], tuple[int, str | None]]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class ExportSummary:
     """What an export came to."""
 
@@ -59,7 +59,7 @@ class PerVideoUnit:
                     raise file.damaged(f"video {video_id!r} is in another file, too")
                 exported.targets.add(target)
                 try:
-                    result = self._video(file, video_id, batches, target, journal)
+                    result = self._video(file, video_id, batches, target=target, journal=journal)
                 except VideoError as error:
                     exported.failures[video_id] = str(error)
                     continue
@@ -73,7 +73,7 @@ class PerVideoUnit:
         return sum(done["videos"].values())
 
     def _video(
-        self, file: MasksFile, video_id: str, batches: Iterator[MaskBatch], target: str, journal: Journal
+        self, file: MasksFile, video_id: str, batches: Iterator[MaskBatch], *, target: str, journal: Journal
     ) -> Result:
         key = [file.identity, video_id]
         result = journal.made(target, key)

@@ -53,7 +53,7 @@ def open_jpeg_frames(row: VideoRow, config: SegmentConfig, end: int) -> Iterator
         yield frames
 
 
-def write_frames(frames: JpegFrames, batches: Iterator[MaskBatch], folder: Path, numbered: bool) -> int:
+def write_frames(frames: JpegFrames, batches: Iterator[MaskBatch], folder: Path, *, numbered: bool) -> int:
     """Write the frames that have masks; returns how many. numbered: names are numbers even where images have names."""
     folder.mkdir(parents=True)
     count = 0

@@ -63,7 +63,7 @@ def write_shard(file: MasksFile, path: Path, source: OutputVideos | None) -> tup
     with pq.ParquetWriter(path, columns, **store.COMPRESSION) as writer:
         for video_id, batches in file.videos(*COLUMNS):
             with ExitStack() as stack:
-                jpegs = _Jpegs(source, file, video_id, stack) if source else None
+                jpegs = _Jpegs(source, file, video_id, stack=stack) if source else None
                 for batch in chain.from_iterable(batch.split(FRAMES) for batch in batches):
                     table = _frames(batch, file.areas(batch))
                     if jpegs:
@@ -79,7 +79,7 @@ def write_shard(file: MasksFile, path: Path, source: OutputVideos | None) -> tup
 class _Jpegs:
     """The frames of one video; from where they cannot be read on, there are none."""
 
-    def __init__(self, source: OutputVideos, file: MasksFile, video_id: str, stack: ExitStack) -> None:
+    def __init__(self, source: OutputVideos, file: MasksFile, video_id: str, *, stack: ExitStack) -> None:
         self.failure: str | None = None
         try:
             self._frames = stack.enter_context(source.opened(file, video_id))

@@ -19,7 +19,7 @@ from jobs.exports.mask_batches import MasksFile
 HEAD = b'{"info":{"description":"masks of stcn"},"licenses":[]'
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Counts:
     """How many there are so far: ids go on from here, so a part follows from those before it."""
 
@@ -35,7 +35,7 @@ class Counts:
         return asdict(self)
 
 
-def join(parts: Sequence[Path], sections: Sequence[str], categories: Sequence[str], path: Path) -> None:
+def join(parts: Sequence[Path], sections: Sequence[str], categories: Sequence[str], *, path: Path) -> None:
     """Write the file. parts: a folder each, with a file for each of `sections`: objects, each with a comma after it."""
     named = [{"id": number, "name": name} for number, name in enumerate(categories, start=1)]
     with path.open("wb") as out:
@@ -63,7 +63,7 @@ def drop_comma(out: BinaryIO) -> None:
 PARTS = f"{FOLDER}/parts"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class JoinedJsonUnit:
     """One file. write_part: writes a file for each section, and moves the counts on."""
 
@@ -80,7 +80,7 @@ class JoinedJsonUnit:
         if result is None:
             counts, parts = self._parts(files, journal)
             with journal.making(self.name) as path:
-                join(parts, self.sections, counts.categories, path)
+                join(parts, self.sections, counts.categories, path=path)
             result = counts.as_dict()
             journal.record(self.name, key, result)
         shutil.rmtree(journal.dest / PARTS, ignore_errors=True)

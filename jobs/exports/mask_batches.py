@@ -100,7 +100,9 @@ class MasksFile:
 
     def decoded(self, batch: MaskBatch) -> VideoMasks:
         """The rows of a batch as they are decoded."""
-        return VideoMasks(batch.video_id, batch.masks.to_pylist(), self.info.location, self.output)
+        return VideoMasks(
+            video_id=batch.video_id, rows=batch.masks.to_pylist(), file=self.info.location, output=self.output
+        )
 
     def _batches(self, columns: tuple[str, ...]) -> Iterator[MaskBatch]:
         """Cut where a video ends, and else between two frames."""

@@ -54,7 +54,7 @@ class Tracks:
         """The highest id that is in use."""
         return self._ids.latest
 
-    def add(self, batch: MaskBatch, areas: np.ndarray, length: int, categories: Categories) -> None:
+    def add(self, batch: MaskBatch, areas: np.ndarray, length: int, *, categories: Categories) -> None:
         """Take the masks of a batch that are not empty. length: frames of the video before it."""
         tracks = self._ids.of(batch)
         rows = np.flatnonzero(areas)
@@ -80,7 +80,7 @@ class Tracks:
     def _keep(self, texts: Any) -> tuple[int, int]:
         return self._spool.tell(), self._spool.write(json_columns.content(texts))
 
-    def write(self, length: int, video: dict[str, Any], first: int, out: BinaryIO) -> int:
+    def write(self, length: int, video: dict[str, Any], first: int, *, out: BinaryIO) -> int:
         """Write an annotation for each track; returns how many.
 
         length: frames of the video; video: what its annotations have in common; first: the id of the first.
@@ -112,14 +112,14 @@ def write_part(file: MasksFile, counts: Counts, folder: Path) -> None:
                 tracks, names, size = Tracks(spool, counts.tracks), list[str](), (0, 0)
                 for batch in batches:
                     areas = file.areas(batch)
-                    tracks.add(batch, areas, len(names), categories)
+                    tracks.add(batch, areas, len(names), categories=categories)
                     names += batch.names()
                     counts.masks += len(areas)
                     size = batch.size
                 common = {"video_id": counts.videos, "height": size[0], "width": size[1], "length": len(names)}
                 if len(names) * (tracks.latest - counts.tracks) > MAX_PLACES:
                     raise file.damaged(f"video {video_id!r} has {len(names)} frames and too many tracks for them")
-                counts.annotations += tracks.write(len(names), common, counts.annotations + 1, annotations)
+                counts.annotations += tracks.write(len(names), common, counts.annotations + 1, out=annotations)
                 counts.tracks = tracks.latest
             files = [f"{file_name(video_id)}/{name}.jpg" for name in names]
             entry = {"id": counts.videos, "name": video_id, "height": size[0], "width": size[1], "length": len(names)}

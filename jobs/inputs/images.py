@@ -20,7 +20,7 @@ FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF")
 FOLDER_RATE = Fraction(24)  # frames/s of a folder of images, which has none of its own: DAVIS is 24
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class VideoFrame:
     """One frame, upright."""
 
@@ -49,7 +49,7 @@ class ImageFolder:
         self._max_pixels = max_pixels
 
     def read(
-        self, start: int, end: int | None, short_side: int | None, only: Container[int] | None = None
+        self, start: int, end: int | None, short_side: int | None, *, only: Container[int] | None = None
     ) -> Iterator[VideoFrame]:
         """One image after another; of them `only` these. Raises VideoError for one that cannot be read."""
         indices = range(len(self._paths))[start:end]
@@ -64,7 +64,9 @@ class ImageFolder:
             raise VideoError(f"frame {path.name} cannot be read: {error}") from error
         rows, columns = scaled_size(rgb.height, rgb.width, short_side)
         scaled = np.asarray(rgb.resize((columns, rows), Image.Resampling.BILINEAR))
-        return VideoFrame(index, path.stem, None, scaled, rgb.height, rgb.width)
+        return VideoFrame(
+            index=index, name=path.stem, pts_seconds=None, image=scaled, height=rgb.height, width=rgb.width
+        )
 
     def close(self) -> None:
         """Nothing is open between images."""

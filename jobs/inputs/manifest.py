@@ -67,7 +67,7 @@ def _read_table(location: str, allow: Sequence[str]) -> list[Entry]:
     folder = location.rpartition("/")[0] or "."
     entries = [_entry(row, folder) for row in rows]
     _raise_if_any(
-        location, [p for number, entry in enumerate(entries, 1) for p in _places(number, entry, location, allow)]
+        location, [p for number, entry in enumerate(entries, 1) for p in _places(number, entry, location, allow=allow)]
     )
     return entries
 
@@ -84,7 +84,7 @@ def _raise_if_any(location: str, problems: Sequence[str]) -> None:
         raise ManifestError(f"{location}: {len(problems)} problems\n" + "\n".join(f"  {p}" for p in problems))
 
 
-def _places(number: int, entry: Entry, manifest: str, allow: Sequence[str]) -> list[str]:
+def _places(number: int, entry: Entry, manifest: str, *, allow: Sequence[str]) -> list[str]:
     """Which of a row's locations may not be read."""
     return [
         f"row {number}: {name} is {place!r}, which is not allowed; legal: {describe_allowed(manifest, allow)}"
@@ -177,7 +177,13 @@ def _duplicates(rows: list[dict[str, Any]]) -> list[str]:
 def _entry(row: dict[str, Any], folder: str) -> Entry:
     video, prompts = (storage.resolve(row[name], folder) for name in ("video", "prompts"))
     return Entry(
-        row["video_id"], video, prompts, row.get("start") or 0, row.get("end"), void=_void(row), removals=_removals(row)
+        video_id=row["video_id"],
+        video=video,
+        prompts=prompts,
+        start=row.get("start") or 0,
+        end=row.get("end"),
+        void=_void(row),
+        removals=_removals(row),
     )
 
 
@@ -190,9 +196,9 @@ def _read_tree(root: str) -> list[Entry]:
     """A sequence is a folder of frames in JPEGImages and one of masks in Annotations, of one name."""
     images, masks = (without_resolution(storage.join(root, name)) for name in ("JPEGImages", "Annotations"))
     if storage.find(images, IMAGES):  # one sequence, without a folder of its own
-        return [Entry(storage.name_of(root), images, masks, first_masks_only=True)]
+        return [Entry(video_id=storage.name_of(root), video=images, prompts=masks, first_masks_only=True)]
     return [
-        Entry(name, folder, storage.join(masks, name), first_masks_only=True)
+        Entry(video_id=name, video=folder, prompts=storage.join(masks, name), first_masks_only=True)
         for folder in storage.folders(images)
         for name in [storage.name_of(folder)]
     ]

@@ -10,7 +10,7 @@ from stcn_core.config import ModelConfig
 from stcn_core.models.checkpoint import CheckpointError, find_checkpoint, load_model
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ModelFile:
     """A model that was found and read once, to be handed to every actor."""
 
@@ -37,7 +37,7 @@ def find_model(source: str, sha256: str | None = None) -> ModelFile:
     if path and not path.exists():
         storage.write(str(path), content)
     name = source if "://" in source else find_checkpoint(source).name
-    return ModelFile(name, content, digest, _config_of(name, content))
+    return ModelFile(name=name, content=content, sha256=digest, config=_config_of(name, content))
 
 
 def _read(source: str) -> bytes:

@@ -27,7 +27,9 @@ RUN_UPS = (0, 1, 4)  # key frames before the nearest one from which decoding is 
 class ReversedFile:
     """The wanted frames of a file, whose numbers descend. Iterate it once, after `look`."""
 
-    def __init__(self, path: Path, wanted: range, short_side: int | None, limits: VideoLimits, held_bytes: int) -> None:
+    def __init__(
+        self, path: Path, wanted: range, short_side: int | None, *, limits: VideoLimits, held_bytes: int
+    ) -> None:
         self._path, self._wanted, self._short_side, self._limits = path, wanted, short_side, limits
         self._last, self._stride = wanted.start, -wanted.step
         self._held_bytes, self._most = held_bytes, 1  # bytes, and so frames, that are held at once

@@ -1,7 +1,7 @@
 """A video of any kind from a later frame down to an earlier, without holding more than some of its frames."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 
 from jobs.errors import VideoError
@@ -18,6 +18,7 @@ class ReversedVideo:
     """
 
     path: Path
+    _: KW_ONLY
     last: int
     first: int = 0
     stride: int = 1
@@ -30,7 +31,7 @@ class ReversedVideo:
         if self.path.is_dir():
             return
         wanted = range(self.last, self.first - 1, -self.stride)
-        self._file = ReversedFile(self.path, wanted, self.short_side, self.limits, self.held_bytes)
+        self._file = ReversedFile(self.path, wanted, self.short_side, limits=self.limits, held_bytes=self.held_bytes)
         yield from self._file.look()
 
     def __iter__(self) -> Iterator[VideoFrame]:

@@ -1,7 +1,7 @@
 """A video of any kind as a stream of upright RGB frames: a file, or a folder of images."""
 
 from collections.abc import Container, Iterator
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +19,7 @@ class Video:
     """
 
     path: Path
+    _: KW_ONLY
     start: int = 0
     end: int | None = None
     short_side: int | None = None  # scale frames down to it as they are converted to RGB; None: never
@@ -51,7 +52,7 @@ class Video:
 
     def __iter__(self) -> Iterator[VideoFrame]:
         size: tuple[int, int] | None = None
-        for frame in self._source.read(self.start, self.end, self.short_side, self.only):
+        for frame in self._source.read(self.start, self.end, self.short_side, only=self.only):
             size = size or (frame.height, frame.width)
             if (frame.height, frame.width) != size:
                 raise size_changes(frame, size)

@@ -45,7 +45,7 @@ class VideoFile:
         self.missing = 0  # frames after the last, by a Matroska file's own account
 
     def read(
-        self, start: int, end: int | None, short_side: int | None, only: Container[int] | None = None
+        self, start: int, end: int | None, short_side: int | None, *, only: Container[int] | None = None
     ) -> Iterator[VideoFrame]:
         """The frames from `start` to before `end`; of them `only` these."""
         for index, frame in self.decode(end):
@@ -81,7 +81,7 @@ class VideoFile:
 
     def show(self, index: int, frame: av.VideoFrame, short_side: int | None) -> VideoFrame:
         """A decoded frame as RGB, scaled and upright. By one thread at a time."""
-        return _shown(index, frame, self._reformatter, short_side)
+        return _shown(index, frame, self._reformatter, short_side=short_side)
 
     def close(self) -> None:
         """Once, after reading."""
@@ -139,7 +139,7 @@ class VideoFile:
         return frames or None
 
 
-def _shown(index: int, frame: av.VideoFrame, reformatter: VideoReformatter, short_side: int | None) -> VideoFrame:
+def _shown(index: int, frame: av.VideoFrame, reformatter: VideoReformatter, *, short_side: int | None) -> VideoFrame:
     """A decoded frame as RGB, scaled and upright."""
     rows, columns = scaled_size(frame.height, frame.width, short_side)
     try:
@@ -150,7 +150,7 @@ def _shown(index: int, frame: av.VideoFrame, reformatter: VideoReformatter, shor
     turns = round(frame.rotation / 90)  # counter-clockwise, as rot90 counts
     upright = np.ascontiguousarray(np.rot90(rgb, turns))
     height, width = (frame.width, frame.height) if turns % 2 else (frame.height, frame.width)
-    return VideoFrame(index, None, frame.time, upright, height, width)
+    return VideoFrame(index=index, name=None, pts_seconds=frame.time, image=upright, height=height, width=width)
 
 
 def _too_many(limits: VideoLimits, frames: int | None = None) -> str:

@@ -22,7 +22,7 @@ KEYS = pa.schema([store.MASKS.field(name) for name in ("video_id", "frame_index"
 ROWS = pa.schema([*COLUMNS, *(store.MASKS.field(name) for name in ("pts_seconds", "object_name", "score"))])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MaskIndex:
     """The frames of an output, in the order of its files: 16 bytes a frame, whatever their masks are."""
 
@@ -67,9 +67,9 @@ def read_index(output: str, video_ids: Container[str]) -> MaskIndex:
             frames.append(of_video)
     joined = np.concatenate([np.zeros((3, 0), np.int64), *frames], axis=1)
     return MaskIndex(
-        output, files, list(names), np.array(file_of, np.int32),
-        np.cumsum([of_video.shape[1] for of_video in frames], dtype=np.int64),
-        joined[0].astype(np.int32), joined[1].copy(), joined[2].astype(np.int32),
+        output=output, files=files, video_ids=list(names), file_of=np.array(file_of, np.int32),
+        ends=np.cumsum([of_video.shape[1] for of_video in frames], dtype=np.int64),
+        frame_index=joined[0].astype(np.int32), first_row=joined[1].copy(), row_count=joined[2].astype(np.int32),
     )  # fmt: skip
 
 
@@ -90,7 +90,7 @@ class MaskRows:
         video_id = index.video_ids[video]
         if any((row["video_id"], row["frame_index"]) != (video_id, index.frame_index[frame]) for row in rows):
             raise damaged(info.location, index.output, "its rows have changed since it was opened first")
-        return VideoMasks(video_id, rows, info.location, index.output)
+        return VideoMasks(video_id=video_id, rows=rows, file=info.location, output=index.output)
 
 
 class MaskFile:

@@ -52,7 +52,7 @@ def _counts(starts: np.ndarray, ends: np.ndarray, pixels: int) -> np.ndarray:
     return lengths if lengths[-1] or lengths.size == 1 else lengths[:-1]
 
 
-def decode(counts: str, height: int, width: int, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+def decode(counts: str, height: int, width: int, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """The mask, boolean (H, W), in Fortran order. Raises ValueError for what is no RLE of a mask of that size.
 
     Not by pycocotools: it trusts what it is given. Runs that end early leave the rest of the mask as the memory
@@ -63,7 +63,7 @@ def decode(counts: str, height: int, width: int, max_pixels: int = MAX_PIXELS) -
     return _from_lengths(_run_lengths(counts, height * width), height, width)
 
 
-def decode_runs(counts: Sequence[object], height: int, width: int, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+def decode_runs(counts: Sequence[object], height: int, width: int, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """The same of COCO's uncompressed RLE: lengths of zeros, ones, zeros, ... as a list."""
     _check_size(height, width, max_pixels)
     pixels = height * width
@@ -75,7 +75,7 @@ def decode_runs(counts: Sequence[object], height: int, width: int, max_pixels: i
     return _from_lengths(np.array(counts, np.int64), height, width)
 
 
-def fill(polygons: Sequence[object], height: int, width: int, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+def fill(polygons: Sequence[object], height: int, width: int, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """The mask, boolean (H, W), of all that lies in any of COCO's polygons [x, y, x, y, ...], in pixels.
 
     Raises ValueError for what are no polygons of a frame of that size. pycocotools fills them, and its memory grows
@@ -94,7 +94,7 @@ def fill(polygons: Sequence[object], height: int, width: int, max_pixels: int = 
     if not checked:
         raise ValueError("it has no polygon")
     merged = coco.merge(coco.frPyObjects(checked, height, width))
-    return decode(merged["counts"].decode("ascii"), height, width, max_pixels)
+    return decode(merged["counts"].decode("ascii"), height, width, max_pixels=max_pixels)
 
 
 def _checked_polygon(polygon: object, height: int, width: int) -> list[float]:

@@ -24,7 +24,7 @@ TOLD = ("score", "stability", "area_change", "is_prompt", "prompt_distance", "sc
 UNREADABLE = (pa.ArrowException, ValueError, KeyError, OSError)  # what reading and `checked` raise
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class VideoMasks:
     """The masks of one video, sorted by frame and object, and where they come from."""
 
@@ -61,7 +61,7 @@ def masks_by_video(output: str) -> Iterator[VideoMasks]:
             raise damaged(file, output, str(error)) from error
         for video_id in pc.unique(table["video_id"]).to_pylist():
             rows = table.filter(pc.equal(table["video_id"], video_id)).to_pylist()
-            yield VideoMasks(video_id, rows, file, output)
+            yield VideoMasks(video_id=video_id, rows=rows, file=file, output=output)
 
 
 def checked(table: Any, columns: Any = COLUMNS, needed: Collection[str] = NEEDED) -> Any:

@@ -14,7 +14,12 @@ Flags = NDArray[np.bool_]
 
 
 def trust(
-    stability: NDArray[np.floating], prompt_distance: NDArray[np.integer], is_cut: Flags, is_prompt: Flags, empty: Flags
+    stability: NDArray[np.floating],
+    prompt_distance: NDArray[np.integer],
+    is_cut: Flags,
+    *,
+    is_prompt: Flags,
+    empty: Flags,
 ) -> Floats:
     """The trust in each mask, 0 to 1: rises with stability, falls with the frames to the nearest prompt.
 

@@ -14,7 +14,7 @@ from stcn_core.config import ModelConfig, PropagationConfig
 PRECISIONS = ("auto", "float32", "bfloat16")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SegmentConfig:
     """Options of one run. None for a propagation option means the network's published default."""
 
@@ -50,32 +50,34 @@ class SegmentConfig:
     storage_patience: float = RETRY_SECONDS  # for how long a failing request is tried again
 
     def __post_init__(self) -> None:
-        _require(self.device in ("auto", "cpu", "cuda"), "--device", self.device, "auto, cpu, cuda")
-        _require(self.precision in PRECISIONS, "--precision", self.precision, ", ".join(PRECISIONS))
-        _require(self.actors is None or self.actors >= 1, "--actors", self.actors, "1 or more")
+        _require(self.device in ("auto", "cpu", "cuda"), "--device", self.device, legal="auto, cpu, cuda")
+        _require(self.precision in PRECISIONS, "--precision", self.precision, legal=", ".join(PRECISIONS))
+        _require(self.actors is None or self.actors >= 1, "--actors", self.actors, legal="1 or more")
         gpus = self.num_gpus_per_actor
         legal = gpus is None or 0 <= gpus <= 1 or (gpus > 1 and gpus.is_integer())
-        _require(legal, "--num-gpus-per-actor", gpus, "0 to 1, such as 0.5, or a whole number")
-        _require(not (self.device == "cpu" and gpus), "--num-gpus-per-actor", gpus, "0 with --device cpu")
+        _require(legal, "--num-gpus-per-actor", gpus, legal="0 to 1, such as 0.5, or a whole number")
+        _require(not (self.device == "cpu" and gpus), "--num-gpus-per-actor", gpus, legal="0 with --device cpu")
         threads = self.threads_per_actor
-        _require(threads is None or threads >= 1, "--threads-per-actor", threads, "1 or more")
-        _require(self.frames_per_shard >= 1, "--frames-per-shard", self.frames_per_shard, "1 or more")
-        _require(self.max_attempts >= 1, "--max-attempts", self.max_attempts, "1 or more")
+        _require(threads is None or threads >= 1, "--threads-per-actor", threads, legal="1 or more")
+        _require(self.frames_per_shard >= 1, "--frames-per-shard", self.frames_per_shard, legal="1 or more")
+        _require(self.max_attempts >= 1, "--max-attempts", self.max_attempts, legal="1 or more")
         failures = self.max_failures
-        _require(failures is None or failures >= 0, "--max-failures", failures, "0 or more")
+        _require(failures is None or failures >= 0, "--max-failures", failures, legal="0 or more")
         for name in ("max_pixels", "max_frames", "stall_seconds", "max_video_seconds", "storage_patience"):
-            _require(getattr(self, name) > 0, f"--{name.replace('_', '-')}", getattr(self, name), "more than 0")
+            _require(getattr(self, name) > 0, f"--{name.replace('_', '-')}", getattr(self, name), legal="more than 0")
         memory = self.memory_per_actor
-        _require(memory is None or memory > 0, "--memory-per-actor", memory, "more than 0 GiB")
-        _require(self.short_side == 0 or self.short_side >= 16, "--short-side", self.short_side, "16 or more; 0: never")
-        _require(self.top_k is None or self.top_k >= 0, "--top-k", self.top_k, "1 or more; 0: all")
+        _require(memory is None or memory > 0, "--memory-per-actor", memory, legal="more than 0 GiB")
+        _require(
+            self.short_side == 0 or self.short_side >= 16, "--short-side", self.short_side, legal="16 or more; 0: never"
+        )
+        _require(self.top_k is None or self.top_k >= 0, "--top-k", self.top_k, legal="1 or more; 0: all")
         for name in ("manifest", "output"):  # actors have working folders of their own
             object.__setattr__(self, name, storage.absolute(getattr(self, name)))
         if self.allow is not None:
             object.__setattr__(self, "allow", [storage.absolute(prefix) for prefix in self.allow])
         _require(
             not (self.cycle_check and self.direction == "backward"),
-            "--cycle-check", f"with --direction {self.direction}", "forward, both",
+            "--cycle-check", f"with --direction {self.direction}", legal="forward, both",
         )  # fmt: skip
         self.clip_options()
         try:
@@ -110,6 +112,6 @@ class SegmentConfig:
         return dataclasses.asdict(self)
 
 
-def _require(holds: bool, flag: str, value: object, legal: str) -> None:
+def _require(holds: bool, flag: str, value: object, *, legal: str) -> None:
     if not holds:
         raise UserError(f"{flag} {value} is not usable; legal: {legal}")

@@ -22,9 +22,13 @@ PARALLEL_REQUESTS = 16
 
 
 def identify(
-    entries: Iterable[Entry], model_sha256: str, config: PropagationConfig, precision: str = "auto",
+    entries: Iterable[Entry],
+    model_sha256: str,
+    config: PropagationConfig,
+    *,
+    precision: str = "auto",
     clip_options: ClipOptions = DEFAULT_CLIP_OPTIONS,
-) -> list[WorkItem]:  # fmt: skip
+) -> list[WorkItem]:
     """Give every entry its id, asking storage for size and version of what it names."""
     options = {k: v for k, v in dataclasses.asdict(config).items() if k not in NEUTRAL_OPTIONS}
     options |= dataclasses.asdict(clip_options)
@@ -38,7 +42,9 @@ def _identify(entry: Entry, common: dict[str, object]) -> WorkItem:
     content = common | {"entry": dataclasses.asdict(entry), "video": video, "prompts": prompts}
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     not_found = tuple(name for name, files in (("video", video), ("prompts", prompts)) if not files)
-    return WorkItem(entry, digest[:32], _expected_frames(entry, video), not_found)
+    return WorkItem(
+        entry=entry, work_id=digest[:32], expected_frames=_expected_frames(entry, video), not_found=not_found
+    )
 
 
 def _describe(location: str, is_deep: bool = False) -> list[tuple[str, int, str]]:

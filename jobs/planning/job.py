@@ -16,7 +16,7 @@ from jobs.records import Shard, VideoRow, WorkItem
 from stcn_core.config import PropagationConfig
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Job:
     """Everything that is known before anything runs."""
 
@@ -34,7 +34,9 @@ class Job:
 
     def shards(self, actors: int) -> list[Shard]:
         """The same, as it would be handed out."""
-        return plan_shards(self.items, self.ledger.finished(self.again), actors, self.config.frames_per_shard)
+        return plan_shards(
+            self.items, self.ledger.finished(self.again), actors, frames_per_shard=self.config.frames_per_shard
+        )
 
     def outdated(self) -> int:
         """How many videos have masks that this run will replace."""
@@ -56,10 +58,12 @@ def prepare_job(config: SegmentConfig, only: Sequence[str] | None = None) -> Job
     entries = read_manifest(config.manifest, config.allow or ())
     model = find_model(config.model, config.model_sha256)
     options = config.propagation(model.config)
-    items = identify(entries, model.sha256, options, config.precision, config.clip_options())
+    items = identify(entries, model.sha256, options, precision=config.precision, clip_options=config.clip_options())
     ledger = Ledger(config.output)
     _check_classes(only or (), ledger)
-    return Job(config, model, options, items, ledger, _again(config.strict, only))
+    return Job(
+        config=config, model=model, options=options, items=items, ledger=ledger, again=_again(config.strict, only)
+    )
 
 
 def _check_classes(only: Sequence[str], ledger: Ledger) -> None:
@@ -84,4 +88,6 @@ def _row(item: WorkItem, known: VideoRow | None) -> VideoRow:
     if known is not None and known.work_id == item.work_id:
         return known
     entry = item.entry
-    return VideoRow(entry.video_id, item.work_id, "pending", entry.video, entry.prompts)
+    return VideoRow(
+        video_id=entry.video_id, work_id=item.work_id, status="pending", video=entry.video, prompts=entry.prompts
+    )

@@ -9,7 +9,7 @@ SHARDS_PER_ACTOR = 4  # at least, so that actors end at about the same time
 MAX_VIDEOS = 256  # in a shard, however short they are
 
 
-def plan_shards(items: Iterable[WorkItem], done: Collection[str], actors: int, frames_per_shard: int) -> list[Shard]:
+def plan_shards(items: Iterable[WorkItem], done: Collection[str], actors: int, *, frames_per_shard: int) -> list[Shard]:
     """Cut the work that is not done into shards, the longest first.
 
     done: work ids. Videos go in the order of their ids, so that a shard's rows are sorted. A shard has

@@ -43,9 +43,13 @@ def run(config: SegmentConfig, report: Reporter, only: Sequence[str] | None = No
             _write_videos(job)
             _tell_what_is_replaced(job, lost, report)
             if todo := job.todo():
-                counts = Counts(len(todo), len(job.items) - len(todo), sum(item.expected_frames for item in todo))
+                counts = Counts(
+                    videos=len(todo),
+                    skipped=len(job.items) - len(todo),
+                    expected_frames=sum(item.expected_frames for item in todo),
+                )
                 with cluster.connected() as connection, report:
-                    _segment(job, name, connection, counts, report)
+                    _segment(job, name, connection, counts=counts, report=report)
         except BaseException:
             set_retry_seconds(LAST_PATIENCE_SECONDS)
             with suppress(OSError):  # storage may be what failed; the next run writes it again
@@ -55,13 +59,13 @@ def run(config: SegmentConfig, report: Reporter, only: Sequence[str] | None = No
     return job.rows()
 
 
-def _segment(job: Job, name: str, connection: cluster.Connection, counts: Counts, report: Reporter) -> None:
+def _segment(job: Job, name: str, connection: cluster.Connection, *, counts: Counts, report: Reporter) -> None:
     report.update(counts)
     if warning := connection.describe_open_interface():
         report.note(warning)
     division = cluster.allocate(cluster.node_resources(), job.config, connection.grows)
     start_seconds = cluster.AUTOSCALE_SECONDS if connection.grows else cluster.START_SECONDS
-    pool = _start_pool(job, f"{ATTEMPTS}/{name}", division, start_seconds)
+    pool = _start_pool(job, f"{ATTEMPTS}/{name}", division, start_seconds=start_seconds)
     desk = Committer(job, counts, report)
     try:
         for worker, event in pool.run(job.shards(division.actors)):
@@ -85,19 +89,25 @@ def _take_what_is_finished(job: Job, pool: Pool, desk: Committer) -> None:
             desk.take(worker, word)
 
 
-def _start_pool(job: Job, folder: str, division: cluster.Allocation, start_seconds: float) -> Pool:
+def _start_pool(job: Job, folder: str, division: cluster.Allocation, *, start_seconds: float) -> Pool:
     config, board, model = job.config, cluster.start_mailbox(), cluster.share_model(job.model)
     setup = ActorSettings(
-        config.device, config.precision, division.threads, job.options, config.demands(), config.clip_options(),
-        ProcessLimits(config.stall_seconds, config.max_video_seconds, division.memory_gib), config.storage_patience,
-    )  # fmt: skip
+        device=config.device,
+        precision=config.precision,
+        threads=division.threads,
+        options=job.options,
+        demands=config.demands(),
+        clip_options=config.clip_options(),
+        allowance=ProcessLimits(config.stall_seconds, config.max_video_seconds, division.memory_gib),
+        storage_patience=config.storage_patience,
+    )
     crew = ActorGroup(
-        start=lambda name: cluster.start_actor(name, board, division, model, setup),
+        start=lambda name: cluster.start_actor(name, board, division, model=model, setup=setup),
         size=min(division.actors, len(job.shards(division.actors))),
         start_seconds=start_seconds,
         stall_seconds=config.stall_seconds,
     )
-    return Pool(crew, board, Budgets(config.max_attempts), config.output, folder)
+    return Pool(crew, board, Budgets(config.max_attempts), output=config.output, folder=folder)
 
 
 def _tell_what_is_replaced(job: Job, lost: Sequence[str], report: Reporter) -> None:

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 JSON_SECONDS = 5.0  # between lines
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Counts:
     """What has been done in this run, and what there is to do."""
 

@@ -11,7 +11,7 @@ from jobs.scores.tables import ObjectScore, Scores
 EQUAL = 1e-6  # of J&F: less is rounding
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Difference:
     """Means over objects that both outputs have scores of, and how many of them are better or worse."""
 
@@ -28,7 +28,7 @@ class Difference:
     difference: float  # of J&F: the first less the second
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Comparison:
     """Of one output against another."""
 
@@ -56,11 +56,11 @@ def compare(first: Scores, second: Scores) -> Comparison:
         of_video.setdefault(a.video_id, []).append((a, b))
     videos = [_difference(video_id, own) for video_id, own in of_video.items()]
     return Comparison(
-        sorted(videos, key=lambda video: (video.difference, video.video_id)),
-        _difference(None, pairs),
-        len(ours) - len(pairs),
-        len(theirs) - len(pairs),
-        sum(a.frames != b.frames for a, b in pairs),
+        videos=sorted(videos, key=lambda video: (video.difference, video.video_id)),
+        all=_difference(None, pairs),
+        only_first=len(ours) - len(pairs),
+        only_second=len(theirs) - len(pairs),
+        other_frames=sum(a.frames != b.frames for a, b in pairs),
     )
 
 
@@ -69,10 +69,18 @@ def _difference(video_id: str | None, pairs: Sequence[tuple[ObjectScore, ObjectS
     j, f, mean = _mean(a.j_mean for a, _ in pairs), _mean(a.f_mean for a, _ in pairs), _mean(a.mean for a, _ in pairs)
     against = _mean(b.mean for _, b in pairs)
     return Difference(
-        video_id, len(pairs), sum(gain > EQUAL for gain in gains), sum(gain < -EQUAL for gain in gains),
-        j, f, mean, against, j - _mean(b.j_mean for _, b in pairs), f - _mean(b.f_mean for _, b in pairs),
-        mean - against,
-    )  # fmt: skip
+        video_id=video_id,
+        objects=len(pairs),
+        better=sum(gain > EQUAL for gain in gains),
+        worse=sum(gain < -EQUAL for gain in gains),
+        j=j,
+        f=f,
+        mean=mean,
+        against=against,
+        j_difference=j - _mean(b.j_mean for _, b in pairs),
+        f_difference=f - _mean(b.f_mean for _, b in pairs),
+        difference=mean - against,
+    )
 
 
 def _mean(values: Iterable[float]) -> float:

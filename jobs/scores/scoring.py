@@ -81,7 +81,7 @@ class _Frames:
             if self._only_given and (name, object_id) not in self._rows:
                 continue
             copied = rle.decode(first, *labels.shape)
-            scores = self._score(self._rows.get((name, object_id)), labels == object_id, copied, void)
+            scores = self._score(self._rows.get((name, object_id)), labels == object_id, copied, void=void)
             yield {"frame_index": self._index.get(name), "frame_name": name, "object_id": object_id} | scores
         new = sorted(present - set(self._firsts))
         if len(self._firsts) + len(new) > MAX_OBJECTS:
@@ -98,7 +98,7 @@ class _Frames:
         return labels == VOID if self._ignores_void else None
 
     def _score(
-        self, row: MaskRow | None, true: np.ndarray, copied: np.ndarray, void: np.ndarray | None
+        self, row: MaskRow | None, true: np.ndarray, copied: np.ndarray, *, void: np.ndarray | None
     ) -> dict[str, Any]:
         """A frame without a row has an empty mask."""
         mask = np.zeros(true.shape, bool) if row is None else self._masks.decode(row)
@@ -126,8 +126,20 @@ def _objects(rows: Sequence[Mapping[str, Any]], protocol: str, void: str) -> lis
 
 def _object(rows: Sequence[Mapping[str, Any]], protocol: str, void: str) -> ObjectScore:
     j, f, copy_j, copy_f = (statistics([row[name] for row in rows]) for name in ("j", "f", "copy_j", "copy_f"))
-    missing, prompts = sum(row["area"] is None for row in rows), sum(bool(row["is_prompt"]) for row in rows)
-    counts = (len(rows), missing, prompts)
     return ObjectScore(
-        rows[0]["video_id"], rows[0]["object_id"], *counts, *j, *f, copy_j.mean, copy_f.mean, protocol, void
+        video_id=rows[0]["video_id"],
+        object_id=rows[0]["object_id"],
+        frames=len(rows),
+        missing=sum(row["area"] is None for row in rows),
+        prompts=sum(bool(row["is_prompt"]) for row in rows),
+        j_mean=j.mean,
+        j_recall=j.recall,
+        j_decay=j.decay,
+        f_mean=f.mean,
+        f_recall=f.recall,
+        f_decay=f.decay,
+        copy_j_mean=copy_j.mean,
+        copy_f_mean=copy_f.mean,
+        protocol=protocol,
+        void=void,
     )

@@ -21,7 +21,7 @@ VERSION = "1"
 OBJECTS_FILE, FRAMES_FILE = "objects.parquet", "frames.parquet"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ObjectScore:
     """Scores of one object over the frames that count."""
 
@@ -73,7 +73,7 @@ FRAMES = _schema(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Scores:
     """Scores of one output."""
 
@@ -103,7 +103,7 @@ def read_scores(location: str) -> Scores:
     for column, legal in (("protocol", PROTOCOLS), ("void", VOID_RULES)):
         if unknown := set(objects[column].to_pylist()) - set(legal):
             raise UserError(f"{location} was scored with {column} {sorted(unknown)!r}; legal: {', '.join(legal)}")
-    return Scores([ObjectScore(**row) for row in objects.to_pylist()], frames)
+    return Scores(objects=[ObjectScore(**row) for row in objects.to_pylist()], frames=frames)
 
 
 _FILES = ((OBJECTS_FILE, OBJECTS), (FRAMES_FILE, FRAMES))

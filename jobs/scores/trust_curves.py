@@ -15,7 +15,7 @@ SHARES = tuple(percent / 100 for percent in range(100, 0, -10))  # of the masks,
 IDEAL = "j"  # masks kept by J itself: no column can do better
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrustCurve:
     """What keeping the masks that one column trusts most would bring."""
 
@@ -45,9 +45,11 @@ def trust_curves(frames: Any, combinations: Sequence[str] = ()) -> list[TrustCur
         raise UserError("--trust: there are no scored masks beside the prompts; legal: truth of other frames, too")
     j = masks["j"].to_numpy()
     columns = {name: np.asarray(masks[name].to_numpy(), np.float64) for name in SIGNS}  # null is NaN
-    curves = [_curve(name, j, columns[name], SIGNS[name]) for name in SIGNS]
+    curves = [_curve(name, j, columns[name], sign=SIGNS[name]) for name in SIGNS]
     curves += [_combined(name, j, columns) for name in combinations]
-    return [curve for curve in curves if curve is not None] + [TrustCurve(IDEAL, len(j), None, risk_coverage(j, j))]
+    return [curve for curve in curves if curve is not None] + [
+        TrustCurve(name=IDEAL, masks=len(j), spearman=None, kept=risk_coverage(j, j))
+    ]
 
 
 def spearman(a: np.ndarray, b: np.ndarray) -> float | None:
@@ -78,12 +80,12 @@ def risk_coverage(trust: np.ndarray, j: np.ndarray, shares: Sequence[float] = SH
     return tuple(float(so_far[n - 1] / n) for n in kept)
 
 
-def _curve(name: str, j: np.ndarray, values: np.ndarray, sign: int) -> TrustCurve | None:
+def _curve(name: str, j: np.ndarray, values: np.ndarray, *, sign: int) -> TrustCurve | None:
     known = np.isfinite(values)
     if not known.any():
         return None
     j, values = j[known], values[known]
-    return TrustCurve(name, len(j), spearman(values, j), risk_coverage(sign * values, j))
+    return TrustCurve(name=name, masks=len(j), spearman=spearman(values, j), kept=risk_coverage(sign * values, j))
 
 
 def _combined(name: str, j: np.ndarray, columns: Mapping[str, np.ndarray]) -> TrustCurve | None:
@@ -92,4 +94,4 @@ def _combined(name: str, j: np.ndarray, columns: Mapping[str, np.ndarray]) -> Tr
     if not known.any():
         return None
     ranks = np.mean([mean_ranks(SIGNS[part] * columns[part][known]) for part in parts], axis=0)
-    return _curve(name, j[known], ranks, 1)
+    return _curve(name, j[known], ranks, sign=1)

@@ -15,7 +15,7 @@ from stcn_core.propagation.plane_stack import PlaneStack
 
 
 def propagate_backward(
-    context: VideoContext, start: int, prompts: Prompts, model: Network, config: PropagationConfig, stack: PlaneStack
+    context: VideoContext, start: int, prompts: Prompts, *, model: Network, config: PropagationConfig, stack: PlaneStack
 ) -> Iterator[int]:
     """Leave the planes of frames on a stack; yields how many frames have theirs, also while there is none yet.
 
@@ -24,13 +24,17 @@ def propagate_backward(
     frames = num_backward_frames(prompts.labels, config)
     if not frames:
         return
-    video = ReversedVideo(context.path, start + frames - 1, start, short_side=config.short_side, limits=context.limits)
+    video = ReversedVideo(
+        context.path, last=start + frames - 1, first=start, short_side=config.short_side, limits=context.limits
+    )
     for _ in video.look():
         yield 0
     with Prefetch(video, PREFETCH_FRAMES) as ahead:
         try:
             images = (frame.image for frame in ahead)
-            done = run_backward_pass(model, images, prompts.labels, config, stack, context.size, prompts.removals)
+            done = run_backward_pass(
+                model, images, prompts.labels, config=config, kept=stack, size=context.size, removals=prompts.removals
+            )
             for index in trimming_memory(done):
                 yield frames - index
         except ValueError as error:  # what propagation refuses

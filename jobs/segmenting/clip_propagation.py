@@ -29,9 +29,15 @@ Frames = Iterable[tuple[int, VideoFrame]]  # each with the number of its scene
 
 
 def segment_clip(
-    clip: Clip, frames: Frames, context: VideoContext, tracks: Tracks, model: Network, config: PropagationConfig,
+    clip: Clip,
+    frames: Frames,
+    context: VideoContext,
+    *,
+    tracks: Tracks,
+    model: Network,
+    config: PropagationConfig,
     cycle_check: bool,
-) -> Iterator[Step]:  # fmt: skip
+) -> Iterator[Step]:
     """Propagate a clip's prompts through its frames.
 
     Of frames that are gone through in both directions each pass counts half. Raises VideoError.
@@ -41,29 +47,37 @@ def segment_clip(
     twice, done = num_backward_frames(clip.prompts.labels, config), 0
     with tempfile.TemporaryFile() as file:
         stack = DiskPlaneStack(file)
-        for back in propagate_backward(context, start, clip.prompts, model, config, stack):
+        for back in propagate_backward(context, start, clip.prompts, model=model, config=config, stack=stack):
             yield back // 2, []
-        for done, rows in enumerate(_rows_of_frames(clip, frames, context, tracks, model, config, stack), start=1):
+        for done, rows in enumerate(
+            _rows_of_frames(clip, frames, context, tracks=tracks, model=model, config=config, stack=stack), start=1
+        ):
             yield max(done, (twice + done) // 2), rows
     if cycle_check:
-        for _ in check_tracks(context, start, clip.prompts, tracks, model, config):
+        for _ in check_tracks(context, start, clip.prompts, tracks=tracks, model=model, config=config):
             yield done, []
 
 
 def _rows_of_frames(
-    clip: Clip, frames: Frames, context: VideoContext, tracks: Tracks, model: Network, config: PropagationConfig,
+    clip: Clip,
+    frames: Frames,
+    context: VideoContext,
+    *,
+    tracks: Tracks,
+    model: Network,
+    config: PropagationConfig,
     stack: PlaneStack,
-) -> Iterator[list[MaskRow]]:  # fmt: skip
+) -> Iterator[list[MaskRow]]:
     """The rows of each frame."""
     under_way: deque[tuple[int, VideoFrame]] = deque()  # what is known of frames that are in the network
     prompts = clip.prompts
     try:
         images = _images(frames, under_way)
         results = run_forward_pass(
-            model, images, prompts.labels, config, stack, size=context.size, removals=prompts.removals
+            model, images, prompts.labels, config=config, kept=stack, size=context.size, removals=prompts.removals
         )
         for result in trimming_memory(results):
-            yield _rows(context.video_id, *under_way.popleft(), result, tracks)
+            yield _rows(context.video_id, *under_way.popleft(), result=result, tracks=tracks)
     except ValueError as error:  # what propagation refuses
         raise VideoError(str(error)) from error
 
@@ -74,7 +88,7 @@ def _images(frames: Frames, under_way: "deque[tuple[int, VideoFrame]]") -> Itera
         yield frame.image
 
 
-def _rows(video_id: str, scene: int, frame: VideoFrame, result: FrameMasks, tracks: Tracks) -> list[MaskRow]:
+def _rows(video_id: str, scene: int, frame: VideoFrame, *, result: FrameMasks, tracks: Tracks) -> list[MaskRow]:
     height, width = result.labels.shape
     masks = rle.encode(result.labels, result.object_ids)
     return [
@@ -92,7 +106,7 @@ def _rows(video_id: str, scene: int, frame: VideoFrame, result: FrameMasks, trac
             "score": float(score),
             "stability": float(stability),
             "scene": scene,
-            **tracks.describe(frame.index, object_id, mask, float(stability)),
+            **tracks.describe(frame.index, object_id, mask, stability=float(stability)),
         }
         for object_id, mask, score, stability in zip(
             result.object_ids, masks, result.scores, result.stability, strict=True

@@ -16,28 +16,30 @@ from stcn_core.propagation.cycle import TrackEnds, cycle_frames, cycle_ious
 
 
 def check_tracks(
-    context: VideoContext, start: int, prompts: Prompts, tracks: Tracks, model: Network, config: PropagationConfig
+    context: VideoContext, start: int, prompts: Prompts, *, tracks: Tracks, model: Network, config: PropagationConfig
 ) -> Iterator[None]:
     """Check the tracks of a clip that begins at the video's frame `start`; yields now and then. Raises VideoError."""
-    ends = _ends(context, start, prompts, tracks)
+    ends = _ends(context, start, prompts, tracks=tracks)
     chosen = cycle_frames(ends, config.memory_every)
     if not chosen:
         return
     wanted = {start + frame for frame in chosen}
-    video = ReversedVideo(context.path, max(wanted), min(wanted), short_side=config.short_side, limits=context.limits)
+    video = ReversedVideo(
+        context.path, last=max(wanted), first=min(wanted), short_side=config.short_side, limits=context.limits
+    )
     for _ in video.look():
         yield
     with Prefetch(video, PREFETCH_FRAMES) as decoded:
         frames = ((frame.index - start, frame.image) for frame in decoded if frame.index in wanted)
         try:
-            for _, ious in cycle_ious(model, frames, ends, config, context.size):
+            for _, ious in cycle_ious(model, frames, ends, config=config, size=context.size):
                 tracks.note_cycles(ious)
                 yield
         except ValueError as error:  # what propagation refuses
             raise VideoError(str(error)) from error
 
 
-def _ends(context: VideoContext, start: int, prompts: Prompts, tracks: Tracks) -> dict[int, TrackEnds]:
+def _ends(context: VideoContext, start: int, prompts: Prompts, *, tracks: Tracks) -> dict[int, TrackEnds]:
     """Where each object was seen last, and its first prompt since it was removed last before that."""
     ends: dict[int, TrackEnds] = {}
     for object_id, frames in prompted_frames(prompts.labels).items():

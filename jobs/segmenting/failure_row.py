@@ -12,6 +12,7 @@ def quarantined_row(
     item: WorkItem,
     error: BaseException,
     attempts: int = 1,
+    *,
     seconds: float | None = None,
     error_class: str | None = None,
 ) -> VideoRow:
@@ -19,7 +20,7 @@ def quarantined_row(
     entry = item.entry
     trace = None if isinstance(error, VideoError) else "".join(traceback.format_exception(error))
     return VideoRow(
-        entry.video_id, item.work_id, "quarantined", entry.video, entry.prompts,
+        video_id=entry.video_id, work_id=item.work_id, status="quarantined", video=entry.video, prompts=entry.prompts,
         seconds=seconds, attempts=attempts, error_class=error_class or _class_of(error),
         error_message=_storable(str(error), MESSAGE_LENGTH), error_traceback=_storable(trace, TRACEBACK_LENGTH),
     )  # fmt: skip

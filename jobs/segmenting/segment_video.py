@@ -31,47 +31,70 @@ NO_REQUIREMENTS = VideoRequirements()
 
 
 def segment_video(
-    item: WorkItem, video_path: Path, prompts_path: Path, model: Network, config: PropagationConfig,
-    demands: VideoRequirements = NO_REQUIREMENTS, options: ClipOptions = DEFAULT_CLIP_OPTIONS,
-) -> Generator[int, None, Segmented]:  # fmt: skip
+    item: WorkItem,
+    video_path: Path,
+    prompts_path: Path,
+    *,
+    model: Network,
+    config: PropagationConfig,
+    demands: VideoRequirements = NO_REQUIREMENTS,
+    options: ClipOptions = DEFAULT_CLIP_OPTIONS,
+) -> Generator[int, None, Segmented]:
     """Segment one video from local files. Yields the frames done so far, returns rows.
 
     Raises VideoError for a video or prompts that cannot be used.
     """
     started, entry, tables = time.monotonic(), item.entry, _Tables()
     with (
-        Video(video_path, entry.start, entry.end, config.short_side, demands.limits) as video,
+        Video(
+            video_path, start=entry.start, end=entry.end, short_side=config.short_side, limits=demands.limits
+        ) as video,
         Prefetch(video, PREFETCH_FRAMES) as decoded,
     ):
         first = next(decoded, None)
         if first is None:
             raise VideoError(f"no frame could be decoded from start={entry.start} on; the file claims {_claim(video)}")
         size = first.height, first.width
-        prompts = prompts_in_window(load_prompts(prompts_path, entry, video.names, size), entry, *size)
-        cuts = [] if options.on_cut == "keep" else (yield from _find_cuts(video_path, entry, config, demands))
+        prompts = prompts_in_window(
+            load_prompts(prompts_path, entry, video.names, size=size), entry, height=first.height, width=first.width
+        )
+        cuts = [] if options.on_cut == "keep" else (yield from _find_cuts(video_path, entry, config, demands=demands))
         frames, tracks = SceneFrames(chain([first], decoded)), Tracks(prompts.names)
-        context = VideoContext(video_path, entry.video_id, entry.start, size, demands.limits)
+        context = VideoContext(
+            path=video_path, video_id=entry.video_id, start=entry.start, size=size, limits=demands.limits
+        )
         for clip in split_into_clips(options.on_cut, cuts, prompts):
             yield from _pass_by(frames, clip.first)
             clip_frames = frames.until(clip.end)
-            for done, rows in segment_clip(clip, clip_frames, context, tracks, model, config, options.cycle_check):
+            for done, rows in segment_clip(
+                clip, clip_frames, context, tracks=tracks, model=model, config=config, cycle_check=options.cycle_check
+            ):
                 tables.add(rows)
                 yield clip.first + done
         if options.on_cut != "stop":
             yield from _pass_by(frames, None)
         masks = tables.finished()
-        row = _done(item, video, frames, size, prompts, tracks, sum(map(len, masks)), time.monotonic() - started)
+        row = _done(
+            item,
+            video,
+            frames,
+            size=size,
+            prompts=prompts,
+            tracks=tracks,
+            masks=sum(map(len, masks)),
+            seconds=time.monotonic() - started,
+        )
         if demands.is_strict and row.damage:
             raise DamagedError(f"{row.damage}; mend the file, or run without --strict to take it as it is")
         return row, masks
 
 
 def _find_cuts(
-    path: Path, entry: Entry, config: PropagationConfig, demands: VideoRequirements
+    path: Path, entry: Entry, config: PropagationConfig, *, demands: VideoRequirements
 ) -> Generator[int, None, list[int]]:
     """A pass of its own: what a clip's last frame is must be known when it begins. Counts from the entry's start."""
     with (
-        Video(path, entry.start, entry.end, config.short_side, demands.limits) as video,
+        Video(path, start=entry.start, end=entry.end, short_side=config.short_side, limits=demands.limits) as video,
         Prefetch(video, PREFETCH_FRAMES) as decoded,
     ):
         frames = SceneFrames(decoded)
@@ -105,9 +128,16 @@ class _Tables:
 
 
 def _done(
-    item: WorkItem, video: Video, frames: SceneFrames, size: tuple[int, int], prompts: Prompts, tracks: Tracks,
-    masks: int, seconds: float,
-) -> VideoRow:  # fmt: skip
+    item: WorkItem,
+    video: Video,
+    frames: SceneFrames,
+    *,
+    size: tuple[int, int],
+    prompts: Prompts,
+    tracks: Tracks,
+    masks: int,
+    seconds: float,
+) -> VideoRow:
     """The row of a video that is segmented."""
     entry = item.entry
     return VideoRow(

@@ -26,7 +26,7 @@ class Events:
         self._found: list[TrackEvent] = []
         self._mean_area: float | None = None  # None: it was not visible yet
 
-    def look(self, frame_index: int, area: int, stability: float, is_prompt: bool) -> None:
+    def look(self, frame_index: int, area: int, stability: float, *, is_prompt: bool) -> None:
         """Look at its mask on one frame."""
         if is_prompt:
             self._mean_area = float(area) or self._mean_area
@@ -75,7 +75,7 @@ class Tracks:
         for object_id in prompted:
             self._events.setdefault(object_id, Events(MOST_EVENTS // max(8, len(prompted))))
 
-    def describe(self, frame_index: int, object_id: int, mask: EncodedMask, stability: float) -> dict[str, Any]:
+    def describe(self, frame_index: int, object_id: int, mask: EncodedMask, *, stability: float) -> dict[str, Any]:
         """What a mask's row says of its object's course. Called for each mask, in the order of frames."""
         area = mask.area
         before = self._areas.get(object_id, area)
@@ -101,7 +101,12 @@ class Tracks:
     def finished(self) -> tuple[Track, ...]:
         """The tracks, by object id."""
         return tuple(
-            Track(object_id, frames, self._events[object_id].found(), self._cycles.get(object_id))
+            Track(
+                object_id=object_id,
+                frames=frames,
+                events=self._events[object_id].found(),
+                cycle=self._cycles.get(object_id),
+            )
             for object_id, frames in sorted(self._frames.items())
         )
 

@@ -12,7 +12,7 @@ from jobs.inputs.scene_cuts import scenes
 PREFETCH_FRAMES = 16  # decoded before the network asks for them: 20 MB at 480p
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class VideoContext:
     """A video of which frames are read more than once."""
 

@@ -11,8 +11,16 @@ from jobs.outputs.trust import Flags, trust
 from jobs.selections.judging import Ints, Masks
 
 NAMES = (
-    "video_id", "frame_index", "object_id", "area", "score", "stability", "is_prompt", "prompt_distance", "scene",
-)  # fmt: skip
+    "video_id",
+    "frame_index",
+    "object_id",
+    "area",
+    "score",
+    "stability",
+    "is_prompt",
+    "prompt_distance",
+    "scene",
+)
 JUDGED = pa.schema([store.MASKS.field(name) for name in NAMES])
 FRAME_BITS = 32  # of a key that tells an object's frames apart; frames are int32
 
@@ -26,14 +34,23 @@ def read_columns(content: bytes) -> Masks:
     arrays = {name: table[name].to_numpy() for name in NAMES[1:]}
     frame, object_id, distance = (_integers(arrays[name]) for name in ("frame_index", "object_id", "prompt_distance"))
     _require_order(video, frame, object_id)
-    is_cut = _cuts_between(video, frame, object_id, distance, arrays["is_prompt"], arrays["scene"])
-    value = trust(arrays["stability"], distance, is_cut, arrays["is_prompt"], arrays["area"] <= 0)
+    is_cut = _cuts_between(
+        video, frame, object_id, distance=distance, is_prompt=arrays["is_prompt"], scene=arrays["scene"]
+    )
+    value = trust(arrays["stability"], distance, is_cut, is_prompt=arrays["is_prompt"], empty=arrays["area"] <= 0)
     if "trust" in read.column_names:  # a selection's own: it may lack the prompts that tell where cuts lie
         value = np.clip(np.nan_to_num(read["trust"].cast(pa.float32()).to_numpy(), nan=0.0), 0.0, 1.0)
     return Masks(
-        ids.dictionary.to_pylist(), video, frame, object_id, _integers(arrays["area"]), arrays["score"],
-        arrays["stability"], arrays["is_prompt"], value,
-    )  # fmt: skip
+        ids=ids.dictionary.to_pylist(),
+        video=video,
+        frame=frame,
+        object_id=object_id,
+        area=_integers(arrays["area"]),
+        score=arrays["score"],
+        stability=arrays["stability"],
+        is_prompt=arrays["is_prompt"],
+        trust=value,
+    )
 
 
 def _integers(values: Any) -> Ints:
@@ -47,7 +64,7 @@ def _require_order(video: Ints, frame: Ints, object_id: Ints) -> None:
         raise ValueError(f"row {int(np.argmin(goes_on)) + 1} is out of order, or there twice")
 
 
-def _cuts_between(video: Ints, frame: Ints, object_id: Ints, distance: Ints, is_prompt: Flags, scene: Ints) -> Flags:
+def _cuts_between(video: Ints, frame: Ints, object_id: Ints, *, distance: Ints, is_prompt: Flags, scene: Ints) -> Flags:
     """Whether the frame of a mask is of another scene than its object's nearest prompt; not where that is unknown."""
     found = np.zeros(len(video), bool)
     if not is_prompt.any() or not scene.any():

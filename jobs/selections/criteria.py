@@ -11,7 +11,7 @@ UNITS = ("frame", "mask")
 SHARES = ("min_score", "min_stability", "min_cycle", "min_trust")  # 0 to 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Criteria:
     """Options of one selection; None: not asked for."""
 

@@ -13,16 +13,27 @@ from jobs.selections.criteria import Criteria
 
 # In the order in which they are asked; a unit counts for the first that drops it.
 REASONS = (
-    "kept", "video", "every", "empty", "prompts", "events", "min_score", "min_stability", "min_area", "min_cycle",
-    "min_trust", "best", "max_per_video",
-)  # fmt: skip
+    "kept",
+    "video",
+    "every",
+    "empty",
+    "prompts",
+    "events",
+    "min_score",
+    "min_stability",
+    "min_area",
+    "min_cycle",
+    "min_trust",
+    "best",
+    "max_per_video",
+)
 KEPT = REASONS.index("kept")
 
 Ints = NDArray[np.int64]
 Videos = Mapping[str, VideoRow]  # whose masks may be kept, by id
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Masks:
     """What is known of the masks of one file, a value a mask; sorted by video, frame and object."""
 
@@ -48,7 +59,7 @@ class Masks:
             yield video_id, slice(int(start), int(end))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Units:
     """The units of one file, frames or masks, in order: a value a unit."""
 
@@ -79,9 +90,13 @@ def judge(masks: Masks, criteria: Criteria, videos: Videos) -> Units:
     is_judged = of_units(judged)
     least = np.minimum.reduceat(np.where(masks.is_prompt, np.float32(1), masks.trust), starts)
     units = Units(
-        masks.ids, masks.video[starts].astype(np.int32), np.diff(starts, append=len(masks.video)).astype(np.int32),
-        np.where(is_judged, least, np.float32(1)), is_judged, np.zeros(len(starts), np.uint8),
-    )  # fmt: skip
+        ids=masks.ids,
+        video=masks.video[starts].astype(np.int32),
+        masks=np.diff(starts, append=len(masks.video)).astype(np.int32),
+        trust=np.where(is_judged, least, np.float32(1)),
+        is_judged=is_judged,
+        reason=np.zeros(len(starts), np.uint8),
+    )
     units.drop("video", ~np.array([name in videos for name in masks.ids])[units.video])
     if criteria.every:
         units.drop("every", (masks.frame - _first_frames(masks))[starts] % criteria.every != 0)

@@ -21,7 +21,7 @@ COPIES_APART = 10  # frames, as whose motion the deformation of copies counts
 ATTEMPTS = 50  # samples that may show no object before the data is refused
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """All that batches depend on, beside the step."""
 
@@ -33,12 +33,12 @@ class Plan:
     rank: int = 0  # of the process among several that train one model
 
 
-def batches(plan: Plan, start: int, end: int, processes: int, device: torch.device) -> Iterator[Batch]:
+def batches(plan: Plan, start: int, end: int, *, processes: int, device: torch.device) -> Iterator[Batch]:
     """Of the steps from `start` to before `end`, made ahead by processes of one thread each; by none, on the device."""
     if processes == 0:
         return (make_batch(plan, step, device) for step in range(start, end))
     calls = ((plan, step) for step in range(start, end))
-    return process_map(make_batch, calls, processes, DRAWN_AHEAD, begin=one_thread)
+    return process_map(make_batch, calls, processes, ahead=DRAWN_AHEAD, begin=one_thread)
 
 
 def one_thread() -> None:
@@ -53,7 +53,7 @@ def make_batch(plan: Plan, step: int, device: torch.device | None = None) -> Bat
     if plan.stage.drawn < 1 and rng.random() >= plan.stage.drawn:
         return real_batch(rng, plan, shape)
     pictures = load_pictures(plan.textures) if plan.textures else None
-    return draw_batch(rng, shape, plan.stage.zooms, pictures, device or torch.device("cpu"))
+    return draw_batch(rng, shape, plan.stage.zooms, pictures=pictures, device=device or torch.device("cpu"))
 
 
 def draw_shape(rng: np.random.Generator, stage: Stage, progress: float) -> Shape:
@@ -62,7 +62,14 @@ def draw_shape(rng: np.random.Generator, stage: Stage, progress: float) -> Shape
     size, first = stage.sizes[rng.choice(len(weights), p=weights / weights.sum())], stage.sizes[0]
     clips = max(2, round(stage.clips * first.height * first.width / (size.height * size.width)))
     objects = 1 + int(rng.choice(len(stage.objects), p=stage.objects))
-    return Shape(size.height, size.width, clips, stage.frames, objects, round(between(stage.gaps, progress)))
+    return Shape(
+        height=size.height,
+        width=size.width,
+        clips=clips,
+        frames=stage.frames,
+        objects=objects,
+        longest_gap=round(between(stage.gaps, progress)),
+    )
 
 
 def real_batch(rng: np.random.Generator, plan: Plan, shape: Shape) -> Batch:
@@ -73,16 +80,18 @@ def real_batch(rng: np.random.Generator, plan: Plan, shape: Shape) -> Batch:
         if len(samples) == shape.clips:
             break
         sequence = sequences[int(rng.integers(len(sequences)))]
-        found = real_sample(rng, sequence, shape, plan.stage.deformed)
+        found = real_sample(rng, sequence, shape, deformed=plan.stage.deformed)
         samples += [found] if found else []
     else:
         raise UserError("--data shows hardly an object in its frames; legal: masks that cover some of each frame")
     images, labels = (torch.stack([getattr(one, name) for one, _ in samples]) for name in ("images", "labels"))
-    return Batch(images, labels, shape.objects, torch.tensor([times for _, times in samples]))
+    return Batch(
+        images=images, labels=labels, objects=shape.objects, times=torch.tensor([times for _, times in samples])
+    )
 
 
 def real_sample(
-    rng: np.random.Generator, sequence: Sequence, shape: Shape, deformed: bool
+    rng: np.random.Generator, sequence: Sequence, shape: Shape, *, deformed: bool
 ) -> tuple[Sample, list[int]] | None:
     """Frames of one video, forward or backward, and their times; of a single one, or if all are deformed, copies."""
     deformed |= len(sequence.masks) == 1
@@ -90,16 +99,18 @@ def real_sample(
         frames = [int(rng.integers(len(sequence.masks)))] * shape.frames
         times = [COPIES_APART * index for index in range(shape.frames)]
     else:
-        walk = to_and_fro(rng, len(sequence.masks), shape.frames, shape.longest_gap // sequence.stride)
+        walk = to_and_fro(rng, len(sequence.masks), shape.frames, longest=shape.longest_gap // sequence.stride)
         frames = [index for index, _ in walk]
         times = [sequence.stride * step for _, step in walk]
     loaded = {index: sequence.load(index) for index in set(frames)}
     images, labels = zip(*(loaded[index] for index in frames), strict=True)
-    found = crop_sample(rng, images, labels, shape.height, shape.width, shape.objects, deformed)
+    found = crop_sample(
+        rng, images, labels, height=shape.height, width=shape.width, objects=shape.objects, deformed=deformed
+    )
     return (found, times) if found else None
 
 
-def to_and_fro(rng: np.random.Generator, masks: int, count: int, longest: int) -> list[tuple[int, int]]:
+def to_and_fro(rng: np.random.Generator, masks: int, count: int, *, longest: int) -> list[tuple[int, int]]:
     """A clip of so many frames, forward or backward: for each its mask's index, and its time in masks.
 
     Where the video has fewer masks than that, it turns at its ends, and time goes on. longest: of the gaps, in masks.

@@ -11,7 +11,7 @@ from jobs.errors import UserError
 from stcn_core.training.trainer import Trainer
 
 
-def save_checkpoint(path: Path, trainer: Trainer, stage: int, made_by: Mapping[str, object]) -> None:
+def save_checkpoint(path: Path, trainer: Trainer, stage: int, *, made_by: Mapping[str, object]) -> None:
     """Replace it in one step, so that a kill leaves the old one or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")

@@ -12,7 +12,7 @@ CHANGE_WEIGHTS = (
 LEAST = {"seed": 0, "makers": 0, "stop_after": 0, "final_clips": 0}  # of numbers; of others 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
     """Options of one run. What changes the weights must be the same when it is resumed."""
 

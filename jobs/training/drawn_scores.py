@@ -37,7 +37,7 @@ class DrawnScores:
 
 def evaluation_clip(number: int) -> DrawnClip:
     """One of the fixed clips, 0 to 19: 48 frames at 240p with 1, 2 or 3 objects."""
-    return draw_clip(FIRST_SEED + number, range(FRAMES), HEIGHT, WIDTH, OBJECTS[number % len(OBJECTS)])
+    return draw_clip(FIRST_SEED + number, range(FRAMES), HEIGHT, width=WIDTH, objects=OBJECTS[number % len(OBJECTS)])
 
 
 def evaluate_clips(model: Network, clips: int = CLIPS, **options: object) -> DrawnScores:
@@ -50,7 +50,7 @@ def evaluate_clips(model: Network, clips: int = CLIPS, **options: object) -> Dra
     copied: list[list[float]] = []
     for number in range(clips):
         clip = evaluation_clip(number)
-        labels = [result.labels for result in propagate(model, clip.frames, {0: clip.labels[0]}, config)]
+        labels = [result.labels for result in propagate(model, clip.frames, {0: clip.labels[0]}, config=config)]
         found += score_clip(number, labels, clip.labels)
         copied += score_clip(number, [clip.labels[0]] * FRAMES, clip.labels)
     return DrawnScores(np.array(found), np.array(copied))
@@ -62,7 +62,7 @@ def sample_pictures(model: Network) -> dict[str, NDArray[np.uint8]]:
     rows = {}
     for number in range(SAMPLES):
         clip = evaluation_clip(number)
-        results = list(propagate(model, clip.frames, {0: clip.labels[0]}, config))
+        results = list(propagate(model, clip.frames, {0: clip.labels[0]}, config=config))
         moments = np.linspace(0, len(results) - 1, SAMPLE_FRAMES).astype(int).tolist()
         pictures = [blend(clip.frames[moment], results[moment].labels) for moment in moments]
         rows[f"clip {number}, frames {', '.join(map(str, moments))}"] = np.concatenate(pictures, 1)

@@ -17,7 +17,7 @@ TERMS = ("loss", "cross_entropy", "dice", "carried", "surface", "iou", "gradient
 SCORES = ("j_and_f", "j", "f")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Curve:
     """One number over the steps, as points of an SVG polyline."""
 
@@ -36,11 +36,19 @@ class Curve:
         across = (steps - steps[0]) / max(steps[-1] - steps[0], 1) * WIDTH
         down = HEIGHT - (numbers - least) / max(most - least, 1e-12) * HEIGHT
         points = " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(across, down, strict=True))
-        return cls(name, points, least, most, float(numbers[-1]), int(steps[0]), int(steps[-1]))
+        return cls(
+            name=name,
+            points=points,
+            least=least,
+            most=most,
+            last=float(numbers[-1]),
+            first_step=int(steps[0]),
+            last_step=int(steps[-1]),
+        )
 
 
 def render_page(
-    title: str, made_by: Mapping[str, object], lines: Sequence[Mapping[str, Any]], samples: Mapping[str, np.ndarray]
+    title: str, made_by: Mapping[str, object], lines: Sequence[Mapping[str, Any]], *, samples: Mapping[str, np.ndarray]
 ) -> str:
     """HTML. samples: pictures (H, W, 3) by what they show."""
     curves = [curve for event, names in (("evaluated", SCORES), ("trained", TERMS)) for name in names

@@ -25,7 +25,7 @@ RESTARTS = 3  # of all processes, since one was lost
 END = None  # comes after the last line
 
 
-def train_in_processes(config: TrainingConfig, recipe: Recipe, data: Sequence[str], report: Report) -> None:
+def train_in_processes(config: TrainingConfig, recipe: Recipe, data: Sequence[str], *, report: Report) -> None:
     """Train by as many processes as the config says, on the cluster of RAY_ADDRESS, or on this machine.
 
     Files are read and written under their names on every node. Raises UserError for what is not there or cannot be
@@ -84,7 +84,13 @@ def _work(given: dict[str, Any]) -> None:
     rank, lines = torch.distributed.get_rank(), given["lines"]
     config, recipe, data = given["run"]
     try:
-        Run(config, recipe, data, lines.put if rank == 0 else _nobody, Process(rank, _average)).train()
+        Run(
+            config=config,
+            recipe=recipe,
+            data=data,
+            report=lines.put if rank == 0 else _nobody,
+            process=Process(rank, _average),
+        ).train()
     except UserError as error:  # which the next attempt would make again
         lines.put(error)
 

@@ -67,10 +67,18 @@ class Stage(_Strict):
     def schedule(self) -> Schedule:
         """What the trainer goes by."""
         return Schedule(
-            self.steps, self.learning_rate, self.warmup, self.drops, self.bootstrap,
-            {"dice": self.dice, "carried": self.carried, "surface": self.surface}, self.weight_decay,
-            self.decoupled_decay, self.gradient_norm, self.freeze_batch_norm, self.average_decay,
-        )  # fmt: skip
+            steps=self.steps,
+            learning_rate=self.learning_rate,
+            warmup=self.warmup,
+            drops=self.drops,
+            bootstrap=self.bootstrap,
+            weights={"dice": self.dice, "carried": self.carried, "surface": self.surface},
+            weight_decay=self.weight_decay,
+            decoupled_decay=self.decoupled_decay,
+            gradient_norm=self.gradient_norm,
+            freeze_batch_norm=self.freeze_batch_norm,
+            average_decay=self.average_decay,
+        )
 
 
 class Recipe(_Strict):

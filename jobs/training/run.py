@@ -37,7 +37,7 @@ class Process:
         return self.rank == 0
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Run:
     """One run, in one process. data: trees."""
 
@@ -73,7 +73,7 @@ class Run:
                 trainer = self.trainer(model, stage)
                 if self.state and number == first:
                     trainer.load_state_dict(self.state)
-                self.steps(trainer, stage, number, before)
+                self.steps(trainer, stage, number, before=before)
                 model = trainer.kept_model()
             before += stage.steps
             if config.stop_after and before >= config.stop_after:
@@ -83,16 +83,23 @@ class Run:
     def trainer(self, model: Network, stage: Stage) -> Trainer:
         """Of a stage, for this process."""
         threads = self.config.threads if next(model.parameters()).device.type == "cpu" else 1
-        return Trainer(model, stage.schedule(), threads, self.process.average, bf16=self.recipe.bf16)
+        return Trainer(model, stage.schedule(), threads, average=self.process.average, bf16=self.recipe.bf16)
 
-    def steps(self, trainer: Trainer, stage: Stage, number: int, before: int) -> None:
+    def steps(self, trainer: Trainer, stage: Stage, number: int, *, before: int) -> None:
         """Those of a stage that are left, with log lines, checkpoints and evaluations. Steps count through stages."""
         config = self.config
-        plan = Plan(stage, number, config.seed, config.textures, tuple(self.data), self.process.rank)
+        plan = Plan(
+            stage=stage,
+            number=number,
+            seed=config.seed,
+            textures=config.textures,
+            data=tuple(self.data),
+            rank=self.process.rank,
+        )
         last = min(stage.steps, config.stop_after - before) if config.stop_after else stage.steps
         terms, since = Counter[str](), time.monotonic()
         try:
-            for batch in batches(plan, trainer.step, last, config.makers, trainer.device):
+            for batch in batches(plan, trainer.step, last, processes=config.makers, device=trainer.device):
                 terms.update(trainer.train_step(batch) | {"steps": 1})
                 step, ended = before + trainer.step, trainer.step == last
                 if step % config.log_every == 0 or ended:
@@ -108,7 +115,7 @@ class Run:
 
     def save(self, trainer: Trainer, stage: int) -> None:
         if self.process.is_first:
-            save_checkpoint(self.config.checkpoint_path, trainer, stage, self.made_by)
+            save_checkpoint(self.config.checkpoint_path, trainer, stage, made_by=self.made_by)
 
     def evaluate(self, model: Network, step: int, clips: int) -> dict[str, float]:
         """Score the model on so many of the fixed clips, and write the page anew."""
@@ -117,7 +124,7 @@ class Run:
             self.told("evaluated", step, scores)
         if self.log:
             pictures = sample_pictures(model) if clips else {}
-            page = render_page(Path(self.config.output).stem, self.made_by, self.log.lines, pictures)
+            page = render_page(Path(self.config.output).stem, self.made_by, self.log.lines, samples=pictures)
             (self.log.folder / PAGE).write_text(page)
         return scores
 

@@ -13,7 +13,7 @@ from jobs.inputs.prompts.label_images import fit, read_labels
 from jobs.io import storage
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Sequence:
     """The frames of one video that have masks, in order."""
 
@@ -55,4 +55,6 @@ def _sequence(masks: Path, images: Path) -> Sequence:
     numbers = [int(path.stem) for path in both if path.stem.isdecimal()]
     steps = np.diff(numbers)
     stride = max(1, int(np.median(steps))) if len(steps) and len(numbers) == len(both) else 1
-    return Sequence(masks.name, tuple(by_name[path.stem] for path in both), tuple(both), stride)
+    return Sequence(
+        name=masks.name, images=tuple(by_name[path.stem] for path in both), masks=tuple(both), stride=stride
+    )

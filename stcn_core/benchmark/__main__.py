@@ -22,7 +22,7 @@ def main() -> int:
     torch.set_num_threads(options.threads)
     try:
         settings = Settings(find_device(options.device), options.repeats)
-        late = run_cases(CASES, options.cases, settings, options.json)
+        late = run_cases(CASES, options.cases, settings, as_json=options.json)
     except ValueError as error:
         parser.error(str(error))
     return int(options.check and bool(late))

@@ -59,7 +59,7 @@ def large_frames(settings: Settings) -> Figures:
     """Frames of 1080p scaled to 480p, against frames of 480p: STCN, 21 frames, 1 object."""
     model = for_inference(seeded_stcn(settings.device))
     runs = {
-        name: propagation(model, *clip(21, height, width, 1), PropagationConfig())
+        name: propagation(model, *clip(21, height, width, objects=1), config=PropagationConfig())
         for name, height, width in (("480p", 480, 854), ("1080p", 1080, 1920))
     }
     in_turn(runs, 1, settings.device)  # to warm up
@@ -74,9 +74,9 @@ def reduced_precision(settings: Settings) -> Figures:
     config = PropagationConfig.for_model(plain)
     equal, overlaps = [], []
     for seed in range(6):
-        drawn = draw_clip(7_000 + seed, range(24), 240, 427, objects=1 + seed % 3)
+        drawn = draw_clip(7_000 + seed, range(24), 240, width=427, objects=1 + seed % 3)
         one, other = (
-            np.stack([r.labels for r in propagate(model, drawn.frames, {0: drawn.labels[0]}, config)])
+            np.stack([r.labels for r in propagate(model, drawn.frames, {0: drawn.labels[0]}, config=config)])
             for model in models
         )
         equal.append(np.mean(one == other))
@@ -93,7 +93,7 @@ def memory_read(settings: Settings) -> Figures:
 
     def tiled(frames: int) -> Run:
         held = frames * positions
-        return lambda: read_top_k(keys[..., :held], values[:, :held], query, "l2", 20)
+        return lambda: read_top_k(keys[..., :held], values[:, :held], query, kind="l2", k=20)
 
     def whole() -> None:
         readout(affinity(similarity(keys, query[None], "l2"), 20), values.transpose(1, 2))
@@ -113,9 +113,9 @@ def long_clip(settings: Settings) -> Figures:
     """What grows and what slows down over 10,000 frames with bounded memory: stcn-mini, 240p."""
     model = for_inference(load_model("stcn-mini", settings.device))
     config = PropagationConfig.for_model(model)
-    prompt = clip(1, 240, 427, 1)[1]
+    prompt = clip(1, 240, 427, objects=1)[1]
     started, held = [time.perf_counter()], [resident_memory()]
-    results = propagate(model, endless_clip(240, 427, 1, 10_000), {0: prompt}, config)
+    results = propagate(model, endless_clip(240, 427, 1, frames=10_000), {0: prompt}, config=config)
     for number, _ in enumerate(trimming_memory(results), 1):
         held[-1] = max(held[-1], resident_memory())
         if number % 1_000 == 0:

@@ -27,29 +27,29 @@ HEIGHT, WIDTH, PADDED_WIDTH = 480, 854, 864
 
 
 def compare(
-    device: torch.device, repeats: int, objects: int, frames: int, precision: torch.dtype | None
+    device: torch.device, repeats: int, objects: int, *, frames: int, precision: torch.dtype | None
 ) -> dict[str, float]:
     """STCN with seeded weights at 480x854; precision None: the fastest of the device."""
     precision = precision or fastest_precision(device)
     plain, config = seeded_stcn(device), PropagationConfig(short_side=None)
     fast = for_inference(plain, precision)
-    images, prompt = clip(frames, HEIGHT, WIDTH, objects)
-    product = propagation(fast, images, prompt, config)
+    images, prompt = clip(frames, HEIGHT, WIDTH, objects=objects)
+    product = propagation(fast, images, prompt, config=config)
 
     def reference() -> None:
-        exhaust(propagate_frame_by_frame(plain, images, prompt, config))
+        exhaust(propagate_frame_by_frame(plain, images, prompt, config=config))
 
     peak = peak_memory(product, device)  # the first run: it warms up, too
     seconds = in_turn({"reference": reference, "product": product}, repeats, device)
     rate = frames / statistics.median(seconds["product"])
     stages = stage_seconds(product, device, STAGES)
     ceiling = matrix_product_rate(device, precision)
-    operations = operations_per_frame(plain.config, HEIGHT, PADDED_WIDTH, objects, config)
+    operations = operations_per_frame(plain.config, HEIGHT, PADDED_WIDTH, objects=objects, config=config)
     return {
         "frames_per_second": rate,
         "reference_frames_per_second": frames / statistics.median(seconds["reference"]),
         "ratio": median_ratio(seconds["reference"], seconds["product"]),
-        **agreement(plain, fast, images[:11], prompt, config),
+        **agreement(plain, fast, images[:11], prompt=prompt, config=config),
         "gigaflops": rate * operations / 1e9,
         "ceiling_gigaflops": ceiling / 1e9,
         "share_of_ceiling": rate * operations / ceiling,
@@ -58,18 +58,20 @@ def compare(
     }
 
 
-def propagation(model: Network, images: Sequence[np.ndarray], prompt: np.ndarray, config: PropagationConfig) -> Run:
+def propagation(model: Network, images: Sequence[np.ndarray], prompt: np.ndarray, *, config: PropagationConfig) -> Run:
     """To be timed."""
-    return lambda: exhaust(propagate(model, images, {0: prompt}, config))
+    return lambda: exhaust(propagate(model, images, {0: prompt}, config=config))
 
 
 def agreement(
-    plain: Network, fast: Network, images: Sequence[np.ndarray], prompt: np.ndarray, config: PropagationConfig
+    plain: Network, fast: Network, images: Sequence[np.ndarray], *, prompt: np.ndarray, config: PropagationConfig
 ) -> dict[str, float]:
     """Of the two after the prompt. Seeded weights are undecided, with probabilities near 0.5: labels differ easily."""
     equal, differences = [], []
-    results = propagate(fast, images, {0: prompt}, config, return_probabilities=True)
-    for (labels, planes), result in zip(propagate_frame_by_frame(plain, images, prompt, config), results, strict=True):
+    results = propagate(fast, images, {0: prompt}, config=config, return_probabilities=True)
+    for (labels, planes), result in zip(
+        propagate_frame_by_frame(plain, images, prompt, config=config), results, strict=True
+    ):
         assert result.probabilities is not None
         if result.frame_index:  # the prompt itself comes back exactly
             equal.append(np.mean(labels == result.labels))

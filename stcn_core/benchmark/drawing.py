@@ -19,15 +19,17 @@ BATCHES = 8
 
 def drawing_rate(device: torch.device, repeats: int) -> float:
     """Frames of 256 x 256 a second, of batches of 16 clips on a GPU and 4 on a CPU; the median batch."""
-    shape = Shape(SIZE, SIZE, 16 if device.type == "cuda" else 4, frames=3, objects=2, longest_gap=10)
+    shape = Shape(
+        height=SIZE, width=SIZE, clips=16 if device.type == "cuda" else 4, frames=3, objects=2, longest_gap=10
+    )
     seconds = [timed(_drawing(seed, shape, device), device) for seed in range(BATCHES * repeats)]
     return shape.clips * shape.frames / float(np.median(seconds))
 
 
 def drawing_share(device: torch.device, repeats: int) -> float:
     """Of the time to draw a batch of the shipped model's training and to make a step with it, one after the other."""
-    trainer = Trainer(STCN(ModelConfig.mini()).to(device), Schedule(1_000, 1e-4))
-    shape = Shape(128, 128, 6, frames=3, objects=2, longest_gap=10)
+    trainer = Trainer(STCN(ModelConfig.mini()).to(device), Schedule(steps=1_000, learning_rate=1e-4))
+    shape = Shape(height=128, width=128, clips=6, frames=3, objects=2, longest_gap=10)
     drawn = trained = 0.0
     for seed in range(BATCHES * repeats):
         draw = _drawing(seed, shape, device)

@@ -16,13 +16,13 @@ def seeded_stcn(device: torch.device) -> Network:
     return STCN(ModelConfig()).to(device).eval().requires_grad_(False)
 
 
-def clip(frames: int, height: int, width: int, objects: int) -> tuple[list[np.ndarray], np.ndarray]:
+def clip(frames: int, height: int, width: int, *, objects: int) -> tuple[list[np.ndarray], np.ndarray]:
     """Frames, and the label map of the first."""
-    first = _labels(0, height, width, objects)
-    return list(endless_clip(height, width, objects, frames)), first
+    first = _labels(0, height, width, objects=objects)
+    return list(endless_clip(height, width, objects, frames=frames)), first
 
 
-def endless_clip(height: int, width: int, objects: int, frames: int) -> Iterator[np.ndarray]:
+def endless_clip(height: int, width: int, objects: int, *, frames: int) -> Iterator[np.ndarray]:
     """Textured squares that move over a texture which drifts: no two frames are alike, so no two keys are."""
     rng = np.random.default_rng(0)
     coarse = rng.integers(0, 256, (height // 8 + 2, width // 8 + 2, 3), dtype=np.uint8)
@@ -30,12 +30,12 @@ def endless_clip(height: int, width: int, objects: int, frames: int) -> Iterator
     noise = rng.integers(0, 24, (height, width, 3), dtype=np.uint8)
     colours = rng.integers(0, 256, (objects + 1, 3), dtype=np.uint8)
     for index in range(frames):
-        labels = _labels(index, height, width, objects)[..., None]
+        labels = _labels(index, height, width, objects=objects)[..., None]
         scene = np.where(labels > 0, colours[labels[..., 0]], np.roll(background, index, axis=1))
         yield scene // 8 * 7 + np.roll(noise, 7 * index, axis=0)
 
 
-def _labels(index: int, height: int, width: int, objects: int) -> np.ndarray:
+def _labels(index: int, height: int, width: int, *, objects: int) -> np.ndarray:
     """A square an object, side by side, going up and down."""
     labels = np.zeros((height, width), np.uint8)
     side = min(height // 2, width // (objects + 1))

@@ -7,7 +7,9 @@ from stcn_core.config import ModelConfig, PropagationConfig
 from stcn_core.models.stcn import STCN
 
 
-def operations_per_frame(model: ModelConfig, height: int, width: int, objects: int, config: PropagationConfig) -> float:
+def operations_per_frame(
+    model: ModelConfig, height: int, width: int, *, objects: int, config: PropagationConfig
+) -> float:
     """FLOPs of STCN's convolutions: a multiplication and an addition each, by the direct method.
 
     Height and width are padded ones. The memory read comes on top: 2 * key_dim * N for each query position.

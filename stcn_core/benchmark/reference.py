@@ -20,7 +20,7 @@ from stcn_core.models.network import Network, Query
 
 @torch.inference_mode()
 def propagate_frame_by_frame(
-    model: Network, frames: Sequence[np.ndarray], prompt: np.ndarray, config: PropagationConfig
+    model: Network, frames: Sequence[np.ndarray], prompt: np.ndarray, *, config: PropagationConfig
 ) -> Iterator[tuple[np.ndarray, Tensor]]:
     """Yield labels (H, W) and probabilities (1 + O, H, W) of each frame; `prompt` is frame 0's, ids 1 to O."""
     parameter = next(model.parameters())
@@ -53,5 +53,4 @@ def propagate_frame_by_frame(
 
 def _repeated(query: Query, objects: int) -> Query:
     """The query as if each object were an image of its own."""
-    parts = (query.key, query.value, query.f16, query.f8, query.f4)
-    return Query(*(part.expand(objects, -1, -1, -1) for part in parts))
+    return query.map(lambda tensor: tensor.expand(objects, -1, -1, -1))

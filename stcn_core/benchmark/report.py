@@ -14,7 +14,7 @@ from stcn_core.benchmark.cases import Figures, Settings
 Cases = Mapping[str, Callable[[Settings], Figures]]
 
 
-def run_cases(cases: Cases, names: Sequence[str], settings: Settings, as_json: bool) -> list[str]:
+def run_cases(cases: Cases, names: Sequence[str], settings: Settings, *, as_json: bool) -> list[str]:
     """Run the cases named, or all, and print their figures. Returns a line for each that is behind its budget.
 
     Raises ValueError for a name that is no case's.

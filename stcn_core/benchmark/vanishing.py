@@ -32,7 +32,7 @@ def compare_policies(device: torch.device, clips: int) -> dict[str, float]:
     for number in range(clips):
         frames, truth = vanishing_clip(FIRST_SEED + number)
         for name, config in configs.items():
-            results = propagate(model, frames, {0: truth[0]}, config)
+            results = propagate(model, frames, {0: truth[0]}, config=config)
             for result, labels in zip(results, truth, strict=True):
                 for object_id in present_ids(labels):
                     score = region_similarity(result.labels == object_id, labels == object_id)
@@ -44,12 +44,12 @@ def compare_policies(device: torch.device, clips: int) -> dict[str, float]:
 
 def vanishing_clip(seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Frames (T, H, W, 3) and labels (T, H, W)."""
-    scene = draw_visible_scene(seed, 0, HEIGHT, WIDTH, OBJECTS, {}, 1.0)
+    scene = draw_visible_scene(seed, 0, HEIGHT, width=WIDTH, objects=OBJECTS, late={}, zoom=1.0)
     frames, labels = [], []
     for start in range(0, FRAMES, 10):
         away = {i for i in range(1, OBJECTS + 1) if _returns(i) - AWAY <= start < _returns(i)}
         shown = dataclasses.replace(scene, layers=[layer for layer in scene.layers if layer.label not in away])
-        some_frames, some_labels, _ = render(shown, range(start, start + 10), HEIGHT, WIDTH)
+        some_frames, some_labels, _ = render(shown, range(start, start + 10), HEIGHT, width=WIDTH)
         frames.append(some_frames.numpy())
         labels.append(some_labels.numpy())
     return np.concatenate(frames), np.concatenate(labels)

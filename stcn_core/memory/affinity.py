@@ -17,7 +17,7 @@ from stcn_core.precision import at_least_float32
 MAX_AFFINITY_ENTRIES = 2**25  # entries of one (N, Q) matrix: 128 MB in float32; longer reads go in pieces
 
 
-def similarity(memory_key: Tensor, query_key: Tensor, kind: Similarity, near: LocalityPrior | None = None) -> Tensor:
+def similarity(memory_key: Tensor, query_key: Tensor, kind: Similarity, *, near: LocalityPrior | None = None) -> Tensor:
     """Compare every memory position with every query position, in float32 or better.
 
     memory_key (..., C, N) and query_key (..., C, Q) give (..., N, Q). near: a prior, whose logarithm is added.
@@ -27,7 +27,7 @@ def similarity(memory_key: Tensor, query_key: Tensor, kind: Similarity, near: Lo
       position and so cancels in the softmax
     - "cosine": m.q / (|m| |q|) (STCN eq. 4); its range of 2 is widened to that of the others by sqrt(C)
     """
-    memory, query, bias, divisor = similarity_product(memory_key, query_key, kind, near)
+    memory, query, bias, divisor = similarity_product(memory_key, query_key, kind, near=near)
     product = memory.transpose(-1, -2) @ query  # ..., N, Q
     if bias is not None:
         product = product + bias.unsqueeze(-1)
@@ -35,7 +35,7 @@ def similarity(memory_key: Tensor, query_key: Tensor, kind: Similarity, near: Lo
 
 
 def similarity_product(
-    memory_key: Tensor, query_key: Tensor, kind: Similarity, near: LocalityPrior | None = None
+    memory_key: Tensor, query_key: Tensor, kind: Similarity, *, near: LocalityPrior | None = None
 ) -> tuple[Tensor, Tensor, Tensor | None, float]:
     """The similarity's parts: (memory^T query + bias) / divisor.
 
@@ -76,9 +76,14 @@ def readout(affinity: Tensor, value: Tensor) -> Tensor:
 
 
 def read_all(
-    keys: Tensor, values: Tensor, query: Tensor, kind: Similarity, received: Tensor | None = None,
+    keys: Tensor,
+    values: Tensor,
+    query: Tensor,
+    *,
+    kind: Similarity,
+    received: Tensor | None = None,
     near: LocalityPrior | None = None,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """Keys (K, CK, N), values (O, N, CV) and query (CK, Q) give (O, Q, CV), attending to all positions.
 
     near: a prior that the affinity has. received (N): the attention that each position gets is added to it.
@@ -87,7 +92,7 @@ def read_all(
     parts = []
     for start, piece in zip(range(0, query.shape[1], chunk), query.split(chunk, dim=1), strict=True):
         prior = near and LocalityPrior(near.memory, near.query[:, start : start + chunk])
-        weights = affinity(similarity(keys, piece, kind, prior))  # K, N, Q
+        weights = affinity(similarity(keys, piece, kind, near=prior))  # K, N, Q
         if received is not None:
             received += weights.sum((0, 2))
         # One product for all objects where they share keys: matmul folds O into CV for a 2-D right side.

@@ -39,9 +39,9 @@ class MemoryBank:
         size = key.shape[-1]
         slot = self._slot(frame, size)
         start, end, used = slot * size, (slot + 1) * size, len(self._frames) * size
-        self._keys = _with_capacity(self._keys, key, used, end, dim=2)
-        self._values = _with_capacity(self._values, value, used, end, dim=1)
-        self._received = _with_capacity(self._received, key[0, 0], used, end, dim=0)
+        self._keys = _with_capacity(self._keys, key, used, needed=end, dim=2)
+        self._values = _with_capacity(self._values, value, used, needed=end, dim=1)
+        self._received = _with_capacity(self._received, key[0, 0], used, needed=end, dim=0)
         self._keys[..., start:end] = key
         self._values[:, start:end] = value
         self._received[start:end] = 0
@@ -74,7 +74,7 @@ class MemoryBank:
         if self._locality is None:
             read = self._read(query_key.flatten(2).transpose(0, 1).flatten(1))  # of CK, B*h*w
         else:  # each frame has a prior of its own
-            priors = [locality_prior(self._locality, self._ages(frame), height, width) for frame in frames]
+            priors = [locality_prior(self._locality, self._ages(frame), height, width=width) for frame in frames]
             reads = [self._read(key, near) for key, near in zip(query_key.flatten(2), priors, strict=True)]
             read = torch.cat(reads, dim=1)
         self._queries += query_key[:, 0].numel()
@@ -86,8 +86,8 @@ class MemoryBank:
         keys, values = self._keys[..., : self._length], self._values[:, : self._length]
         received = self._received[: self._length] if self._watches_usage else None
         if self._config.top_k is None:
-            return read_all(keys, values, query, self._kind, received, near)
-        return read_top_k(keys, values, query, self._kind, self._config.top_k, received, near)
+            return read_all(keys, values, query, kind=self._kind, received=received, near=near)
+        return read_top_k(keys, values, query, kind=self._kind, k=self._config.top_k, received=received, near=near)
 
     def _ages(self, frame: int) -> Tensor:
         """Frames of the video between each memory frame and this one, (T)."""
@@ -100,7 +100,7 @@ class MemoryBank:
         return self._config.max_memory_frames is not None and self._config.memory_policy == "used"
 
 
-def _with_capacity(buffer: Tensor, like: Tensor, used: int, needed: int, dim: int) -> Tensor:
+def _with_capacity(buffer: Tensor, like: Tensor, used: int, *, needed: int, dim: int) -> Tensor:
     """A buffer that holds `needed` positions along `dim`, doubled rather than grown by a frame: no copy at each add."""
     capacity = buffer.shape[dim] if buffer.numel() else 0
     if needed <= capacity:

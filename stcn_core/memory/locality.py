@@ -22,7 +22,7 @@ class LocalityPrior(NamedTuple):
     query: Tensor
 
 
-def locality_prior(locality: Locality, ages: Tensor, height: int, width: int) -> LocalityPrior:
+def locality_prior(locality: Locality, ages: Tensor, height: int, *, width: int) -> LocalityPrior:
     """ages (..., T): frames between each memory frame and the query's. height, width: h and w.
 
     -|m - q|^2 / 2s^2 as a product of four channels each, so that the prior costs a read four channels more and no

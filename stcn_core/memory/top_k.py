@@ -21,14 +21,20 @@ BLOCK_POSITIONS = 32  # positions of which the best is looked at first
 
 
 def read_top_k(
-    keys: Tensor, values: Tensor, query: Tensor, kind: Similarity, k: int, received: Tensor | None = None,
+    keys: Tensor,
+    values: Tensor,
+    query: Tensor,
+    *,
+    kind: Similarity,
+    k: int,
+    received: Tensor | None = None,
     near: LocalityPrior | None = None,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """Keys (K, CK, N), values (O, N, CV) and query (CK, Q) give (O, Q, CV): STCN eq. 1 and 3, section 3.3.
 
     near: a prior that the affinity has. received (N): the attention that each position gets is added to it.
     """
-    scores, positions = most_similar(keys, query, kind, k, near)
+    scores, positions = most_similar(keys, query, kind, k=k, near=near)
     weights = scores.softmax(-1)
     if received is not None:
         received.index_add_(0, positions.flatten(), weights.flatten().to(received.dtype))
@@ -42,7 +48,7 @@ def read_top_k(
 
 
 def most_similar(
-    keys: Tensor, query: Tensor, kind: Similarity, k: int, near: LocalityPrior | None = None
+    keys: Tensor, query: Tensor, kind: Similarity, *, k: int, near: LocalityPrior | None = None
 ) -> tuple[Tensor, Tensor]:
     """The k most similar memory positions of each query position, and their similarities, (K, Q, k) each."""
     size = QUERIES_PER_TILE.get(query.device.type, 4096)
@@ -51,7 +57,7 @@ def most_similar(
     for start in range(0, keys.shape[-1], TILE_POSITIONS):
         tile = slice(start, start + TILE_POSITIONS)
         prior = near and LocalityPrior(near.memory[..., tile], near.query)
-        memory, factor, bias, divisor = similarity_product(keys[..., tile], query, kind, prior)
+        memory, factor, bias, divisor = similarity_product(keys[..., tile], query, kind, near=prior)
         if bias is not None:  # as one more channel, which the product adds for nothing
             memory = torch.cat((memory, bias.unsqueeze(-2)), dim=-2)
             factor = torch.cat((factor, torch.ones_like(factor[..., :1, :])), dim=-2)

@@ -58,9 +58,15 @@ class Trunk(nn.Module):
     """Stem and three stages; `stages` names them as the checkpoint does."""
 
     def __init__(
-        self, block: Block, width: int, depths: Sequence[int], stages: Sequence[str],
-        in_dim: int = 3, stem_bias: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        block: Block,
+        width: int,
+        depths: Sequence[int],
+        *,
+        stages: Sequence[str],
+        in_dim: int = 3,
+        stem_bias: bool = False,
+    ) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(in_dim, width, 7, 2, 3, bias=stem_bias)
         self.bn1 = nn.BatchNorm2d(width)
@@ -68,7 +74,7 @@ class Trunk(nn.Module):
         dim = width
         for index, (name, depth) in enumerate(zip(stages, depths, strict=True)):
             stage_width = width * 2**index
-            self.add_module(name, _stage(block, dim, stage_width, depth, stride=1 if index == 0 else 2))
+            self.add_module(name, _stage(block, dim, stage_width, depth=depth, stride=1 if index == 0 else 2))
             dim = stage_width * block.expansion
 
     def stem(self, x: Tensor) -> Tensor:
@@ -86,12 +92,12 @@ class Trunk(nn.Module):
         return self.features(self.stem(x))
 
 
-def _stage(block: Block, in_dim: int, width: int, depth: int, stride: int) -> nn.Sequential:
+def _stage(block: Block, in_dim: int, width: int, *, depth: int, stride: int) -> nn.Sequential:
     rest = [block(width * block.expansion, width, 1) for _ in range(depth - 1)]
     return nn.Sequential(block(in_dim, width, stride), *rest)
 
 
-def _shortcut(in_dim: int, out_dim: int, stride: int, bias: bool) -> nn.Sequential | None:
+def _shortcut(in_dim: int, out_dim: int, stride: int, *, bias: bool) -> nn.Sequential | None:
     if stride == 1 and in_dim == out_dim:
         return None
     return nn.Sequential(nn.Conv2d(in_dim, out_dim, 1, stride, bias=bias), nn.BatchNorm2d(out_dim))

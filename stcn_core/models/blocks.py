@@ -130,7 +130,7 @@ class CBAM(nn.Module):
 class FeatureFusion(nn.Module):
     """Fuse value features with the key encoder's (STCN section 3.2): ResBlock, CBAM, ResBlock."""
 
-    def __init__(self, in_dim: int, f16_dim: int, out_dim: int, attention: bool) -> None:
+    def __init__(self, in_dim: int, f16_dim: int, out_dim: int, *, attention: bool) -> None:
         super().__init__()
         self.block1 = MergeBlock(in_dim, f16_dim, out_dim)
         self.attention = CBAM(out_dim) if attention else None

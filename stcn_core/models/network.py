@@ -4,7 +4,7 @@ Shapes: B images, O objects, CK/CV key/value channels, H x W pixels (multiples o
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from stcn_core.config import ModelConfig
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Query:
     """What a frame brings to a memory read and to the decoder. A trailing number is a stride."""
 
@@ -24,15 +24,18 @@ class Query:
     f4: Tensor
 
     def __getitem__(self, frames: slice) -> "Query":
-        return Query(self.key[frames], self.value[frames], self.f16[frames], self.f8[frames], self.f4[frames])
+        return self.map(lambda tensor: tensor[frames])
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> "Query":
+        """The query with `function` applied to each of its tensors."""
+        return Query(**{name: function(tensor) for name, tensor in vars(self).items()})
 
     @classmethod
     def concatenate(cls, parts: "Sequence[Query]") -> "Query":
         """The queries of several batches as one."""
         if len(parts) == 1:
             return parts[0]
-        fields = zip(*((q.key, q.value, q.f16, q.f8, q.f4) for q in parts), strict=True)
-        return cls(*(torch.cat(tensors) for tensors in fields))
+        return cls(**{name: torch.cat([getattr(part, name) for part in parts]) for name in vars(parts[0])})
 
 
 class Network(nn.Module, ABC):

@@ -25,12 +25,12 @@ class STCN(Network):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
         f16_dim, value_dim = config.key_width * 16, config.value_dim
-        self.key_encoder = Trunk(Bottleneck, config.key_width, config.key_depths, ("res2", "layer2", "layer3"))
+        self.key_encoder = Trunk(Bottleneck, config.key_width, config.key_depths, stages=("res2", "layer2", "layer3"))
         self.value_encoder = ValueEncoder(config)
         self.key_proj = nn.ModuleDict({"key_proj": nn.Conv2d(f16_dim, config.key_dim, 3, padding=1)})
         self.key_comp = nn.Conv2d(f16_dim, value_dim, 3, padding=1)
         dims = config.decoder_dims or (value_dim, value_dim // 2, value_dim // 2)
-        self.decoder = Decoder(value_dim, config.key_width * 8, config.key_width * 4, dims)
+        self.decoder = Decoder(value_dim, config.key_width * 8, config.key_width * 4, dims=dims)
 
     def preprocess(self, images: Tensor) -> Tensor:
         """RGB in [0, 1] (B, 3, H, W) -> normalised, then padded with zeros to a multiple of 16."""
@@ -41,7 +41,7 @@ class STCN(Network):
         """Key and features of images (B, 3, H, W), from the images alone (section 3.2)."""
         f4, f8, f16 = self.key_encoder(images)
         project = self.key_proj["key_proj"]
-        return Query(project(f16.to(project.weight.dtype)), self.key_comp(f16), f16, f8, f4)
+        return Query(key=project(f16.to(project.weight.dtype)), value=self.key_comp(f16), f16=f16, f8=f8, f4=f4)
 
     def key_projections(self) -> list[nn.Module]:
         return [self.key_proj["key_proj"]]
@@ -66,8 +66,10 @@ class ValueEncoder(Trunk):
 
     def __init__(self, config: ModelConfig) -> None:
         stages = ("layer1", "layer2", "layer3")
-        super().__init__(BasicBlock, config.value_width, config.value_depths, stages, in_dim=5, stem_bias=True)
-        self.fuser = FeatureFusion(config.value_width * 4, config.key_width * 16, config.value_dim, config.attention)
+        super().__init__(BasicBlock, config.value_width, config.value_depths, stages=stages, in_dim=5, stem_bias=True)
+        self.fuser = FeatureFusion(
+            config.value_width * 4, config.key_width * 16, config.value_dim, attention=config.attention
+        )
 
     def forward(self, images: Tensor, f16: Tensor, masks: Tensor) -> Tensor:  # type: ignore[override]
         """(B, 3, H, W), (B, C, h, w), (B, O, H, W) -> values (B, O, CV, h, w)."""
@@ -81,7 +83,7 @@ class ValueEncoder(Trunk):
 class Decoder(nn.Module):
     """From stride 16 to 4 over two skip connections, then to full size (section 3.2)."""
 
-    def __init__(self, value_dim: int, f8_dim: int, f4_dim: int, dims: tuple[int, int, int]) -> None:
+    def __init__(self, value_dim: int, f8_dim: int, f4_dim: int, *, dims: tuple[int, int, int]) -> None:
         super().__init__()
         self.compress = MergeBlock(value_dim, value_dim, dims[0])
         self.up_16_8 = UpsampleBlock(f8_dim, dims[0], dims[1])

@@ -38,7 +38,7 @@ class STM(Network):
         """Key, value and features of images (B, 3, H, W)."""
         f4, f8, f16 = self.Encoder_Q(images)
         key, value = self.KV_Q_r4(f16)
-        return Query(key, value, f16, f8, f4)
+        return Query(key=key, value=value, f16=f16, f8=f8, f4=f4)
 
     def key_projections(self) -> list[nn.Module]:
         return [self.KV_M_r4.Key, self.KV_Q_r4.Key]
@@ -68,7 +68,7 @@ class QueryEncoder(Trunk):
     std: Tensor
 
     def __init__(self, config: ModelConfig) -> None:
-        super().__init__(Bottleneck, config.key_width, config.key_depths, ("res2", "res3", "res4"))
+        super().__init__(Bottleneck, config.key_width, config.key_depths, stages=("res2", "res3", "res4"))
         self.register_buffer("mean", torch.tensor(IMAGE_MEAN).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(IMAGE_STD).view(1, 3, 1, 1))
 

@@ -26,6 +26,7 @@ def propagate_bidirectional(
     model: Network,
     frames: Iterable[np.ndarray],
     frames_backward: Iterable[np.ndarray],
+    *,
     prompts: Prompts,
     config: PropagationConfig,
     return_probabilities: bool = False,
@@ -38,9 +39,18 @@ def propagate_bidirectional(
     for. Other arguments, results and errors are those of `propagate`; objects are there before their first prompt too.
     """
     kept: list[StackedPlanes] = []
-    for _ in run_backward_pass(model, frames_backward, prompts, config, kept, size, removals):
+    for _ in run_backward_pass(model, frames_backward, prompts, config=config, kept=kept, size=size, removals=removals):
         pass
-    return run_forward_pass(model, frames, prompts, config, kept, return_probabilities, size, removals)
+    return run_forward_pass(
+        model,
+        frames,
+        prompts,
+        config=config,
+        kept=kept,
+        return_probabilities=return_probabilities,
+        size=size,
+        removals=removals,
+    )
 
 
 def num_backward_frames(prompts: Prompts, config: PropagationConfig) -> int:
@@ -54,6 +64,7 @@ def run_backward_pass(
     model: Network,
     frames_backward: Iterable[np.ndarray],
     prompts: Prompts,
+    *,
     config: PropagationConfig,
     kept: PlaneStack,
     size: tuple[int, int] | None = None,
@@ -63,10 +74,10 @@ def run_backward_pass(
     last = num_backward_frames(prompts, config) - 1
     if last < 0:
         return
-    images = _reversed_frames(frames_backward, last, prompts, size)
+    images = _reversed_frames(frames_backward, last, prompts, size=size)
     mirrored = {last - index: labels for index, labels in prompts.items() if index <= last}
     gone = {last - index: ids for index, ids in removals_backward(prompts, removals).items() if index <= last}
-    for planes in propagate_planes(model, images, mirrored, config, size, gone):
+    for planes in propagate_planes(model, images, mirrored, config=config, size=size, removals=gone):
         index = last - planes.frame_index
         kept.append(StackedPlanes(index, planes.object_ids, _quantized(planes.planes)))
         yield index
@@ -76,6 +87,7 @@ def run_forward_pass(
     model: Network,
     frames: Iterable[np.ndarray],
     prompts: Prompts,
+    *,
     config: PropagationConfig,
     kept: PlaneStack,
     return_probabilities: bool = False,
@@ -88,7 +100,7 @@ def run_forward_pass(
     if config.direction == "backward":
         streamed = _without_objects(frames, prompts, size)
     else:
-        streamed = propagate_planes(model, frames, prompts, config, size, removals)
+        streamed = propagate_planes(model, frames, prompts, config=config, size=size, removals=removals)
     for planes in streamed:
         index = planes.frame_index
         if index <= last:
@@ -116,7 +128,7 @@ def removals_backward(prompts: Prompts, removals: Removals) -> dict[int, set[int
 
 
 def _reversed_frames(
-    frames: Iterable[np.ndarray], last: int, prompts: Prompts, size: tuple[int, int] | None
+    frames: Iterable[np.ndarray], last: int, prompts: Prompts, *, size: tuple[int, int] | None
 ) -> Iterator[np.ndarray]:
     """The frames from `last` down to 0, refused under their own numbers."""
     left = last + 1

@@ -38,6 +38,7 @@ def cycle_ious(
     model: Network,
     frames: Iterable[tuple[int, np.ndarray]],
     ends: Mapping[int, TrackEnds],
+    *,
     config: PropagationConfig,
     size: tuple[int, int] | None = None,
 ) -> Iterator[tuple[int, dict[int, float]]]:
@@ -59,7 +60,7 @@ def cycle_ious(
         labels = prompts.setdefault(positions[end.last_frame], np.zeros(end.last.shape, np.int32))
         labels[end.last] = object_id
     backward = replace(config, memory_every=1, frame_step=config.memory_every, include_last=False, direction="forward")
-    for result in propagate(model, images(), prompts, backward, size=size):
+    for result in propagate(model, images(), prompts, config=backward, size=size):
         index = order[result.frame_index]
         found = {
             object_id: float(region_similarity(result.labels == object_id, end.first))

@@ -35,6 +35,7 @@ def propagate(
     model: Network,
     frames: Iterable[np.ndarray],
     prompts: Mapping[int, np.ndarray],
+    *,
     config: PropagationConfig,
     return_probabilities: bool = False,
     size: tuple[int, int] | None = None,
@@ -54,8 +55,8 @@ def propagate(
     another direction than forward: use `propagate_bidirectional`.
     """
     if config.direction != "forward":
-        raise ValueError(f"direction={config.direction!r} needs the frames backward too: use propagate_both_ways")
-    for planes in propagate_planes(model, frames, prompts, config, size, removals):
+        raise ValueError(f"direction={config.direction!r} needs the frames backward too: use propagate_bidirectional")
+    for planes in propagate_planes(model, frames, prompts, config=config, size=size, removals=removals):
         with record_function(LABELS):
             result = masks_at_full_size(planes, prompts.get(planes.frame_index), return_probabilities)
         yield result
@@ -65,6 +66,7 @@ def propagate_planes(
     model: Network,
     frames: Iterable[np.ndarray],
     prompts: Mapping[int, np.ndarray],
+    *,
     config: PropagationConfig,
     size: tuple[int, int] | None = None,
     removals: Removals = NOTHING_REMOVED,
@@ -75,10 +77,12 @@ def propagate_planes(
     seen_at: tuple[int, int] | None = None
     for index, frame in stream:
         frame_size = frame.shape[0], frame.shape[1]
-        seen_at = seen_at or input_size(frame_size, prompts, config.short_side, model.config.object_positions)
+        seen_at = seen_at or input_size(
+            frame_size, prompts, config.short_side, object_positions=model.config.object_positions
+        )
         if index in prompts:
-            clip = _Clip(model, prompts, removals, config, seen_at, size or frame_size)
-            from_first_prompt = blocks(chain([(index, frame)], stream), prompts, config, removals)
+            clip = _Clip(model, prompts, removals, config=config, size=seen_at, result_size=size or frame_size)
+            from_first_prompt = blocks(chain([(index, frame)], stream), prompts, config, removed=removals)
             for window in windows(from_first_prompt, config.key_batch):
                 yield from clip.segment(window)
         else:
@@ -93,6 +97,7 @@ class _Clip:
         model: Network,
         prompts: Mapping[int, np.ndarray],
         removals: Removals,
+        *,
         config: PropagationConfig,
         size: tuple[int, int],
         result_size: tuple[int, int],
@@ -140,7 +145,7 @@ class _Clip:
         memorised, last = planes[-1, 1:], indices[-1]
         if last in self._prompts:
             memorised, self._object_ids = masks.with_prompt(
-                memorised, self._prompts[last], self._object_ids, self._size, self._padding
+                memorised, self._prompts[last], self._object_ids, size=self._size, padding=self._padding
             )
             if not self._model.memorises_prompt_exactly:
                 memorised = masks.aggregate(memorised)[1:]

@@ -17,7 +17,11 @@ PIXELS_PER_POSITION = 16 * 16  # pixels
 
 
 def input_size(
-    frame_size: tuple[int, int], prompts: Mapping[int, np.ndarray], short_side: int | None, object_positions: int | None
+    frame_size: tuple[int, int],
+    prompts: Mapping[int, np.ndarray],
+    short_side: int | None,
+    *,
+    object_positions: int | None,
 ) -> tuple[int, int]:
     """(height, width) for frames of `frame_size`, before padding: `scaled_size`, or more for the smallest object.
 

@@ -19,7 +19,7 @@ class FramePlanes(NamedTuple):
     size: tuple[int, int]  # (H, W) of prompts and results
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FrameMasks:
     """What is known of one frame."""
 
@@ -37,12 +37,12 @@ def masks_at_full_size(frame: FramePlanes, prompt: np.ndarray | None, return_pro
     ids = list(frame.object_ids)
     planes = masks.resize(frame.planes[None], frame.size)[0] if ids else frame.planes.new_ones((1, *frame.size))
     if prompt is not None and np.any(prompt):
-        prompted, ids = masks.with_prompt(planes[1:], prompt, ids, frame.size)
+        prompted, ids = masks.with_prompt(planes[1:], prompt, ids, size=frame.size)
         planes = masks.aggregate(prompted)
-    return frame_masks(frame.frame_index, ids, planes, return_probabilities)
+    return frame_masks(frame.frame_index, ids, planes, return_probabilities=return_probabilities)
 
 
-def frame_masks(index: int, object_ids: list[int], planes: Tensor, return_probabilities: bool) -> FrameMasks:
+def frame_masks(index: int, object_ids: list[int], planes: Tensor, *, return_probabilities: bool) -> FrameMasks:
     """Sort planes (1 + O, H, W) by id, and describe them."""
     order = sorted(range(len(object_ids)), key=object_ids.__getitem__)
     ids = tuple(object_ids[i] for i in order)
@@ -55,4 +55,11 @@ def frame_masks(index: int, object_ids: list[int], planes: Tensor, return_probab
     columns = winner.to(narrow).T.contiguous().cpu().numpy()  # run-length encoders go down columns
     labels = np.array([0, *ids], np.int32)[columns].T
     probabilities = planes.float().cpu().numpy() if return_probabilities else None
-    return FrameMasks(index, ids, labels, scores, stability, probabilities)
+    return FrameMasks(
+        frame_index=index,
+        object_ids=ids,
+        labels=labels,
+        scores=scores,
+        stability=stability,
+        probabilities=probabilities,
+    )

@@ -31,7 +31,7 @@ def next_memory_frame(memory_frame: int, prompted: Collection[int], memory_every
 
 
 def blocks(
-    frames: Iterable[Frame], prompted: Collection[int], config: PropagationConfig, removed: Collection[int] = ()
+    frames: Iterable[Frame], prompted: Collection[int], config: PropagationConfig, *, removed: Collection[int] = ()
 ) -> Iterator[Block]:
     """Cut frames, the first of which is prompted, at memory frames, and before frames on which objects are removed.
 

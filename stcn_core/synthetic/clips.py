@@ -45,6 +45,7 @@ def draw_clip(
     seed: int,
     times: Sequence[int],
     height: int,
+    *,
     width: int,
     objects: int = 2,
     late: Mapping[int, int] | None = None,
@@ -58,19 +59,19 @@ def draw_clip(
     """
     if not times or objects < 1:
         raise ValueError(f"times={times!r}, objects={objects}; legal: at least one of each")
-    scene = draw_visible_scene(seed, times[0], height, width, objects, late or {}, zoom)
-    frames, labels, surface = (tensor.numpy() for tensor in render(scene, times, height, width))
+    scene = draw_visible_scene(seed, times[0], height, width=width, objects=objects, late=late or {}, zoom=zoom)
+    frames, labels, surface = (tensor.numpy() for tensor in render(scene, times, height, width=width))
     return DrawnClip(frames, labels, surface)
 
 
 def draw_visible_scene(
-    seed: int, start: int, height: int, width: int, objects: int, late: Mapping[int, int], zoom: float
+    seed: int, start: int, height: int, *, width: int, objects: int, late: Mapping[int, int], zoom: float
 ) -> Scene:
     """The first scene of the seed's that shows every object on frame `start`, or on the one it enters on."""
     firsts = [max(late.get(label, 0), start) for label in range(1, objects + 1)]
     for attempt in range(MAX_ATTEMPTS):
-        scene = draw_scene(np.random.default_rng([seed, attempt]), height, width, objects, late, zoom)
-        picture, labels = glimpse([scene], torch.tensor([firsts]).float(), height, width, CPU)
+        scene = draw_scene(np.random.default_rng([seed, attempt]), height, width, objects=objects, late=late, zoom=zoom)
+        picture, labels = glimpse([scene], torch.tensor([firsts]).float(), height, width=width, device=CPU)
         if all(is_visible(picture[0, k], labels[0, k], k + 1) for k in range(objects)):
             break
     return scene
@@ -80,6 +81,7 @@ def draw_clips(
     seeds: Sequence[int],
     times: Tensor,
     height: int,
+    *,
     width: int,
     objects: int,
     zooms: Sequence[float],
@@ -100,17 +102,24 @@ def draw_clips(
             break
         drawn = [
             draw_scene(
-                np.random.default_rng([seeds[clip], attempt]), height, width, objects, {}, zooms[clip], pictures, others
+                np.random.default_rng([seeds[clip], attempt]),
+                height,
+                width,
+                objects=objects,
+                late={},
+                zoom=zooms[clip],
+                pictures=pictures,
+                others=others,
             )
             for clip in missing
         ]
-        pictured, labels = glimpse(drawn, times[missing, :1].float(), height, width, device)
+        pictured, labels = glimpse(drawn, times[missing, :1].float(), height, width=width, device=device)
         for index, clip in enumerate(missing):
             seen = all(is_visible(pictured[index, 0], labels[index, 0], label) for label in range(1, objects + 1))
             if seen or attempt == MAX_ATTEMPTS - 1:
                 scenes[clip] = drawn[index]
     shown = [scene if moving else scene.without_motion_blur() for scene in scenes if scene is not None]
-    return render_side_by_side(shown, times, height, width, device)
+    return render_side_by_side(shown, times, height, width=width, device=device)
 
 
 def is_visible(picture: Tensor, labels: Tensor, label: int) -> bool:

@@ -17,7 +17,7 @@ LUMINANCE = torch.tensor([0.299, 0.587, 0.114])
 BLOCK = 8  # pixels, of the codec's transform
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Exposure:
     """The numbers of one clip; zeros do nothing."""
 

@@ -19,7 +19,7 @@ BENDS, HINGES = 2, 2  # of every path, still where it has fewer, so that those o
 ENTER_FRAMES = 10
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Path:
     """A pose over time: its value on frame 0 plus sine waves; `bends` and `hinges` move the surface itself."""
 
@@ -48,15 +48,17 @@ def floats(array: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]") -> Tensor
     return torch.from_numpy(array).float()
 
 
-def camera_path(rng: Generator, height: int, width: int, short: float) -> Path:
+def camera_path(rng: Generator, height: int, width: int, *, short: float) -> Path:
     """The background's motion: still in one clip of five, else a pan with some zoom and roll."""
     strength = 0.0 if rng.random() < 0.2 else rng.exponential(0.15)
     amplitude = [strength * short, strength * short * 0.6, 0.3 * strength, 0.25 * strength, 0.0, 0.0]
     start = floats(np.array([width / 2, height / 2, 0.0, rng.uniform(0, 2 * math.pi), 0.0, 0.0]))
-    return Path(start, *waves(rng, amplitude, rng.uniform(60, 200)), torch.zeros(BENDS, 6), torch.zeros(HINGES, 6))
+    sizes, frequencies, phases = waves(rng, amplitude, rng.uniform(60, 200))
+    still = {"bends": torch.zeros(BENDS, 6), "hinges": torch.zeros(HINGES, 6)}
+    return Path(start=start, amplitude=sizes, frequency=frequencies, phase=phases, **still)
 
 
-def object_path(rng: Generator, height: int, width: int, short: float, camera: Path, upright: bool = False) -> Path:
+def object_path(rng: Generator, height: int, width: int, *, short: float, camera: Path, upright: bool = False) -> Path:
     """An object's own motion; its place in the frame also follows the camera, partly or not at all.
 
     upright: most things that are photographed stand or lie as they are seen here.
@@ -73,8 +75,8 @@ def object_path(rng: Generator, height: int, width: int, short: float, camera: P
     follows = rng.uniform(0, 0.5) if rng.random() < 0.7 else 1.0
     carried = torch.tensor([follows, follows, 0.0, 0.0, 0.0, 0.0]) * camera.amplitude
     return Path(
-        start, torch.cat([own[0], carried]), torch.cat([own[1], camera.frequency]),
-        torch.cat([own[2], camera.phase]), draw_bends(rng), draw_hinges(rng),
+        start=start, amplitude=torch.cat([own[0], carried]), frequency=torch.cat([own[1], camera.frequency]),
+        phase=torch.cat([own[2], camera.phase]), bends=draw_bends(rng), hinges=draw_hinges(rng),
     )  # fmt: skip
 
 
@@ -98,7 +100,7 @@ def draw_hinges(rng: Generator) -> Tensor:
     return floats(hinges)
 
 
-def bend(x: Tensor, y: Tensor, bends: Tensor, times: Tensor) -> tuple[Tensor, Tensor]:
+def bend(x: Tensor, y: Tensor, bends: Tensor, *, times: Tensor) -> tuple[Tensor, Tensor]:
     """Positions x and y (B, T, H, W) on surfaces, moved by travelling waves (B, BENDS, 6) at times (B, T)."""
     moved_x, moved_y = x, y
     for wave in bends.unbind(1):
@@ -108,7 +110,7 @@ def bend(x: Tensor, y: Tensor, bends: Tensor, times: Tensor) -> tuple[Tensor, Te
     return moved_x, moved_y
 
 
-def fold(x: Tensor, y: Tensor, hinges: Tensor, times: Tensor, softness: float = 0.25) -> tuple[Tensor, Tensor]:
+def fold(x: Tensor, y: Tensor, hinges: Tensor, *, times: Tensor, softness: float = 0.25) -> tuple[Tensor, Tensor]:
     """Positions x and y (B, T, H, W) turned around joints (B, HINGES, 6), the more the further beyond them."""
     for hinge in hinges.unbind(1):
         joint_x, joint_y, direction, swing, speed, phase = hinge[..., None, None, None].unbind(1)
@@ -120,7 +122,7 @@ def fold(x: Tensor, y: Tensor, hinges: Tensor, times: Tensor, softness: float = 
     return x, y
 
 
-def enter(pose: Tensor, times: Tensor, appears: int, width: int) -> Tensor:
+def enter(pose: Tensor, times: Tensor, appears: int, *, width: int) -> Tensor:
     """Poses (T, P) that come in from the nearer side: half visible on frame `appears`, in place later."""
     progress = ((times - appears) / ENTER_FRAMES).clamp(0, 1)
     eased = progress * progress * (3 - 2 * progress)

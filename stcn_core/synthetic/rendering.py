@@ -33,7 +33,7 @@ class Rendered:
     surface: Tensor  # float32, B, T, h, w, 3: layer, and x and y in pixels of the layer's own unmoved picture
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Sheet:
     """One layer of each of B scenes, and where it is at T moments."""
 
@@ -50,22 +50,27 @@ class Sheet:
     times: Tensor  # B, T
 
     @classmethod
-    def of(cls, layers: Sequence[Layer], times: Tensor, width: int, device: torch.device) -> "Sheet":
+    def of(cls, layers: Sequence[Layer], times: Tensor, width: int, *, device: torch.device) -> "Sheet":
         """Of layers that are all backgrounds, or none of them."""
         moments = list(zip(layers, times, strict=True))
-        columns = [
-            torch.stack([layer.path.bends for layer in layers]), torch.stack([layer.path.hinges for layer in layers]),
-            torch.stack([layer.pose(own, width) for layer, own in moments]),
-            torch.stack([layer.brightness(own) for layer, own in moments]),
-            torch.stack([own >= layer.appears for layer, own in moments]), times,
-        ]  # fmt: skip
+        columns = {
+            "bends": torch.stack([layer.path.bends for layer in layers]),
+            "hinges": torch.stack([layer.path.hinges for layer in layers]),
+            "pose": torch.stack([layer.pose(own, width) for layer, own in moments]),
+            "brightness": torch.stack([layer.brightness(own) for layer, own in moments]),
+            "shown": torch.stack([own >= layer.appears for layer, own in moments]),
+            "times": times,
+        }
         numbers = torch.tensor([[layer.label, layer.half_size, layer.softness] for layer in layers], device=device)
         distances = [layer.distance for layer in layers if layer.distance is not None]
         return cls(
-            _stacked([layer.texture for layer in layers], device),
-            _stacked([distance.unsqueeze(0) for distance in distances], device)[:, 0] if distances else None,
-            numbers[:, 0].byte(), numbers[:, 1], numbers[:, 2], *(column.to(device) for column in columns),
-        )  # fmt: skip
+            texture=_stacked([layer.texture for layer in layers], device),
+            distance=_stacked([distance.unsqueeze(0) for distance in distances], device)[:, 0] if distances else None,
+            label=numbers[:, 0].byte(),
+            half_size=numbers[:, 1],
+            softness=numbers[:, 2],
+            **{name: column.to(device) for name, column in columns.items()},
+        )
 
     @property
     def scale(self) -> Tensor:
@@ -104,7 +109,7 @@ def _sampled(planes: Tensor, u: Tensor, padding: str) -> Tensor:
     return by_time.transpose(1, 2)
 
 
-def window(sheet: Sheet, height: int, width: int, beyond: float = 0.0) -> Window:
+def window(sheet: Sheet, height: int, width: int, *, beyond: float = 0.0) -> Window:
     """The part of the frame that the layer, or what lies so many pixels beyond, can reach in any scene and frame."""
     if sheet.distance is None:
         return 0, height, 0, width
@@ -137,12 +142,12 @@ def locate(sheet: Sheet, part: Window, shift: Tensor | None = None) -> Tensor:
     inverse = 1 / sheet.scale[..., None, None]
     across = (angle.cos() * columns + angle.sin() * rows) * (inverse * (aspect / 2).exp())
     down = (angle.cos() * rows - angle.sin() * columns) * (inverse * (-aspect / 2).exp())
-    across, down = bend(across + shear * down, down, sheet.bends, sheet.times)
-    return torch.stack(fold(across, down, sheet.hinges, sheet.times), -1)
+    across, down = bend(across + shear * down, down, sheet.bends, times=sheet.times)
+    return torch.stack(fold(across, down, sheet.hinges, times=sheet.times), -1)
 
 
 def render_side_by_side(
-    scenes: Sequence[Scene], times: Tensor, height: int, width: int, device: torch.device | None = None
+    scenes: Sequence[Scene], times: Tensor, height: int, *, width: int, device: torch.device | None = None
 ) -> Rendered:
     """Frames of scenes of equally many layers, at times (B, T)."""
     device = device or torch.device("cpu")
@@ -150,7 +155,7 @@ def render_side_by_side(
     moments = [times.float()]
     if shutter.any():  # the other pictures; the labels are those of the middle
         moments += [moments[0] + shutter.unsqueeze(1) * (k / EXPOSURES) for k in (-1, 1)]
-    picture, labels, points = composite(scenes, torch.cat(moments, 1), height, width, device)
+    picture, labels, points = composite(scenes, torch.cat(moments, 1), height, width=width, device=device)
     frames = picture.unflatten(1, (len(moments), -1)).mean(1)
     count = times.shape[1]
     middles = points[:, :count, 8 // COARSE :: 16 // COARSE, 8 // COARSE :: 16 // COARSE]
@@ -160,7 +165,7 @@ def render_side_by_side(
 
 
 def composite(
-    scenes: Sequence[Scene], times: Tensor, height: int, width: int, device: torch.device
+    scenes: Sequence[Scene], times: Tensor, height: int, *, width: int, device: torch.device
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Layer over layer: colours (B, T, 3, H, W), labels (B, T, H, W), points of each fourth (B, T, H/4, W/4, 3)."""
     picture = torch.zeros(*times.shape, 3, height, width, device=device)
@@ -168,7 +173,7 @@ def composite(
     points = torch.zeros(*times.shape, -(-height // COARSE), -(-width // COARSE), 3, device=device)
     shadow = torch.stack([scene.shadow for scene in scenes]).to(device)
     for index, layers in enumerate(zip(*(scene.layers for scene in scenes), strict=True)):
-        sheet = Sheet.of(layers, times, width, device)
+        sheet = Sheet.of(layers, times, width, device=device)
         if sheet.distance is not None and shadow[:, 3].any():
             darken(picture, sheet, shadow)
         top, bottom, left, right = part = window(sheet, height, width)
@@ -204,10 +209,10 @@ def darken(picture: Tensor, sheet: Sheet, shadow: Tensor) -> None:
         picture[..., top:bottom, left:right] *= 1 - (shadow[:, 3, None, None, None] * share).unsqueeze(2)
 
 
-def render(scene: Scene, times: Sequence[int], height: int, width: int) -> tuple[Tensor, Tensor, Tensor]:
+def render(scene: Scene, times: Sequence[int], height: int, *, width: int) -> tuple[Tensor, Tensor, Tensor]:
     """One scene's frames (T, H, W, 3) and labels (T, H, W), uint8, and surface (T, h, w, 3), float32."""
     parts = [
-        render_side_by_side([scene], torch.tensor([times[start : start + FRAMES_AT_ONCE]]), height, width)
+        render_side_by_side([scene], torch.tensor([times[start : start + FRAMES_AT_ONCE]]), height, width=width)
         for start in range(0, len(times), FRAMES_AT_ONCE)
     ]
     frames = torch.cat([part.frames[0] for part in parts]).permute(0, 2, 3, 1).contiguous()
@@ -215,14 +220,14 @@ def render(scene: Scene, times: Sequence[int], height: int, width: int) -> tuple
 
 
 def glimpse(
-    scenes: Sequence[Scene], times: Tensor, height: int, width: int, device: torch.device
+    scenes: Sequence[Scene], times: Tensor, height: int, *, width: int, device: torch.device
 ) -> tuple[Tensor, Tensor]:
     """Colours (B, T, 3, H/4, W/4) and labels (B, T, H/4, W/4) of every fourth pixel, before light and lens."""
     rows, columns = -(-height // COARSE), -(-width // COARSE)
     picture = torch.zeros(*times.shape, 3, rows, columns, device=device)
     labels = torch.zeros(*times.shape, rows, columns, dtype=torch.uint8, device=device)
     for layers in zip(*(scene.layers for scene in scenes), strict=True):
-        sheet = Sheet.of(layers, times, width, device)
+        sheet = Sheet.of(layers, times, width, device=device)
         u = locate(sheet, (0, height, 0, width))[:, :, :rows, :columns]
         colour = sheet.colour(u)
         if sheet.distance is None:

@@ -23,7 +23,7 @@ MOST_OTHERS = 3  # things without a label
 DRAWN_ALONE = 0.35  # of the clips, where there are pictures: nothing in them is from pictures
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Layer:
     """A flat textured thing. `distance` is None for the background, which has no outline."""
 
@@ -39,7 +39,7 @@ class Layer:
     def pose(self, times: Tensor, width: int) -> Tensor:
         """Poses (T, 6) at times (T) in a frame of that width."""
         pose = self.path.at(times)
-        return enter(pose, times, self.appears, width) if self.appears > 0 else pose
+        return enter(pose, times, self.appears, width=width) if self.appears > 0 else pose
 
     def brightness(self, times: Tensor) -> Tensor:
         """What its colours are multiplied by at times (T)."""
@@ -61,35 +61,50 @@ class Scene:
 
 
 def draw_scene(
-    rng: Generator, height: int, width: int, objects: int, late: Mapping[int, int], zoom: float,
-    pictures: Pictures | None = None, others: int | None = None,
-) -> Scene:  # fmt: skip
+    rng: Generator,
+    height: int,
+    width: int,
+    *,
+    objects: int,
+    late: Mapping[int, int],
+    zoom: float,
+    pictures: Pictures | None = None,
+    others: int | None = None,
+) -> Scene:
     """Objects and `others`, by default up to three, in random order from back to front over a background."""
     short = min(height, width) * zoom
     pictures = pictures if pictures and rng.random() >= DRAWN_ALONE else None
     looks = [Look.draw(rng, int(rng.integers(3, 7)), pictures)]
-    camera = camera_path(rng, height, width, short)
+    camera = camera_path(rng, height, width, short=short)
     half = 0.62 * math.hypot(height, width)
     ground = looks[0].texture(rng, round(min(1.4 * half, TEXELS[1])))
-    layers = [Layer(ground, None, 0, half, 1.0, camera, torch.zeros(3))]
+    layers = [
+        Layer(texture=ground, distance=None, label=0, half_size=half, softness=1.0, path=camera, glow=torch.zeros(3))
+    ]
     others = int(rng.integers(0, MOST_OTHERS + 1)) if others is None else others
     things: list[tuple[Thing, float]] = []
     for label in rng.permutation([*range(1, objects + 1), *[0] * others]).tolist():
-        thing, half = _thing(rng, things, short, looks, pictures)
+        thing, half = _thing(rng, things, short, looks=looks, pictures=pictures)
         things.append((thing, half))
-        path = object_path(rng, height, width, short, camera, thing.upright)
+        path = object_path(rng, height, width, short=short, camera=camera, upright=thing.upright)
         glow = torch.tensor([rng.exponential(0.08), rng.uniform(0.02, 0.2), rng.uniform(0, 6.3)])
         layers.append(
             Layer(
-                thing.texture, thing.distance, label, half, rng.uniform(0.8, 2.5), path, glow.clamp(max=6.3),
-                late.get(label, 0),
+                texture=thing.texture,
+                distance=thing.distance,
+                label=label,
+                half_size=half,
+                softness=rng.uniform(0.8, 2.5),
+                path=path,
+                glow=glow.clamp(max=6.3),
+                appears=late.get(label, 0),
             )
-        )  # fmt: skip
+        )
     return Scene(layers, _shadow(rng, short), Exposure.draw(rng))
 
 
 def _thing(
-    rng: Generator, things: list[tuple[Thing, float]], short: float, looks: list[Look], pictures: Pictures | None
+    rng: Generator, things: list[tuple[Thing, float]], short: float, *, looks: list[Look], pictures: Pictures | None
 ) -> tuple[Thing, float]:
     """A thing and its half side in pixels: one in six is the twin of an earlier one, one in two shares a look."""
     half = short * math.exp(rng.uniform(math.log(SMALLEST), math.log(LARGEST)))
@@ -100,7 +115,7 @@ def _thing(
     if rng.random() < 0.5:
         look = (looks[0] if rng.random() < 0.6 else looks[rng.integers(len(looks))]).shared(rng)
     looks.append(look)
-    return draw_thing(rng, look, round(min(max(2 * half, 32), TEXELS[0])), pictures), half
+    return draw_thing(rng, look, round(min(max(2 * half, 32), TEXELS[0])), pictures=pictures), half
 
 
 def _shadow(rng: Generator, short: float) -> Tensor:

@@ -47,13 +47,13 @@ def polygon_distance(points: Tensor, size: int) -> Tensor:
     nearest = torch.full_like(x, torch.inf)
     inside = torch.zeros_like(x, dtype=torch.bool)
     for (ax, ay), (bx, by) in zip(points.tolist(), points.roll(-1, 0).tolist(), strict=True):
-        nearest = torch.minimum(nearest, segment_distance(x, y, (ax, ay), (bx, by)))
+        nearest = torch.minimum(nearest, segment_distance(x, y, (ax, ay), b=(bx, by)))
         if ay != by:
             inside ^= ((ay > y) != (by > y)) & (x < (bx - ax) * (y - ay) / (by - ay) + ax)
     return torch.where(inside, nearest, -nearest)
 
 
-def segment_distance(x: Tensor, y: Tensor, a: tuple[float, float], b: tuple[float, float]) -> Tensor:
+def segment_distance(x: Tensor, y: Tensor, a: tuple[float, float], *, b: tuple[float, float]) -> Tensor:
     """The distance (S, S) from every point to the segment from a to b."""
     edge_x, edge_y = b[0] - a[0], b[1] - a[1]
     along = ((x - a[0]) * edge_x + (y - a[1]) * edge_y) / (edge_x**2 + edge_y**2 + 1e-9)
@@ -72,7 +72,7 @@ def figure(rng: Generator, size: int) -> Tensor:
         angle += rng.normal(0, 0.6)
         foot = (knee[0] + 0.5 * reach * np.cos(angle), knee[1] + 0.5 * reach * np.sin(angle))
         width = rng.uniform(0.05, 0.14)
-        limb = torch.minimum(segment_distance(x, y, (0, 0), knee), segment_distance(x, y, knee, foot))
+        limb = torch.minimum(segment_distance(x, y, (0, 0), b=knee), segment_distance(x, y, knee, b=foot))
         distance = torch.maximum(distance, width - limb)
     return distance
 
@@ -80,7 +80,7 @@ def figure(rng: Generator, size: int) -> Tensor:
 def island(rng: Generator, size: int) -> Tensor:
     """A coast: noise that falls off from the centre, so that it has bays and sometimes parts."""
     x, y = coordinates(size)
-    field = 0.62 - (x**2 + y**2).sqrt() + 1.1 * (fractal_noise(rng, size, 3, 0.35) - 0.5)
+    field = 0.62 - (x**2 + y**2).sqrt() + 1.1 * (fractal_noise(rng, size, 3, roughness=0.35) - 0.5)
     edge = 1 - torch.maximum(x.abs(), y.abs())
     return torch.minimum(as_distance(field), edge - 0.02)
 

@@ -19,7 +19,7 @@ PHOTOGRAPHED = 0.8  # of the looks, where there are photographs
 CUT_OUT = 0.6  # of the things, where there are cut-outs
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Light:
     """What a photograph was exposed and developed to."""
 
@@ -33,7 +33,7 @@ class Light:
         """Near to what it was; in one of ten, channels are exchanged."""
         order = torch.from_numpy(rng.permutation(3)) if rng.random() < 0.1 else torch.arange(3)
         gain = torch.from_numpy(rng.normal(1, 0.08, (3, 1, 1)) * rng.uniform(0.6, 1.3)).float()
-        return cls(rng.uniform(0.4, 1.4), rng.uniform(0.6, 1.3), gain, order)
+        return cls(colour=rng.uniform(0.4, 1.4), contrast=rng.uniform(0.6, 1.3), gain=gain, order=order)
 
     def on(self, picture: Tensor) -> Tensor:
         """The picture (3, S, S) under it."""
@@ -81,7 +81,7 @@ class Thing:
     upright: bool  # photographed as it stands
 
 
-def draw_thing(rng: Generator, look: Look, size: int, pictures: Pictures | None) -> Thing:
+def draw_thing(rng: Generator, look: Look, size: int, *, pictures: Pictures | None) -> Thing:
     """A thing that was cut out of a photograph, or a drawn shape of that look, which may be rounded by shading."""
     if pictures and pictures.cut_outs and rng.random() < CUT_OUT:
         texture, distance = cut_out(rng, pictures.cut_outs[int(rng.integers(len(pictures.cut_outs)))], size)

@@ -27,7 +27,7 @@ def draw_palette(rng: Generator, colours: int) -> Tensor:
     return torch.from_numpy((grey + chroma).clip(0, 1).astype(np.float32))
 
 
-def fractal_noise(rng: Generator, size: int, coarsest: int = 2, roughness: float = 0.6) -> Tensor:
+def fractal_noise(rng: Generator, size: int, coarsest: int = 2, *, roughness: float = 0.6) -> Tensor:
     """Noise (S, S) in [0, 1], octaves from `coarsest` cells up to a texel, each `roughness` of the last."""
     cells = coarsest + 1
     total = normal(rng, cells)
@@ -60,7 +60,7 @@ def paint(field: Tensor, palette: Tensor) -> Tensor:
 
 def noise_texture(rng: Generator, size: int, palette: Tensor) -> Tensor:
     """Clouds, bark or grain, by how fast the octaves fall."""
-    return paint(fractal_noise(rng, size, int(rng.integers(2, 7)), rng.uniform(0.4, 0.9)), palette)
+    return paint(fractal_noise(rng, size, int(rng.integers(2, 7)), roughness=rng.uniform(0.4, 0.9)), palette)
 
 
 def leaves_texture(rng: Generator, size: int, palette: Tensor) -> Tensor:
@@ -109,7 +109,7 @@ def gradient_texture(rng: Generator, size: int, palette: Tensor) -> Tensor:
     x, y = coordinates(size)
     angle = rng.uniform(0, 2 * np.pi)
     field = 0.5 + 0.35 * (np.cos(angle) * x + np.sin(angle) * y)
-    return paint((field + 0.3 * (fractal_noise(rng, size, 2, 0.5) - 0.5)).clamp(0, 1), palette[:2])
+    return paint((field + 0.3 * (fractal_noise(rng, size, 2, roughness=0.5) - 0.5)).clamp(0, 1), palette[:2])
 
 
 def strokes_texture(rng: Generator, size: int, palette: Tensor) -> Tensor:
@@ -134,7 +134,7 @@ def draw_texture(rng: Generator, size: int, palette: Tensor) -> Tensor:
     image = KINDS[rng.integers(len(KINDS))](rng, size, palette)
     if rng.random() < 0.4:
         other = KINDS[rng.integers(len(KINDS))](rng, size, palette.flip(0))
-        border = ((fractal_noise(rng, size, 2, 0.4) - rng.uniform(0.35, 0.65)) * 12 + 0.5).clamp(0, 1)
+        border = ((fractal_noise(rng, size, 2, roughness=0.4) - rng.uniform(0.35, 0.65)) * 12 + 0.5).clamp(0, 1)
         image = torch.lerp(image, other, border)
-    grain = fractal_noise(rng, size, 8, 0.8) - 0.5
+    grain = fractal_noise(rng, size, 8, roughness=0.8) - 0.5
     return (image * (1 + rng.uniform(0.05, 0.6) * grain)).clamp(0, 1)

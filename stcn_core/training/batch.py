@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Batch:
     """Clips of one size. An object that a clip does not have has no pixels."""
 
@@ -17,7 +17,9 @@ class Batch:
     labels: Tensor  # int64, B, T, H, W: 0 to O
     objects: int  # O
     times: Tensor  # int64, B, T: frame numbers
-    surfaces: Tensor | None = None  # float32, B, T, h, w, 3: of drawn clips, what each place shows (`synthetic.clips.DrawnClip`)
+    surfaces: Tensor | None = (
+        None  # float32, B, T, h, w, 3: of drawn clips, what each place shows (`synthetic.clips.DrawnClip`)
+    )
 
     def split(self, parts: int) -> "list[Batch]":
         """Batches of about as many clips each, one a clip at most."""
@@ -25,11 +27,17 @@ class Batch:
         surfaces = [None] * count if self.surfaces is None else self.surfaces.tensor_split(count)
         parted = (tensor.tensor_split(count) for tensor in (self.images, self.labels, self.times))
         return [
-            Batch(images, labels, self.objects, times, own)
+            Batch(images=images, labels=labels, objects=self.objects, times=times, surfaces=own)
             for images, labels, times, own in zip(*parted, surfaces, strict=True)
         ]
 
     def to(self, device: torch.device) -> "Batch":
         """On a device."""
         surfaces = None if self.surfaces is None else self.surfaces.to(device)
-        return Batch(self.images.to(device), self.labels.to(device), self.objects, self.times.to(device), surfaces)
+        return Batch(
+            images=self.images.to(device),
+            labels=self.labels.to(device),
+            objects=self.objects,
+            times=self.times.to(device),
+            surfaces=surfaces,
+        )

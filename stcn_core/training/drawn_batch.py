@@ -14,7 +14,7 @@ from stcn_core.training.batch import Batch
 CPU = torch.device("cpu")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Shape:
     """What the clips of one batch have in common."""
 
@@ -33,12 +33,27 @@ def gaps(rng: np.random.Generator, shape: Shape) -> "np.ndarray[tuple[int, ...],
 
 
 def draw_batch(
-    rng: np.random.Generator, shape: Shape, zooms: tuple[float, float], pictures: Pictures | None = None,
+    rng: np.random.Generator,
+    shape: Shape,
+    zooms: tuple[float, float],
+    *,
+    pictures: Pictures | None = None,
     device: torch.device = CPU,
-) -> Batch:  # fmt: skip
+) -> Batch:
     """zooms: least and largest; as of a small part of a frame, where it is large."""
     times = torch.from_numpy(gaps(rng, shape))
     seeds: Sequence[int] = rng.integers(2**40, size=shape.clips).tolist()
     zoom = np.exp(rng.uniform(math.log(zooms[0]), math.log(zooms[1]), shape.clips)).tolist()
-    drawn = draw_clips(seeds, times, shape.height, shape.width, shape.objects, zoom, pictures, device)
-    return Batch(drawn.frames, drawn.labels.long(), shape.objects, times, drawn.surface)
+    drawn = draw_clips(
+        seeds,
+        times,
+        shape.height,
+        width=shape.width,
+        objects=shape.objects,
+        zooms=zoom,
+        pictures=pictures,
+        device=device,
+    )
+    return Batch(
+        images=drawn.frames, labels=drawn.labels.long(), objects=shape.objects, times=times, surfaces=drawn.surface
+    )

@@ -28,8 +28,8 @@ def forward_losses(model: Network, batch: Batch, share: float) -> dict[str, Tens
     times = batch.images.shape[1]
     images = model.preprocess(batch.images.flatten(0, 1).float() / 255).contiguous(memory_format=torch.channels_last)
     queries = split_frames(model.encode_query(images), times)
-    predicted = predict(model, images.unflatten(0, (-1, times)), queries, targets[:, 0], batch.times)
-    terms = key_losses(model, queries, targets, batch.surfaces) if model.config.network == "stcn" else {}
+    predicted = predict(model, images.unflatten(0, (-1, times)), queries, first=targets[:, 0], times=batch.times)
+    terms = key_losses(model, queries, targets, surfaces=batch.surfaces) if model.config.network == "stcn" else {}
     stacked, truth = torch.cat(predicted), targets[:, 1:].transpose(0, 1).flatten(0, 1)
     labels = batch.labels[:, 1:].transpose(0, 1).flatten(0, 1)
     terms["cross_entropy"] = losses.bootstrapped_cross_entropy(stacked, labels, share)
@@ -40,11 +40,11 @@ def forward_losses(model: Network, batch: Batch, share: float) -> dict[str, Tens
 
 def split_frames(query: Query, times: int) -> list[Query]:
     """The query of B*T images as one query of B images a frame."""
-    parts = [x.unflatten(0, (-1, times)) for x in (query.key, query.value, query.f16, query.f8, query.f4)]
-    return [Query(*(x[:, frame] for x in parts)) for frame in range(times)]
+    clips = query.map(lambda tensor: tensor.unflatten(0, (-1, times)))  # B, T, ...
+    return [clips.map(lambda tensor, frame=frame: tensor[:, frame]) for frame in range(times)]  # type: ignore[misc]
 
 
-def predict(model: Network, images: Tensor, queries: list[Query], first: Tensor, times: Tensor) -> list[Tensor]:
+def predict(model: Network, images: Tensor, queries: list[Query], *, first: Tensor, times: Tensor) -> list[Tensor]:
     """Planes (B, 1 + O, H, W) of every frame but the first, whose own are given; all frames stay in memory."""
     keys: list[Tensor] = []
     values: list[Tensor] = []
@@ -54,32 +54,32 @@ def predict(model: Network, images: Tensor, queries: list[Query], first: Tensor,
         keys.append(key.flatten(3))  # B, 1 or O, CK, N
         values.append(value.flatten(3))  # B, O, CV, N
         ages = times[:, [frame]] - times[:, :frame]  # B, T
-        predicted.append(aggregate(read_and_segment(model, keys, values, queries[frame], ages)))
+        predicted.append(aggregate(read_and_segment(model, keys, values, query=queries[frame], ages=ages)))
     return predicted[1:]
 
 
-def read_and_segment(model: Network, keys: list[Tensor], values: list[Tensor], query: Query, ages: Tensor) -> Tensor:
+def read_and_segment(model: Network, keys: list[Tensor], values: list[Tensor], *, query: Query, ages: Tensor) -> Tensor:
     """Probabilities (B, O, H, W) of a frame from memory keys (B, 1 or O, CK, N) and values (B, O, CV, N).
 
     ages (B, T): frames between each memory frame and this one. All positions are read: what was trained to read 5, as
     it does at inference, came to 0.825 J&F on drawn clips, from 0.849.
     """
     (height, width), locality = query.key.shape[-2:], model.config.locality
-    near = locality_prior(locality, ages.unsqueeze(1), height, width) if locality else None
-    scores = training_similarity(model, torch.cat(keys, -1), query.key.flatten(2).unsqueeze(1), near)
+    near = locality_prior(locality, ages.unsqueeze(1), height, width=width) if locality else None
+    scores = training_similarity(model, torch.cat(keys, -1), query.key.flatten(2).unsqueeze(1), near=near)
     read = readout(scores.softmax(-2), torch.cat(values, -1))  # B, O, CV, Q
     return model.segment(read.unflatten(-1, (height, width)), query)
 
 
 def training_similarity(
-    model: Network, memory_key: Tensor, query_key: Tensor, near: LocalityPrior | None = None
+    model: Network, memory_key: Tensor, query_key: Tensor, *, near: LocalityPrior | None = None
 ) -> Tensor:
     """Their similarity, in float32 also where the rest is in bfloat16, which is 0.2 off in these exponents."""
     with torch.autocast(query_key.device.type, enabled=False):
-        return similarity(memory_key, query_key, model.config.similarity, near)
+        return similarity(memory_key, query_key, model.config.similarity, near=near)
 
 
-def key_losses(model: Network, queries: list[Query], targets: Tensor, surfaces: Tensor | None) -> dict[str, Tensor]:
+def key_losses(model: Network, queries: list[Query], targets: Tensor, *, surfaces: Tensor | None) -> dict[str, Tensor]:
     """What the keys alone carry between pairs of frames. targets (B, T, 1 + O, H, W)."""
     carried, surface = [], []
     pairs = [(memory, query) for query in range(len(queries)) for memory in range(query)]

@@ -29,9 +29,15 @@ class Sample:
 
 
 def crop_sample(
-    rng: Generator, images: Sequence[NDArray[np.uint8]], labels: Sequence[NDArray[np.integer]], height: int, width: int,
-    objects: int, deformed: bool,
-) -> Sample | None:  # fmt: skip
+    rng: Generator,
+    images: Sequence[NDArray[np.uint8]],
+    labels: Sequence[NDArray[np.integer]],
+    *,
+    height: int,
+    width: int,
+    objects: int,
+    deformed: bool,
+) -> Sample | None:
     """A part of the frames (H', W', 3) that shows up to so many objects; None where none of their masks is in view.
 
     deformed: each is turned, stretched and bent by itself, as where all are the same photograph (STM, section 3.1).
@@ -39,7 +45,7 @@ def crop_sample(
     mirrored = rng.random() < 0.5
     planes = [_tensors(image, own, mirrored) for image, own in zip(images, labels, strict=True)]
     for _ in range(ATTEMPTS):
-        grids = _grids(rng, len(planes), planes[0][0].shape[-2:], height, width, deformed)
+        grids = _grids(rng, len(planes), planes[0][0].shape[-2:], height=height, width=width, deformed=deformed)
         first = _labels_at(planes[0][1], grids[0])
         chosen = _choose(rng, first, objects)
         if len(chosen):
@@ -49,8 +55,10 @@ def crop_sample(
     table = torch.zeros(int(max(own.max() for _, own in planes)) + 1, dtype=torch.int64)
     table[chosen] = torch.arange(1, len(chosen) + 1)
     light = rng.normal(1, 0.06, 3) * rng.uniform(0.8, 1.2)
-    pictures = [_image_at(image, grid) * torch.from_numpy(light).float().view(3, 1, 1) for (image, _), grid in
-                zip(planes, grids, strict=True)]  # fmt: skip
+    pictures = [
+        _image_at(image, grid) * torch.from_numpy(light).float().view(3, 1, 1)
+        for (image, _), grid in zip(planes, grids, strict=True)
+    ]
     return Sample(
         torch.stack(pictures).clamp_(0, 255).round_().byte(),
         torch.stack([table[_labels_at(own, grid)] for (_, own), grid in zip(planes, grids, strict=True)]),
@@ -74,7 +82,9 @@ def _choose(rng: Generator, labels: Tensor, objects: int) -> Tensor:
     return ids[torch.from_numpy(rng.permutation(len(ids)))][:objects]
 
 
-def _grids(rng: Generator, count: int, size: Sequence[int], height: int, width: int, deformed: bool) -> "list[Tensor]":
+def _grids(
+    rng: Generator, count: int, size: Sequence[int], *, height: int, width: int, deformed: bool
+) -> "list[Tensor]":
     """Where each frame is looked at: (H, W, 2), from -1 to 1 over the frame, as `grid_sample` takes it."""
     rows, columns = torch.linspace(-1, 1, height), torch.linspace(-1, 1, width)
     v, u = torch.meshgrid(rows, columns, indexing="ij")
@@ -85,12 +95,12 @@ def _grids(rng: Generator, count: int, size: Sequence[int], height: int, width: 
     x, y = rng.uniform(-1, 1) * (1 - half_x), rng.uniform(-1, 1) * (1 - half_y)
     grids = []
     for _ in range(count):
-        a, b = _deform(rng, u, v, width / height) if deformed else (u, v)
+        a, b = _deform(rng, u, v, aspect=width / height) if deformed else (u, v)
         grids.append(torch.stack([x + half_x * a, y + half_y * b], -1))
     return grids
 
 
-def _deform(rng: Generator, u: Tensor, v: Tensor, aspect: float) -> tuple[Tensor, Tensor]:
+def _deform(rng: Generator, u: Tensor, v: Tensor, *, aspect: float) -> tuple[Tensor, Tensor]:
     """Turned, stretched, shifted, and bent by a slow wave."""
     angle = rng.uniform(-TURN, TURN)
     across, down = rng.uniform(1 - STRETCH, 1 + STRETCH, 2)

@@ -7,7 +7,7 @@ from itertools import pairwise
 Points = Sequence[tuple[float, float]]  # (share of the stage, value), by share
 
 
-def learning_rate(step: int, steps: int, peak: float, warmup: int, drops: Sequence[float] = ()) -> float:
+def learning_rate(step: int, steps: int, peak: float, *, warmup: int, drops: Sequence[float] = ()) -> float:
     """Linear from 0 to `peak` over `warmup` steps; then a cosine down to a hundredth of it.
 
     drops: shares of the stage at which it falls to a tenth, instead of the cosine.

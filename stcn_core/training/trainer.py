@@ -21,7 +21,7 @@ from stcn_core.training.schedules import Points, between, learning_rate
 Average = Callable[[Iterable[Tensor]], None]  # puts the mean over all processes in place of each tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Schedule:
     """How a stage is trained; what it sees is another matter."""
 
@@ -46,7 +46,13 @@ class Trainer:
     """
 
     def __init__(
-        self, model: Network, schedule: Schedule, threads: int = 1, average: Average | None = None, bf16: bool = False
+        self,
+        model: Network,
+        schedule: Schedule,
+        threads: int = 1,
+        *,
+        average: Average | None = None,
+        bf16: bool = False,
     ) -> None:
         self.model = model.to(memory_format=torch.channels_last).requires_grad_(True).train()  # type: ignore[call-overload]
         self.schedule, self.step, self.bf16 = schedule, 0, bf16
@@ -70,7 +76,9 @@ class Trainer:
     def train_step(self, batch: Batch) -> dict[str, float]:
         """One update. Returns the terms of the loss, their weighted total "loss", "iou" and "gradient"."""
         schedule = self.schedule
-        rate = learning_rate(self.step, schedule.steps, schedule.learning_rate, schedule.warmup, schedule.drops)
+        rate = learning_rate(
+            self.step, schedule.steps, schedule.learning_rate, warmup=schedule.warmup, drops=schedule.drops
+        )
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         parts = batch.to(self.device).split(len(self.replicas))

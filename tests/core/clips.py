@@ -21,7 +21,7 @@ def segment(
     """Propagate with the tiny network; every result's own parts must agree."""
     config = PropagationConfig.for_config(ModelConfig(network=kind), **{"short_side": None, **options})
     model = tiny_model(kind, torch.float64)
-    results = list(propagate(model, frames, prompts, config, return_probabilities=True, removals=removals))
+    results = list(propagate(model, frames, prompts, config=config, return_probabilities=True, removals=removals))
     assert [result.frame_index for result in results] == list(range(len(frames)))
     for result, frame in zip(results, frames, strict=True):
         probabilities = result.probabilities

@@ -49,7 +49,7 @@ def test_a_clip_matches_the_published_network(name: str, form: str, monkeypatch:
 def _compare(model: Network, vector: Vector) -> tuple[float, np.ndarray]:
     """The share of labels that are as published, and how far each probability is off."""
     config = PropagationConfig.for_model(model, **vector.options)
-    results = list(propagate(model, vector.frames, vector.prompts, config, return_probabilities=True))
+    results = list(propagate(model, vector.frames, vector.prompts, config=config, return_probabilities=True))
     labels = np.stack([result.labels for result in results])
     differences = [
         # An object that is prompted later has a plane of zeros in the vectors until then.
@@ -67,8 +67,8 @@ def _nudged(seed: int) -> Callable[..., torch.Tensor]:
     """
     noise = torch.Generator().manual_seed(seed)
 
-    def read(keys: torch.Tensor, values: torch.Tensor, query: torch.Tensor, *rest: Any) -> torch.Tensor:
-        return read_top_k(keys, values, query * (1 + 1e-6 * torch.randn(query.shape, generator=noise)), *rest)
+    def read(keys: torch.Tensor, values: torch.Tensor, query: torch.Tensor, **options: Any) -> torch.Tensor:
+        return read_top_k(keys, values, query * (1 + 1e-6 * torch.randn(query.shape, generator=noise)), **options)
 
     return read
 

@@ -55,7 +55,9 @@ def write_output(archive: Path, output: str, place: str) -> None:
     ids = sorted(rows)
     for start in range(0, len(ids), PER_FILE):
         write_masks(output, f"{start}", [row for name in ids[start : start + PER_FILE] for row in rows[name]])
-    write_record(output, [VideoRow(name, "w", "done", videos[name], "p") for name in ids])
+    write_record(
+        output, [VideoRow(video_id=name, work_id="w", status="done", video=videos[name], prompts="p") for name in ids]
+    )
 
 
 def write_images(archive: Path, place: str) -> list[str]:

@@ -36,9 +36,11 @@ def test_flags_and_fields_are_the_same(command: Callable[..., None], config: Any
 
 
 def test_zero_stands_for_no_limit() -> None:
-    config = SegmentConfig("m.csv", "out", top_k=0, short_side=0, max_memory_frames=0).propagation(ModelConfig())
+    config = SegmentConfig(manifest="m.csv", output="out", top_k=0, short_side=0, max_memory_frames=0).propagation(
+        ModelConfig()
+    )
     assert (config.top_k, config.short_side, config.max_memory_frames) == (None, None, None)
-    assert SegmentConfig("m.csv", "out").propagation(ModelConfig()).top_k == 20
+    assert SegmentConfig(manifest="m.csv", output="out").propagation(ModelConfig()).top_k == 20
 
 
 def test_an_interrupt_while_imports_are_under_way_is_one() -> None:
@@ -82,21 +84,21 @@ def test_plan_takes_options_of_segment() -> None:
 )
 def test_options_that_are_not_usable(options: dict[str, object], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        SegmentConfig("m.csv", "out", **options)  # type: ignore[arg-type]
+        SegmentConfig(manifest="m.csv", output="out", **options)  # type: ignore[arg-type]
 
 
 def test_published_defaults_hold_where_nothing_is_given() -> None:
-    config = SegmentConfig("m.csv", "out", memory_every=3)
+    config = SegmentConfig(manifest="m.csv", output="out", memory_every=3)
     assert (config.propagation(ModelConfig()).top_k, config.propagation(ModelConfig.stm()).top_k) == (20, None)
     assert config.propagation(ModelConfig.stm()).include_last
     assert config.propagation(ModelConfig.stm()).memory_every == 3
-    assert SegmentConfig("m.csv", "out", short_side=0).propagation(ModelConfig()).short_side is None
+    assert SegmentConfig(manifest="m.csv", output="out", short_side=0).propagation(ModelConfig()).short_side is None
 
 
 def test_a_networks_own_top_k_is_taken_where_none_is_given() -> None:
     mini = ModelConfig.mini()
-    assert SegmentConfig("m.csv", "out").propagation(mini).top_k == mini.top_k == 5
-    assert SegmentConfig("m.csv", "out", top_k=0).propagation(mini).top_k is None
+    assert SegmentConfig(manifest="m.csv", output="out").propagation(mini).top_k == mini.top_k == 5
+    assert SegmentConfig(manifest="m.csv", output="out", top_k=0).propagation(mini).top_k is None
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,9 @@ def test_an_object_that_is_masked_again_is_corrected_and_others_are_left(
 
 def test_a_correction_leaves_the_others_where_they_are(tmp_path: Path) -> None:
     """But for pixels of it, and edges where background was the runner-up."""
-    draw_archive([DrawnVideo("v", 46, 9, 120, 160, Fraction(24), objects=2)], tmp_path)
+    draw_archive(
+        [DrawnVideo(video_id="v", seed=46, frames=9, height=120, width=160, rate=Fraction(24), objects=2)], tmp_path
+    )
     truth = [read_labels(path) for path in sorted((tmp_path / "truth/v").iterdir())]
     # Where object 1 is not, so that how well the network does does not say how much there is to correct.
     is_first, model = np.roll(truth[8] == 1, 60, 1), for_inference(load_model("stcn-mini"))

@@ -42,7 +42,7 @@ def test_reduced_precision_gives_the_masks_of_float32() -> None:
         prompt = read_labels(sorted((SHARED / "davis2016-dev/Annotations" / folder.name).iterdir())[0])
         with Video(folder) as video:
             frames = [frame.image for frame in islice(video, 16)]
-        one, other = (np.stack([r.labels for r in propagate(m, frames, {0: prompt}, config)]) for m in models)
+        one, other = (np.stack([r.labels for r in propagate(m, frames, {0: prompt}, config=config)]) for m in models)
         equal.append(np.mean(one == other))
         overlaps += [region_similarity(a > 0, b > 0) for a, b in zip(one, other, strict=True)]
     assert np.mean(equal) >= 0.995

@@ -109,7 +109,16 @@ def _draw(folder: Path) -> tuple[str, list[str]]:
     """An archive and a model: the manifest, and the options of `segment`."""
     chance = random.Random(0)
     drawn = [
-        DrawnVideo(f"d{n}", n, chance.randint(20, 300), 48, 64, Fraction(24), objects=1 + n % 3) for n in range(DRAWN)
+        DrawnVideo(
+            video_id=f"d{n}",
+            seed=n,
+            frames=chance.randint(20, 300),
+            height=48,
+            width=64,
+            rate=Fraction(24),
+            objects=1 + n % 3,
+        )
+        for n in range(DRAWN)
     ]
     manifest = draw_archive(drawn, folder)
     rows = [f"{time}{v.video_id},videos/{v.video_id}.mp4,prompts/{v.video_id}" for time in range(TIMES) for v in drawn]

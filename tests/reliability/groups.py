@@ -21,8 +21,14 @@ GROUPS = 4  # as many shards, for one actor
 
 def draw_groups(folder: Path) -> Path:
     """Draw it; returns the manifest."""
-    short = DrawnVideo("short", 1, 6, 48, 64, Fraction(24), objects=1)
-    draw_archive([short, DrawnVideo("long", 2, LONG_FRAMES, 48, 64, Fraction(24), objects=2)], folder / "drawn")
+    short = DrawnVideo(video_id="short", seed=1, frames=6, height=48, width=64, rate=Fraction(24), objects=1)
+    draw_archive(
+        [
+            short,
+            DrawnVideo(video_id="long", seed=2, frames=LONG_FRAMES, height=48, width=64, rate=Fraction(24), objects=2),
+        ],
+        folder / "drawn",
+    )
     (folder / "videos").mkdir()
     lines = ["video_id,video,prompts"]
     for video_id in (f"{group}{name}" for group in range(GROUPS) for name in (*SHORTS, LONG)):

@@ -36,7 +36,7 @@ class SmallRun:
         ledger = Ledger(self.output)
         ledger.begin(name, ME)
         ledger.forget_lost()
-        config = SegmentConfig(str(self._manifest), self.output)
+        config = SegmentConfig(manifest=str(self._manifest), output=self.output)
         info = {"videos": len(wanted), "config": config.as_dict()}
         storage.write(f"{self.output}/{store.RUN_FILE}", json.dumps(info).encode())
         self._write_videos(ledger, wanted)
@@ -78,7 +78,13 @@ def _row(video: str, version: str, status: Status | None = None) -> VideoRow:
     masks = 4 + int(version) if status == "done" else None
     error = "VideoError" if status == "quarantined" else None
     return VideoRow(
-        video, _work(video, version), status, f"{video}.mp4", f"{video}.png", masks=masks, error_class=error
+        video_id=video,
+        work_id=_work(video, version),
+        status=status,
+        video=f"{video}.mp4",
+        prompts=f"{video}.png",
+        masks=masks,
+        error_class=error,
     )
 
 

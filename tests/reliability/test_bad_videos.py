@@ -18,7 +18,9 @@ pytestmark = pytest.mark.usefixtures("ray_cluster")
 def long_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An archive of one video that takes seconds: longer than the watchdog looks away."""
     folder = tmp_path_factory.mktemp("long")
-    draw_archive([DrawnVideo("long", 7, 400, 48, 64, Fraction(24), objects=2)], folder)
+    draw_archive(
+        [DrawnVideo(video_id="long", seed=7, frames=400, height=48, width=64, rate=Fraction(24), objects=2)], folder
+    )
     return folder
 
 

@@ -22,7 +22,10 @@ from tests.reliability.small_run import masks, verified_rows
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")
 
-DRAWN = [DrawnVideo(f"{n}", n, 6 + n, 48, 64, Fraction(24), objects=1 + n % 3) for n in range(8)]
+DRAWN = [
+    DrawnVideo(video_id=f"{n}", seed=n, frames=6 + n, height=48, width=64, rate=Fraction(24), objects=1 + n % 3)
+    for n in range(8)
+]
 SOUND = {f"{video.video_id}-{copy}": video.video_id for video in DRAWN for copy in range(6)}  # in shards of eight
 FRAMES = 400  # of a video that takes seconds and 20 kB: open all the time, in a shard with sound ones
 
@@ -114,8 +117,8 @@ def test_all_harms_at_once(folder: Path, undisturbed: Masks, model_file: Path, t
 # The driver's wait for a sign, beyond --stall-seconds, is a minute.
 IMPATIENT = """
 from jobs.cli import __main__ as cli
-from jobs.actors import crew
-crew.SILENCE_SECONDS = 2.0
+from jobs.actors import actor_group
+actor_group.SILENCE_SECONDS = 2.0
 cli.main()
 """
 

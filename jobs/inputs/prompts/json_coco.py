@@ -13,7 +13,7 @@ FRAME_KEYS = ("frame_index", "frame_id")  # counted from 0
 Frames = dict[Key, tuple[int, Record]]  # image id -> its frame, and itself
 
 
-def add_coco(content: Record, entry: Entry, names: FrameNames, max_pixels: int, gathered: PromptBuilder) -> None:
+def add_coco(content: Record, entry: Entry, names: FrameNames, *, max_pixels: int, gathered: PromptBuilder) -> None:
     """The masks of the annotations of a video's images. Raises PromptError."""
     frames, categories = _frames(content, entry, names), Categories(content)
     annotations = fields.records(content, "annotations")
@@ -24,7 +24,7 @@ def add_coco(content: Record, entry: Entry, names: FrameNames, max_pixels: int, 
         object_id = object_of(annotation, key)
         whose = f"object {object_id} on frame {frame}"
         gathered.put(
-            frame, object_id, mask_of(annotation.get("segmentation"), fields.size_of(image), max_pixels, whose)
+            frame, object_id, mask_of(annotation.get("segmentation"), fields.size_of(image), max_pixels, whose=whose)
         )
         if name := categories.name_of(annotation):
             gathered.name(object_id, name)

@@ -28,7 +28,7 @@ def records(of: Record, key: str) -> list[Record]:
     return value
 
 
-def integer(of: Record, key: str, what: str, default: int | None = None) -> int:
+def integer(of: Record, key: str, what: str, *, default: int | None = None) -> int:
     """A number that is whole; 5.0 is too, as pandas and SA-V write them."""
     value = of.get(key, default)
     if type(value) is float and value.is_integer():

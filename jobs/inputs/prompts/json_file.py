@@ -20,15 +20,15 @@ MAX_MEMORY = 2**30  # bytes that its values take once they are read: 16 million 
 COSTS = {b",": 64, b"[": 96, b"{": 240, b":": 200}
 
 
-def add_json(path: Path, entry: Entry, names: FrameNames, max_pixels: int, gathered: PromptBuilder) -> None:
+def add_json(path: Path, entry: Entry, names: FrameNames, *, max_pixels: int, gathered: PromptBuilder) -> None:
     """The masks of a video in a COCO, YTVIS or SA-V JSON. Raises PromptError."""
     content = _read(path)
     if "masklet" in content:
-        add_sav(content, names, max_pixels, gathered)
+        add_sav(content, names, max_pixels, gathered=gathered)
     elif "annotations" in content and "images" in content:
-        add_coco(content, entry, names, max_pixels, gathered)
+        add_coco(content, entry, names, max_pixels=max_pixels, gathered=gathered)
     elif "annotations" in content and "videos" in content:
-        add_ytvis(content, entry, names, max_pixels, gathered)
+        add_ytvis(content, entry, names, max_pixels=max_pixels, gathered=gathered)
     else:
         raise PromptError(
             f"prompts {path.name} are no JSON that is known, its keys are {shown(list(content)[:10])}; legal: COCO "

@@ -12,7 +12,7 @@ from jobs.inputs.prompts.segmentation import mask_of
 EVERY = 4  # frames: videos have 24 a second, annotations 6
 
 
-def add_sav(content: Record, names: FrameNames, max_pixels: int, gathered: PromptBuilder) -> None:
+def add_sav(content: Record, names: FrameNames, max_pixels: int, *, gathered: PromptBuilder) -> None:
     """The masks of all masklets; null is where an object is not visible. Raises PromptError."""
     masklets, ids = _list(content, "masklet"), _list(content, "masklet_id")
     given = [integer({"masklet_id": i}, "masklet_id", "a masklet") for i in ids]
@@ -31,7 +31,7 @@ def add_sav(content: Record, names: FrameNames, max_pixels: int, gathered: Promp
         for object_id, mask in zip(object_ids, masks, strict=True):
             if mask is not None:
                 whose = f"object {object_id} on frame {frame}"
-                gathered.put(frame, object_id, mask_of(mask, None, max_pixels, whose))
+                gathered.put(frame, object_id, mask_of(mask, None, max_pixels, whose=whose))
 
 
 def _list(content: Record, key: str) -> list[Any]:

@@ -11,7 +11,7 @@ from jobs.inputs.prompts.segmentation import mask_of
 from jobs.records import Entry
 
 
-def add_ytvis(content: Record, entry: Entry, names: FrameNames, max_pixels: int, gathered: PromptBuilder) -> None:
+def add_ytvis(content: Record, entry: Entry, names: FrameNames, *, max_pixels: int, gathered: PromptBuilder) -> None:
     """The masks of a video's annotations; null and [] are where an object is not visible. Raises PromptError."""
     key, video = _video(content, entry)
     annotations = fields.records(content, "annotations")
@@ -31,7 +31,7 @@ def add_ytvis(content: Record, entry: Entry, names: FrameNames, max_pixels: int,
         for frame, segmentation in zip(frames, segmentations, strict=True):
             if segmentation is not None and segmentation != []:
                 whose = f"object {object_id} on frame {frame}"
-                gathered.put(frame, object_id, mask_of(segmentation, fields.size_of(video), max_pixels, whose))
+                gathered.put(frame, object_id, mask_of(segmentation, fields.size_of(video), max_pixels, whose=whose))
         if name := categories.name_of(annotation):
             gathered.name(object_id, name)
 

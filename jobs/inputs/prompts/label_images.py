@@ -23,13 +23,13 @@ LOSSY = ("JPEG", "MPO")
 MAX_COLOURS = 256
 
 
-def add_image(path: Path, entry: Entry, max_pixels: int, gathered: PromptBuilder) -> None:
+def add_image(path: Path, entry: Entry, max_pixels: int, *, gathered: PromptBuilder) -> None:
     """One mask, of the first frame that is segmented. Raises PromptError."""
     _gather([(entry.start, read_labels(path, max_pixels))], entry, gathered)
 
 
 def add_images(
-    files: Iterable[Path], entry: Entry, names: FrameNames, max_pixels: int, gathered: PromptBuilder
+    files: Iterable[Path], entry: Entry, names: FrameNames, *, max_pixels: int, gathered: PromptBuilder
 ) -> None:
     """A mask a frame, each named by its frame. Raises PromptError."""
     masks = ((frame, read_labels(file, max_pixels)) for frame, file in names.by_frame(files).items())

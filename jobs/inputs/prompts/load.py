@@ -15,7 +15,9 @@ from jobs.records import Entry
 from stcn_core.frames import prompted_frames
 
 
-def load_prompts(path: Path, entry: Entry, names: Sequence[str] | None, size: tuple[int, int] | None = None) -> Prompts:
+def load_prompts(
+    path: Path, entry: Entry, names: Sequence[str] | None, *, size: tuple[int, int] | None = None
+) -> Prompts:
     """Read all prompts of a video, its frames counted from the video's own first.
 
     names: of the video's frames if it is a folder of images; a mask then belongs to the frame of its
@@ -25,7 +27,7 @@ def load_prompts(path: Path, entry: Entry, names: Sequence[str] | None, size: tu
     """
     max_pixels = VideoLimits.max_pixels if size is None else round(size[0] * size[1] * (1 + MAX_RESIZE) ** 2)
     gathered = PromptBuilder()
-    _read(path, entry, FrameNames(names), max_pixels, gathered)
+    _read(path, entry, FrameNames(names), max_pixels=max_pixels, gathered=gathered)
     if not gathered.labels:
         raise PromptError(f"the prompts ({path.name}) hold no object: every pixel is 0, or there is no mask")
     _check_removals(entry.removals, gathered)
@@ -35,19 +37,19 @@ def load_prompts(path: Path, entry: Entry, names: Sequence[str] | None, size: tu
     return Prompts(dict(sorted(gathered.labels.items())), gathered.names, removals)
 
 
-def _read(path: Path, entry: Entry, names: FrameNames, max_pixels: int, gathered: PromptBuilder) -> None:
+def _read(path: Path, entry: Entry, names: FrameNames, *, max_pixels: int, gathered: PromptBuilder) -> None:
     ending = path.suffix.lower()
     if path.is_dir():
-        _read_folder(path, entry, names, max_pixels, gathered)
+        _read_folder(path, entry, names, max_pixels=max_pixels, gathered=gathered)
     elif ending == ".parquet":
-        add_rows([path], entry.video_id, max_pixels, gathered)
+        add_rows([path], entry.video_id, max_pixels, gathered=gathered)
     elif ending == ".json":
-        add_json(path, entry, names, max_pixels, gathered)
+        add_json(path, entry, names, max_pixels=max_pixels, gathered=gathered)
     else:
-        add_image(path, entry, max_pixels, gathered)
+        add_image(path, entry, max_pixels, gathered=gathered)
 
 
-def _read_folder(folder: Path, entry: Entry, names: FrameNames, max_pixels: int, gathered: PromptBuilder) -> None:
+def _read_folder(folder: Path, entry: Entry, names: FrameNames, *, max_pixels: int, gathered: PromptBuilder) -> None:
     """What lies in a folder says its kind, and must be of one kind."""
     tables = [p for p in _with_ending(folder.iterdir(), ".parquet") if not p.name.startswith("_")]  # Spark's
     images, objects = _with_ending(folder.iterdir(), ".png"), object_folders(folder)
@@ -57,11 +59,11 @@ def _read_folder(folder: Path, entry: Entry, names: FrameNames, max_pixels: int,
             "folders, with .png in some; legal: prompts of one kind. Put those to be used into a folder of their own"
         )
     if tables:
-        add_rows(tables, entry.video_id, max_pixels, gathered)
+        add_rows(tables, entry.video_id, max_pixels, gathered=gathered)
     elif images:
-        add_images(images, entry, names, max_pixels, gathered)
+        add_images(images, entry, names, max_pixels=max_pixels, gathered=gathered)
     elif objects:
-        add_object_folders(objects, entry, names, max_pixels, gathered)
+        add_object_folders(objects, entry, names, max_pixels=max_pixels, gathered=gathered)
     else:
         raise PromptError(
             f"the prompts folder {folder.name} holds no .png, no .parquet, and no folder with .png; a JSON is named "

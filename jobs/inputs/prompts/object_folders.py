@@ -19,7 +19,7 @@ def object_folders(folder: Path) -> list[Path]:
 
 
 def add_object_folders(
-    folders: Sequence[Path], entry: Entry, names: FrameNames, max_pixels: int, gathered: PromptBuilder
+    folders: Sequence[Path], entry: Entry, names: FrameNames, *, max_pixels: int, gathered: PromptBuilder
 ) -> None:
     """The masks of all objects; each is where the image is not 0. Raises PromptError."""
     if len(folders) > MAX_OBJECTS:

@@ -23,7 +23,7 @@ ROWS_AT_ONCE = 1_000  # half a megabyte at 480p
 Row = dict[str, Any]
 
 
-def add_rows(files: Sequence[Path], video_id: str, max_pixels: int, gathered: PromptBuilder) -> None:
+def add_rows(files: Sequence[Path], video_id: str, max_pixels: int, *, gathered: PromptBuilder) -> None:
     """The masks of the rows of a video that are prompts; of all, where nothing says which are.
 
     Raises PromptError for columns that are missing or of other types, values that are null or out of range, and masks
@@ -32,7 +32,7 @@ def add_rows(files: Sequence[Path], video_id: str, max_pixels: int, gathered: Pr
     for row in _rows(files, video_id):
         frame, object_id = row["frame_index"], row["object_id"]
         try:
-            mask = rle.decode(row["counts"], row["height"], row["width"], max_pixels)
+            mask = rle.decode(row["counts"], row["height"], row["width"], max_pixels=max_pixels)
         except ValueError as error:
             raise PromptError(f"the mask of object {object_id} on frame {frame} cannot be decoded: {error}") from error
         gathered.put(frame, object_id, mask)

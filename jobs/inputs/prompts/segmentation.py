@@ -9,7 +9,7 @@ from jobs.inputs.prompts.json_fields import shown
 from jobs.outputs import rle
 
 
-def mask_of(segmentation: Any, size: tuple[int, int] | None, max_pixels: int, whose: str) -> np.ndarray:
+def mask_of(segmentation: Any, size: tuple[int, int] | None, max_pixels: int, *, whose: str) -> np.ndarray:
     """The mask, boolean (H, W). size: height and width of the frame, which polygons do not say. Raises PromptError."""
     try:
         if isinstance(segmentation, dict):
@@ -28,16 +28,16 @@ def _from_rle(segmentation: dict[str, Any], max_pixels: int) -> np.ndarray:
     if not isinstance(size, list) or len(size) != 2 or not all(type(side) is int for side in size):
         raise ValueError(f"its size is {shown(size)}; legal: [height, width]")
     if isinstance(counts, str):
-        return rle.decode(counts, size[0], size[1], max_pixels)
+        return rle.decode(counts, size[0], size[1], max_pixels=max_pixels)
     if isinstance(counts, list):
-        return rle.decode_runs(counts, size[0], size[1], max_pixels)
+        return rle.decode_runs(counts, size[0], size[1], max_pixels=max_pixels)
     raise ValueError(f"its counts are {shown(counts)}; legal: COCO's text, or a list of run lengths")
 
 
 def _from_polygons(polygons: list[Any], size: tuple[int, int] | None, max_pixels: int) -> np.ndarray:
     if size is None:
         raise ValueError("it is polygons, and the JSON does not say height and width of its frame")
-    mask = rle.fill(polygons, *size, max_pixels)
+    mask = rle.fill(polygons, *size, max_pixels=max_pixels)
     if not mask.any():
         raise ValueError("its polygons hold no pixel; legal: coordinates in pixels, not shares of the frame")
     return mask

@@ -11,7 +11,7 @@ from jobs.records import Entry
 from stcn_core.frames import prompted_frames
 
 
-def prompts_in_window(given: Prompts, entry: Entry, height: int, width: int) -> Prompts:
+def prompts_in_window(given: Prompts, entry: Entry, height: int, *, width: int) -> Prompts:
     """Those from `start` to before `end`, at the frame's size, by frame of the window. Raises PromptError."""
     labels = {
         frame - entry.start: fit(labels, height, width)

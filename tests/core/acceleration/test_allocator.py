@@ -11,18 +11,18 @@ glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt an
 # Take 200 MB in blocks of 40, more than glibc keeps by itself, and free all but a small block behind each.
 PROGRAM = """
 import torch
-from stcn_core import allocator
-from stcn_core.allocator import giving_back_freed_memory, keep_memory_in_large_pages
+from stcn_core.acceleration import allocator
+from stcn_core.acceleration.allocator import trimming_memory, keep_freed_memory
 from stcn_core.benchmark.measure import resident_memory
 
 {keep}
-allocator.GIVE_BACK_EVERY = 10
+allocator.TRIM_EVERY = 10
 blocks = [(torch.ones(10_000_000), torch.ones(10_000)) for _ in range(5)]
 taken = resident_memory()
 small = [block[1] for block in blocks]
 del blocks
 freed = resident_memory()
-results = giving_back_freed_memory(iter(range(25)))
+results = trimming_memory(iter(range(25)))
 first = [next(results) for _ in range(10)]
 before = resident_memory()
 rest = list(results)
@@ -41,7 +41,7 @@ def megabytes_given_back(keep: str) -> list[int]:
 
 @glibc
 def test_freed_memory_is_kept_until_some_results_are_out() -> None:
-    when_freed, before, after = megabytes_given_back("assert keep_memory_in_large_pages()")
+    when_freed, before, after = megabytes_given_back("assert keep_freed_memory()")
     assert max(when_freed, before) < 10
     assert after > 180
 

@@ -19,7 +19,7 @@ def probabilities(model: Network) -> np.ndarray:
     frames, labels = recipe.clip(4, 9, 40, 56, 3)
     config = PropagationConfig.for_model(model, short_side=None, memory_every=3)
     prompts = {0: np.where(labels[0] < 3, labels[0], 0), 4: np.where(labels[4] == 3, 3, 0)}
-    results = list(propagate(model, frames, prompts, config, return_probabilities=True))
+    results = list(propagate(model, frames, prompts, config=config, return_probabilities=True))
     return np.concatenate([result.probabilities.ravel() for result in results if result.probabilities is not None])
 
 

@@ -26,9 +26,9 @@ CPU = torch.device("cpu")
 def test_the_reference_and_the_product_agree() -> None:
     frames, prompt = clip(13, 50, 70, objects=2)
     model, config = tiny_model("stcn", torch.float64), PropagationConfig(short_side=None)
-    reference = list(propagate_frame_by_frame(model, frames, prompt, config))
+    reference = list(propagate_frame_by_frame(model, frames, prompt, config=config))
     for (labels, planes), result in zip(
-        reference, propagate(model, frames, {0: prompt}, config, return_probabilities=True), strict=True
+        reference, propagate(model, frames, {0: prompt}, config=config, return_probabilities=True), strict=True
     ):
         if result.frame_index:
             assert result.probabilities is not None
@@ -44,9 +44,9 @@ def test_clips_never_show_the_same_frame_twice_and_have_their_objects() -> None:
 
 def test_operations_are_those_of_the_design() -> None:
     """480x864: key encoder 27, f16 compression 8, decoder 100 and value encoder at least 15 GMAC every 5th frame."""
-    one = operations_per_frame(ModelConfig(), 480, 864, 1, PropagationConfig()) / 2e9
+    one = operations_per_frame(ModelConfig(), 480, 864, objects=1, config=PropagationConfig()) / 2e9
     assert 27 + 8 + 100 + 15 / 5 < one < 150
-    five = operations_per_frame(ModelConfig(), 480, 864, 5, PropagationConfig()) / 2e9
+    five = operations_per_frame(ModelConfig(), 480, 864, objects=5, config=PropagationConfig()) / 2e9
     assert five < one + 4 * (70 + 15)  # skips are shared
 
 
@@ -65,8 +65,8 @@ def test_memory_is_measured() -> None:
 
 
 def test_stages_cover_the_run() -> None:
-    frames, prompt = clip(12, 48, 64, 1)
-    run = comparison.propagation(tiny_model(), frames, prompt, PropagationConfig())
+    frames, prompt = clip(12, 48, 64, objects=1)
+    run = comparison.propagation(tiny_model(), frames, prompt, config=PropagationConfig())
     stages = stage_seconds(run, CPU, STAGES)
     assert set(stages) == set(STAGES)
     assert min(stages.values()) > 0
@@ -122,10 +122,10 @@ def test_the_command_runs_a_case_and_refuses_others() -> None:
 
 
 def test_reduced_precision_keeps_masks() -> None:
-    model, (frames, prompt) = load_model("stcn-mini"), clip(6, 96, 128, 1)
+    model, (frames, prompt) = load_model("stcn-mini"), clip(6, 96, 128, objects=1)
 
     def labels(precision: torch.dtype) -> np.ndarray:
-        results = propagate(for_inference(model, precision), frames, {0: prompt}, PropagationConfig())
+        results = propagate(for_inference(model, precision), frames, {0: prompt}, config=PropagationConfig())
         return np.stack([result.labels for result in results])
 
     assert (labels(torch.float32) == labels(torch.bfloat16)).mean() > 0.99

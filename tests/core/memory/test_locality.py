@@ -78,7 +78,7 @@ def test_a_clip_memory_hands_it_to_each_bank() -> None:
 
 def test_batches_of_clips_have_ages_each() -> None:
     """As training reads: ages (B, 1, T)."""
-    near = locality_prior(NEAR, torch.tensor([[[3, 1]], [[8, 2]]]), H, W)
+    near = locality_prior(NEAR, torch.tensor([[[3, 1]], [[8, 2]]]), H, width=W)
     found = near.memory.transpose(-1, -2) @ near.query  # B, 1, N, Q
     expected = [torch.cat([prior(3), prior(1)]), torch.cat([prior(8), prior(2)])]
     torch.testing.assert_close(found[:, 0], torch.stack(expected), atol=1e-4, rtol=1e-5)

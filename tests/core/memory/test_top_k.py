@@ -32,7 +32,7 @@ def tensors(key_sets: int, objects: int, positions: int) -> tuple[torch.Tensor, 
 def test_the_tiled_read_is_the_plain_one(kind: Similarity, key_sets: int, objects: int, positions: int) -> None:
     keys, values, query = tensors(key_sets, objects, positions)
     expected = readout(affinity(similarity(keys, query, kind), 20), values.transpose(1, 2)).transpose(1, 2)
-    torch.testing.assert_close(top_k.read_top_k(keys, values, query, kind, 20), expected)
+    torch.testing.assert_close(top_k.read_top_k(keys, values, query, kind=kind, k=20), expected)
 
 
 @pytest.mark.usefixtures("_tiling")
@@ -41,7 +41,7 @@ def test_of_equal_similarities_any_may_count(distinct: int) -> None:
     """Frames in which nothing moves have equal keys: the k largest similarities are what is certain."""
     keys, _, query = tensors(1, 1, distinct)
     keys = keys.repeat(1, 1, 12)[..., torch.randperm(12 * distinct, generator=torch.Generator().manual_seed(0))]
-    scores, positions = top_k.most_similar(keys, query, "l2", 20)
+    scores, positions = top_k.most_similar(keys, query, "l2", k=20)
     plain = similarity(keys, query, "l2").transpose(1, 2)
     torch.testing.assert_close(scores, plain.gather(-1, positions))
     expected = plain.topk(min(20, 12 * distinct)).values

@@ -16,7 +16,7 @@ def check(frames: np.ndarray, ends: dict[int, TrackEnds]) -> dict[int, float]:
     model = for_inference(load_model("stcn-mini"))
     chosen = cycle_frames(ends, every=5)
     found: dict[int, float] = {}
-    for _, ious in cycle_ious(model, ((i, frames[i]) for i in chosen), ends, PropagationConfig.for_model(model)):
+    for _, ious in cycle_ious(model, ((i, frames[i]) for i in chosen), ends, config=PropagationConfig.for_model(model)):
         found |= ious
     return found
 
@@ -29,7 +29,7 @@ def test_every_fifth_frame_and_all_ends() -> None:
 
 
 def test_a_track_that_holds_comes_back_and_one_that_does_not_is_told() -> None:
-    clip = draw_clip(SEED, range(LENGTH), 120, 160)
+    clip = draw_clip(SEED, range(LENGTH), 120, width=160)
     frames, truth = clip.frames, clip.labels
     ends = {i: TrackEnds(0, truth[0] == i, LENGTH - 1, truth[-1] == i) for i in (1, 2)}
     held = check(frames, ends)
@@ -51,14 +51,14 @@ def test_what_lies_between_its_frames_counts(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(cycle, "propagate", note)
     mask = np.ones((4, 4), bool)
     config = PropagationConfig(memory_every=5, include_last=True)
-    assert list(cycle_ious(load_model("stcn-mini"), [], {1: TrackEnds(0, mask, 20, mask)}, config)) == []
+    assert list(cycle_ious(load_model("stcn-mini"), [], {1: TrackEnds(0, mask, 20, mask)}, config=config)) == []
     assert (asked[0].frame_step, asked[0].memory_every, asked[0].include_last) == (5, 1, False)
 
 
 def test_it_follows_the_masks_of_propagation() -> None:
-    clip = draw_clip(SEED, range(LENGTH), 120, 160)
+    clip = draw_clip(SEED, range(LENGTH), 120, width=160)
     model = for_inference(load_model("stcn-mini"))
-    results = list(propagate(model, clip.frames, {0: clip.labels[0]}, PropagationConfig.for_model(model)))
+    results = list(propagate(model, clip.frames, {0: clip.labels[0]}, config=PropagationConfig.for_model(model)))
     ends = {i: TrackEnds(0, clip.labels[0] == i, LENGTH - 1, results[-1].labels == i) for i in (1, 2)}
     found = check(clip.frames, ends)
     assert set(found) == {1, 2}

@@ -48,7 +48,7 @@ def test_only_memory_grows_with_the_clip() -> None:
 
     config = PropagationConfig(short_side=None, key_batch=8)
     most = 0
-    for _ in propagate(tiny_model(), stream(), {0: labels[0]}, config):
+    for _ in propagate(tiny_model(), stream(), {0: labels[0]}, config=config):
         most = max(most, alive)
     assert most <= 2 * 12
     gc.collect()
@@ -70,7 +70,7 @@ def test_what_cannot_be_segmented_is_refused(
     frames: list[np.ndarray], prompts: dict[int, np.ndarray], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        list(propagate(tiny_model(), frames, prompts, PropagationConfig()))
+        list(propagate(tiny_model(), frames, prompts, config=PropagationConfig()))
 
 
 def test_frames_that_were_scaled_down_already_give_results_at_the_prompts_size() -> None:
@@ -79,8 +79,8 @@ def test_frames_that_were_scaled_down_already_give_results_at_the_prompts_size()
     config = PropagationConfig(short_side=32)
     small = np.stack([_scaled(frame, (32, 48)) for frame in frames])
     prompts = {0: labels[0], 7: np.where(labels[7] == 2, 2, 0)}
-    late = list(propagate(model, frames, prompts, config, return_probabilities=True))
-    early = list(propagate(model, small, prompts, config, return_probabilities=True, size=(64, 96)))
+    late = list(propagate(model, frames, prompts, config=config, return_probabilities=True))
+    early = list(propagate(model, small, prompts, config=config, return_probabilities=True, size=(64, 96)))
     for one, other in zip(late, early, strict=True):
         assert one.probabilities is not None
         assert other.probabilities is not None
@@ -98,7 +98,7 @@ def _scaled(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def test_a_prompt_that_has_not_the_results_size_is_refused() -> None:
     frames, labels = clip_and_prompt()
     with pytest.raises(ValueError, match="legal: the same size"):
-        list(propagate(tiny_model(), frames, {0: labels[0]}, PropagationConfig(), size=(80, 112)))
+        list(propagate(tiny_model(), frames, {0: labels[0]}, config=PropagationConfig(), size=(80, 112)))
 
 
 @pytest.mark.parametrize("method", ["encode_query", "segment"])

@@ -30,7 +30,7 @@ def seen(
     prompts: dict[int, np.ndarray], frame: tuple[int, int] = (200, 400), short_side: int | None = None,
     positions: int | None = 9,
 ) -> tuple[int, int]:  # fmt: skip
-    return input_size(frame, prompts, short_side, positions)
+    return input_size(frame, prompts, short_side, object_positions=positions)
 
 
 def test_published_networks_see_frames_as_they_are() -> None:
@@ -89,7 +89,7 @@ def test_the_network_sees_larger_frames_and_the_masks_have_the_frames_size(monke
         return encode(images)
 
     monkeypatch.setattr(model, "encode_query", watched)
-    results = list(propagate(model, frames, {0: small}, PropagationConfig(), return_probabilities=True))
+    results = list(propagate(model, frames, {0: small}, config=PropagationConfig(), return_probabilities=True))
     assert len(sizes) == 1
     height, width = sizes.pop()
     assert height > 40 + 8
@@ -100,7 +100,7 @@ def test_the_network_sees_larger_frames_and_the_masks_have_the_frames_size(monke
 
 def test_planes_are_enlarged_on_every_frame_also_before_the_first_prompt() -> None:
     frames, labels = clip_and_prompt()
-    planes = propagate_planes(needing(50), frames, {7: labels[7]}, PropagationConfig())
+    planes = propagate_planes(needing(50), frames, {7: labels[7]}, config=PropagationConfig())
     assert [tuple(one.planes.shape[-2:]) for one in planes] == [(80, 112)] * 12
 
 

@@ -8,16 +8,16 @@ from stcn_core.synthetic.clips import MIN_VISIBLE, draw_clip, is_visible
 
 
 def test_same_arguments_draw_the_same_pixels() -> None:
-    first, again = (draw_clip(7, [0, 3, 9], 48, 80) for _ in range(2))
+    first, again = (draw_clip(7, [0, 3, 9], 48, width=80) for _ in range(2))
     np.testing.assert_array_equal(first.frames, again.frames)
     np.testing.assert_array_equal(first.labels, again.labels)
     np.testing.assert_array_equal(first.surface, again.surface)
-    assert not np.array_equal(first.frames, draw_clip(8, [0, 3, 9], 48, 80).frames)
+    assert not np.array_equal(first.frames, draw_clip(8, [0, 3, 9], 48, width=80).frames)
 
 
 def test_a_frame_is_the_same_however_many_are_drawn_with_it() -> None:
     """Training draws three frames of a clip, evaluation all of them; chunks of eight must not show."""
-    whole, some = draw_clip(3, range(20), 48, 64), draw_clip(3, [0, 9, 17], 48, 64)
+    whole, some = draw_clip(3, range(20), 48, width=64), draw_clip(3, [0, 9, 17], 48, width=64)
     np.testing.assert_array_equal(whole.labels[[0, 9, 17]], some.labels)
     assert np.abs(whole.frames[[0, 9, 17]].astype(int) - some.frames).max() <= 1  # windows differ: rounding only
 
@@ -33,7 +33,7 @@ def test_an_object_of_one_pixel_or_of_all_of_them_does_not_stand_out(size: int) 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_every_object_is_visible_where_the_clip_begins(seed: int) -> None:
-    clip = draw_clip(seed, [0, 4], 128, 192, objects=3)
+    clip = draw_clip(seed, [0, 4], 128, width=192, objects=3)
     assert clip.frames.shape == (2, 128, 192, 3)
     assert set(np.unique(clip.labels)) <= {0, 1, 2, 3}
     shown = np.bincount(clip.labels[0].ravel(), minlength=4)[1:] / clip.labels[0].size
@@ -41,7 +41,7 @@ def test_every_object_is_visible_where_the_clip_begins(seed: int) -> None:
 
 
 def test_a_late_object_is_absent_before_its_frame_and_there_on_it() -> None:
-    clip = draw_clip(11, range(12), 64, 96, objects=2, late={2: 5})
+    clip = draw_clip(11, range(12), 64, width=96, objects=2, late={2: 5})
     sizes = (clip.labels == 2).sum((1, 2))
     assert not sizes[:5].any()
     assert sizes[5] > 0
@@ -50,7 +50,7 @@ def test_a_late_object_is_absent_before_its_frame_and_there_on_it() -> None:
 
 def test_the_surface_tells_where_a_point_went() -> None:
     """Cells of an object that show one surface point in two frames must both be on that object."""
-    clip = draw_clip(1, [0, 2], 128, 128)
+    clip = draw_clip(1, [0, 2], 128, width=128)
     here, there = (clip.surface[frame].reshape(-1, 3) for frame in (0, 1))
     labels_here, labels_there = (clip.labels[frame, 8::16, 8::16].ravel() for frame in (0, 1))
     distance = np.linalg.norm(here[:, None, 1:] - there[None, :, 1:], axis=-1)
@@ -65,7 +65,7 @@ def test_objects_move_smoothly() -> None:
     """From one frame to the next most of an object stays where it was."""
     overlaps = []
     for seed in range(4):
-        labels = draw_clip(seed, [10, 11], 96, 128).labels
+        labels = draw_clip(seed, [10, 11], 96, width=128).labels
         for label in (1, 2):
             before, after = labels[0] == label, labels[1] == label
             if before.any():
@@ -74,12 +74,14 @@ def test_objects_move_smoothly() -> None:
 
 
 def test_zoom_enlarges() -> None:
-    areas = [np.mean([(draw_clip(s, [0], 64, 64, zoom=z).labels > 0).mean() for s in range(6)]) for z in (1.0, 1.8)]
+    areas = [
+        np.mean([(draw_clip(s, [0], 64, width=64, zoom=z).labels > 0).mean() for s in range(6)]) for z in (1.0, 1.8)
+    ]
     assert areas[1] > 1.5 * areas[0]
 
 
 def test_a_clip_without_frames_or_objects_is_refused() -> None:
     with pytest.raises(ValueError, match="legal"):
-        draw_clip(0, [], 64, 64)
+        draw_clip(0, [], 64, width=64)
     with pytest.raises(ValueError, match="legal"):
-        draw_clip(0, [0], 64, 64, objects=0)
+        draw_clip(0, [0], 64, width=64, objects=0)

@@ -8,7 +8,7 @@ import torch
 
 from stcn_core.synthetic.exposure import Exposure, blurred, expose, grainy, lit, quantised
 
-NOTHING = Exposure(torch.zeros(6), torch.ones(3), shutter=0.0, blur=0.0, noise=0.0, quantiser=0.0, seed=1)
+NOTHING = Exposure(light=torch.zeros(6), tint=torch.ones(3), shutter=0.0, blur=0.0, noise=0.0, quantiser=0.0, seed=1)
 FRAMES = torch.rand(2, 3, 3, 22, 37, generator=torch.Generator().manual_seed(0))
 TIMES = torch.tensor([[0, 1, 2], [5, 9, 13]])
 

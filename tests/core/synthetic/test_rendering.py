@@ -16,7 +16,7 @@ HEIGHT, WIDTH = 64, 90
 
 
 def scene(seed: int, others: int = 1) -> Scene:
-    return draw_scene(np.random.default_rng(seed), HEIGHT, WIDTH, 2, {}, 1.0, others=others)
+    return draw_scene(np.random.default_rng(seed), HEIGHT, WIDTH, objects=2, late={}, zoom=1.0, others=others)
 
 
 def plain(seed: int) -> Scene:
@@ -31,9 +31,9 @@ def plain(seed: int) -> Scene:
 def test_scenes_side_by_side_are_as_one_by_one() -> None:
     """Textures of several sizes are scaled to one, and windows differ, so colours may, by a little."""
     scenes, times = [scene(seed) for seed in range(3)], torch.tensor([[0, 4, 9], [1, 2, 3], [7, 3, 0]])
-    together = render_side_by_side(scenes, times, HEIGHT, WIDTH)
+    together = render_side_by_side(scenes, times, HEIGHT, width=WIDTH)
     for clip, own in enumerate(scenes):
-        frames, labels, surface = render(own, times[clip].tolist(), HEIGHT, WIDTH)
+        frames, labels, surface = render(own, times[clip].tolist(), HEIGHT, width=WIDTH)
         assert (together.labels[clip] == labels).float().mean() > 0.995
         differences = (together.frames[clip].permute(0, 2, 3, 1).int() - frames.int()).abs().float()
         assert differences.mean() < 4
@@ -42,8 +42,8 @@ def test_scenes_side_by_side_are_as_one_by_one() -> None:
 
 def test_a_shadow_darkens_what_lies_below_and_moves_no_label() -> None:
     bright = plain(5)
-    frames, labels, _ = render(bright, [0, 6], HEIGHT, WIDTH)
-    shaded, same, _ = render(replace(bright, shadow=torch.tensor([6.0, 4.0, 3.0, 0.8])), [0, 6], HEIGHT, WIDTH)
+    frames, labels, _ = render(bright, [0, 6], HEIGHT, width=WIDTH)
+    shaded, same, _ = render(replace(bright, shadow=torch.tensor([6.0, 4.0, 3.0, 0.8])), [0, 6], HEIGHT, width=WIDTH)
     assert torch.equal(labels, same)
     assert (shaded <= frames).all()
     assert (shaded.float().mean() / frames.float().mean()).item() < 0.97
@@ -53,8 +53,8 @@ def test_an_open_shutter_blurs_what_moves() -> None:
     sharp = plain(3)
     path = replace(sharp.layers[0].path, amplitude=torch.tensor([[200.0, 0, 0, 0, 0, 0]] * 2))
     moving = replace(sharp, layers=[replace(sharp.layers[0], path=path), *sharp.layers[1:]])
-    frames, labels, _ = render(moving, [5], HEIGHT, WIDTH)
-    blurred, same, _ = render(replace(moving, exposure=replace(moving.exposure, shutter=1.0)), [5], HEIGHT, WIDTH)
+    frames, labels, _ = render(moving, [5], HEIGHT, width=WIDTH)
+    blurred, same, _ = render(replace(moving, exposure=replace(moving.exposure, shutter=1.0)), [5], HEIGHT, width=WIDTH)
     assert torch.equal(labels, same)
     across, down = (x[0].float().diff(dim=1).abs().mean() for x in (frames, blurred))
     assert down < 0.8 * across
@@ -63,19 +63,19 @@ def test_an_open_shutter_blurs_what_moves() -> None:
 def test_a_joint_turns_what_lies_beyond_it_and_keeps_lengths() -> None:
     x, y = torch.tensor([-0.5, 0.2, 0.6]).view(1, 1, 1, 3), torch.zeros(1, 1, 1, 3)
     hinge = torch.tensor([[[0.1, 0.0, 0.0, 0.5, torch.pi / 2, 0.0]]])  # a limb to the right, at its largest on frame 1
-    moved_x, moved_y = fold(x, y, hinge, torch.tensor([[1.0]]))
+    moved_x, moved_y = fold(x, y, hinge, times=torch.tensor([[1.0]]))
     assert (moved_x[..., 0].item(), moved_y[..., 0].item()) == pytest.approx((-0.5, 0.0))
     length = torch.hypot(moved_x - 0.1, moved_y)[..., 2].item()
     assert length == pytest.approx(0.5)
     assert abs(moved_y[..., 2].item()) == pytest.approx(0.5 * np.sin(0.5), abs=1e-5)
-    still = fold(x, y, hinge, torch.tensor([[2.0]]))
+    still = fold(x, y, hinge, times=torch.tensor([[2.0]]))
     torch.testing.assert_close(still[0], x)
 
 
 def test_a_wave_travels() -> None:
     x = torch.linspace(-1, 1, 5).view(1, 1, 1, 5)
     wave = torch.tensor([[[0.0, 0.1, 3.0, 0.0, 0.5, 0.0]]])
-    _, down = bend(x, torch.zeros_like(x), wave, torch.tensor([[2.0]]))
+    _, down = bend(x, torch.zeros_like(x), wave, times=torch.tensor([[2.0]]))
     torch.testing.assert_close(down, 0.1 * torch.sin(3 * x + 1.0))
 
 
@@ -86,7 +86,8 @@ def test_a_batch_is_a_function_of_its_seeds() -> None:
     pictures = Pictures.of([*rng.integers(0, 256, (2, 80, 100, 3), dtype=np.uint8), *things])
     times = torch.tensor([[0, 2], [0, 5]])
     one, again, drawn = (
-        draw_clips([1, 2], times, HEIGHT, WIDTH, 2, [1.0, 1.5], used) for used in (pictures, pictures, None)
+        draw_clips([1, 2], times, HEIGHT, width=WIDTH, objects=2, zooms=[1.0, 1.5], pictures=used)
+        for used in (pictures, pictures, None)
     )
     assert torch.equal(one.frames, again.frames)
     assert torch.equal(one.labels, again.labels)

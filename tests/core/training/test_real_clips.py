@@ -34,7 +34,9 @@ def follow(found_images: torch.Tensor, found_labels: torch.Tensor) -> float:
 @pytest.mark.parametrize("deformed", [False, True])
 def test_masks_go_with_their_pixels(deformed: bool) -> None:
     for seed in range(10):
-        found = crop_sample(np.random.default_rng(seed), *frames(3, 4), 64, 96, objects=2, deformed=deformed)
+        found = crop_sample(
+            np.random.default_rng(seed), *frames(3, 4), height=64, width=96, objects=2, deformed=deformed
+        )
         assert found is not None
         assert found.images.shape == (3, 3, 64, 96)
         assert found.labels.shape == (3, 64, 96)
@@ -46,7 +48,7 @@ def test_masks_go_with_their_pixels(deformed: bool) -> None:
 def test_no_more_objects_are_taken_than_asked_and_either_may_be() -> None:
     seen = set()
     for seed in range(20):
-        found = crop_sample(np.random.default_rng(seed), *frames(2), 64, 96, objects=1, deformed=False)
+        found = crop_sample(np.random.default_rng(seed), *frames(2), height=64, width=96, objects=1, deformed=False)
         assert found is not None
         assert int(found.labels.max()) == 1
         colour = found.images[0].permute(1, 2, 0)[found.labels[0] == 1].float().mean(0)
@@ -57,7 +59,8 @@ def test_no_more_objects_are_taken_than_asked_and_either_may_be() -> None:
 def test_frames_of_one_photograph_differ_only_if_they_are_deformed() -> None:
     images, labels = frames(1)
     same, bent = (
-        crop_sample(np.random.default_rng(3), images * 3, labels * 3, 64, 64, 2, deformed) for deformed in (False, True)
+        crop_sample(np.random.default_rng(3), images * 3, labels * 3, height=64, width=64, objects=2, deformed=deformed)
+        for deformed in (False, True)
     )
     assert same is not None
     assert bent is not None
@@ -68,12 +71,12 @@ def test_frames_of_one_photograph_differ_only_if_they_are_deformed() -> None:
 def test_frames_without_an_object_make_no_sample() -> None:
     images, labels = frames(2)
     empty = [np.zeros_like(plane) for plane in labels]
-    assert crop_sample(np.random.default_rng(0), images, empty, 64, 64, 2, deformed=False) is None
+    assert crop_sample(np.random.default_rng(0), images, empty, height=64, width=64, objects=2, deformed=False) is None
 
 
 def test_void_alone_is_an_object_as_in_davis_2016() -> None:
     images, labels = frames(2)
     binary = [np.where(plane == 9, 255, 0).astype(np.uint8) for plane in labels]
-    found = crop_sample(np.random.default_rng(0), images, binary, 64, 96, 2, deformed=False)
+    found = crop_sample(np.random.default_rng(0), images, binary, height=64, width=96, objects=2, deformed=False)
     assert found is not None
     assert int(found.labels.max()) == 1

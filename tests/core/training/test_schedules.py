@@ -6,14 +6,14 @@ from stcn_core.training.schedules import between, learning_rate
 
 
 def test_the_learning_rate_warms_up_and_falls_along_a_cosine() -> None:
-    assert learning_rate(0, 100, 1.0, 10) == pytest.approx(0.1)
-    assert learning_rate(10, 100, 1.0, 10) == pytest.approx(1.0)
-    assert learning_rate(55, 100, 1.0, 10) == pytest.approx(0.505)
-    assert learning_rate(100, 100, 1.0, 10) == pytest.approx(0.01)
+    assert learning_rate(0, 100, 1.0, warmup=10) == pytest.approx(0.1)
+    assert learning_rate(10, 100, 1.0, warmup=10) == pytest.approx(1.0)
+    assert learning_rate(55, 100, 1.0, warmup=10) == pytest.approx(0.505)
+    assert learning_rate(100, 100, 1.0, warmup=10) == pytest.approx(0.01)
 
 
 def test_or_in_drops() -> None:
-    rates = [learning_rate(step, 100, 1.0, 0, drops=(0.5, 0.9)) for step in (0, 49, 50, 89, 90)]
+    rates = [learning_rate(step, 100, 1.0, warmup=0, drops=(0.5, 0.9)) for step in (0, 49, 50, 89, 90)]
     assert rates == pytest.approx([1, 1, 0.1, 0.1, 0.01])
 
 

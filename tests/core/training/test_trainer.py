@@ -118,10 +118,10 @@ def test_gradients_are_averaged_over_processes_before_they_are_clipped() -> None
 def test_keys_are_compared_in_float32_where_the_rest_is_in_bfloat16(locality: Locality | None) -> None:
     model = network(dataclasses.replace(TINY, locality=locality))
     memory, query = (5 * torch.randn(1, 16, 30, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
-    near = locality_prior(locality, torch.tensor([3]), 5, 6) if locality else None
-    plain = training_similarity(model, memory, query, near)
+    near = locality_prior(locality, torch.tensor([3]), 5, width=6) if locality else None
+    plain = training_similarity(model, memory, query, near=near)
     with torch.autocast("cpu", torch.bfloat16):
-        assert torch.equal(training_similarity(model, memory, query, near), plain)
+        assert torch.equal(training_similarity(model, memory, query, near=near), plain)
 
 
 def test_bfloat16_learns_as_well() -> None:

@@ -27,9 +27,9 @@ def network(config: ModelConfig = TINY) -> Network:
 
 def trainer(steps: int, threads: int = 1, config: ModelConfig = TINY, **schedule: object) -> Trainer:
     options: dict[str, object] = {"learning_rate": 2e-3, "warmup": 5} | schedule
-    return Trainer(network(config), Schedule(steps, **options), threads)  # type: ignore[arg-type]
+    return Trainer(network(config), Schedule(steps=steps, **options), threads)  # type: ignore[arg-type]
 
 
 def batch(seed: int = 0, clips: int = 2, size: int = 96, objects: int = 2) -> Batch:
-    shape = Shape(size, size, clips, frames=3, objects=objects, longest_gap=4)
+    shape = Shape(height=size, width=size, clips=clips, frames=3, objects=objects, longest_gap=4)
     return draw_batch(np.random.default_rng(seed), shape, (1.0, 1.5))

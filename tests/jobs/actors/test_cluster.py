@@ -8,7 +8,7 @@ from jobs.planning.config import SegmentConfig
 
 
 def share(*nodes: dict[str, float], grows: bool = False, **options: object) -> Allocation:
-    return allocate(nodes, SegmentConfig("m.csv", "out", **options), grows)  # type: ignore[arg-type]
+    return allocate(nodes, SegmentConfig(manifest="m.csv", output="out", **options), grows)  # type: ignore[arg-type]
 
 
 def test_one_machine() -> None:
@@ -17,7 +17,7 @@ def test_one_machine() -> None:
     assert share({"CPU": 2.0}, actors=3) == Allocation(actors=3, gpus=0, cpus=2 / 3, threads=1)
     assert share({"CPU": 16.0}) == Allocation(actors=4, gpus=0, cpus=4, threads=4)
     assert share({"CPU": 16.0, "GPU": 4.0}) == Allocation(actors=4, gpus=1, cpus=1, threads=4)
-    assert share({"CPU": 16.0, "GPU": 4.0}, num_gpus_per_actor=0.5) == Allocation(8, 0.5, 1, 2)
+    assert share({"CPU": 16.0, "GPU": 4.0}, num_gpus_per_actor=0.5) == Allocation(actors=8, gpus=0.5, cpus=1, threads=2)
     assert share({"CPU": 16.0, "GPU": 4.0}, device="cpu") == Allocation(actors=4, gpus=0, cpus=4, threads=4)
     assert share({"CPU": 16.0}, threads_per_actor=1) == Allocation(actors=4, gpus=0, cpus=4, threads=1)
 
@@ -28,7 +28,7 @@ def test_every_actor_fits_on_one_node() -> None:
     assert share(six, six, actors=1) == Allocation(actors=1, gpus=0, cpus=6, threads=6)
     assert share(six, six, actors=3) == Allocation(actors=3, gpus=0, cpus=3, threads=3)
     assert share({"CPU": 2.0}, {"CPU": 16.0}) == Allocation(actors=4, gpus=0, cpus=4, threads=4)
-    assert share({"CPU": 4.0, "GPU": 0.0}, {"CPU": 32.0, "GPU": 4.0}) == Allocation(4, 1, 1, 8)
+    assert share({"CPU": 4.0, "GPU": 0.0}, {"CPU": 32.0, "GPU": 4.0}) == Allocation(actors=4, gpus=1, cpus=1, threads=8)
 
 
 def test_more_gpus_than_there_are() -> None:
@@ -41,7 +41,9 @@ def test_more_gpus_than_there_are() -> None:
 
 
 def test_actors_may_wait_for_gpus_on_a_cluster_that_grows() -> None:
-    assert share({"CPU": 4.0}, grows=True, actors=4, num_gpus_per_actor=1.0) == Allocation(4, 1, 1, 1)
+    assert share({"CPU": 4.0}, grows=True, actors=4, num_gpus_per_actor=1.0) == Allocation(
+        actors=4, gpus=1, cpus=1, threads=1
+    )
 
 
 def test_a_ray_that_does_not_start_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

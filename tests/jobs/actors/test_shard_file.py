@@ -12,7 +12,7 @@ from jobs.records import VideoRow
 from tests.jobs.outputs.test_store import rows
 from tests.reliability.disks import small_disk
 
-ROW = VideoRow("a", "a-1", "done", "a.mp4", "a.png")
+ROW = VideoRow(video_id="a", work_id="a-1", status="done", video="a.mp4", prompts="a.png")
 
 
 def test_a_file_that_fills_its_disk(tmp_path: Path) -> None:

@@ -11,7 +11,10 @@ from stcn_core import for_inference, load_model
 from tests.jobs.commands.outputs import segmented
 
 SEEDS = (904, 907, 916, 911)  # of which two are held throughout, and two are lost
-CLIPS = [DrawnVideo(f"clip{i}", seed, 16, 240, 320, Fraction(24), 1 + i % 2) for i, seed in enumerate(SEEDS)]
+CLIPS = [
+    DrawnVideo(video_id=f"clip{i}", seed=seed, frames=16, height=240, width=320, rate=Fraction(24), objects=1 + i % 2)
+    for i, seed in enumerate(SEEDS)
+]
 
 
 @pytest.fixture(scope="session")

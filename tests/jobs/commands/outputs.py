@@ -23,8 +23,10 @@ def segmented(videos: list[DrawnVideo], folder: Path, model: Network) -> Path:
     """An archive of drawn videos in `folder`, with truth/, and its output, a file of masks a video."""
     output, done = folder / "out", []
     for number, entry in enumerate(read_manifest(str(draw_archive(videos, folder)))):
-        item = WorkItem(entry, f"work {entry.video_id}", 1)
-        work = segment_video(item, Path(entry.video), Path(entry.prompts), model, PropagationConfig.for_model(model))
+        item = WorkItem(entry=entry, work_id=f"work {entry.video_id}", expected_frames=1)
+        work = segment_video(
+            item, Path(entry.video), Path(entry.prompts), model=model, config=PropagationConfig.for_model(model)
+        )
         try:
             while True:
                 next(work)
@@ -62,7 +64,15 @@ def made_up(output: Path, rows: list[dict[str, Any]], tracks: Mapping[str, tuple
     """An output of one file with these rows, whose videos are done."""
     write_masks(output, "m.parquet", store.masks_table(rows))
     done = [
-        VideoRow(video_id, "w", "done", "v.mp4", "p", masks_file="m.parquet", tracks=(tracks or {}).get(video_id, ()))
+        VideoRow(
+            video_id=video_id,
+            work_id="w",
+            status="done",
+            video="v.mp4",
+            prompts="p",
+            masks_file="m.parquet",
+            tracks=(tracks or {}).get(video_id, ()),
+        )
         for video_id in dict.fromkeys(row["video_id"] for row in rows)
     ]
     write_run(output, done)

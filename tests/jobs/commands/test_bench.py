@@ -26,7 +26,7 @@ def test_a_whole_video_is_timed_beside_the_network(monkeypatch: pytest.MonkeyPat
         return {"network": [3.0, 2.0, 2.0], "whole": [6.0, 2.5, 4.0]}
 
     monkeypatch.setattr(bench, "in_turn", in_turn)
-    assert bench._whole_video(CPU, tiny_model(), 48, 64, 12) == {
+    assert bench._whole_video(CPU, tiny_model(), 48, width=64, frames=12) == {
         "frames_per_second": 3.0, "network_frames_per_second": 6.0, "share_of_network": 0.5, "overhead": 1.0,
     }  # fmt: skip
 

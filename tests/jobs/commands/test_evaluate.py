@@ -49,7 +49,7 @@ FOUND = [square(5 + t, 5 + t, 1) + square(20, 20 + t, 2) for t in range(6)]
 def score(masks: list[store.MaskRow], truth: list[tuple[str, np.ndarray]], rules: Rules = Rules()) -> list[ObjectScore]:  # noqa: B008 frozen
     """One video's masks against label maps by frame name."""
     maps = dict(truth)
-    return score_video(VideoMasks("v", masks), Truth(list(maps), maps.__getitem__), rules).objects
+    return score_video(VideoMasks(video_id="v", rows=masks), Truth(list(maps), maps.__getitem__), rules).objects
 
 
 def write(output: Path, folder: Path, masks: list[store.MaskRow], truth: list[tuple[str, np.ndarray]]) -> None:

@@ -143,7 +143,10 @@ def test_an_overlay_has_the_videos_frames_and_rate(archive: Path, tmp_path: Path
     video = archive / "videos/b.mp4"
     masks = rows("b", FOUND, [1, 2])
     write(tmp_path / "out", [{**row, "height": 50, "width": 70, "counts": _counts(row)} for row in masks])
-    write_run(tmp_path / "out", [VideoRow("b", "w", "done", str(video), "p", masks_file="m.parquet")])
+    write_run(
+        tmp_path / "out",
+        [VideoRow(video_id="b", work_id="w", status="done", video=str(video), prompts="p", masks_file="m.parquet")],
+    )
     ((video_id, path),) = overlay_output(str(tmp_path / "out"), tmp_path / "overlays")
     assert video_id == "b"
     assert isinstance(path, Path)
@@ -158,7 +161,10 @@ def test_a_video_that_is_gone_costs_its_own_overlay_only(archive: Path, tmp_path
     output = str(tmp_path / "out")
     write(tmp_path / "out", rows("gone\x1b[2J", FOUND, [1, 2]) + rows("other-size", FOUND, [1, 2]))
     paths = {"gone\x1b[2J": tmp_path / "gone.mp4", "other-size": archive / "videos/b.mp4"}
-    done = [VideoRow(name, "w", "done", str(path), "p", masks_file="m.parquet") for name, path in paths.items()]
+    done = [
+        VideoRow(video_id=name, work_id="w", status="done", video=str(path), prompts="p", masks_file="m.parquet")
+        for name, path in paths.items()
+    ]
     write_run(tmp_path / "out", done)
     results = dict(overlay_output(output, tmp_path / "overlays"))
     assert "gone.mp4" in str(results["gone\x1b[2J"])
@@ -183,7 +189,11 @@ def test_an_overlay_opens_what_its_run_was_allowed_to(
     options: dict[str, object], reason: str, archive: Path, tmp_path: Path
 ) -> None:
     write(tmp_path / "out", rows("b", FOUND, [1, 2]))
-    write_run(tmp_path / "out", [VideoRow("b", "w", "done", f"{archive}/videos/b.mp4", "p")], **options)
+    write_run(
+        tmp_path / "out",
+        [VideoRow(video_id="b", work_id="w", status="done", video=f"{archive}/videos/b.mp4", prompts="p")],
+        **options,
+    )
     ((_, error),) = overlay_output(str(tmp_path / "out"), tmp_path / "overlays")
     assert reason in str(error)
     assert not list(tmp_path.rglob("*.mp4"))

@@ -13,23 +13,38 @@ from jobs.selections.criteria import Criteria
 from jobs.selections.judging import REASONS, Masks, Units, judge
 from jobs.selections.ranking import keep_best, spread
 
-SHARE = {"min_score": (1.5, -0.1, float("nan")), "best": (0.0, 1.01, float("nan")), "min_area": (-1,),
-         "max_per_video": (0,), "every": (0, -3), "unit": ("clip",), "min_trust": (2,), "min_cycle": (-1,),
-         "min_stability": (1.1,)}  # fmt: skip
+SHARE = {
+    "min_score": (1.5, -0.1, float("nan")),
+    "best": (0.0, 1.01, float("nan")),
+    "min_area": (-1,),
+    "max_per_video": (0,),
+    "every": (0, -3),
+    "unit": ("clip",),
+    "min_trust": (2,),
+    "min_cycle": (-1,),
+    "min_stability": (1.1,),
+}
 
 
 def masks(video: str = "aaaa", **values: Any) -> Masks:
     """Masks of videos of one letter each, a frame each, of object 1, as good as can be."""
     count, ids = len(video), list(dict.fromkeys(video))
     given = dict(
-        frame=[video[:i].count(v) for i, v in enumerate(video)], object_id=[1] * count, area=[9] * count,
-        score=[1.0] * count, stability=[1.0] * count, is_prompt=[False] * count, trust=[1.0] * count,
-    )  # fmt: skip
-    return Masks(ids, np.array([ids.index(v) for v in video]), **{k: np.array(v) for k, v in (given | values).items()})
+        frame=[video[:i].count(v) for i, v in enumerate(video)],
+        object_id=[1] * count,
+        area=[9] * count,
+        score=[1.0] * count,
+        stability=[1.0] * count,
+        is_prompt=[False] * count,
+        trust=[1.0] * count,
+    )
+    return Masks(
+        ids=ids, video=np.array([ids.index(v) for v in video]), **{k: np.array(v) for k, v in (given | values).items()}
+    )
 
 
 def row(video_id: str, *tracks: Track) -> VideoRow:
-    return VideoRow(video_id, "w", "done", "v", "p", tracks=tracks)
+    return VideoRow(video_id=video_id, work_id="w", status="done", video="v", prompts="p", tracks=tracks)
 
 
 def reasons(found: Masks, videos: dict[str, VideoRow] | None = None, **criteria: Any) -> list[str]:
@@ -80,16 +95,26 @@ def test_an_object_that_is_absent_sinks_no_frame_by_a_threshold() -> None:
 
 def test_trust_counts_an_object_that_is_absent_and_no_prompt() -> None:
     """Of empty masks nine in ten were lost objects, not absent ones (docs/LABELS.md)."""
-    found = masks("aaaaaa", **TWO_ON_A_FRAME, area=[9, 0, 9, 0, 9, 9], trust=[1, 0, 0.9, 0, 0.9, 1],
-                  is_prompt=[True, False, False, False, False, True])  # fmt: skip
+    found = masks(
+        "aaaaaa",
+        **TWO_ON_A_FRAME,
+        area=[9, 0, 9, 0, 9, 9],
+        trust=[1, 0, 0.9, 0, 0.9, 1],
+        is_prompt=[True, False, False, False, False, True],
+    )
     assert reasons(found, min_trust=0.5) == ["kept", "min_trust", "kept"]
 
 
 def test_the_first_reason_counts() -> None:
     found = masks("aaaabb", score=[1, 0, 0, 1, 0, 0], area=[9, 9, 0, 1, 9, 9])
     assert reasons(found, {"a": row("a")}, every=2, min_score=0.5, min_area=5) == [
-        "kept", "every", "empty", "every", "video", "video",
-    ]  # fmt: skip
+        "kept",
+        "every",
+        "empty",
+        "every",
+        "video",
+        "video",
+    ]
     assert reasons(found, min_score=0.5, min_area=5)[3] == "min_area"
 
 
@@ -106,9 +131,17 @@ def test_prompts_are_left_out_where_nothing_else_is_on_their_frame() -> None:
 
 def test_events_drop_the_frames_of_their_object_and_no_prompt() -> None:
     events = TrackEvent("drift", 1, 2), TrackEvent("vanish", 4, 4)
-    found = masks("aaaaaabb", frame=[0, 1, 2, 3, 4, 5, 1, 2], area=[9, 9, 9, 9, 0, 9, 9, 9], object_id=[1] * 6 + [2, 1],
-                  is_prompt=[False, True] + [False] * 6)  # fmt: skip
-    videos = {"a": row("a", Track(1, 5, events)), "b": row("b", Track(1, 1, events[:1]), Track(2, 1))}
+    found = masks(
+        "aaaaaabb",
+        frame=[0, 1, 2, 3, 4, 5, 1, 2],
+        area=[9, 9, 9, 9, 0, 9, 9, 9],
+        object_id=[1] * 6 + [2, 1],
+        is_prompt=[False, True] + [False] * 6,
+    )
+    videos = {
+        "a": row("a", Track(object_id=1, frames=5, events=events)),
+        "b": row("b", Track(object_id=1, frames=1, events=events[:1]), Track(object_id=2, frames=1)),
+    }
     assert set(reasons(found, videos)) == {"kept", "empty"}
     dropped = reasons(found, videos, events=False)
     assert dropped == ["kept", "kept", "events", "kept", "empty", "kept", "kept", "events"]
@@ -116,16 +149,25 @@ def test_events_drop_the_frames_of_their_object_and_no_prompt() -> None:
 
 def test_a_lost_object_beside_others_drops_its_frame_as_an_event() -> None:
     found = masks("aaaaaa", **TWO_ON_A_FRAME, area=[9, 9, 9, 0, 9, 0])
-    videos = {"a": row("a", Track(1, 3), Track(2, 1, (TrackEvent("vanish", 1, 1),)))}
+    videos = {
+        "a": row("a", Track(object_id=1, frames=3), Track(object_id=2, frames=1, events=(TrackEvent("vanish", 1, 1),)))
+    }
     assert reasons(found, videos, events=False) == ["kept", "events", "kept"]
 
 
 def test_cycles_are_of_objects_and_must_have_been_computed() -> None:
     found = masks("aaab", object_id=[1, 2, 7, 1], frame=[0, 0, 0, 0])
-    known = {"a": row("a", Track(7, 1, cycle=0.4), Track(1, 1, cycle=0.5), Track(2, 1, cycle=0.9)),
-             "b": row("b", Track(1, 1, cycle=0.1))}  # fmt: skip
+    known = {
+        "a": row(
+            "a",
+            Track(object_id=7, frames=1, cycle=0.4),
+            Track(object_id=1, frames=1, cycle=0.5),
+            Track(object_id=2, frames=1, cycle=0.9),
+        ),
+        "b": row("b", Track(object_id=1, frames=1, cycle=0.1)),
+    }
     assert reasons(found, known, min_cycle=0.5, unit="mask") == ["kept", "kept", "min_cycle", "min_cycle"]
-    for lacking in ((Track(1, 1),), ()):
+    for lacking in ((Track(object_id=1, frames=1),), ()):
         with pytest.raises(UserError, match="video 'b'.*run `stcn segment` with --cycle-check first"):
             reasons(found, known | {"b": row("b", *lacking)}, min_cycle=0.5)
     assert reasons(found, {"a": known["a"]}, min_cycle=0.1, unit="mask")[3] == "video"
@@ -177,8 +219,10 @@ def test_of_each_video_as_many_as_asked_for_are_kept_one_of_each_run(
     spread(found, most)
     for name in "abc":
         places = [i for i, (v, _) in enumerate(given_units) if v == name and not gone[i]]
-        runs = places if len(places) <= most else [
-            [place for j, place in enumerate(places) if j * most // len(places) == run] for run in range(most)
-        ]  # fmt: skip
+        runs = (
+            places
+            if len(places) <= most
+            else [[place for j, place in enumerate(places) if j * most // len(places) == run] for run in range(most)]
+        )
         best = [run if isinstance(run, int) else max(run, key=lambda i: (given_units[i][1], -i)) for run in runs]
         assert [i for i in kept(found) if given_units[i][0] == name] == best

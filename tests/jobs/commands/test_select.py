@@ -118,7 +118,7 @@ def test_frames_that_lie_across_row_groups_are_whole(tmp_path: Path) -> None:
 
 def test_videos_that_are_not_done_or_gone_from_the_manifest_are_left_out(tmp_path: Path) -> None:
     made_up(tmp_path / "out", [row for name in "abc" for row in mask_rows(name, 4)])
-    done = VideoRow("a", "w", "done", "v", "p", masks_file="m.parquet")
+    done = VideoRow(video_id="a", work_id="w", status="done", video="v", prompts="p", masks_file="m.parquet")
     write_run(tmp_path / "out", [done, dataclasses.replace(done, video_id="b", status="pending")])
     tally = select_output(str(tmp_path / "out"), str(tmp_path / "sel"), Criteria())
     assert set(table_of(tmp_path / "sel")["video_id"].to_pylist()) == {"a"}

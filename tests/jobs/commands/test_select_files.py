@@ -208,7 +208,7 @@ def test_a_selection_in_a_bucket(bucket: str, clips: Path, tmp_path: Path) -> No
 def test_there_must_have_been_a_run(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no run"):
         select_output(str(tmp_path / "none"), str(tmp_path / "sel"), Criteria())
-    made_up(tmp_path / "out", mask_rows("v", 2), {"v": (Track(1, 2),)})
+    made_up(tmp_path / "out", mask_rows("v", 2), {"v": (Track(object_id=1, frames=2),)})
     pq.write_table(pa.table({"video_id": ["v"]}), tmp_path / "out/videos/videos.parquet")
     result = stcn("select", tmp_path / "out", tmp_path / "sel")
     assert (result.returncode, "Traceback" in result.stderr) == (1, False)

@@ -53,8 +53,8 @@ def tiny(tmp_path: Path) -> str:
 
 def config_in(folder: Path, name: str, **options: object) -> TrainingConfig:
     given: dict[str, object] = {**STEPS, "log_every": 1, "checkpoint_every": 2} | options
-    paths = (str(folder / f"{name}.safetensors"), str(folder / "tiny.toml"))
-    return TrainingConfig(*paths, init=str(folder / "tiny.safetensors"), **given)  # type: ignore[arg-type]
+    paths = {"output": str(folder / f"{name}.safetensors"), "config": str(folder / "tiny.toml")}
+    return TrainingConfig(**paths, init=str(folder / "tiny.safetensors"), **given)  # type: ignore[arg-type]
 
 
 def losses_of(lines: list[Mapping[str, object]]) -> dict[object, object]:

@@ -56,7 +56,10 @@ def test_an_object_that_is_not_visible_has_no_mask_unless_asked_for(archive: Pat
     labels = true_labels(archive, "b")  # object 2 comes on frame 4
     labels[1][:] = 0
     write_masks(str(tmp_path), "b", mask_rows("b", labels))
-    write_record(str(tmp_path), [VideoRow("b", "w", "done", f"{archive}/videos/b.mp4", "p")])
+    write_record(
+        str(tmp_path),
+        [VideoRow(video_id="b", work_id="w", status="done", video=f"{archive}/videos/b.mp4", prompts="p")],
+    )
     dropped = [sample["ids"].tolist() for sample in MaskDataset(str(tmp_path))]
     assert dropped[:5] == [[1], [], [1], [1], [1, 2]]
     nothing = MaskDataset(str(tmp_path))[1]
@@ -100,7 +103,7 @@ def test_batches_are_what_detection_models_take(output: str) -> None:
 def test_reading_takes_neither_ray_nor_networks() -> None:
     script = """
 import sys
-import jobs.dataset
+import jobs.dataset.mask_dataset
 assert not {"ray", "stcn_core.models.stcn", "stcn_core.models.network"} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", script], check=True)

@@ -15,7 +15,12 @@ from tests.jobs.drawn_output import FRAMES, mask_rows, true_labels, write_masks,
 def test_a_video_that_is_gone_or_changed_is_named_or_skipped(archive: Path, output: str, tmp_path: Path) -> None:
     changed = {"a": "gone.mp4", "b": "c.mp4", "e": "c.mp4", "c": "d.mp4"}  # gone, smaller, shorter, broken
     (tmp_path / "masks").symlink_to(f"{output}/masks")
-    rows = [VideoRow(name, "w", "done", f"{archive}/videos/{changed.get(name, name)}", "p") for name in FRAMES]
+    rows = [
+        VideoRow(
+            video_id=name, work_id="w", status="done", video=f"{archive}/videos/{changed.get(name, name)}", prompts="p"
+        )
+        for name in FRAMES
+    ]
     write_record(str(tmp_path), rows)
     dataset = MaskDataset(str(tmp_path))
     for name, reason in (("a", "does not exist"), ("b", "its frames are 48x64, its masks 70x50"), ("c", "cannot be")):
@@ -32,7 +37,10 @@ def test_a_video_that_is_gone_or_changed_is_named_or_skipped(archive: Path, outp
 def test_a_video_that_is_shorter_now_is_named(archive: Path, tmp_path: Path) -> None:
     labels = true_labels(archive, "a")
     write_masks(str(tmp_path), "a", mask_rows("a", labels + labels))
-    write_record(str(tmp_path), [VideoRow("a", "w", "done", f"{archive}/videos/a.mp4", "p")])
+    write_record(
+        str(tmp_path),
+        [VideoRow(video_id="a", work_id="w", status="done", video=f"{archive}/videos/a.mp4", prompts="p")],
+    )
     dataset = MaskDataset(str(tmp_path))
     for place in (9, 9, 17):
         with pytest.raises(VideoError, match=f"video 'a', .*: ends before frame {place}: it has changed"):
@@ -48,7 +56,11 @@ def test_videos_are_opened_as_their_run_was_allowed_to(
     options: dict[str, Any], reason: str, archive: Path, output: str, tmp_path: Path
 ) -> None:
     (tmp_path / "masks").symlink_to(f"{output}/masks")
-    write_record(str(tmp_path), [VideoRow("a", "w", "done", f"{archive}/videos/a.mp4", "p")], **options)
+    write_record(
+        str(tmp_path),
+        [VideoRow(video_id="a", work_id="w", status="done", video=f"{archive}/videos/a.mp4", prompts="p")],
+        **options,
+    )
     with pytest.raises(VideoError, match=reason):
         MaskDataset(str(tmp_path))[0]
 
@@ -57,7 +69,10 @@ def test_a_damaged_mask_is_named(archive: Path, tmp_path: Path) -> None:
     rows = mask_rows("a", true_labels(archive, "a"))
     rows[4]["counts"] = "05"
     write_masks(str(tmp_path), "a", rows)
-    write_record(str(tmp_path), [VideoRow("a", "w", "done", f"{archive}/videos/a.mp4", "p")])
+    write_record(
+        str(tmp_path),
+        [VideoRow(video_id="a", work_id="w", status="done", video=f"{archive}/videos/a.mp4", prompts="p")],
+    )
     dataset = MaskDataset(str(tmp_path))
     assert len(dataset[3]["ids"]) == 1
     with pytest.raises(

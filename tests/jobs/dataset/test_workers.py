@@ -89,7 +89,7 @@ def test_videos_and_masks_in_s3_and_no_copy_is_left(
 import pickle, sys, tempfile
 from pathlib import Path
 from torch.utils.data import DataLoader
-from jobs.dataset import MaskDataset
+from jobs.dataset.mask_dataset import MaskDataset
 if __name__ == "__main__":
     dataset = MaskDataset("{bucket}/out")
     first = dataset[0]

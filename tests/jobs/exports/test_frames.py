@@ -32,7 +32,10 @@ def made(tmp_path: Path, **options: Any) -> tuple[str, Path]:
         for t in range(12):
             writer.write(np.full((HEIGHT, WIDTH, 3), 20 * t, np.uint8))
     clip = [row for row in rows("clip", [blobs(t) for t in range(5)], start=3) if row["frame_index"] not in (5, 6)]
-    videos = [VideoRow("clip", "w", "done", str(video), "p"), VideoRow("gone\x1b", "w", "done", "/no/such.mp4", "p")]
+    videos = [
+        VideoRow(video_id="clip", work_id="w", status="done", video=str(video), prompts="p"),
+        VideoRow(video_id="gone\x1b", work_id="w", status="done", video="/no/such.mp4", prompts="p"),
+    ]
     return write(tmp_path / "out", clip, rows("gone\x1b", [blobs(1)]), videos=videos, **options), video
 
 
@@ -96,7 +99,11 @@ def test_videos_are_opened_where_the_run_was_allowed_to(
 def test_a_video_that_changed_has_no_frames(start: int, size: int, reason: str, tmp_path: Path) -> None:
     _, video = made(tmp_path)
     other = rows("clip", [blobs(1, height=size), blobs(2, height=size)], start=start)
-    output = write(tmp_path / "other", other, videos=[VideoRow("clip", "w", "done", str(video), "p")])
+    output = write(
+        tmp_path / "other",
+        other,
+        videos=[VideoRow(video_id="clip", work_id="w", status="done", video=str(video), prompts="p")],
+    )
     exported = export_output(output, tmp_path / "dest", "coco", frames=True)
     assert reason in exported.failures["clip"]
     assert list(tree(tmp_path / "dest")) == ["annotations.json"]

@@ -20,14 +20,14 @@ SLOW = """
 import sys, time
 from pathlib import Path
 from jobs.commands.export import export_output
-from jobs.exports import walk
-walk.ROWS = 10
-sorted_out = walk._disorder
+from jobs.exports import mask_batches
+mask_batches.ROWS = 10
+sorted_out = mask_batches._disorder
 def slowly(table):
     print("row", flush=True)
     time.sleep(0.02)
     return sorted_out(table)
-walk._disorder = slowly
+mask_batches._disorder = slowly
 export_output(sys.argv[1], Path(sys.argv[2]), sys.argv[3])
 """
 

@@ -51,7 +51,15 @@ SCHEMA = {  # the fields that SA-V's README lists
 
 
 def exported(tmp_path: Path, start: int = 0) -> dict[str, Any]:
-    video = VideoRow("clip", "w", "done", "/none.mp4", "p", frames_decoded=15, frames_per_second=25.0)
+    video = VideoRow(
+        video_id="clip",
+        work_id="w",
+        status="done",
+        video="/none.mp4",
+        prompts="p",
+        frames_decoded=15,
+        frames_per_second=25.0,
+    )
     late = [
         row for row in rows("clip", LABELS, start=start) if row["object_id"] == 1 or row["frame_index"] >= start + 2
     ]

@@ -19,11 +19,11 @@ def carefully(kind: str, path: Path) -> str:
 
     try:
         if kind == "prompts":
-            prompts = load_prompts(path, Entry("v", "", ""), None)
+            prompts = load_prompts(path, Entry(video_id="v", video="", prompts=""), None)
             return f"has prompts on {len(prompts.labels)} frames"
         with Video(path) as video:
             frames = sum(1 for _ in video)
-        back = ReversedVideo(path, frames - 1)
+        back = ReversedVideo(path, last=frames - 1)
         looked_at, given = list(back.look()), sum(1 for _ in back)
         return f"has {frames} frames" if given == frames else f"has {frames}, {len(looked_at)}, {given} backward"
     except VideoError as error:

@@ -20,8 +20,8 @@ ROWS = [
 
 def expected(folder: Path) -> list[Entry]:
     return [
-        Entry("007", f"{folder}/videos/a.mp4", "s3://masks/a.png"),
-        Entry("b", "/data/b", f"{folder}/masks/b", start=5, end=9),
+        Entry(video_id="007", video=f"{folder}/videos/a.mp4", prompts="s3://masks/a.png"),
+        Entry(video_id="b", video="/data/b", prompts=f"{folder}/masks/b", start=5, end=9),
     ]
 
 
@@ -38,7 +38,9 @@ def test_csv_with_ids_that_look_like_numbers(tmp_path: Path) -> None:
 
 def test_jsonl_with_optional_columns_left_out(tmp_path: Path) -> None:
     (tmp_path / "m.jsonl").write_text('{"video_id": "x", "video": "x.mp4", "prompts": "x.png"}\n')
-    assert read_manifest(f"{tmp_path}/m.jsonl") == [Entry("x", f"{tmp_path}/x.mp4", f"{tmp_path}/x.png")]
+    assert read_manifest(f"{tmp_path}/m.jsonl") == [
+        Entry(video_id="x", video=f"{tmp_path}/x.mp4", prompts=f"{tmp_path}/x.png")
+    ]
 
 
 def test_jsonl_with_an_id_that_looks_like_a_date(tmp_path: Path) -> None:
@@ -169,9 +171,9 @@ def test_a_davis_tree(resolution: str, tmp_path: Path) -> None:
         image(tmp_path / f"Annotations/{resolution}{sequence}/00000.png")
     assert read_manifest(str(tmp_path)) == [
         Entry(
-            name,
-            f"{tmp_path}/JPEGImages/{resolution}{name}",
-            f"{tmp_path}/Annotations/{resolution}{name}",
+            video_id=name,
+            video=f"{tmp_path}/JPEGImages/{resolution}{name}",
+            prompts=f"{tmp_path}/Annotations/{resolution}{name}",
             first_masks_only=True,
         )
         for name in ("bear", "swan")
@@ -191,5 +193,5 @@ def test_a_tree_of_one_sequence(tmp_path: Path) -> None:
     image(root / "JPEGImages/00000.png")
     image(root / "Annotations/00000.png")
     assert read_manifest(str(root)) == [
-        Entry("judo", f"{root}/JPEGImages", f"{root}/Annotations", first_masks_only=True)
+        Entry(video_id="judo", video=f"{root}/JPEGImages", prompts=f"{root}/Annotations", first_masks_only=True)
     ]

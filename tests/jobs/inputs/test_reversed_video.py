@@ -54,13 +54,13 @@ CODECS = {
 
 
 def forward(path: Path, start: int = 0, end: int | None = None, short_side: int | None = None) -> list[VideoFrame]:
-    with Video(path, start, end, short_side) as video:
+    with Video(path, start=start, end=end, short_side=short_side) as video:
         return list(video)
 
 
 def backward(path: Path, last: int, first: int = 0, stride: int = 1, chunk: int = 7) -> list[VideoFrame]:
     """With chunks of so many frames, so that a short file has several."""
-    reader = ReversedVideo(path, last, first, stride, held_bytes=chunk * FRAME_BYTES)
+    reader = ReversedVideo(path, last=last, first=first, stride=stride, held_bytes=chunk * FRAME_BYTES)
     assert list(reader.look()) == ([] if path.is_dir() else list(range(last + 1)))
     return list(reader)
 
@@ -232,10 +232,10 @@ def test_limits_hold_backward_too(tmp_path: Path) -> None:
     counted = write(tmp_path / "v.mp4", 30)
     for path in (counted, remux(counted, tmp_path / "v.ts")):
         with pytest.raises(VideoError, match="has (30|more) frames; legal: up to 20"):
-            list(ReversedVideo(path, 29, limits=VideoLimits(max_frames=20)).look())
-        assert len(list(ReversedVideo(path, 19, limits=VideoLimits(max_frames=20)).look())) == 20
+            list(ReversedVideo(path, last=29, limits=VideoLimits(max_frames=20)).look())
+        assert len(list(ReversedVideo(path, last=19, limits=VideoLimits(max_frames=20)).look())) == 20
         with pytest.raises(VideoError, match="64x48, 3,072 pixels; legal: up to 3,071"):
-            list(ReversedVideo(path, 9, limits=VideoLimits(max_pixels=WIDTH * HEIGHT - 1)).look())
+            list(ReversedVideo(path, last=9, limits=VideoLimits(max_pixels=WIDTH * HEIGHT - 1)).look())
 
 
 def test_few_frames_are_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,7 +256,7 @@ def test_few_frames_are_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         return shown
 
     monkeypatch.setattr(VideoFile, "show", counted)
-    reader = ReversedVideo(path, 119, held_bytes=10 * FRAME_BYTES)
+    reader = ReversedVideo(path, last=119, held_bytes=10 * FRAME_BYTES)
     assert len(list(reader.look())) == 120
     assert sum(1 for _ in reader) == 120
     assert most <= 10 + 1  # and the one that was given

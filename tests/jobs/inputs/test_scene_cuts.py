@@ -27,12 +27,15 @@ def cuts(frames: Iterable[VideoFrame]) -> list[int]:
 
 
 def numbered(images: Sequence[np.ndarray]) -> list[VideoFrame]:
-    return [VideoFrame(i, None, None, image, *image.shape[:2]) for i, image in enumerate(images)]
+    return [
+        VideoFrame(index=i, pts_seconds=None, name=None, image=image, height=image.shape[0], width=image.shape[1])
+        for i, image in enumerate(images)
+    ]
 
 
 @pytest.fixture(scope="module")
 def clips() -> list[list[np.ndarray]]:
-    return [list(draw_clip(seed, range(FRAMES), 120, 160).frames) for seed in range(6)]
+    return [list(draw_clip(seed, range(FRAMES), 120, width=160).frames) for seed in range(6)]
 
 
 def test_joined_clips_are_cut_where_they_join(clips: list[list[np.ndarray]]) -> None:

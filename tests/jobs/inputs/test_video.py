@@ -36,7 +36,7 @@ def write(path: Path, frames: int = 10, rate: Fraction = Fraction(25)) -> Path:
 
 
 def read(path: Path, start: int = 0, end: int | None = None) -> tuple[Video, list[VideoFrame]]:
-    with Video(path, start, end) as video:
+    with Video(path, start=start, end=end) as video:
         return video, list(video)
 
 
@@ -201,7 +201,7 @@ def test_more_frames_than_are_allowed_are_refused(tmp_path: Path) -> None:
         with pytest.raises(VideoError, match="has more frames; legal: up to 29"):
             next(frames)
     for path in (counted, uncounted):
-        with Video(path, 3, 29, limits=VideoLimits(max_frames=29)) as video:
+        with Video(path, start=3, end=29, limits=VideoLimits(max_frames=29)) as video:
             assert len(list(video)) == 26
 
 
@@ -210,11 +210,11 @@ def test_a_claim_of_samples_must_fit_the_file(tmp_path: Path) -> None:
     path = write(tmp_path / "v.mp4", 12)
     content = path.read_bytes()
     path.write_bytes(replace_box(content, f"{TABLES}/stsz", struct.pack(">III", 0, 1, len(content) - 100)))
-    with Video(path, 0, 12):
+    with Video(path, start=0, end=12):
         pass
     path.write_bytes(replace_box(content, f"{TABLES}/stsz", struct.pack(">III", 0, 2, len(content))))
     with pytest.raises(VideoError, match="its tables claim [0-9,]+ bytes of samples, and the file has"):
-        Video(path, 0, 12).__enter__()
+        Video(path, start=0, end=12).__enter__()
 
 
 @pytest.mark.parametrize("codec", ["tscc", "Hap1", "IV41"])

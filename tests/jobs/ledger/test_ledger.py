@@ -19,7 +19,14 @@ ME = {"user": "me", "host": "here", "pid": 1, "since": "today"}
 
 def row(video_id: str, work_id: str = "", status: Status = "done") -> VideoRow:
     masks = 4 if status == "done" else None
-    return VideoRow(video_id, work_id or f"work-{video_id}", status, f"{video_id}.mp4", f"{video_id}.png", masks=masks)
+    return VideoRow(
+        video_id=video_id,
+        work_id=work_id or f"work-{video_id}",
+        status=status,
+        video=f"{video_id}.mp4",
+        prompts=f"{video_id}.png",
+        masks=masks,
+    )
 
 
 def attempt(output: str, name: str, video_ids: str, folder: Path) -> ShardWritten:

@@ -62,26 +62,46 @@ def test_videos_can_be_taken_out(tmp_path: Path) -> None:
 
 def test_a_row_of_videos_survives_the_log() -> None:
     """Which is JSON: tuples come back as lists."""
-    row = VideoRow("a", "1", "done", "a.mp4", "a.png", cuts=(4,), tracks=(Track(1, 8, (TrackEvent("drift", 3, 5),)),))
+    row = VideoRow(
+        video_id="a",
+        work_id="1",
+        status="done",
+        video="a.mp4",
+        prompts="a.png",
+        cuts=(4,),
+        tracks=(Track(object_id=1, frames=8, events=(TrackEvent("drift", 3, 5),)),),
+    )
     assert VideoRow.from_dict(json.loads(json.dumps(dataclasses.asdict(row)))) == row
 
 
 def test_the_table_of_videos_comes_back(tmp_path: Path) -> None:
     given = [
         VideoRow(
-            "a",
-            "1",
-            "done",
-            "a.mp4",
-            "a.png",
+            video_id="a",
+            work_id="1",
+            status="done",
+            video="a.mp4",
+            prompts="a.png",
             frames_expected=9,
             frames_decoded=9,
             seconds=1.5,
             masks_file="m",
             cuts=(4,),
-            tracks=(Track(1, 8, (TrackEvent("vanish", 3, 5),), cycle=0.5), Track(2, 9)),
+            tracks=(
+                Track(object_id=1, frames=8, events=(TrackEvent("vanish", 3, 5),), cycle=0.5),
+                Track(object_id=2, frames=9),
+            ),
         ),
-        VideoRow("b", "2", "quarantined", "b.mp4", "b.png", error_class="VideoError", error_message="no", attempts=1),
+        VideoRow(
+            video_id="b",
+            work_id="2",
+            status="quarantined",
+            video="b.mp4",
+            prompts="b.png",
+            error_class="VideoError",
+            error_message="no",
+            attempts=1,
+        ),
     ]
     store.write_videos(f"{tmp_path}/v.parquet", given)
     assert store.read_videos(f"{tmp_path}/v.parquet") == given

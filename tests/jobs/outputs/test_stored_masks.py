@@ -142,7 +142,10 @@ def test_a_damaged_mask_costs_its_own_videos_overlay_only(archive: Path, tmp_pat
     given = [row | {"height": 48, "width": 64} for name in names for row in rows(name, labels, [1, 2])]
     given[15]["counts"] = "0o"
     write(output, pa.Table.from_pylist(given, schema=store.MASKS))
-    done = [VideoRow(name, "w", "done", f"{archive}/videos/a.mp4", "p") for name in names]
+    done = [
+        VideoRow(video_id=name, work_id="w", status="done", video=f"{archive}/videos/a.mp4", prompts="p")
+        for name in names
+    ]
     write_run(output, done)
     results = dict(overlay_output(str(output), tmp_path / "overlays"))
     assert {name: isinstance(result, Path) for name, result in results.items()} == {"a": True, "bad": False, "e": True}

@@ -13,8 +13,8 @@ DISTANCES = st.integers(0, 2**31 - 1)
 def of_one(
     stability: float, distance: int, is_cut: bool = False, is_prompt: bool = False, empty: bool = False
 ) -> float:
-    flags = (np.array([flag]) for flag in (is_cut, is_prompt, empty))
-    return float(trust(np.array([stability], np.float32), np.array([distance]), *flags)[0])
+    flags = {"is_cut": np.array([is_cut]), "is_prompt": np.array([is_prompt]), "empty": np.array([empty])}
+    return float(trust(np.array([stability], np.float32), np.array([distance]), **flags)[0])
 
 
 @given(STABILITIES, STABILITIES, DISTANCES)
@@ -44,8 +44,7 @@ def test_an_estimate_of_iou() -> None:
 
 
 def test_columns_of_somebody_else_are_no_trouble() -> None:
-    values = trust(
-        np.array([np.nan, np.inf, -np.inf, 7, -7], np.float32), np.array([1, -5, 2**40, 1, 1]), *np.zeros((3, 5), bool)
-    )
+    stabilities, unset = np.array([np.nan, np.inf, -np.inf, 7, -7], np.float32), np.zeros(5, bool)
+    values = trust(stabilities, np.array([1, -5, 2**40, 1, 1]), unset, is_prompt=unset, empty=unset)
     assert ((values >= 0) & (values <= 1)).all()
     assert values[0] == values[4]

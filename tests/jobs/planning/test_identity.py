@@ -15,7 +15,7 @@ def entry(tmp_path: Path) -> Entry:
     (tmp_path / "v.mp4").write_bytes(b"video" * 10_000)
     (tmp_path / "masks").mkdir()
     (tmp_path / "masks/00000.png").write_bytes(b"mask")
-    return Entry("v", f"{tmp_path}/v.mp4", f"{tmp_path}/masks")
+    return Entry(video_id="v", video=f"{tmp_path}/v.mp4", prompts=f"{tmp_path}/masks")
 
 
 def work_id(entry: Entry, model: str = "digest", **options: object) -> str:
@@ -36,9 +36,9 @@ def test_a_changed_video_prompt_model_or_option_is_new_work(entry: Entry) -> Non
         identify([entry], "digest", PropagationConfig(), clip_options=options)[0].work_id
         for options in (ClipOptions(on_cut="split"), ClipOptions(cycle_check=True))
     ]
-    others.append(work_id(Entry(entry.video_id, entry.video, entry.prompts, end=5)))
-    others.append(work_id(Entry(entry.video_id, entry.video, entry.prompts, removals=((1, 5),))))
-    others.append(work_id(Entry(entry.video_id, entry.video, entry.prompts, void=255)))
+    others.append(work_id(Entry(video_id=entry.video_id, video=entry.video, prompts=entry.prompts, end=5)))
+    others.append(work_id(Entry(video_id=entry.video_id, video=entry.video, prompts=entry.prompts, removals=((1, 5),))))
+    others.append(work_id(Entry(video_id=entry.video_id, video=entry.video, prompts=entry.prompts, void=255)))
     Path(entry.prompts, "00005.png").write_bytes(b"another mask")
     others.append(work_id(entry))
     Path(entry.prompts, "dog").mkdir()
@@ -56,14 +56,16 @@ def test_a_changed_video_prompt_model_or_option_is_new_work(entry: Entry) -> Non
 
 
 def test_a_location_that_cannot_be_is_its_own_problem(entry: Entry, tmp_path: Path) -> None:
-    strange = [Entry(name, f"{tmp_path}/{'x' * 300}.mp4", entry.prompts) for name in ("long", "longer")]
+    strange = [
+        Entry(video_id=name, video=f"{tmp_path}/{'x' * 300}.mp4", prompts=entry.prompts) for name in ("long", "longer")
+    ]
     items = identify([entry, *strange], "", PropagationConfig())
     assert [item.entry.video_id for item in items] == ["v", "long", "longer"]
 
 
 def test_expected_frames_follow_the_size_and_the_window(entry: Entry) -> None:
     def frames(start: int, end: int | None) -> int:
-        windowed = Entry("v", entry.video, entry.prompts, start, end)
+        windowed = Entry(video_id="v", video=entry.video, prompts=entry.prompts, start=start, end=end)
         return identify([windowed], "", PropagationConfig())[0].expected_frames
 
     assert frames(0, None) == 10

@@ -8,7 +8,11 @@ from jobs.records import Entry, WorkItem
 
 
 def item(number: int, frames: int) -> WorkItem:
-    return WorkItem(Entry(f"v{number:04d}", "v.mp4", "p.png"), f"work-{number}", frames)
+    return WorkItem(
+        entry=Entry(video_id=f"v{number:04d}", video="v.mp4", prompts="p.png"),
+        work_id=f"work-{number}",
+        expected_frames=frames,
+    )
 
 
 @given(
@@ -19,7 +23,7 @@ def test_every_video_that_is_not_done_is_in_one_shard(
 ) -> None:
     items = [item(number, count) for number, count in enumerate(frames)]
     finished = {f"work-{number}" for number in done}
-    shards = plan_shards(items, finished, actors, limit)
+    shards = plan_shards(items, finished, actors, frames_per_shard=limit)
     planned = [i for shard in shards for i in shard.items]
     assert sorted(i.work_id for i in planned) == sorted(i.work_id for i in items if i.work_id not in finished)
     for shard in shards:
@@ -28,7 +32,7 @@ def test_every_video_that_is_not_done_is_in_one_shard(
         assert shard.expected_frames <= limit or len(ids) == 1
         assert len(ids) <= MAX_VIDEOS
     assert [s.expected_frames for s in shards] == sorted((s.expected_frames for s in shards), reverse=True)
-    assert shards == plan_shards(list(reversed(items)), finished, actors, limit)
+    assert shards == plan_shards(list(reversed(items)), finished, actors, frames_per_shard=limit)
     assert len({shard.shard_id for shard in shards}) == len(shards)
 
 

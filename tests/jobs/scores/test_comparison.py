@@ -14,15 +14,31 @@ from jobs.scores.tables import FRAMES, ObjectScore, Scores
 def scores(*values: tuple[str, int, float]) -> Scores:
     """Of (video, object, J), with F a tenth below."""
     objects = [
-        ObjectScore(video, number, 9, 0, 0, j, 1.0, 0.0, j - 0.1, 1.0, 0.0, 0.5, 0.5, "davis", "none")
+        ObjectScore(
+            video_id=video,
+            object_id=number,
+            frames=9,
+            missing=0,
+            prompts=0,
+            j_mean=j,
+            j_recall=1.0,
+            j_decay=0.0,
+            f_mean=j - 0.1,
+            f_recall=1.0,
+            f_decay=0.0,
+            copy_j_mean=0.5,
+            copy_f_mean=0.5,
+            protocol="davis",
+            void="none",
+        )
         for video, number, j in values
     ]
-    return Scores(objects, FRAMES.empty_table())
+    return Scores(objects=objects, frames=FRAMES.empty_table())
 
 
 def changed(of: Scores, **values: object) -> Scores:
     objects: Sequence[ObjectScore] = [replace(score, **values) for score in of.objects]  # type: ignore[arg-type]
-    return Scores(objects, of.frames)
+    return Scores(objects=objects, frames=of.frames)
 
 
 OURS = scores(("a", 1, 0.8), ("a", 2, 0.5), ("b", 1, 0.3), ("c", 1, 0.9), ("only", 1, 0.1))

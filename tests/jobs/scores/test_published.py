@@ -25,7 +25,7 @@ def score(found: np.ndarray, truth: np.ndarray, ids: list[int], rules: Rules) ->
         for i, mask in zip(ids, rle.encode(np.asfortranarray(labels), ids), strict=True)
     ]
     names = [f"{t:05d}" for t in range(len(truth))]
-    return score_video(VideoMasks("v", rows), Truth(names, lambda name: truth[int(name)]), rules).objects
+    return score_video(VideoMasks(video_id="v", rows=rows), Truth(names, lambda name: truth[int(name)]), rules).objects
 
 
 def six(one: ObjectScore) -> Scores:

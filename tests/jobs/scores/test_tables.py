@@ -11,13 +11,29 @@ from jobs.errors import UserError
 from jobs.scores.tables import FRAMES, ObjectScore, Scores, holds_scores, read_scores, write_scores
 from tests.flipped import check_flips_are_told
 
-SCORE = ObjectScore("v\u00e4", 3, 2, 1, 0, 0.5, 0.5, 0.25, 0.75, 1.0, -0.5, 0.1, 0.2, "davis", "ignored")
+SCORE = ObjectScore(
+    video_id="v\u00e4",
+    object_id=3,
+    frames=2,
+    missing=1,
+    prompts=0,
+    j_mean=0.5,
+    j_recall=0.5,
+    j_decay=0.25,
+    f_mean=0.75,
+    f_recall=1.0,
+    f_decay=-0.5,
+    copy_j_mean=0.1,
+    copy_f_mean=0.2,
+    protocol="davis",
+    void="ignored",
+)
 
 
 def tables(folder: Path) -> Scores:
     rows = [{field.name: None for field in FRAMES} | {"video_id": "v", "object_id": 3, "frame_name": f"{t}",
              "j": 0.5, "f": 0.75, "copy_j": 0.1, "copy_f": 0.2, "true_area": 9} for t in range(2)]  # fmt: skip
-    scores = Scores([SCORE], pa.Table.from_pylist(rows, schema=FRAMES))
+    scores = Scores(objects=[SCORE], frames=pa.Table.from_pylist(rows, schema=FRAMES))
     write_scores(str(folder), scores)
     return scores
 

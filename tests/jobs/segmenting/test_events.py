@@ -14,7 +14,9 @@ def events(
 ) -> list[TrackEvent]:
     looking = Events(most=MOST)
     for frame, area in enumerate(areas):
-        looking.look(frame, area, stability if isinstance(stability, float) else stability[frame], frame in prompts)
+        looking.look(
+            frame, area, stability if isinstance(stability, float) else stability[frame], is_prompt=frame in prompts
+        )
     return list(looking.found())
 
 

@@ -27,7 +27,7 @@ STRICT = VideoRequirements(is_strict=True)
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """video.mp4 of three scenes, and prompts/."""
     folder = tmp_path_factory.mktemp("scenes")
-    clips = [draw_clip(seed, range(FRAMES), HEIGHT, WIDTH) for seed in SEEDS]
+    clips = [draw_clip(seed, range(FRAMES), HEIGHT, width=WIDTH) for seed in SEEDS]
     with VideoWriter(folder / "video.mp4", Fraction(24)) as writer:
         for image in (image for clip in clips for image in clip.frames):
             writer.write(image)
@@ -40,11 +40,11 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def segment(folder: Path, direction: str = "forward", **options: object) -> tuple[VideoRow, list[MaskRow], list[int]]:
-    item = WorkItem(Entry("v", "", ""), "work", 1)
+    item = WorkItem(entry=Entry(video_id="v", video="", prompts=""), work_id="work", expected_frames=1)
     config = PropagationConfig(direction=direction)  # type: ignore[arg-type]
     work = segment_video(
-        item, folder / "video.mp4", folder / "prompts", load_model("stcn-mini"), config, STRICT,
-        ClipOptions(**options),  # type: ignore[arg-type]
+        item, folder / "video.mp4", folder / "prompts", model=load_model("stcn-mini"), config=config, demands=STRICT,
+        options=ClipOptions(**options),  # type: ignore[arg-type]
     )  # fmt: skip
     return to_end(work)
 

@@ -25,8 +25,12 @@ def segment(
     video: Path, prompts: Path, direction: Direction = "forward", model: Network | None = None, **options: Any
 ) -> tuple[VideoRow, list[MaskRow], list[int]]:
     """Rows, and the counts of frames that were reported on the way."""
-    item = WorkItem(Entry("v", str(video), str(prompts), **options), "work", 1)
-    work = segment_video(item, video, prompts, model or tiny_model(), PropagationConfig(direction=direction))
+    item = WorkItem(
+        entry=Entry(video_id="v", video=str(video), prompts=str(prompts), **options), work_id="work", expected_frames=1
+    )
+    work = segment_video(
+        item, video, prompts, model=model or tiny_model(), config=PropagationConfig(direction=direction)
+    )
     return to_end(work)
 
 

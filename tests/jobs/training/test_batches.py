@@ -19,17 +19,25 @@ STAGE = Stage(steps=10, learning_rate=1e-3, clips=2, sizes=(Size(height=64, widt
 
 
 def test_a_batch_is_a_function_of_seed_stage_step_and_rank() -> None:
-    plan = Plan(STAGE, 0, 1)
+    plan = Plan(stage=STAGE, number=0, seed=1)
     first, again = make_batch(plan, 3), make_batch(plan, 3)
     assert torch.equal(first.images, again.images)
-    for other in (make_batch(plan, 4), make_batch(Plan(STAGE, 1, 1), 3), make_batch(Plan(STAGE, 0, 2), 3),
-                  make_batch(Plan(STAGE, 0, 1, rank=1), 3)):  # fmt: skip
+    for other in (
+        make_batch(plan, 4),
+        make_batch(Plan(stage=STAGE, number=1, seed=1), 3),
+        make_batch(Plan(stage=STAGE, number=0, seed=2), 3),
+        make_batch(Plan(stage=STAGE, number=0, seed=1, rank=1), 3),
+    ):
         assert other.images.shape != first.images.shape or not torch.equal(other.images, first.images)
 
 
 def test_gaps_grow_and_larger_frames_have_fewer_clips() -> None:
-    stage = Stage(**(STAGE.model_dump() | {"clips": 8, "sizes": [{"height": 64, "width": 64, "weight": 1e-9},
-                                                                   {"height": 128, "width": 128}]}))  # fmt: skip
+    stage = Stage(
+        **(
+            STAGE.model_dump()
+            | {"clips": 8, "sizes": [{"height": 64, "width": 64, "weight": 1e-9}, {"height": 128, "width": 128}]}
+        )
+    )
     shapes = [draw_shape(np.random.default_rng(0), stage, progress) for progress in (0.0, 0.25, 0.9)]
     assert [shape.longest_gap for shape in shapes] == [2, 3, 4]
     assert {(shape.height, shape.clips) for shape in shapes} == {(128, 2)}
@@ -38,13 +46,16 @@ def test_gaps_grow_and_larger_frames_have_fewer_clips() -> None:
 def test_real_frames_come_in_their_share(tmp_path: Path) -> None:
     write_tree(tmp_path, {"one": 6, "two": 6})
     half = STAGE.model_copy(update={"drawn": 0.5})
-    found = [make_batch(Plan(half, 0, 0, data=(str(tmp_path),)), step) for step in range(12)]
+    found = [make_batch(Plan(stage=half, number=0, seed=0, data=(str(tmp_path),)), step) for step in range(12)]
     real = [batch for batch in found if batch.surfaces is None]
     assert 2 <= len(real) <= 10
     assert all(batch.images.shape[2:] == (3, 64, 64) for batch in found)
     assert all(int(batch.labels.max()) in (1, 2) for batch in real)
     only = STAGE.model_copy(update={"drawn": 0.0})
-    assert all(make_batch(Plan(only, 0, 0, data=(str(tmp_path),)), step).surfaces is None for step in range(3))
+    assert all(
+        make_batch(Plan(stage=only, number=0, seed=0, data=(str(tmp_path),)), step).surfaces is None
+        for step in range(3)
+    )
 
 
 def test_frames_of_a_sparse_video_are_near_in_time_and_a_single_one_is_deformed(tmp_path: Path) -> None:
@@ -53,7 +64,7 @@ def test_frames_of_a_sparse_video_are_near_in_time_and_a_single_one_is_deformed(
     assert (sparse.stride, len(sparse.masks), len(single.masks)) == (5, 6, 1)
     stage = STAGE.model_copy(update={"drawn": 0.0})
     for step in range(4):
-        batch = make_batch(Plan(stage, 0, 0, data=(str(tmp_path),)), step)
+        batch = make_batch(Plan(stage=stage, number=0, seed=0, data=(str(tmp_path),)), step)
         assert all(not torch.equal(clip[0], clip[1]) for clip in batch.images)
         assert {int(gap) for gap in batch.times.diff().abs().unique()} <= {5, 10, COPIES_APART}
 
@@ -61,13 +72,15 @@ def test_frames_of_a_sparse_video_are_near_in_time_and_a_single_one_is_deformed(
 def test_a_video_with_fewer_masks_than_a_clip_runs_to_and_fro(tmp_path: Path) -> None:
     write_tree(tmp_path, {"sparse": 3}, stride=5)
     stage = STAGE.model_copy(update={"drawn": 0.0, "frames": 6})
-    batch = make_batch(Plan(stage, 0, 0, data=(str(tmp_path),)), 0)
+    batch = make_batch(Plan(stage=stage, number=0, seed=0, data=(str(tmp_path),)), 0)
     assert {int(gap) for gap in batch.times.diff().abs().unique()} == {5}
 
 
 def test_a_walk_turns_only_where_masks_are_fewer_than_steps() -> None:
     def walks_of(masks: int) -> list[list[int]]:
-        return [[index for index, _ in to_and_fro(np.random.default_rng(seed), masks, 6, 4)] for seed in range(40)]
+        return [
+            [index for index, _ in to_and_fro(np.random.default_rng(seed), masks, 6, longest=4)] for seed in range(40)
+        ]
 
     found = {"".join(map(str, walk)) for walk in walks_of(3)}
     assert found == {"012101", "121012", "210121", "101210"}
@@ -79,14 +92,16 @@ def test_a_walk_turns_only_where_masks_are_fewer_than_steps() -> None:
 
 def test_short_gaps_of_drawn_clips_are_as_likely_as_long_ones() -> None:
     """Of 1 or 2 frames as of 6 to 20, where 20 is the longest: log(3) against log(21/6)."""
-    times = torch.from_numpy(gaps(np.random.default_rng(0), Shape(64, 64, 2000, 3, 1, longest_gap=20)))
+    times = torch.from_numpy(
+        gaps(np.random.default_rng(0), Shape(height=64, width=64, clips=2000, frames=3, objects=1, longest_gap=20))
+    )
     steps = times.diff()
     assert (int(steps.min()), int(steps.max())) == (1, 20)
     assert 0.8 < ((steps <= 2).sum() / (steps >= 6).sum()).item() < 1.0
 
 
 def test_a_batch_tells_when_its_frames_are() -> None:
-    batch = make_batch(Plan(STAGE, 0, 0), 9)
+    batch = make_batch(Plan(stage=STAGE, number=0, seed=0), 9)
     assert batch.times.shape == batch.labels.shape[:2]
     first, second = batch.split(2)
     assert torch.equal(torch.cat([first.times, second.times]), batch.times)
@@ -97,12 +112,16 @@ def test_data_that_cannot_be_used_is_named(tmp_path: Path) -> None:
         find_sequences(str(tmp_path))
     write_tree(tmp_path / "empty", {"one": 3}, objects=())
     with pytest.raises(UserError, match="hardly an object"):
-        make_batch(Plan(STAGE.model_copy(update={"drawn": 0.0}), 0, 0, data=(str(tmp_path / "empty"),)), 0)
+        make_batch(
+            Plan(stage=STAGE.model_copy(update={"drawn": 0.0}), number=0, seed=0, data=(str(tmp_path / "empty"),)), 0
+        )
     write_tree(tmp_path / "damaged", {"one": 3})
     for path in (tmp_path / "damaged/JPEGImages/one").iterdir():
         path.write_bytes(b"no picture")
     with pytest.raises(UserError, match="--data: .*jpg with .*png cannot be used"):
-        make_batch(Plan(STAGE.model_copy(update={"drawn": 0.0}), 0, 0, data=(str(tmp_path / "damaged"),)), 0)
+        make_batch(
+            Plan(stage=STAGE.model_copy(update={"drawn": 0.0}), number=0, seed=0, data=(str(tmp_path / "damaged"),)), 0
+        )
 
 
 def test_pictures_are_read_by_alpha_and_told_by_their_digest(tmp_path: Path) -> None:

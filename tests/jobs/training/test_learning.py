@@ -28,7 +28,7 @@ def mean_j(model: Network, tree: Path) -> float:
     for sequence in find_sequences(str(tree)):
         frames, labels = zip(*(sequence.load(index) for index in range(len(sequence.masks))), strict=True)
         config = PropagationConfig.for_model(model, short_side=None)
-        *_, last = propagate(model, list(frames), {0: labels[0]}, config)
+        *_, last = propagate(model, list(frames), {0: labels[0]}, config=config)
         found += [region_similarity(last.labels == i, labels[-1] == i) for i in (1, 2)]
     return float(np.mean(found))
 
@@ -38,7 +38,7 @@ def test_training_from_scratch_lowers_the_loss_and_raises_j(tmp_path: Path) -> N
     model = network()
     init_residual_blocks_as_identity(model)
     before = mean_j(network().eval(), tmp_path)
-    trainer, plan = Trainer(model, STAGE.schedule()), Plan(STAGE, 0, 0, data=(str(tmp_path),))
+    trainer, plan = Trainer(model, STAGE.schedule()), Plan(stage=STAGE, number=0, seed=0, data=(str(tmp_path),))
     losses = [trainer.train_step(make_batch(plan, step))["dice"] for step in range(STAGE.steps)]
     after = mean_j(trainer.kept_model(), tmp_path)
     assert np.mean(losses[-20:]) < 0.6 * np.mean(losses[:20])

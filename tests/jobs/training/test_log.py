@@ -34,7 +34,7 @@ def test_what_is_done_again_takes_the_place_of_what_was_done(tmp_path: Path) -> 
 
 def test_the_page_holds_curves_and_pictures_and_no_markup_of_others() -> None:
     lines = [told(10, 2.0), told(20, 1.0), {"event": "evaluated", "step": 20, "j_and_f": 0.75}]
-    page = render_page("<b>m", {"init": "<script>"}, lines, {"clip 0": np.zeros((8, 12, 3), np.uint8)})
+    page = render_page("<b>m", {"init": "<script>"}, lines, samples={"clip 0": np.zeros((8, 12, 3), np.uint8)})
     assert 'points="0.0,0.0 420.0,160.0"' in page
     assert "0.75" in page
     assert "data:image/webp;base64," in page

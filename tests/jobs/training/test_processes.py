@@ -35,9 +35,17 @@ def config(tmp_path: Path) -> TrainingConfig:
     save_model(network(), tmp_path / "tiny.safetensors", torch.float32)
     (tmp_path / "tiny.toml").write_text(RECIPE)
     return TrainingConfig(
-        str(tmp_path / "model.safetensors"), str(tmp_path / "tiny.toml"), init=str(tmp_path / "tiny.safetensors"),
-        processes=2, threads=1, makers=0, log_every=1, checkpoint_every=2, final_clips=0, device="cpu",
-    )  # fmt: skip
+        output=str(tmp_path / "model.safetensors"),
+        config=str(tmp_path / "tiny.toml"),
+        init=str(tmp_path / "tiny.safetensors"),
+        processes=2,
+        threads=1,
+        makers=0,
+        log_every=1,
+        checkpoint_every=2,
+        final_clips=0,
+        device="cpu",
+    )
 
 
 class Mean:
@@ -62,7 +70,9 @@ def trained_by_threads(config: TrainingConfig) -> dict[str, Tensor]:
     def work(rank: int) -> Trainer:
         model = load_model(config.init)
         trainer = Trainer(model, stage.schedule(), average=lambda gradients: mean.of(rank, gradients))
-        for batch in batches(Plan(stage, 0, config.seed, rank=rank), 0, STEPS, 0, trainer.device):
+        for batch in batches(
+            Plan(stage=stage, number=0, seed=config.seed, rank=rank), 0, STEPS, processes=0, device=trainer.device
+        ):
             trainer.train_step(batch)
         return trainer
 

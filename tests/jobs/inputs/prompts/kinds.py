@@ -25,7 +25,7 @@ def prompts_of(
     path: Path, names: Sequence[str] | None = None, size: tuple[int, int] | None = None, **entry: Any
 ) -> Prompts:
     """What is read, for a video "v" of which nothing else is known."""
-    return load_prompts(path, Entry(**{"video_id": "v", "video": "", "prompts": "", **entry}), names, size)
+    return load_prompts(path, Entry(**{"video_id": "v", "video": "", "prompts": "", **entry}), names, size=size)
 
 
 def labels_of(
