@@ -13,7 +13,7 @@ from jobs.errors import UserError
 from jobs.io import storage
 from jobs.outputs import store
 from jobs.outputs.selection import SELECTED, Selection
-from jobs.outputs.stored_masks import OF_A_RUN, UNREADABLE, checked, damaged
+from jobs.outputs.stored_masks import RUN_REQUIRED, UNREADABLE, checked, damaged
 from jobs.outputs.trust import Flags, Floats
 from jobs.planning.run_record import read_config, read_video_rows
 from jobs.records import VideoRow
@@ -101,7 +101,7 @@ def _selected(content: bytes, kept: Flags, trust: Floats) -> bytes:
         for table in store.batches(content):
             end = start + len(table)
             if kept[start:end].any():
-                rows = checked(table.filter(pa.array(kept[start:end])), store.MASKS, OF_A_RUN)
+                rows = checked(table.filter(pa.array(kept[start:end])), store.MASKS, RUN_REQUIRED)
                 writer.add(rows.append_column(SELECTED.field("trust"), pa.array(trust[start:end][kept[start:end]])))
             start = end
     return buffer.getvalue()

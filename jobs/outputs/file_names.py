@@ -1,28 +1,28 @@
-"""Names of files made of ids and names that came from outside, which no id leaves its folder by."""
+"""Safe file names from untrusted ids and names: none escapes its folder, and no two ids collide."""
 
 import hashlib
 import re
 from urllib.parse import quote
 
-MAX_NAME = 200  # characters of a name; file systems allow 255 bytes, and endings come after it
-MAX_OWN_NAME = 255 - len(".png")  # bytes of a name that some file can have had
-DIGEST_BYTES = 10  # a chance of 10^-12 that any two of a million ids with capitals share a name
+MAX_NAME = 200  # characters; file systems allow 255 bytes, and endings are added
+MAX_OWN_NAME = 255 - len(".png")  # bytes of the longest name that a file can have
+DIGEST_BYTES = 10  # among a million ids with capitals, two share a name with a probability of 10^-12
 CAPITALS = re.compile("[A-Z]")
 SEPARATORS = re.compile(r"[/\\\0]")
 RESERVED = ("con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10)))  # on Windows
 
 
 def file_name(video_id: str) -> str:
-    """A name for a video's file or folder: of ASCII, up to 200 characters, and another for every id.
+    """Name a video's file or folder: at most 200 ASCII characters, and a distinct name for every id.
 
-    Ids of small letters, digits, "-", "_", "." and inner spaces are their own names. Other characters are escaped as
-    in URLs, so that no id leaves its folder. An id with capitals gets a digest at its end, as a file system that
-    ignores case would not keep it apart from others; so does an id that is too long, after its beginning.
+    Ids of lower-case letters, digits, "-", "_", "." and inner spaces are their own names. Other characters are escaped
+    as in URLs. An id with capitals ends in a digest, since file systems that ignore case would confuse it with others;
+    an id that is too long is cut and ends in one.
     """
-    name = quote(video_id, safe=" ", errors="surrogatepass").replace("~", "%7E")  # "~" stands before digests only
+    name = quote(video_id, safe=" ", errors="surrogatepass").replace("~", "%7E")  # "~" is reserved for digests
     if name.startswith(".") or name.partition(".")[0].strip().lower() in RESERVED:
         name = f"%{ord(name[0]):02X}{name[1:]}"
-    if name.endswith((".", " ")):  # Windows would drop them
+    if name.endswith((".", " ")):  # Windows drops them
         name = f"{name[:-1]}%{ord(name[-1]):02X}"
     if name and len(name) <= MAX_NAME and not CAPITALS.search(video_id):
         return name
@@ -31,6 +31,6 @@ def file_name(video_id: str) -> str:
 
 
 def own_name(name: str) -> str:
-    """The name of an image or a folder as benchmarks want it, its own; escaped where no file can have had it."""
+    """Keep the name of an image or folder, as benchmarks require, or escape one that no file can have."""
     is_own = 0 < len(name.encode(errors="surrogatepass")) <= MAX_OWN_NAME
     return name if is_own and not name.startswith(".") and not SEPARATORS.search(name) else file_name(name)

@@ -1,4 +1,4 @@
-"""The masks of a video as label maps, one a frame, and label maps as images."""
+"""Masks of a video as label maps, and label maps as images."""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -14,7 +14,7 @@ MAX_ID = 2**16 - 1  # of a 16-bit PNG
 
 
 def label_maps(masks: VideoMasks) -> Iterator[tuple[int, str, np.ndarray]]:
-    """The frames of one video: index, name, and label map (H, W). Raises UserError for a mask that is damaged."""
+    """Yield each frame of a video: index, name, label map int32 (H, W). Raises UserError for a damaged mask."""
     for index, group in groupby(masks.rows, key=lambda row: row["frame_index"]):
         first, *others = group
         labels = masks.decode(first) * np.int32(first["object_id"])
@@ -24,7 +24,7 @@ def label_maps(masks: VideoMasks) -> Iterator[tuple[int, str, np.ndarray]]:
 
 
 def to_image(labels: np.ndarray) -> Image.Image:
-    """A label map as an indexed image; 16-bit grey where an id is over 255. Raises UserError over 65,535."""
+    """Make an indexed image of a label map, or a 16-bit grey one if an id exceeds 255. Raises UserError over 65,535."""
     if labels.max(initial=0) > MAX_ID:
         raise UserError(f"object id {labels.max()} does not fit a PNG; legal: up to {MAX_ID}")
     if labels.max(initial=0) > 255:

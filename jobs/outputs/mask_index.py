@@ -1,9 +1,9 @@
-"""Which frames of an output have masks, and where their rows lie: what finds any of them without reading the rest.
+"""An index of the frames that have masks, and of where their rows lie: random access without reading the rest.
 
 Shapes: V videos, F frames.
 """
 
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,64 +24,64 @@ ROWS = pa.schema([*COLUMNS, *(store.MASKS.field(name) for name in ("pts_seconds"
 
 @dataclass(frozen=True, kw_only=True)
 class MaskIndex:
-    """The frames of an output, in the order of its files: 16 bytes a frame, whatever their masks are."""
+    """The frames of an output in the order of its files, in 16 bytes a frame."""
 
     output: str
     files: list[storage.FileInfo]
     video_ids: list[str]  # V
-    file_of: np.ndarray  # V, int32: place of the video's file in `files`
-    ends: np.ndarray  # V, int64: frames up to the video's last
+    file_of: np.ndarray  # V, int32: position of the video's file in `files`
+    ends: np.ndarray  # V, int64: number of frames up to and including the video's last
     frame_index: np.ndarray  # F, int32
-    first_row: np.ndarray  # F, int64: place of the frame's first row in its file
+    first_row: np.ndarray  # F, int64: position of the frame's first row in its file
     row_count: np.ndarray  # F, int32
 
     def __len__(self) -> int:
         return len(self.frame_index)
 
     def video_of(self, frame: int) -> int:
-        """The place of a frame's video."""
+        """The position in `video_ids` of a frame's video."""
         return int(np.searchsorted(self.ends, frame, side="right"))
 
     def frames_of(self, video: int) -> range:
-        """The places of a video's frames."""
+        """The positions of a video's frames."""
         return range(int(self.ends[video - 1]) if video else 0, int(self.ends[video]))
 
 
 def read_index(output: str, video_ids: Container[str]) -> MaskIndex:
-    """The index of these videos of an output, of those that are there. Reads two columns.
+    """Index those of the given videos that an output holds. Reads two columns.
 
-    Raises UserError if there was no run, or a file is no table of masks or not sorted.
+    Raises UserError if there was no run, or if a file is unsorted or not a table of masks.
     """
     files = store.mask_files(output)
     names: dict[str, str] = {}  # video id -> its file
     file_of: list[int] = []
     frames: list[np.ndarray] = []
     for number, file in enumerate(files):
-        for video_id, of_video in _videos(MaskFile(file, output)):
+        for video_id, video_frames in _frames_by_video(MaskFile(file, output)):
             if video_id not in video_ids:
                 continue
             if other := names.get(video_id):
                 raise damaged(file.location, output, f"it has masks of video {video_id!r}, and so has {other}")
             names[video_id] = file.location
             file_of.append(number)
-            frames.append(of_video)
+            frames.append(video_frames)
     joined = np.concatenate([np.zeros((3, 0), np.int64), *frames], axis=1)
     return MaskIndex(
         output=output, files=files, video_ids=list(names), file_of=np.array(file_of, np.int32),
-        ends=np.cumsum([of_video.shape[1] for of_video in frames], dtype=np.int64),
+        ends=np.cumsum([own.shape[1] for own in frames], dtype=np.int64),
         frame_index=joined[0].astype(np.int32), first_row=joined[1].copy(), row_count=joined[2].astype(np.int32),
     )  # fmt: skip
 
 
 class MaskRows:
-    """Rows of frames. The row groups that were read last are kept, so frames in order read each once."""
+    """Reads the rows of frames, and keeps the latest row groups: frames in order read each row group once."""
 
     def __init__(self, index: MaskIndex) -> None:
         self._index = index
         self._file: MaskFile | None = None
 
     def masks(self, frame: int) -> VideoMasks:
-        """The masks of one frame. Raises UserError if they are damaged, or no longer there."""
+        """Read the masks of one frame. Raises UserError if they are damaged or gone."""
         index, video = self._index, self._index.video_of(frame)
         info = index.files[index.file_of[video]]
         if self._file is None or self._file.location != info.location:
@@ -94,23 +94,23 @@ class MaskRows:
 
 
 class MaskFile:
-    """One file of masks, of which row groups are read. Raises UserError for what is no table of masks."""
+    """One mask file, read by row groups. Raises UserError for a file that is not a table of masks."""
 
     def __init__(self, info: storage.FileInfo, output: str) -> None:
         self.location, self.output = info.location, output
         self._bytes = RangeFile(info)
-        self._parquet = self._tried(lambda: pq.ParquetFile(self._bytes, pre_buffer=False))
+        self._parquet = self._reading(lambda: pq.ParquetFile(self._bytes, pre_buffer=False))
         metadata = self._parquet.metadata
         self._ends = np.cumsum([metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)], dtype=np.int64)
-        self._table: Any = None  # rows at hand
-        self._first = 0  # the place of the first of them
+        self._table: Any = None  # the rows in memory
+        self._first = 0  # position in the file of the first of them
 
     def key_tables(self) -> Iterator[Any]:
-        """The columns that say what a row is of, a row group at a time."""
+        """Yield each row group's key columns: video and frame."""
         return (self._group(group, KEYS) for group in range(len(self._ends)))
 
     def rows(self, first: int, count: int) -> list[MaskRow]:
-        """Some rows that follow each other."""
+        """Read `count` consecutive rows."""
         if self._table is None or not self._first <= first <= first + count <= self._first + len(self._table):
             start, stop = np.searchsorted(self._ends, (first, first + count - 1), side="right")
             self._table = pa.concat_tables([self._group(group, ROWS) for group in range(start, stop + 1)])
@@ -120,13 +120,13 @@ class MaskFile:
     def _group(self, group: int, columns: Any) -> Any:
         def read() -> Any:
             self._fetch(group, columns.names)
-            # Without threads, as in `store.parse`; and a process with none of Arrow's can be forked.
+            # Without threads, as in `store.parse`; a process without Arrow's threads can be forked safely.
             return checked(self._parquet.read_row_group(group, columns.names, use_threads=False), columns)
 
-        return self._tried(read)
+        return self._reading(read)
 
     def _fetch(self, group: int, names: list[str]) -> None:
-        """In one request: the columns of a row group lie one after another, and those that are not wanted are small."""
+        """Fetch columns of a row group in one request: they lie side by side, and the unwanted ones are small."""
         row_group = self._parquet.metadata.row_group(group)
         chunks = [row_group.column(i) for i in range(row_group.num_columns)]
         chunks = [chunk for chunk in chunks if chunk.path_in_schema in names]
@@ -135,7 +135,7 @@ class MaskFile:
         if starts:
             self._bytes.fetch(min(starts), max(ends))
 
-    def _tried(self, read: Any) -> Any:
+    def _reading(self, read: Callable[[], Any]) -> Any:
         try:
             return read()
         except FileNotFoundError as error:
@@ -147,10 +147,10 @@ class MaskFile:
             raise damaged(self.location, self.output, str(error)) from error
 
 
-def _videos(file: MaskFile) -> Iterator[tuple[str, np.ndarray]]:
-    """The videos of a file, and of each its frames (3, F): index, first row, rows. Raises UserError if not sorted."""
+def _frames_by_video(file: MaskFile) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield each video of a file and its frames (3, F): index, first row, row count. Raises UserError if unsorted."""
     numbers: dict[str, int] = {}
-    videos, indices = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]  # of each row
+    videos, indices = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]  # one value a row
     for table in file.key_tables():
         ids = table["video_id"].combine_chunks().dictionary_encode()
         number_of = np.array([numbers.setdefault(name, len(numbers)) for name in ids.dictionary.to_pylist()], np.int64)

@@ -1,14 +1,14 @@
-"""The colours of objects: those of PASCAL VOC, which DAVIS uses too."""
+"""Colours of objects: the palette of PASCAL VOC and DAVIS."""
 
 import numpy as np
 
 from stcn_core.metrics import boundary
 
-OPACITY = 0.5  # of masks that are drawn over their image
+OPACITY = 0.5  # of a mask over its image
 
 
 def voc_palette() -> np.ndarray:
-    """RGB, uint8 (256, 3): an id's bits are spread over the high bits of the three channels."""
+    """The palette, uint8 RGB (256, 3): an id's bits are spread over the high bits of the three channels."""
     ids = np.arange(256)
     palette = np.zeros((256, 3), np.uint8)
     for bit in range(8):
@@ -18,7 +18,7 @@ def voc_palette() -> np.ndarray:
 
 
 def voc_ids(rgb: np.ndarray) -> np.ndarray:
-    """The inverse of `voc_palette`: uint8 (..., 3) -> ids, uint8 (...). Colours that are not its get some id too."""
+    """Invert `voc_palette`: uint8 (..., 3) -> ids, uint8 (...). Colours outside the palette get an arbitrary id."""
     ids = np.zeros(rgb.shape[:-1], np.uint8)
     for number in range(8):
         bit, channel = divmod(number, 3)

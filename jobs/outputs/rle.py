@@ -1,4 +1,4 @@
-"""COCO's compressed run-length encoding of masks: written by pycocotools, read from anybody."""
+"""COCO's compressed run-length encoding of masks: written through pycocotools, read from untrusted files."""
 
 import reprlib
 from collections.abc import Sequence
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from pycocotools import mask as coco
 
-MAX_PIXELS = 2**30  # of a mask that is decoded; frames have 2**26 at most, or as many as a run was allowed
-MAX_POINTS = 100_000  # of a mask's polygons; an outline of a 4K frame that follows each pixel has 20,000
+MAX_PIXELS = 2**30  # of a decoded mask; frames have at most 2**26, or as many as --max-pixels allowed
+MAX_POINTS = 100_000  # of a mask's polygons; an outline that follows every pixel of a 4K frame has 20,000
 MAX_OUTLINE = 1_000_000  # pixels: 500 times across a frame of 1080p
-MORE = 32  # of a digit that is not a number's last; its lower bits are the number's
-AT_ONCE = 64  # masks that are checked together: what that takes stays in a CPU's cache
-MAX_DIGITS = 7  # 35 bits: no run of a legal mask needs more
+CONTINUES = 32  # this bit of a digit says that the number goes on; the lower five bits are its value
+MASKS_AT_ONCE = 64  # checked together; their working set stays in a CPU's cache
+MAX_DIGITS = 7  # 35 bits, more than any run of a legal mask needs
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class EncodedMask:
 
 
 def encode(labels: np.ndarray, object_ids: Sequence[int]) -> list[EncodedMask]:
-    """The mask of each object in a label map (H, W), best in Fortran order: RLE runs down columns.
+    """Encode the mask of each object in a label map (H, W), ideally in Fortran order: RLE runs down columns.
 
-    The map's runs are found once for all objects, and the library only has to compress them.
+    The runs of the map are found once for all objects; pycocotools only compresses them.
     """
     if not object_ids:
         return []
@@ -46,25 +46,25 @@ def encode(labels: np.ndarray, object_ids: Sequence[int]) -> list[EncodedMask]:
 
 
 def _counts(starts: np.ndarray, ends: np.ndarray, pixels: int) -> np.ndarray:
-    """Lengths of zeros, ones, zeros, ... from where the ones start and end; no zeros are said of at the end."""
+    """Lengths of runs of zeros, ones, zeros, ... A trailing run of zeros is omitted."""
     edges = np.stack((starts, ends), axis=1).ravel()
     lengths = np.diff(edges, prepend=0, append=pixels)
     return lengths if lengths[-1] or lengths.size == 1 else lengths[:-1]
 
 
 def decode(counts: str, height: int, width: int, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """The mask, boolean (H, W), in Fortran order. Raises ValueError for what is no RLE of a mask of that size.
+    """Decode counts to a mask: boolean (H, W), in Fortran order. Raises ValueError for invalid RLE of that size.
 
-    Not by pycocotools: it trusts what it is given. Runs that end early leave the rest of the mask as the memory
-    was, a text that ends within a number is read past its end, and a size of 10^9 x 10^9 is a segmentation
-    fault (2.0.11). It is slower, too: 2,000 masks/s at 480p, this 5,900.
+    pycocotools (2.0.11) trusts its input: runs that end early leave uninitialised memory in the mask, text that
+    ends within a number is read past its end, and a size of 10^9 x 10^9 is a segmentation fault. It is also
+    slower: 2,000 masks/s at 480p against 5,900 here.
     """
     _check_size(height, width, max_pixels)
     return _from_lengths(_run_lengths(counts, height * width), height, width)
 
 
 def decode_runs(counts: Sequence[object], height: int, width: int, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """The same of COCO's uncompressed RLE: lengths of zeros, ones, zeros, ... as a list."""
+    """Decode COCO's uncompressed RLE: a list of lengths of runs of zeros, ones, zeros, ... Otherwise as `decode`."""
     _check_size(height, width, max_pixels)
     pixels = height * width
     if not 0 < len(counts) <= 2 * pixels + MAX_DIGITS:
@@ -76,10 +76,10 @@ def decode_runs(counts: Sequence[object], height: int, width: int, *, max_pixels
 
 
 def fill(polygons: Sequence[object], height: int, width: int, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """The mask, boolean (H, W), of all that lies in any of COCO's polygons [x, y, x, y, ...], in pixels.
+    """Fill COCO polygons [x, y, x, y, ...], in pixels, to one mask: boolean (H, W).
 
-    Raises ValueError for what are no polygons of a frame of that size. pycocotools fills them, and its memory grows
-    with their outlines: 5 points a pixel, 70 bytes.
+    Raises ValueError for polygons that are malformed, outside the frame or too long: pycocotools, which fills them,
+    takes 70 bytes for each pixel of outline.
     """
     _check_size(height, width, max_pixels)
     checked, points, outline = [], 0, 0.0
@@ -101,7 +101,7 @@ def _checked_polygon(polygon: object, height: int, width: int) -> list[float]:
     if not isinstance(polygon, list) or len(polygon) < 6 or len(polygon) % 2:
         raise ValueError(f"it has a polygon that is no list of x, y, x, y, ... of 3 points or more: {_start(polygon)}")
     for values, side in ((polygon[::2], width), (polygon[1::2], height)):
-        for value in values:  # any number of digits, NaN and infinity fail to compare as asked, without being converted
+        for value in values:  # NaN, infinity and integers of any length fail this comparison
             if type(value) not in (int, float) or not -side <= value <= 2 * side:
                 raise ValueError(
                     f"a polygon has the coordinate {_start(value)}; legal: numbers within the {width}x{height} frame, "
@@ -111,7 +111,7 @@ def _checked_polygon(polygon: object, height: int, width: int) -> list[float]:
 
 
 def _outline(polygon: Sequence[float]) -> float:
-    """Pixels that a polygon's lines pass, about."""
+    """Approximate length of a polygon's outline in pixels."""
     points = np.array(polygon).reshape(-1, 2)
     return float(np.abs(points - np.roll(points, 1, axis=0)).max(axis=1).sum())
 
@@ -136,33 +136,35 @@ def _from_lengths(lengths: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def _run_lengths(counts: str, pixels: int) -> np.ndarray:
-    """COCO's text as run lengths, int64: numbers in groups of 5 bits, from the fourth on less the one two before."""
+    """Parse COCO's text to run lengths, int64: base-32 numbers, from the fourth on less the one two before."""
     if not 0 < len(counts) <= 2 * pixels + MAX_DIGITS or not counts.isascii():
         raise ValueError(f"its counts are no RLE of {pixels} pixels: {_excerpt(counts)}")
     digits = np.frombuffer(counts.encode(), np.uint8).astype(np.int64) - ord("0")
-    ends = np.flatnonzero(digits < MORE)
-    if digits.min() < 0 or digits.max() >= 2 * MORE or ends.size == 0 or ends[-1] != digits.size - 1:
+    ends = np.flatnonzero(digits < CONTINUES)
+    if digits.min() < 0 or digits.max() >= 2 * CONTINUES or ends.size == 0 or ends[-1] != digits.size - 1:
         raise ValueError(f"its counts are not as COCO's compressed RLE is, characters 0 to o: {_excerpt(counts)}")
     starts = np.concatenate(([0], ends[:-1] + 1))
     lengths = ends - starts + 1
     if lengths.max() > MAX_DIGITS:
         raise ValueError(f"its counts hold a number of {lengths.max()} digits; legal: up to {MAX_DIGITS}")
     place = 5 * (np.arange(digits.size) - np.repeat(starts, lengths))
-    runs = np.add.reduceat((digits % MORE) << place, starts)
-    runs -= (digits[ends] >= MORE // 2).astype(np.int64) << (5 * lengths)  # the last digit's highest bit is the sign
+    runs = np.add.reduceat((digits % CONTINUES) << place, starts)
+    runs -= (digits[ends] >= CONTINUES // 2).astype(np.int64) << (
+        5 * lengths
+    )  # the last digit's highest bit is the sign
     runs[1::2], runs[2::2] = np.cumsum(runs[1::2]), np.cumsum(runs[2::2])
     return runs
 
 
 def areas(texts: np.ndarray, starts: np.ndarray, pixels: np.ndarray) -> np.ndarray | None:
-    """Pixels of many masks at once, int64; None if one is no RLE of so many pixels: `decode` says why.
+    """Areas of N masks at once, int64 (N); None if any is invalid RLE, for which `decode` gives the reason.
 
-    texts: their counts one after another, uint8, N of them beginning at `starts`; pixels: of each. What is only passed
-    on need not be decoded to be checked.
+    texts: the concatenated counts, uint8. starts (N): where each begins. pixels (N): height times width of each. Masks
+    that are only passed on are validated this way without being decoded.
     """
     found = [np.zeros(0, np.int64)]
-    for first in range(0, starts.size, AT_ONCE):
-        some = slice(first, first + AT_ONCE)
+    for first in range(0, starts.size, MASKS_AT_ONCE):
+        some = slice(first, first + MASKS_AT_ONCE)
         stop = starts[some.stop] if some.stop < starts.size else texts.size
         ones = _areas(texts[starts[first] : stop], starts[some] - starts[first], pixels[some])
         if ones is None:
@@ -177,25 +179,27 @@ def _areas(texts: np.ndarray, starts: np.ndarray, pixels: np.ndarray) -> np.ndar
     if sizes.min() < 1 or pixels.max() > MAX_PIXELS or (sizes > 2 * pixels + MAX_DIGITS).any():
         return None
     digits = texts - np.uint8(ord("0"))  # what lies below "0" wraps to over 200
-    if digits.max() >= 2 * MORE or (digits[stops - 1] >= MORE).any():
+    if digits.max() >= 2 * CONTINUES or (digits[stops - 1] >= CONTINUES).any():
         return None
-    ends = np.flatnonzero(digits < MORE)
+    ends = np.flatnonzero(digits < CONTINUES)
     lengths = np.diff(ends, prepend=-1)
     if lengths.max() > MAX_DIGITS:
         return None
-    numbers = (digits[ends].astype(np.int64) ^ (MORE // 2)) - MORE // 2  # the last digit's highest bit is the sign
+    numbers = (
+        digits[ends].astype(np.int64) ^ (CONTINUES // 2)
+    ) - CONTINUES // 2  # the last digit's highest bit is the sign
     for place in range(1, int(lengths.max())):
         longer = np.flatnonzero(lengths > place)
-        numbers[longer] = numbers[longer] * MORE + digits[ends[longer] - place] % MORE
+        numbers[longer] = numbers[longer] * CONTINUES + digits[ends[longer] - place] % CONTINUES
     runs, firsts = _runs(numbers, np.searchsorted(ends, starts))
     zeros, ones = (np.add.reduceat(of_one_kind, firsts) for of_one_kind in runs)
     return ones if runs.min() >= 0 and np.array_equal(zeros + ones, pixels) else None
 
 
 def _runs(numbers: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Run lengths (2, P) of many masks, zeros and ones in pairs, and where each mask's pairs begin.
+    """Run lengths (2, P) of N masks as pairs of zeros and ones, and where each mask's pairs begin (N).
 
-    numbers: as stored, all masks' one after another, N masks' beginning at `starts`.
+    numbers: the stored numbers of all masks, concatenated; starts (N): where each mask's begin.
     """
     counts = np.diff(starts, append=numbers.size)
     pairs = (counts + 1) // 2

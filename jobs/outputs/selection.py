@@ -1,4 +1,4 @@
-"""Where a selection stands: laid out as an output is, and never taken for whole before it is."""
+"""The folder of a selection: laid out like an output, and never mistaken for complete before it is."""
 
 import json
 from typing import Any
@@ -17,11 +17,11 @@ SELECTED = store.MASKS.append(TRUST)  # a selection's masks
 class Selection:
     """A folder or URL prefix that a selection is written to.
 
-    First comes a note that it is unfinished, then what was there before goes, and last comes selection.json.
+    Writing starts with a marker that says "unfinished", then removes the former selection; selection.json comes last.
     """
 
     def __init__(self, dest: str, output: str) -> None:
-        """Raises UserError if something else is there, which is never touched, or the output itself."""
+        """Raises UserError if `dest` is the output or holds anything but a selection; other files are never touched."""
         self._dest = dest
         if storage.is_same(dest, output):
             raise UserError(f"DEST {dest} is OUTPUT itself; legal: another folder or URL prefix")
@@ -32,7 +32,7 @@ class Selection:
             )
 
     def begin(self, about: dict[str, Any]) -> None:
-        """From here on it is unfinished."""
+        """Mark the selection as unfinished, and remove the one that it replaces."""
         self._write(store.UNFINISHED_FILE, about)
         for name in (SELECTION_FILE, store.RUN_FILE, store.VIDEOS_FILE):
             storage.remove(storage.join(self._dest, name))
@@ -40,13 +40,13 @@ class Selection:
             storage.remove(info.location)
 
     def add_masks(self, number: int, content: bytes) -> str:
-        """Write a file of masks; returns its name, the same for the same content."""
+        """Write a mask file and return its name, which follows from its content."""
         name = f"{number:08d}-{storage.sha256(content)[:16]}.parquet"
         storage.write(storage.join(self._dest, "masks", name), content)
         return name
 
     def finish(self, run: dict[str, Any], about: dict[str, Any]) -> None:
-        """Now it is whole. Called when the masks and the table of videos are there."""
+        """Mark the selection as complete, once its masks and its table of videos are written."""
         self._write(store.RUN_FILE, run)
         self._write(SELECTION_FILE, about)
         storage.remove(storage.join(self._dest, store.UNFINISHED_FILE))
@@ -56,12 +56,12 @@ class Selection:
 
 
 def is_selection(output: str) -> bool:
-    """Whether a selection stands there, finished or not."""
+    """Whether the folder holds a selection, finished or not."""
     return any(storage.exists(storage.join(output, name)) for name in (SELECTION_FILE, store.UNFINISHED_FILE))
 
 
 def refuse_selection(output: str) -> None:
-    """For commands that work on what a run wrote. Raises UserError."""
+    """Raise UserError for a selection: for commands that need a run's own output."""
     if is_selection(output):
         raise UserError(
             f"{output} is a selection; legal: an output of `stcn segment`, such as the one that it was made of"

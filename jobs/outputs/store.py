@@ -1,4 +1,4 @@
-"""The Parquet files of masks and videos: their schema, writing, and reading."""
+"""The Parquet files of masks and of videos: their schemas, and how they are written and read."""
 
 import dataclasses
 import io
@@ -19,8 +19,8 @@ from jobs.records import VideoRow
 SCHEMA_VERSION = "2"
 VIDEOS_FILE = "videos/videos.parquet"
 RUN_FILE = "run.json"
-UNFINISHED_FILE = "_unfinished.json"  # stands in a selection until all of it does
-ROW_GROUP = 20_000  # rows: one video of a million masks is read in about 20 ms
+UNFINISHED_FILE = "_unfinished.json"  # marks a selection that is still being written
+ROW_GROUP = 20_000  # rows; reading one video out of a million masks takes about 20 ms
 COMPRESSION: dict[str, Any] = {"compression": "zstd", "compression_level": 3}  # 387 MB a million masks; level 9: 355
 
 MASK_FIELDS = (
@@ -63,7 +63,7 @@ def _schema(fields: Iterable[tuple[str, Any, str]], kind: str) -> Any:
 
 
 def _arrow_type(annotation: Any) -> Any:
-    """The Arrow type of a field of a record: a number, a text, a tuple of one kind, or another record."""
+    """The Arrow type of a record's field: a number, a string, a homogeneous tuple, or a nested record."""
     kinds = {int: pa.int64(), float: pa.float64(), bool: pa.bool_(), str: pa.string()}
     if dataclasses.is_dataclass(annotation):
         return pa.struct([(name, _arrow_type(type_)) for name, type_ in get_type_hints(annotation).items()])
@@ -82,30 +82,30 @@ def _video_fields() -> Iterator[tuple[str, Any, str]]:
 MASKS = _schema(MASK_FIELDS, "masks")
 VIDEOS = _schema(_video_fields(), "videos")
 
-MaskRow = dict[str, Any]  # one value for each of MASK_FIELDS
+MaskRow = dict[str, Any]  # a value for each name in MASK_FIELDS
 
 
 def masks_table(rows: Iterable[MaskRow]) -> Any:
-    """Rows as an Arrow table, about a third of their size as objects."""
+    """Build an Arrow table of rows, in about a third of the memory that they take as Python objects."""
     return pa.Table.from_pylist(list(rows), schema=MASKS)
 
 
 class MaskWriter:
-    """Writes one Parquet file of masks, on local disk or to a buffer. A context manager; rows come sorted.
+    """Writes one Parquet file of masks to local disk or a buffer. A context manager; rows must come sorted.
 
-    The same rows give the same bytes, however they were handed over: row groups are cut by count.
+    Row groups are cut by row count, so equal rows give equal bytes, however they were batched.
     """
 
     def __init__(self, path: Path | BinaryIO, schema: Any = MASKS) -> None:
         self._writer = pq.ParquetWriter(path, schema, **COMPRESSION)
-        self._waiting = schema.empty_table()
+        self._pending = schema.empty_table()  # rows of the next row group
 
     def add(self, table: Any) -> None:
-        """Append rows."""
-        self._waiting = pa.concat_tables([self._waiting, table])
-        while len(self._waiting) >= ROW_GROUP:
-            self._write(self._waiting.slice(0, ROW_GROUP))
-            self._waiting = self._waiting.slice(ROW_GROUP)
+        """Append a table of rows."""
+        self._pending = pa.concat_tables([self._pending, table])
+        while len(self._pending) >= ROW_GROUP:
+            self._write(self._pending.slice(0, ROW_GROUP))
+            self._pending = self._pending.slice(ROW_GROUP)
 
     def __enter__(self) -> "MaskWriter":
         return self
@@ -116,9 +116,9 @@ class MaskWriter:
         self.close(with_rest=error is None)
 
     def close(self, with_rest: bool = True) -> None:
-        """Finish the file. with_rest: write the rows that wait for their row group to be full."""
-        if with_rest and len(self._waiting):
-            self._write(self._waiting)
+        """Finish the file. with_rest: write the rows of the last, partly filled row group."""
+        if with_rest and len(self._pending):
+            self._write(self._pending)
         self._writer.close()
 
     def _write(self, table: Any) -> None:
@@ -126,20 +126,23 @@ class MaskWriter:
 
 
 def without_videos(content: bytes, video_ids: Iterable[str]) -> bytes | None:
-    """A masks file without the rows of some videos; None if no row is left."""
+    """Return a masks file without the rows of the given videos, or None if no row remains."""
     table = parse(content)
     kept = table.filter(pc.invert(pc.is_in(table["video_id"], pa.array(sorted(video_ids)))))
     return _to_bytes(kept.combine_chunks(), MASKS) if len(kept) else None
 
 
 def write_videos(location: str, rows: Iterable[VideoRow]) -> None:
-    """Write the table of videos whole."""
+    """Write the table of videos in one piece."""
     table = pa.Table.from_pylist([dataclasses.asdict(row) for row in rows], schema=VIDEOS)
     storage.write(location, _to_bytes(table, VIDEOS))
 
 
 def read_videos(location: str) -> list[VideoRow]:
-    """Read what `write_videos` wrote; empty if there is no such file."""
+    """Read the rows that `write_videos` wrote; return no rows if there is no file.
+
+    Raises FatalError for a file that another version wrote.
+    """
     try:
         return [VideoRow.from_dict(row) for row in _load(location).to_pylist()]
     except FileNotFoundError:
@@ -149,7 +152,7 @@ def read_videos(location: str) -> list[VideoRow]:
 
 
 def mask_files(output: str) -> list[storage.FileInfo]:
-    """The files of masks of an output, or of a selection. Raises UserError if there was no run, or it is unfinished."""
+    """List the mask files of an output or a selection. Raises UserError for no run or an unfinished selection."""
     files = storage.find(storage.join(output, "masks"), [".parquet"])
     if storage.exists(storage.join(output, UNFINISHED_FILE)):
         raise UserError(f"{output} is a selection that is not finished; run the same `stcn select` again")
@@ -159,25 +162,25 @@ def mask_files(output: str) -> list[storage.FileInfo]:
 
 
 def read_masks(output: str) -> Iterator[Any]:
-    """The tables of masks of an output, one a file, as they are. Raises UserError if there was no run."""
+    """Yield an output's tables of masks, one a file, unchecked. Raises UserError if there was no run."""
     return (_load(file.location) for file in mask_files(output))
 
 
 def run_info(output: str) -> dict[str, Any]:
-    """The content of run.json. Raises FileNotFoundError."""
+    """Read run.json. Raises FileNotFoundError."""
     return dict(json.loads(storage.read(storage.join(output, RUN_FILE))))
 
 
 def parse(content: bytes, columns: list[str] | None = None) -> Any:
-    """Parquet's bytes as a table. Raises pyarrow.ArrowInvalid.
+    """Read a table from Parquet bytes. Raises pyarrow.ArrowInvalid.
 
-    Without threads: Arrow's abort a process that ends right after they began (pyarrow 26), one in ten here.
+    Arrow's threads stay off: with them, 1 of 10 processes that end right after such a read abort (pyarrow 26).
     """
     return pq.ParquetFile(pa.BufferReader(content)).read(columns, use_threads=False)
 
 
 def batches(content: bytes) -> Iterator[Any]:
-    """The same in tables of a row group's rows at most, so that a file of any length takes as little memory."""
+    """Yield a file's rows in tables of at most ROW_GROUP rows, so that memory does not grow with the file."""
     file = pq.ParquetFile(pa.BufferReader(content))
     return (pa.Table.from_batches([b]) for b in file.iter_batches(batch_size=ROW_GROUP, use_threads=False))
 

@@ -1,4 +1,4 @@
-"""The masks of an output, read back with doubt: its files may be damaged, or somebody else's."""
+"""Masks of an output, validated as they are read: files may be damaged, or written by other tools."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -14,19 +14,19 @@ from jobs.outputs import rle, store
 from jobs.outputs.selection import SELECTED
 from jobs.outputs.store import MaskRow
 
-LEAST = {"frame_index": 0, "object_id": 1, "height": 1, "width": 1}
-NEEDED = ("video_id", *LEAST, "counts")  # a value in each row
-MAY_BE_NULL = ("frame_name", "pts_seconds", "object_name", "score", "stability", "area_change")
-OF_A_RUN = tuple(name for name in store.MASKS.names if name not in MAY_BE_NULL)  # what a run gives in each row
-COLUMNS = pa.schema([store.MASKS.field(name) for name in (*NEEDED, "frame_name")])
-# What rows of a run say beside their masks; who else writes masks may leave it out, or null.
-TOLD = ("score", "stability", "area_change", "is_prompt", "prompt_distance", "scene", "trust")
-UNREADABLE = (pa.ArrowException, ValueError, KeyError, OSError)  # what reading and `checked` raise
+MINIMA = {"frame_index": 0, "object_id": 1, "height": 1, "width": 1}
+REQUIRED = ("video_id", *MINIMA, "counts")  # no nulls
+NULLABLE = ("frame_name", "pts_seconds", "object_name", "score", "stability", "area_change")
+RUN_REQUIRED = tuple(name for name in store.MASKS.names if name not in NULLABLE)  # no nulls in a run's own files
+COLUMNS = pa.schema([store.MASKS.field(name) for name in (*REQUIRED, "frame_name")])
+# Columns that a run adds to its masks. Files of other tools may lack them or hold nulls.
+EXTRA_COLUMNS = ("score", "stability", "area_change", "is_prompt", "prompt_distance", "scene", "trust")
+UNREADABLE = (pa.ArrowException, ValueError, KeyError, OSError)  # raised by reading, and by `checked`
 
 
 @dataclass(frozen=True, kw_only=True)
 class VideoMasks:
-    """The masks of one video, sorted by frame and object, and where they come from."""
+    """The masks of one video, sorted by frame and object, and the file that holds them."""
 
     video_id: str
     rows: list[MaskRow]
@@ -34,9 +34,9 @@ class VideoMasks:
     output: str = ""
 
     def decode(self, row: MaskRow) -> np.ndarray:
-        """A row's mask, boolean (H, W). Raises UserError if it is damaged, or of another size than the video's first.
+        """Decode a row's mask: boolean (H, W). Raises UserError for damage, or a size other than the first row's.
 
-        Nothing is as large as the row claims before its runs add up to that.
+        Memory for the claimed size is allocated only after the runs are found to add up to it.
         """
         sizes = [(of["width"], of["height"]) for of in (row, self.rows[0])]
         try:
@@ -49,13 +49,13 @@ class VideoMasks:
 
 
 def masks_by_video(output: str) -> Iterator[VideoMasks]:
-    """All masks of one video after another. Raises UserError if there was no run, or a file is no table of masks."""
+    """Yield the masks of each video. Raises UserError if there was no run, or a file is not a table of masks."""
     for file in (info.location for info in store.mask_files(output)):
         content = storage.read(file)
         try:
             given = store.parse(content)
             table = checked(given)
-            for field in (SELECTED.field(name) for name in TOLD if name in given.column_names):
+            for field in (SELECTED.field(name) for name in EXTRA_COLUMNS if name in given.column_names):
                 table = table.append_column(field, given[field.name].cast(field.type))
         except UNREADABLE as error:
             raise damaged(file, output, str(error)) from error
@@ -64,23 +64,23 @@ def masks_by_video(output: str) -> Iterator[VideoMasks]:
             yield VideoMasks(video_id=video_id, rows=rows, file=file, output=output)
 
 
-def checked(table: Any, columns: Any = COLUMNS, needed: Collection[str] = NEEDED) -> Any:
-    """These columns of a table of masks, of the published types, with values that are legal. Raises UNREADABLE.
+def checked(table: Any, columns: Any = COLUMNS, required: Collection[str] = REQUIRED) -> Any:
+    """Select columns of a table of masks, cast to the published types, and check their values. Raises UNREADABLE.
 
-    needed: those with a value in each row.
+    required: names of columns that may hold no nulls.
     """
     if missing := sorted(set(columns.names) - set(table.column_names)):
         raise ValueError(f"it lacks the columns {missing}")
     table = table.select(columns.names).cast(columns)
     table.validate(full=True)  # texts are UTF-8
     for name in columns.names:
-        if name in needed and table[name].null_count:
+        if name in required and table[name].null_count:
             raise ValueError(f"its column {name} has nulls")
-        if len(table) and name in LEAST and (found := pc.min(table[name]).as_py()) < LEAST[name]:
-            raise ValueError(f"its column {name} holds {found}; legal: {LEAST[name]} or more")
+        if len(table) and name in MINIMA and (found := pc.min(table[name]).as_py()) < MINIMA[name]:
+            raise ValueError(f"its column {name} holds {found}; legal: {MINIMA[name]} or more")
     return table
 
 
 def damaged(file: str, output: str, what: str) -> UserError:
-    """The error of a file of masks that is not as a run leaves it."""
+    """Build the error for a mask file that no run can have written."""
     return UserError(f"{file} is damaged: {what}. `stcn verify {output}` says what to do")

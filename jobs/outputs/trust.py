@@ -1,4 +1,4 @@
-"""How far a mask can be trusted: one number, an estimate of its IoU with the true mask."""
+"""Trust: an estimate of a mask's IoU with the true mask."""
 
 import numpy as np
 from numpy.typing import NDArray

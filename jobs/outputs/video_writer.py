@@ -1,4 +1,4 @@
-"""Frames to an MP4, to look at or to test with."""
+"""Writes frames to an MP4."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -11,7 +11,7 @@ from jobs.errors import VideoError
 
 
 class VideoWriter:
-    """Encodes frames as an H.264 MP4. A context manager. Raises VideoError for a size or rate that H.264 has not."""
+    """Encodes frames as an H.264 MP4. A context manager. Raises VideoError for a size or rate that H.264 lacks."""
 
     def __init__(self, path: Path, frames_per_second: Fraction) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -21,7 +21,7 @@ class VideoWriter:
         self._stream.options = {"crf": "20", "preset": "veryfast"}
 
     def write(self, image: np.ndarray) -> None:
-        """Append an RGB frame, uint8 (H, W, 3); an odd last row or column is cut, as H.264's 4:2:0 wants it."""
+        """Append an RGB frame, uint8 (H, W, 3); an odd last row or column is dropped, as 4:2:0 needs even sizes."""
         even = np.ascontiguousarray(image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2])
         if not even.size:
             raise VideoError(f"frames of {image.shape[1]}x{image.shape[0]} cannot be written as H.264; legal: from 2x2")

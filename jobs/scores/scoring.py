@@ -12,7 +12,7 @@ from jobs.inputs.prompts.label_images import VOID, fit
 from jobs.inputs.prompts.prompt_builder import MAX_OBJECTS
 from jobs.outputs import rle
 from jobs.outputs.store import MaskRow
-from jobs.outputs.stored_masks import TOLD, VideoMasks
+from jobs.outputs.stored_masks import EXTRA_COLUMNS, VideoMasks
 from jobs.scores.rules import Rules
 from jobs.scores.tables import FRAMES, ObjectScore
 from jobs.scores.truth import Truth
@@ -102,7 +102,7 @@ class _Frames:
     ) -> dict[str, Any]:
         """A frame without a row has an empty mask."""
         mask = np.zeros(true.shape, bool) if row is None else self._masks.decode(row)
-        told = {name: (row or {}).get(name) for name in TOLD}
+        told = {name: (row or {}).get(name) for name in EXTRA_COLUMNS}
         (j, f), (copy_j, copy_f) = j_and_f(mask, true, void), j_and_f(copied, true, void)
         area = None if row is None else int(np.count_nonzero(mask))
         return {

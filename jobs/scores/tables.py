@@ -14,7 +14,7 @@ from jobs.errors import UserError
 from jobs.io import storage
 from jobs.outputs import store
 from jobs.outputs.selection import SELECTED
-from jobs.outputs.stored_masks import TOLD
+from jobs.outputs.stored_masks import EXTRA_COLUMNS
 from jobs.scores.rules import PROTOCOLS, VOID_RULES
 
 VERSION = "1"
@@ -67,7 +67,7 @@ FRAMES = _schema(
         *(pa.field(name, pa.float64()) for name in ("j", "f", "copy_j", "copy_f")),
         pa.field("area", pa.int64()),  # null where the output has no row of the object on the frame
         pa.field("true_area", pa.int64()),
-        *(SELECTED.field(name).remove_metadata() for name in TOLD),  # null where the output does not say
+        *(SELECTED.field(name).remove_metadata() for name in EXTRA_COLUMNS),  # null where the output does not say
     ],
     "score-frames",
 )
@@ -107,7 +107,7 @@ def read_scores(location: str) -> Scores:
 
 
 _FILES = ((OBJECTS_FILE, OBJECTS), (FRAMES_FILE, FRAMES))
-_MAY_BE_NULL = {"frame_index", "area", *TOLD}
+_MAY_BE_NULL = {"frame_index", "area", *EXTRA_COLUMNS}
 
 
 def _read(file: str, schema: Any) -> Any:

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from jobs.outputs import store
-from jobs.outputs.stored_masks import OF_A_RUN, checked
+from jobs.outputs.stored_masks import RUN_REQUIRED, checked
 from jobs.outputs.trust import Flags, trust
 from jobs.selections.judging import Ints, Masks
 
@@ -28,7 +28,7 @@ FRAME_BITS = 32  # of a key that tells an object's frames apart; frames are int3
 def read_columns(content: bytes) -> Masks:
     """The masks of a file's bytes. Raises stored_masks.UNREADABLE, for rows that are not sorted, too."""
     read = store.parse(content, [*NAMES, "trust"])
-    table = checked(read, JUDGED, OF_A_RUN)
+    table = checked(read, JUDGED, RUN_REQUIRED)
     ids = table["video_id"].combine_chunks().dictionary_encode()  # numbered as they come
     video = _integers(ids.indices)
     arrays = {name: table[name].to_numpy() for name in NAMES[1:]}
