@@ -111,6 +111,6 @@ def test_many_masks_are_checked_at_once_as_each_is_decoded(texts: list[str], at_
             expected = None
     starts = np.cumsum([0, *map(len, texts)])[:-1]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rle, "AT_ONCE", at_once)
+        patch.setattr(rle, "MASKS_AT_ONCE", at_once)
         found = rle.areas(np.frombuffer("".join(texts).encode(), np.uint8), starts, np.full(len(texts), 48))
     assert (None if found is None else found.tolist()) == expected
