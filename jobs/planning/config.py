@@ -59,6 +59,14 @@ class SegmentConfig:
             legal="1 or more; 0: all",
         ),
     ] = None
+    similarity: Annotated[
+        str | None,
+        Option(
+            "How the keys of a frame and of memory are compared: l2, cosine, dot, or a registered name.",
+            MEMORY,
+            unset="the model's own",
+        ),
+    ] = None
     include_last: Annotated[
         bool | None, Option("Keep the previous frame in memory as well.", MEMORY, unset="STCN: no, STM: yes")
     ] = None

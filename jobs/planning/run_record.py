@@ -17,13 +17,13 @@ def read_config(output: str) -> SegmentConfig:
     except (ValueError, KeyError, TypeError) as error:
         raise _damaged(output, f"{type(error).__name__}: {error}") from error
     except UserError as error:
-        raise _damaged(output, str(error)) from error
+        raise _damaged(output, str(error).replace("\n", "; ")) from error
 
 
 def _damaged(output: str, reason: str) -> UserError:
     return UserError(
         f"{output}/{store.RUN_FILE} is damaged, or of another version: {reason}; "
-        "the same `stcn segment` command writes it again"
+        "the same `stcn segment` writes it again"
     )
 
 

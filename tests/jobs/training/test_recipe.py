@@ -38,7 +38,10 @@ def test_options_take_the_place_of_a_stages_values() -> None:
             STAGE + "sizes = [{height = 100, width = 128}]",
             "stages.0.sizes.0.height 100 is not usable; legal: a multiple of 16$",
         ),
-        (STAGE + "objects = [0.5]", "add up to 1"),
+        (
+            STAGE + "objects = [0.5]",
+            "stages.0 is not usable; legal: at least one size, and chances of objects that add up to 1",
+        ),
         ("network = 'vgg'\n" + STAGE, "network vgg is not usable; legal: mini, stcn, stm"),
         ("[[", "is no TOML"),
     ],
