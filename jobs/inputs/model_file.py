@@ -49,7 +49,7 @@ def load_network(content: bytes, device: str = "cpu", *, similarity: str | None 
     damaged file, ValueError for an unknown similarity.
     """
     options: dict[str, Any] = {} if similarity is None else {"similarity": similarity}
-    return load_model(content, device, **options)
+    return load_model(content, device=device, **options)
 
 
 def _read(source: str) -> bytes:

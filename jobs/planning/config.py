@@ -16,6 +16,9 @@ from stcn_core.config import Direction, MemoryPolicy, ModelConfig, PropagationCo
 MODEL, MEMORY, VIDEOS, CLUSTER, FAILURES, STORAGE = "Model", "Memory", "Videos", "Cluster", "Failures", "Storage"
 PROPAGATION_OPTIONS = ("memory_every", "top_k", "include_last", "max_memory_frames", "memory_policy")
 UNBOUNDED_AT_ZERO = ("top_k", "max_memory_frames")
+Count = Annotated[int, Field(ge=1)]
+CountOrNone = Annotated[int | None, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
 
 
 def memory_policies() -> tuple[str, ...]:
@@ -45,10 +48,10 @@ class SegmentConfig:
     ] = "auto"
     precision: Annotated[
         Literal["auto", "float32", "bfloat16"],
-        Option("Number format of the network; auto: bfloat16 on GPUs and on CPUs with AMX, else float32.", MODEL),
+        Option("Number format of the network; auto: bfloat16 on GPUs and CPUs with AMX, else float32.", MODEL),
     ] = "auto"
 
-    memory_every: Annotated[int | None, Field(ge=1), Option("Memorise every Nth frame.", MEMORY, unset="5")] = None
+    memory_every: Annotated[CountOrNone, Option("Memorise every Nth frame.", MEMORY, unset="5")] = None
     top_k: Annotated[
         int | None,
         Field(ge=0),
@@ -120,15 +123,14 @@ class SegmentConfig:
         ),
     ] = 480
     max_pixels: Annotated[
-        int, Field(gt=0), Option("Quarantine videos whose frames have more pixels.", VIDEOS, run_only=True)
+        Count, Option("Quarantine videos whose frames have more pixels than this.", VIDEOS, run_only=True)
     ] = VideoLimits.max_pixels
-    max_frames: Annotated[int, Field(gt=0), Option("Quarantine videos with more frames.", VIDEOS, run_only=True)] = (
+    max_frames: Annotated[Count, Option("Quarantine videos with more frames than this.", VIDEOS, run_only=True)] = (
         VideoLimits.max_frames
     )
 
     actors: Annotated[
-        int | None,
-        Field(ge=1),
+        CountOrNone,
         Option("Actors: processes that each hold a model.", CLUSTER, unset="one per GPU; without GPUs, one per 4 CPUs"),
     ] = None
     num_gpus_per_actor: Annotated[
@@ -144,8 +146,7 @@ class SegmentConfig:
         ),
     ] = None
     threads_per_actor: Annotated[
-        int | None,
-        Field(ge=1),
+        CountOrNone,
         Option(
             "CPU threads of each actor; equal numbers give masks that are equal bit for bit.",
             CLUSTER,
@@ -157,7 +158,7 @@ class SegmentConfig:
         float | None,
         Field(gt=0),
         Option(
-            "End an actor that holds more GiB of memory.",
+            "End an actor that holds more GiB of memory than this.",
             CLUSTER,
             unset="an even share of its node's",
             legal="more than 0 GiB",
@@ -165,16 +166,13 @@ class SegmentConfig:
         ),
     ] = None
     frames_per_shard: Annotated[
-        int,
-        Field(ge=1),
+        Count,
         Option(
             "Commit videos in groups of about this many frames; 4000 frames take about 10 minutes on a CPU.", CLUSTER
         ),
     ] = 4000
 
-    max_attempts: Annotated[
-        int, Field(ge=1), Option("Quarantine a video after this many attempts.", FAILURES, run_only=True)
-    ] = 3
+    max_attempts: Annotated[Count, Option("Quarantine a video after this many attempts.", FAILURES, run_only=True)] = 3
     max_failures: Annotated[
         int | None,
         Field(ge=0),
@@ -184,12 +182,10 @@ class SegmentConfig:
     ] = None
     strict: Annotated[bool, Option("Quarantine videos with damaged or missing frames.", FAILURES)] = False
     stall_seconds: Annotated[
-        float,
-        Field(gt=0),
-        Option("End an actor whose video yields no frame for this many seconds.", FAILURES, run_only=True),
+        Positive, Option("End an actor whose video yields no frame for this many seconds.", FAILURES, run_only=True)
     ] = ProcessLimits.stall_seconds
     max_video_seconds: Annotated[
-        float, Field(gt=0), Option("End an actor whose video takes more seconds.", FAILURES, run_only=True)
+        Positive, Option("End an actor whose video takes more seconds than this.", FAILURES, run_only=True)
     ] = ProcessLimits.video_seconds
 
     allow: Annotated[
@@ -209,7 +205,7 @@ class SegmentConfig:
         ),
     ] = False
     storage_patience: Annotated[
-        float, Field(gt=0), Option("Retry a failing storage request for this many seconds.", STORAGE, run_only=True)
+        Positive, Option("Retry a failing storage request for this many seconds.", STORAGE, run_only=True)
     ] = RETRY_SECONDS
 
     def __post_init__(self) -> None:
