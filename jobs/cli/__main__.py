@@ -39,11 +39,11 @@ def every_command(
 
 
 def main(args: list[str] | None = None) -> None:
-    """Run the command; turn a user's mistakes into messages, and outcomes into exit codes."""
+    """Run the command; report errors as messages, and the outcome as exit code."""
     interrupt.listen()
     code = _run(args)
     if code == ExitCode.INTERRUPTED:
-        print("interrupted; what was finished is kept, and the same command goes on from there", file=sys.stderr)
+        print("interrupted; finished videos are kept, and the same command goes on from there", file=sys.stderr)
     sys.exit(code)
 
 

@@ -2,8 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +15,7 @@ from jobs.io import storage
 from jobs.outputs.selection import is_selection
 from jobs.outputs.stored_masks import VideoMasks, masks_by_video
 from jobs.scores.comparison import compare
+from jobs.scores.config import EvaluateConfig
 from jobs.scores.rules import Rules, rules
 from jobs.scores.scoring import VideoScores, score_video
 from jobs.scores.summary import as_json, format_comparison, format_scores, format_trust
@@ -26,26 +26,8 @@ from jobs.scores.truth import TruthTree, open_truth
 Call = tuple[VideoMasks, str, Rules]
 
 
-@dataclass(frozen=True, kw_only=True)
-class EvaluateConfig:
-    """What `stcn evaluate` is told; the command's help says what each option means."""
-
-    output: str
-    truth: str | None = None
-    protocol: str = "auto"
-    void: str = "ignore"
-    workers: int | None = None
-    scores: str | None = None
-    against: str | None = None
-    trust: bool = False
-    combine: Sequence[str] | None = None
-    json: bool = False
-
-
 def evaluate(config: EvaluateConfig) -> str:
     """Score, write, compare and tell. Raises UserError."""
-    if config.combine and not config.trust:
-        raise UserError("--combine needs --trust: it names columns whose curves are told")
     check_combinations(config.combine or ())
     if config.scores is not None and _is_file(config.scores):
         raise UserError(f"--scores {config.scores} is a file; legal: a folder, new or with earlier scores")

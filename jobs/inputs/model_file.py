@@ -3,11 +3,13 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from jobs.errors import UserError
 from jobs.io import storage
 from stcn_core.config import ModelConfig
 from stcn_core.models.checkpoint import CheckpointError, find_checkpoint, load_model
+from stcn_core.models.network import Network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,11 +22,11 @@ class ModelFile:
     config: ModelConfig
 
 
-def find_model(source: str, sha256: str | None = None) -> ModelFile:
+def find_model(source: str, sha256: str | None = None, *, similarity: str | None = None) -> ModelFile:
     """Read a shipped model's name, a path or a URL, and check that it loads.
 
     sha256: refuse any other content. A URL with it is kept in the cache folder, and not downloaded
-    again. Raises UserError.
+    again. similarity: as `load_network` takes it. Raises UserError.
     """
     path = _cached(sha256) if sha256 and "://" in source else None
     try:
@@ -37,7 +39,17 @@ def find_model(source: str, sha256: str | None = None) -> ModelFile:
     if path and not path.exists():
         storage.write(str(path), content)
     name = source if "://" in source else find_checkpoint(source).name
-    return ModelFile(name=name, content=content, sha256=digest, config=_config_of(name, content))
+    return ModelFile(name=name, content=content, sha256=digest, config=_config_of(name, content, similarity))
+
+
+def load_network(content: bytes, device: str = "cpu", *, similarity: str | None = None) -> Network:
+    """Build the network of a model file.
+
+    similarity: the name of one that replaces the network's own; None: keep its own. Raises CheckpointError for a
+    damaged file, ValueError for an unknown similarity.
+    """
+    options: dict[str, Any] = {} if similarity is None else {"similarity": similarity}
+    return load_model(content, device=device, **options)
 
 
 def _read(source: str) -> bytes:
@@ -49,8 +61,10 @@ def _cached(sha256: str) -> Path:
     return root / "stcn" / "models" / sha256.lower()
 
 
-def _config_of(name: str, content: bytes) -> ModelConfig:
+def _config_of(name: str, content: bytes, similarity: str | None) -> ModelConfig:
     try:
-        return load_model(content).config
+        return load_network(content, similarity=similarity).config
     except CheckpointError as error:
         raise UserError(f"--model {name}: {error}") from error
+    except ValueError as error:
+        raise UserError(f"--similarity {similarity}: {error}") from error

@@ -56,9 +56,16 @@ def prepare_job(config: SegmentConfig, only: Sequence[str] | None = None) -> Job
     set_retry_seconds(config.storage_patience)
     refuse_selection(config.output)
     entries = read_manifest(config.manifest, config.allow or ())
-    model = find_model(config.model, config.model_sha256)
+    model = find_model(config.model, config.model_sha256, similarity=config.similarity)
     options = config.propagation(model.config)
-    items = identify(entries, model.sha256, options, precision=config.precision, clip_options=config.clip_options())
+    items = identify(
+        entries,
+        model.sha256,
+        options,
+        precision=config.precision,
+        clip_options=config.clip_options(),
+        similarity=config.similarity,
+    )
     ledger = Ledger(config.output)
     _check_classes(only or (), ledger)
     return Job(

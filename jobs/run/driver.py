@@ -94,6 +94,7 @@ def _start_pool(job: Job, folder: str, division: cluster.Allocation, *, start_se
     setup = ActorSettings(
         device=config.device,
         precision=config.precision,
+        similarity=config.similarity,
         threads=division.threads,
         options=job.options,
         demands=config.demands(),

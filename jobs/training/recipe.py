@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from jobs.errors import UserError
+from jobs.mistakes import explain
 from stcn_core.config import Locality, ModelConfig, Similarity
 from stcn_core.training.schedules import Points
 from stcn_core.training.trainer import Schedule
@@ -119,5 +120,5 @@ def read_recipe(source: str, **overrides: object) -> Recipe:
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"--config {source} is no TOML: {error}") from error
     except ValidationError as error:
-        said = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-        raise UserError(f"--config {source}: {said}") from error
+        mistakes = explain(error, name=lambda location: ".".join(map(str, location)))
+        raise UserError(f"--config {source}: {mistakes}") from error

@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jobs.commands.evaluate import EvaluateConfig, evaluate, evaluate_output
+from jobs.commands.evaluate import evaluate, evaluate_output
 from jobs.commands.export import export_output
 from jobs.errors import PromptError, UserError
 from jobs.io import storage
 from jobs.outputs import rle, store
 from jobs.outputs.label_maps import to_image
 from jobs.outputs.stored_masks import VideoMasks
+from jobs.scores.config import EvaluateConfig
 from jobs.scores.rules import Rules
 from jobs.scores.scoring import score_video
 from jobs.scores.summary import format_scores
@@ -278,8 +279,8 @@ def test_the_command_scores_side_by_side_and_compares(tmp_path: Path) -> None:
     [
         ({"truth": None}, "out holds no scores; give --truth"),
         ({"against": "nowhere"}, "nowhere holds no run"),
-        ({"protocol": "davis2018"}, "--protocol davis2018 is not known; legal: davis, youtube-vos"),
-        ({"void": "maybe"}, "--void maybe is not known; legal: ignore, background"),
+        ({"protocol": "davis2018"}, "--protocol davis2018 is not usable; legal: auto, davis, youtube-vos"),
+        ({"void": "maybe"}, "--void maybe is not usable; legal: ignore, background"),
         ({"workers": 0}, "--workers 0 is not usable; legal: 1 or more"),
         ({"combine": ["score"]}, "--combine needs --trust"),
     ],

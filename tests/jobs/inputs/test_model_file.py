@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import http.server
+import inspect
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from jobs.errors import UserError
 from jobs.inputs.model_file import find_model
+from stcn_core.models.checkpoint import load_model
 
 
 class Server(http.server.SimpleHTTPRequestHandler):
@@ -35,6 +37,24 @@ def served(model_file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/{model_file.name}"
         server.shutdown()
+
+
+takes_similarity = pytest.mark.skipif(
+    "similarity" not in inspect.signature(load_model).parameters, reason="load_model has no similarity yet"
+)
+
+
+@takes_similarity
+def test_a_similarity_replaces_the_networks_own(model_file: Path) -> None:
+    own, other = find_model(str(model_file)), find_model(str(model_file), similarity="cosine")
+    assert (own.config.similarity, other.config.similarity) == ("l2", "cosine")
+    assert own.sha256 == other.sha256
+
+
+@takes_similarity
+def test_an_unknown_similarity_is_refused_by_name(model_file: Path) -> None:
+    with pytest.raises(UserError, match="--similarity manhattan: .*legal: .*cosine"):
+        find_model(str(model_file), similarity="manhattan")
 
 
 def test_a_url_with_its_digest_is_downloaded_once(served: str, model_file: Path) -> None:

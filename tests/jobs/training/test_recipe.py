@@ -31,12 +31,18 @@ def test_options_take_the_place_of_a_stages_values() -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("stages = []", "stages: "),
-        (STAGE + "step = 3", "stages.0.step: Extra inputs"),
-        (STAGE.replace("5", "0"), "stages.0.steps: .*greater than or equal to 1"),
-        (STAGE + "sizes = [{height = 100, width = 128}]", "stages.0.sizes.0.height: .*multiple of 16"),
-        (STAGE + "objects = [0.5]", "add up to 1"),
-        ("network = 'vgg'\n" + STAGE, "network: .*'mini', 'stcn' or 'stm'"),
+        ("stages = []", r"stages \[\] is not usable; legal: 1 or more entries"),
+        (STAGE + "step = 3", "stages.0.step is unknown; remove it or correct its name"),
+        (STAGE.replace("5", "0"), "stages.0.steps 0 is not usable; legal: 1 or more"),
+        (
+            STAGE + "sizes = [{height = 100, width = 128}]",
+            "stages.0.sizes.0.height 100 is not usable; legal: a multiple of 16$",
+        ),
+        (
+            STAGE + "objects = [0.5]",
+            "stages.0 is not usable; legal: at least one size, and chances of objects that add up to 1",
+        ),
+        ("network = 'vgg'\n" + STAGE, "network vgg is not usable; legal: mini, stcn, stm"),
         ("[[", "is no TOML"),
     ],
 )
