@@ -63,7 +63,7 @@ class Segmenter:
             device = "cuda" if torch.cuda.is_available() else "cpu"
         keep_freed_memory()
         precision = None if setup.precision == "auto" else getattr(torch, setup.precision)
-        self._model = for_inference(load_model(model, device), precision)
+        self._model = for_inference(load_model(model, device=device), precision)
         self._watchdog = Watchdog(setup.allowance, self._say)
         threading.Thread(target=self._hand_over_when_told, daemon=True).start()
 

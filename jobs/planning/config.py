@@ -9,7 +9,7 @@ from jobs.inputs.limits import ProcessLimits, VideoLimits, VideoRequirements
 from jobs.io import storage
 from jobs.io.retry import RETRY_SECONDS
 from jobs.segmenting.scene_clips import ClipOptions
-from stcn_core.config import ModelConfig, PropagationConfig
+from stcn_core.config import HasDefaults, PropagationConfig
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 
@@ -81,13 +81,13 @@ class SegmentConfig:
         )  # fmt: skip
         self.clip_options()
         try:
-            self.propagation(ModelConfig())
+            PropagationConfig(**self.given_options())
         except ValueError as error:
             raise UserError(str(error)) from error
 
-    def propagation(self, network: ModelConfig) -> PropagationConfig:
-        """The propagation options for a network: its defaults, and what was given."""
-        return PropagationConfig.for_config(network, **self.given_options())
+    def propagation(self, model: HasDefaults) -> PropagationConfig:
+        """The propagation options of a run: the network's defaults, overridden by the given options."""
+        return PropagationConfig.for_model(model, **self.given_options())
 
     def given_options(self) -> dict[str, Any]:
         """Propagation options that were given."""

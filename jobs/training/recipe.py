@@ -6,10 +6,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from jobs.errors import UserError
 from stcn_core.config import Locality, ModelConfig, Similarity
+from stcn_core.models.registry import presets
 from stcn_core.training.schedules import Points
 from stcn_core.training.trainer import Schedule
 
@@ -84,17 +85,24 @@ class Stage(_Strict):
 class Recipe(_Strict):
     """A network and its stages."""
 
-    network: Literal["mini", "stcn", "stm"] | None = None  # None: that of --init
+    network: str | None = None  # the name of a network's preset; None: the network of --init
     similarity: Similarity | None = None  # of a new network; None: its own
     locality: Locality | Literal[False] | None = None  # as well; False: its reads have none
     bf16: bool = False  # where the device computes so
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
 
+    @field_validator("network")
+    @classmethod
+    def _is_a_preset(cls, network: str | None) -> str | None:
+        if network is not None and network not in presets():
+            raise ValueError(f"{network!r} is no network; legal: {list(presets())}")
+        return network
+
     def sizes(self) -> ModelConfig | None:
-        """Of a new network."""
+        """Sizes of a new network; None if the recipe trains the network of --init."""
         if self.network is None:
             return None
-        config = {"mini": ModelConfig.mini, "stcn": ModelConfig, "stm": ModelConfig.stm}[self.network]()
+        config = presets()[self.network]
         locality = config.locality if self.locality is None else self.locality or None
         return dataclasses.replace(config, similarity=self.similarity or config.similarity, locality=locality)
 

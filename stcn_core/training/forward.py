@@ -19,17 +19,18 @@ from stcn_core.training.batch import Batch
 
 
 def forward_losses(model: Network, batch: Batch, share: float) -> dict[str, Tensor]:
-    """The terms of the loss on a batch, and "iou", the mean IoU of what was predicted.
+    """The terms of the loss on a batch, and "iou", the mean IoU of the predicted masks.
 
-    share: of the pixels, the hardest, that cross-entropy looks at. "carried" and "surface" are for networks whose keys
-    come from images alone, "surface" for drawn clips.
+    share: cross-entropy takes this share of the pixels, the hardest ones.
+    Returns scalars: "cross_entropy", "dice", "iou"; "carried" for networks with `keys_from_image`; and for these
+    "surface" too, on drawn clips.
     """
     targets = F.one_hot(batch.labels, batch.objects + 1).permute(0, 1, 4, 2, 3).float()  # B, T, 1 + O, H, W
     times = batch.images.shape[1]
     images = model.preprocess(batch.images.flatten(0, 1).float() / 255).contiguous(memory_format=torch.channels_last)
     queries = split_frames(model.encode_query(images), times)
     predicted = predict(model, images.unflatten(0, (-1, times)), queries, first=targets[:, 0], times=batch.times)
-    terms = key_losses(model, queries, targets, surfaces=batch.surfaces) if model.config.network == "stcn" else {}
+    terms = key_losses(model, queries, targets, surfaces=batch.surfaces) if model.keys_from_image else {}
     stacked, truth = torch.cat(predicted), targets[:, 1:].transpose(0, 1).flatten(0, 1)
     labels = batch.labels[:, 1:].transpose(0, 1).flatten(0, 1)
     terms["cross_entropy"] = losses.bootstrapped_cross_entropy(stacked, labels, share)
