@@ -112,9 +112,9 @@ class Recipe(_Strict):
 
 def read_recipe(source: str, **overrides: object) -> Recipe:
     """A preset's name, or a file. overrides: values for its stage, where it has one. Raises UserError."""
-    presets = sorted(Path(entry.name).stem for entry in PRESETS.iterdir() if entry.name.endswith(".toml"))
+    names = sorted(Path(entry.name).stem for entry in PRESETS.iterdir() if entry.name.endswith(".toml"))
     try:
-        path = PRESETS / f"{source}.toml" if source in presets else Path(source)
+        path = PRESETS / f"{source}.toml" if source in names else Path(source)
         content = tomllib.loads(path.read_text())
         stages = content.get("stages", [])
         if overrides and len(stages) != 1:
@@ -123,7 +123,7 @@ def read_recipe(source: str, **overrides: object) -> Recipe:
             )
         return Recipe(**(content | {"stages": [stage | overrides for stage in stages]}))
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"--config {source} cannot be read: {error}; legal: {', '.join(presets)}, or a file") from error
+        raise UserError(f"--config {source} cannot be read: {error}; legal: {', '.join(names)}, or a file") from error
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"--config {source} is no TOML: {error}") from error
     except ValidationError as error:

@@ -119,7 +119,7 @@ def _recognised(entries: State, saved_config: object) -> tuple[State, ModelConfi
     try:
         state = kind.mend(entries)
         reading = _memory_read_options(saved_config) if isinstance(saved_config, dict) else {}
-        return state, replace(kind.infer_config(state), **reading)
+        return state, replace(kind.infer_config(state), network=kind.name, **reading)
     except KeyError as error:
         raise CheckpointError(f"missing entry {error}") from None
 

@@ -17,9 +17,9 @@ def _unchanged(state: State) -> State:
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkKind:
-    """All that the package knows of one network beside its class.
+    """How one network comes into being; its class says how it behaves. Each network's file ends with a record.
 
-    The class says how the network behaves, the record how it comes into being. Each network's file ends with one.
+    Raises ValueError if a preset's config names another network.
     """
 
     name: str  # as in `ModelConfig.network`
@@ -29,6 +29,11 @@ class NetworkKind:
     published_files: str  # which files load, for error messages
     mend: Callable[[State], State] = _unchanged  # brings a published variant's entries to the names of `build`
     presets: Mapping[str, ModelConfig] = field(default_factory=dict)  # sizes by the names that training recipes use
+
+    def __post_init__(self) -> None:
+        others = {name: config.network for name, config in self.presets.items() if config.network != self.name}
+        if others:
+            raise ValueError(f"presets of network {self.name!r} name another network: {others}")
 
     def recognises(self, state: State) -> bool:
         """Whether a checkpoint with these entries is of this network."""

@@ -28,7 +28,10 @@ STCN_MINI = ModelConfig(
 
 
 class STCN(Network):
-    """The network. See ModelConfig for its sizes."""
+    """The network.
+
+    config: key_width, key_depths, value_width, value_depths, key_dim, value_dim, decoder_dims and attention.
+    """
 
     memorises_padding = True
     memorises_prompt_exactly = False
@@ -75,13 +78,12 @@ class STCN(Network):
 
 
 def _infer_config(state: State) -> ModelConfig:
-    """Sizes off the entries' shapes."""
+    """Sizes, read off the shapes of the entries."""
     value_dim = len(state["key_comp.weight"])
     at_16, at_8, at_4 = (
         len(state[f"decoder.{block}.conv2.weight"]) for block in ("compress", "up_16_8.out_conv", "up_8_4.out_conv")
     )
     return ModelConfig(
-        network="stcn",
         key_width=len(state["key_encoder.conv1.weight"]),
         key_depths=stage_depths(state, "key_encoder", KEY_STAGES),
         value_width=len(state["value_encoder.conv1.weight"]),

@@ -24,7 +24,10 @@ STM_PUBLISHED = ModelConfig(network="stm", similarity="dot", key_dim=128, attent
 
 
 class STM(Network):
-    """The network. See ModelConfig for its sizes."""
+    """The network.
+
+    config: key_width and key_depths, of both encoders, key_dim, value_dim and decoder_dim.
+    """
 
     memorises_padding = False
     memorises_prompt_exactly = True
@@ -79,7 +82,7 @@ class STM(Network):
 
 
 def _infer_config(state: State) -> ModelConfig:
-    """Sizes off the entries' shapes; the rest as published."""
+    """Sizes, read off the shapes of the entries; the rest as published."""
     return replace(
         STM_PUBLISHED,
         key_width=len(state["Encoder_M.conv1.weight"]),

@@ -173,7 +173,12 @@ def test_a_name_is_registered_once() -> None:
     register(COLOUR_KIND)
     assert registry.network_kinds().count(COLOUR_KIND) == 1
     with pytest.raises(ValueError, match="network 'stcn' is taken; .*'colour'"):
-        register(replace(COLOUR_KIND, name="stcn"))
+        register(replace(COLOUR_KIND, name="stcn", presets={}))
     with pytest.raises(ValueError, match=r"presets \['mini'\] are taken; .*'colour'"):
-        register(replace(COLOUR_KIND, name="tiny", presets={"mini": ModelConfig()}))
+        register(replace(COLOUR_KIND, name="tiny", presets={"mini": ModelConfig(network="tiny")}))
     assert STCN_KIND in registry.network_kinds()
+
+
+def test_a_preset_of_another_network_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"presets of network 'shaded' name another network: \{'colour': 'colour'\}"):
+        replace(COLOUR_KIND, name="shaded")
