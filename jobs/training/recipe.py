@@ -1,4 +1,4 @@
-"""What a model is trained by: TOML files, of which three come with the project. docs/TRAINING.md explains them."""
+"""Training recipes: TOML files. Four presets ship with the project, and docs/TRAINING.md explains them."""
 
 import dataclasses
 import tomllib
@@ -26,7 +26,7 @@ class _Strict(BaseModel):
 
 
 class Size(_Strict):
-    """Of the frames of a batch, in pixels, and how often batches have it."""
+    """A size of a batch's frames, in pixels, and how often batches have it."""
 
     height: Annotated[int, Field(ge=32, multiple_of=STRIDE)]
     width: Annotated[int, Field(ge=32, multiple_of=STRIDE)]
@@ -34,7 +34,7 @@ class Size(_Strict):
 
 
 class Stage(_Strict):
-    """One stage: how many steps, on what, and how."""
+    """One stage: its steps, their batches, and their schedule."""
 
     steps: Count
     learning_rate: Annotated[float, Field(gt=0, lt=1)]
@@ -66,7 +66,7 @@ class Stage(_Strict):
         return self
 
     def schedule(self) -> Schedule:
-        """What the trainer goes by."""
+        """The stage's options that the trainer needs."""
         return Schedule(
             steps=self.steps,
             learning_rate=self.learning_rate,
@@ -87,7 +87,7 @@ class Recipe(_Strict):
 
     network: str | None = None  # the name of a network's preset; None: the network of --init
     similarity: Similarity | None = None  # of a new network; None: its own
-    locality: Locality | Literal[False] | None = None  # as well; False: its reads have none
+    locality: Locality | Literal[False] | None = None  # of a new network's memory reads; None: its own; False: none
     bf16: bool = False  # where the device computes so
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
 
@@ -111,7 +111,10 @@ class Recipe(_Strict):
 
 
 def read_recipe(source: str, **overrides: object) -> Recipe:
-    """A preset's name, or a file. overrides: values for its stage, where it has one. Raises UserError."""
+    """Read a recipe from a preset's name or a file.
+
+    overrides: values that replace those of its stage, where it has one stage. Raises UserError.
+    """
     names = sorted(Path(entry.name).stem for entry in PRESETS.iterdir() if entry.name.endswith(".toml"))
     try:
         path = PRESETS / f"{source}.toml" if source in names else Path(source)

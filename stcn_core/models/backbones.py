@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 
 class Bottleneck(nn.Module):
-    """1x1, 3x3 (which carries the stride), 1x1 to four times the width."""
+    """A 1x1 convolution, a 3x3 one that carries the stride, and a 1x1 one to four times the width."""
 
     expansion = 4
 
@@ -34,7 +34,7 @@ class Bottleneck(nn.Module):
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions. Unlike torchvision's, they have biases: the published value encoder does."""
+    """Two 3x3 convolutions. They have biases, unlike torchvision's: the published value encoder has them."""
 
     expansion = 1
 
@@ -83,7 +83,7 @@ class Trunk(nn.Module):
             dim = stage_width * block.expansion
 
     def stem(self, x: Tensor) -> Tensor:
-        """B, C, H, W -> B, width, H/2, W/2, before normalisation."""
+        """Images (B, C, H, W) -> B, width, H/2, W/2, before batch norm."""
         return self.conv1(x)  # type: ignore[no-any-return]
 
     def features(self, stem: Tensor) -> tuple[Tensor, Tensor, Tensor]:

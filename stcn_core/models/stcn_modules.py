@@ -26,7 +26,7 @@ class ValueEncoder(Trunk):
         )
 
     def forward(self, images: Tensor, f16: Tensor, masks: Tensor) -> Tensor:  # type: ignore[override]
-        """(B, 3, H, W), (B, C, h, w), (B, O, H, W) -> values (B, O, CV, h, w)."""
+        """Images (B, 3, H, W), their f16 (B, C, h, w) and masks (B, O, H, W) -> values (B, O, CV, h, w)."""
         objects = masks.shape[1]
         planes = torch.stack((masks, other_objects(masks)), dim=2).flatten(0, 1)  # B*O, 2, H, W
         images = images.repeat_interleave(objects, dim=0)
@@ -35,7 +35,7 @@ class ValueEncoder(Trunk):
 
 
 class Decoder(nn.Module):
-    """From stride 16 to 4 over two skip connections, then to full size (section 3.2)."""
+    """From stride 16 to 4 with two skip connections, then to full size (section 3.2)."""
 
     def __init__(self, value_dim: int, f8_dim: int, f4_dim: int, *, dims: tuple[int, int, int]) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class Decoder(nn.Module):
         self.pred = nn.Conv2d(dims[2], 1, 3, padding=1)
 
     def forward(self, readout: Tensor, value: Tensor, f8: Tensor, f4: Tensor) -> Tensor:
-        """Readouts (B*O, CV, h, w) with one value (CV), f8 and f4 an image -> logits (B*O, 1, H, W)."""
+        """Readouts (B*O, CV, h, w), and one value (B, CV, h, w), f8 and f4 per image -> logits (B*O, 1, H, W)."""
         x = self.up_16_8(f8, self.compress(readout, value))
         x = self.up_8_4(f4, x)
         return upsample(self.pred(x.relu_()), 4)

@@ -31,7 +31,7 @@ class QueryEncoder(Trunk):
 
 
 class MemoryEncoder(QueryEncoder):
-    """ResNet-50 over image, mask and the other objects' masks; each enters through a convolution."""
+    """ResNet-50 over image, mask and the other objects' masks; each has a convolution of its own in the stem."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
@@ -39,7 +39,7 @@ class MemoryEncoder(QueryEncoder):
         self.conv1_o = nn.Conv2d(1, config.key_width, 7, 2, 3, bias=False)
 
     def forward(self, images: Tensor, masks: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # type: ignore[override]
-        """(B, 3, H, W), (B, O, H, W) -> f4, f8, f16 of B*O pairs."""
+        """Images (B, 3, H, W) and masks (B, O, H, W) -> f4, f8, f16 of B*O image-object pairs."""
         masks = masks.to(images.dtype)
         mask = masks.flatten(0, 1)[:, None]  # B*O, 1, H, W
         others = other_objects(masks).clamp(0, 1).flatten(0, 1)[:, None]
@@ -48,7 +48,7 @@ class MemoryEncoder(QueryEncoder):
 
 
 class KeyValue(nn.Module):
-    """Embeds f16 into key and value (section 3.1)."""
+    """Embeds f16 (B, C, h, w) into a key (B, CK, h, w) and a value (B, CV, h, w) (section 3.1)."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ class KeyValue(nn.Module):
 
 
 class Refine(nn.Module):
-    """One refinement module: merge the next finer features (section 3.3)."""
+    """One refinement module: it merges the next finer features (section 3.3)."""
 
     def __init__(self, skip_dim: int, dim: int) -> None:
         super().__init__()
@@ -69,14 +69,14 @@ class Refine(nn.Module):
         self.ResMM = ResBlock(dim, dim)
 
     def forward(self, skip: Tensor, x: Tensor) -> Tensor:
-        """skip (B, C, H, W) is one per image; x (B*O, C', H/2, W/2) is one per image and object."""
+        """skip (B, C, H, W), one per image, x (B*O, C', H/2, W/2), one per image and object -> B*O, dim, H, W."""
         skip = self.ResFS(self.convFS(skip))
         merged: Tensor = self.ResMM(add_to_objects(upsample(x, 2), skip))
         return merged
 
 
 class Decoder(nn.Module):
-    """From stride 16 to 4 over two refinement modules, two channels out (section 3.3)."""
+    """From stride 16 to 4 through two refinement modules, then to two channels at full size (section 3.3)."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -88,7 +88,7 @@ class Decoder(nn.Module):
         self.pred2 = nn.Conv2d(dim, 2, 3, padding=1)
 
     def forward(self, readout: Tensor, value: Tensor, f8: Tensor, f4: Tensor) -> Tensor:
-        """Readouts (B*O, CV, h, w) with one value (CV), f8 and f4 an image -> logits (B*O, 2, H, W)."""
+        """Readouts (B*O, CV, h, w), and one value (B, CV, h, w), f8 and f4 per image -> logits (B*O, 2, H, W)."""
         x = self.RF3(f8, self.ResMM(self.convFM(readout, value)))
         x = self.RF2(f4, x)
         return upsample(self.pred2(x.relu_()), 4)

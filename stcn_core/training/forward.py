@@ -1,7 +1,7 @@
-"""A batch through the network, as at inference: the terms of the loss.
+"""The terms of the loss: a batch goes through the network as a clip does at inference.
 
-Frame 0 is given with its mask, frame 1 is read from it, frame 2 from frame 0 and from frame 1 as it was predicted,
-and so on.
+Frame 0 enters memory with its true mask; each later frame reads all frames before it, and enters memory with its
+predicted mask.
 
 Shapes: B clips, T frames, O objects, CK/CV key/value channels, H x W pixels, h x w = H/16 x W/16, N = h*w.
 """
@@ -46,7 +46,10 @@ def split_frames(query: Query, times: int) -> list[Query]:
 
 
 def predict(model: Network, images: Tensor, queries: list[Query], *, first: Tensor, times: Tensor) -> list[Tensor]:
-    """Planes (B, 1 + O, H, W) of every frame but the first, whose own are given; all frames stay in memory."""
+    """Planes (B, 1 + O, H, W) of every frame but the first, whose true planes are `first`; all stay in memory.
+
+    images (B, T, 3, H, W) are preprocessed, times (B, T) are frame numbers.
+    """
     keys: list[Tensor] = []
     values: list[Tensor] = []
     predicted = [first]
@@ -60,10 +63,10 @@ def predict(model: Network, images: Tensor, queries: list[Query], *, first: Tens
 
 
 def read_and_segment(model: Network, keys: list[Tensor], values: list[Tensor], *, query: Query, ages: Tensor) -> Tensor:
-    """Probabilities (B, O, H, W) of a frame from memory keys (B, 1 or O, CK, N) and values (B, O, CV, N).
+    """Probabilities (B, O, H, W) of a frame from each memory frame's keys (B, 1 or O, CK, N) and values (B, O, CV, N).
 
-    ages (B, T): frames between each memory frame and this one. All positions are read: what was trained to read 5, as
-    it does at inference, came to 0.825 J&F on drawn clips, from 0.849.
+    ages (B, T): frames between each memory frame and this one. Training reads all positions: a network that was trained
+    to read the best 5, as it does at inference, reached 0.825 J&F on drawn clips instead of 0.849.
     """
     (height, width), locality = query.key.shape[-2:], model.config.locality
     near = locality_prior(locality, ages.unsqueeze(1), height, width=width) if locality else None
@@ -75,13 +78,17 @@ def read_and_segment(model: Network, keys: list[Tensor], values: list[Tensor], *
 def training_similarity(
     model: Network, memory_key: Tensor, query_key: Tensor, *, near: LocalityPrior | None = None
 ) -> Tensor:
-    """Their similarity, in float32 also where the rest is in bfloat16, which is 0.2 off in these exponents."""
+    """Similarity of keys in float32, under autocast too: bfloat16 is 0.2 off in these exponents."""
     with torch.autocast(query_key.device.type, enabled=False):
         return similarity(memory_key, query_key, model.config.similarity, near=near)
 
 
 def key_losses(model: Network, queries: list[Query], targets: Tensor, *, surfaces: Tensor | None) -> dict[str, Tensor]:
-    """What the keys alone carry between pairs of frames. targets (B, T, 1 + O, H, W)."""
+    """Losses of the keys alone, over all pairs of frames.
+
+    targets (B, T, 1 + O, H, W) are true planes, surfaces (B, T, h, w, 3) what each place shows. Returns "carried", how
+    badly keys carry masks from one frame to the other, and with surfaces "surface", how badly they match places.
+    """
     carried, surface = [], []
     pairs = [(memory, query) for query in range(len(queries)) for memory in range(query)]
     for memory, query in pairs:
@@ -94,7 +101,7 @@ def key_losses(model: Network, queries: list[Query], targets: Tensor, *, surface
 
 
 def mean_iou(planes: Tensor, targets: Tensor) -> Tensor:
-    """Mean IoU over the objects present in planes and targets (B, 1 + O, H, W)."""
+    """Mean IoU over the objects that are present in planes or targets (B, 1 + O, H, W)."""
     chosen = F.one_hot(planes.argmax(1), planes.shape[1]).permute(0, 3, 1, 2)[:, 1:].bool()
     truth = targets[:, 1:].bool()
     union = (chosen | truth).sum((-2, -1))
