@@ -14,15 +14,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from stcn_core.acceleration.inference import for_inference
     from stcn_core.config import ModelConfig, PropagationConfig
-    from stcn_core.models.checkpoint import CheckpointError, load_model, save_model, shipped_models
+    from stcn_core.models.checkpoint import load_model, save_model, shipped_models
+    from stcn_core.models.network import Network
+    from stcn_core.models.weights_file import CheckpointError
     from stcn_core.propagation.bidirectional import propagate_bidirectional
     from stcn_core.propagation.forward import propagate
     from stcn_core.propagation.results import FrameMasks
 
 _DEFINED_IN = {
-    "CheckpointError": "models.checkpoint",
+    "CheckpointError": "models.weights_file",
     "FrameMasks": "propagation.results",
     "ModelConfig": "config",
+    "Network": "models.network",
     "PropagationConfig": "config",
     "for_inference": "acceleration.inference",
     "load_model": "models.checkpoint",
@@ -35,6 +38,7 @@ __all__ = [
     "CheckpointError",
     "FrameMasks",
     "ModelConfig",
+    "Network",
     "PropagationConfig",
     "for_inference",
     "load_model",

@@ -1,10 +1,10 @@
 """What a network is made of, and how a clip is propagated: plain, frozen data."""
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol, get_args
 
-Network = Literal["stcn", "stm"]
 Similarity = Literal["l2", "cosine", "dot"]
 MemoryPolicy = Literal["recent", "spread", "used"]
 Direction = Literal["forward", "backward", "both"]
@@ -28,7 +28,7 @@ class ModelConfig:
     4, 8 and 16 with bottleneck blocks (ResNet-50), and w, w*2 and w*4 with basic blocks (ResNet-18).
     """
 
-    network: Network = "stcn"
+    network: str = "stcn"  # its name in `models.registry`, which refuses unknown ones when the network is built
     similarity: Similarity = "l2"
     key_width: int = 64
     key_depths: tuple[int, int, int] = (3, 4, 6)  # bottleneck blocks of res2, res3, res4
@@ -44,7 +44,6 @@ class ModelConfig:
     object_positions: int | None = None  # that the smallest object is to cover: frames are enlarged for it; None: never
 
     def __post_init__(self) -> None:
-        _require(self.network in get_args(Network), "network", self.network, legal=get_args(Network))
         _require(self.similarity in get_args(Similarity), "similarity", self.similarity, legal=get_args(Similarity))
         for name in ("key_width", "value_width", "key_dim", "value_dim", "decoder_dim"):
             size = getattr(self, name)
@@ -62,25 +61,13 @@ class ModelConfig:
             _require(count is None or count > 0, name, count, legal="a positive integer, or None")
         _require(self.value_dim % 16 == 0, "value_dim", self.value_dim, legal="a multiple of 16")
 
-    @classmethod
-    def stm(cls) -> "ModelConfig":
-        """The published STM (ICCV 2019)."""
-        return cls(network="stm", similarity="dot", key_dim=128, attention=False)
 
-    @classmethod
-    def mini(cls) -> "ModelConfig":
-        """`stcn-mini`, the model that ships: STCN at a quarter of the trunks' width, and a decoder of an eighth."""
-        return cls(
-            key_width=16, key_depths=(2, 3, 6), value_width=16, value_depths=(1, 1, 1), key_dim=64, value_dim=128,
-            decoder_dims=(64, 32, 32), locality=Locality(0.06, 0.02), top_k=5,
-            object_positions=9,
-        )  # fmt: skip
+class HasDefaults(Protocol):
+    """A loaded network, or a record of one."""
 
-
-class HasConfig(Protocol):
-    """A loaded network."""
-
-    config: ModelConfig
+    @property
+    def propagation_defaults(self) -> Mapping[str, object]:
+        """Fields of PropagationConfig, with the network's values."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,22 +100,13 @@ class PropagationConfig:
         )  # fmt: skip
 
     @classmethod
-    def for_config(cls, config: ModelConfig, **options: object) -> "PropagationConfig":
-        """The defaults published with a network, or its own, overridden by the `options` that are given.
-
-        Raises ValueError for an option that does not exist.
-        """
-        defaults: dict[str, object] = {"top_k": None, "include_last": True} if config.network == "stm" else {}
-        defaults |= {"top_k": config.top_k} if config.top_k else {}
+    def for_model(cls, model: HasDefaults, **options: object) -> "PropagationConfig":
+        """A network's defaults, overridden by `options`. Raises ValueError for an option that does not exist."""
         known = [field.name for field in dataclasses.fields(cls)]
-        for name in options:
+        merged = {**model.propagation_defaults, **options}
+        for name in merged:
             _require(name in known, "option", name, legal=known)
-        return cls(**(defaults | options))  # type: ignore[arg-type]
-
-    @classmethod
-    def for_model(cls, model: "HasConfig", **options: object) -> "PropagationConfig":
-        """`for_config` of a loaded model's."""
-        return cls.for_config(model.config, **options)
+        return cls(**merged)  # type: ignore[arg-type]
 
 
 def _require(holds: bool, name: str, value: object, *, legal: object) -> None:

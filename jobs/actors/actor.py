@@ -18,7 +18,6 @@ from jobs.actors.watchdog import Watchdog
 from jobs.concurrency.prefetch import Prefetch
 from jobs.errors import CredentialsError, PromptError, StorageError, VideoError
 from jobs.inputs.limits import ProcessLimits, VideoRequirements
-from jobs.inputs.model_file import load_network
 from jobs.io import scratch, storage
 from jobs.io.retry import set_retry_seconds
 from jobs.records import Event, FramesDone, Shard, ShardWritten, VideoFailed, VideoFinished, VideoStarted, WorkItem
@@ -28,6 +27,7 @@ from jobs.segmenting.segment_video import Segmented, segment_video
 from stcn_core.acceleration.allocator import keep_freed_memory
 from stcn_core.acceleration.inference import for_inference
 from stcn_core.config import PropagationConfig
+from stcn_core.models.checkpoint import load_model
 
 REPORT_SECONDS = 0.5  # between reports of frames done
 SEND_SECONDS = 3.0  # for last words to arrive
@@ -64,7 +64,7 @@ class Segmenter:
             device = "cuda" if torch.cuda.is_available() else "cpu"
         keep_freed_memory()
         precision = None if setup.precision == "auto" else getattr(torch, setup.precision)
-        self._model = for_inference(load_network(model, device, similarity=setup.similarity), precision)
+        self._model = for_inference(load_model(model, device=device, similarity=setup.similarity), precision)
         self._watchdog = Watchdog(setup.allowance, self._say)
         threading.Thread(target=self._hand_over_when_told, daemon=True).start()
 

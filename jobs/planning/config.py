@@ -11,7 +11,7 @@ from jobs.io import storage
 from jobs.io.retry import RETRY_SECONDS
 from jobs.options import Option, config_class, zero_or
 from jobs.segmenting.scene_clips import ClipOptions, OnCut
-from stcn_core.config import Direction, MemoryPolicy, ModelConfig, PropagationConfig
+from stcn_core.config import Direction, HasDefaults, MemoryPolicy, PropagationConfig
 
 MODEL, MEMORY, VIDEOS, CLUSTER, FAILURES, STORAGE = "Model", "Memory", "Videos", "Cluster", "Failures", "Storage"
 PROPAGATION_OPTIONS = ("memory_every", "top_k", "include_last", "max_memory_frames", "memory_policy")
@@ -218,13 +218,13 @@ class SegmentConfig:
         if self.allow is not None:
             object.__setattr__(self, "allow", [storage.absolute(prefix) for prefix in self.allow])
 
-    def propagation(self, network: ModelConfig) -> PropagationConfig:
-        """The propagation options for a network: its defaults, overridden by the options that are set."""
+    def propagation(self, model: HasDefaults) -> PropagationConfig:
+        """The propagation options of a run: the network's defaults, overridden by the options that are set."""
         values = {name: getattr(self, name) for name in PROPAGATION_OPTIONS}
         options = {name: value for name, value in values.items() if value is not None}
         options |= {name: None for name in UNBOUNDED_AT_ZERO if options.get(name) == 0}
         options |= {"short_side": self.short_side or None, "direction": self.direction}
-        return PropagationConfig.for_config(network, **options)
+        return PropagationConfig.for_model(model, **options)
 
     def clip_options(self) -> ClipOptions:
         """How scenes and tracks are handled."""

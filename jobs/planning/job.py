@@ -57,7 +57,7 @@ def prepare_job(config: SegmentConfig, only: Sequence[str] | None = None) -> Job
     refuse_selection(config.output)
     entries = read_manifest(config.manifest, config.allow or ())
     model = find_model(config.model, config.model_sha256, similarity=config.similarity)
-    options = config.propagation(model.config)
+    options = config.propagation(model)
     items = identify(
         entries,
         model.sha256,

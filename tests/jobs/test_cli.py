@@ -15,12 +15,13 @@ import pytest
 
 from jobs.cli import labels, models, running
 from jobs.errors import UserError
+from jobs.inputs.model_file import find_model
 from jobs.planning.config import SegmentConfig
 from jobs.planning.run_record import read_config
 from jobs.scores.config import EvaluateConfig
 from jobs.selections.criteria import Criteria
 from jobs.training.config import TrainingConfig
-from stcn_core.config import ModelConfig
+from tests.core.tiny import tiny_model
 from tests.parts import stcn
 
 
@@ -45,10 +46,10 @@ def test_flags_and_fields_are_the_same(command: Callable[..., None], config: Any
 
 def test_zero_stands_for_no_limit() -> None:
     config = SegmentConfig(manifest="m.csv", output="out", top_k=0, short_side=0, max_memory_frames=0).propagation(
-        ModelConfig()
+        tiny_model()
     )
     assert (config.top_k, config.short_side, config.max_memory_frames) == (None, None, None)
-    assert SegmentConfig(manifest="m.csv", output="out").propagation(ModelConfig()).top_k == 20
+    assert SegmentConfig(manifest="m.csv", output="out").propagation(tiny_model()).top_k == 20
 
 
 def test_an_interrupt_while_imports_are_under_way_is_one() -> None:
@@ -102,15 +103,16 @@ def test_options_that_are_not_usable(options: dict[str, object], message: str) -
 
 def test_published_defaults_hold_where_nothing_is_given() -> None:
     config = SegmentConfig(manifest="m.csv", output="out", memory_every=3)
-    assert (config.propagation(ModelConfig()).top_k, config.propagation(ModelConfig.stm()).top_k) == (20, None)
-    assert config.propagation(ModelConfig.stm()).include_last
-    assert config.propagation(ModelConfig.stm()).memory_every == 3
-    assert SegmentConfig(manifest="m.csv", output="out", short_side=0).propagation(ModelConfig()).short_side is None
+    stcn, stm = (config.propagation(tiny_model(kind)) for kind in ("stcn", "stm"))
+    assert (stcn.top_k, stm.top_k) == (20, None)
+    assert stm.include_last
+    assert stm.memory_every == 3
+    assert SegmentConfig(manifest="m.csv", output="out", short_side=0).propagation(tiny_model()).short_side is None
 
 
 def test_a_networks_own_top_k_is_taken_where_none_is_given() -> None:
-    mini = ModelConfig.mini()
-    assert SegmentConfig(manifest="m.csv", output="out").propagation(mini).top_k == mini.top_k == 5
+    mini = find_model("stcn-mini")
+    assert SegmentConfig(manifest="m.csv", output="out").propagation(mini).top_k == mini.config.top_k == 5
     assert SegmentConfig(manifest="m.csv", output="out", top_k=0).propagation(mini).top_k is None
 
 

@@ -3,7 +3,6 @@
 import functools
 import hashlib
 import http.server
-import inspect
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,6 @@ import pytest
 
 from jobs.errors import UserError
 from jobs.inputs.model_file import find_model
-from stcn_core.models.checkpoint import load_model
 
 
 class Server(http.server.SimpleHTTPRequestHandler):
@@ -39,19 +37,12 @@ def served(model_file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
         server.shutdown()
 
 
-takes_similarity = pytest.mark.skipif(
-    "similarity" not in inspect.signature(load_model).parameters, reason="load_model has no similarity yet"
-)
-
-
-@takes_similarity
 def test_a_similarity_replaces_the_networks_own(model_file: Path) -> None:
     own, other = find_model(str(model_file)), find_model(str(model_file), similarity="cosine")
     assert (own.config.similarity, other.config.similarity) == ("l2", "cosine")
     assert own.sha256 == other.sha256
 
 
-@takes_similarity
 def test_an_unknown_similarity_is_refused_by_name(model_file: Path) -> None:
     with pytest.raises(UserError, match="--similarity manhattan: .*legal: .*cosine"):
         find_model(str(model_file), similarity="manhattan")
