@@ -2,9 +2,10 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperOption
 
 from jobs.cli import options
 from jobs.errors import ExitCode
@@ -60,10 +61,23 @@ def evaluate(
     print(run_evaluate(EvaluateConfig(**given)))
 
 
+class ExportCommand(TyperCommand):
+    """`stcn export`. Its help lists the registered formats, which are imported only when the help is shown."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Complete the help of --format, and print the page."""
+        from jobs.exports.formats import describe_formats
+
+        for parameter in self.params:
+            if isinstance(parameter, TyperOption) and parameter.name == "format":
+                parameter.help = describe_formats()
+        super().format_help(ctx, formatter)
+
+
 def export(
     output: options.Output,
     dest: Annotated[Path, typer.Argument(help="Local folder to write to.")],
-    format: Annotated[str, typer.Option(help="coco, ytvis, davis, sav, yolo or hf; see docs/EXPORT.md.")] = "davis",
+    format: Annotated[str, typer.Option(help="Format of the masks.")] = "davis",
     polygons: Annotated[bool, typer.Option("--polygons", help="Polygons in place of RLE, with coco.")] = False,
     frames: Annotated[bool, typer.Option("--frames", help="Also the frames that have masks, as JPEG.")] = False,
 ) -> None:
