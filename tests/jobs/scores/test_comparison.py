@@ -45,7 +45,7 @@ OURS = scores(("a", 1, 0.8), ("a", 2, 0.5), ("b", 1, 0.3), ("c", 1, 0.9), ("only
 THEIRS = scores(("a", 1, 0.7), ("a", 2, 0.5), ("b", 1, 0.6), ("c", 1, 0.95), ("c", 9, 0.0))
 
 
-def test_the_worst_loss_comes_first_and_objects_are_counted() -> None:
+def test_worst_video_comes_first_and_objects_are_counted() -> None:
     found = compare(OURS, THEIRS)
     assert [(video.video_id, video.better, video.worse) for video in found.videos] == [
         ("b", 0, 1), ("c", 0, 1), ("a", 1, 0),
@@ -59,7 +59,7 @@ def test_the_worst_loss_comes_first_and_objects_are_counted() -> None:
     assert "-0.300" in lines[1]
 
 
-def test_scores_by_other_rules_are_not_compared() -> None:
+def test_scores_by_different_rules_raise() -> None:
     with pytest.raises(UserError, match="object 1 of 'a' was scored by protocol davis with void none, and by youtube"):
         compare(OURS, changed(THEIRS, protocol="youtube-vos"))
     with pytest.raises(UserError, match="void ignored"):
@@ -67,6 +67,6 @@ def test_scores_by_other_rules_are_not_compared() -> None:
     assert compare(OURS, changed(THEIRS, frames=8)).other_frames == 4
 
 
-def test_runs_of_other_videos_are_not_compared() -> None:
+def test_scores_without_common_objects_raise() -> None:
     with pytest.raises(UserError, match="no object in common"):
         compare(OURS, scores(("z", 1, 0.5)))

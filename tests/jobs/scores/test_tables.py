@@ -38,7 +38,7 @@ def tables(folder: Path) -> Scores:
     return scores
 
 
-def test_what_is_written_is_read(tmp_path: Path) -> None:
+def test_tables_are_read_as_written(tmp_path: Path) -> None:
     written, found = tables(tmp_path / "s"), read_scores(f"{tmp_path}/s")
     assert holds_scores(f"{tmp_path}/s")
     assert not holds_scores(str(tmp_path))
@@ -50,7 +50,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("column", "value"), [("j", None), ("j", float("nan")), ("f", float("inf")), ("video_id", None)]
 )
-def test_values_that_no_score_has_are_named(column: str, value: object, tmp_path: Path) -> None:
+def test_invalid_values_raise_with_their_column(column: str, value: object, tmp_path: Path) -> None:
     table = tables(tmp_path).frames
     filled = pa.array([value] * 2, FRAMES.field(column).type)
     pq.write_table(
@@ -60,12 +60,12 @@ def test_values_that_no_score_has_are_named(column: str, value: object, tmp_path
         read_scores(str(tmp_path))
 
 
-def test_rules_that_are_not_known_are_named_without_what_a_terminal_obeys(tmp_path: Path) -> None:
+def test_unknown_rule_raises_without_terminal_escapes(tmp_path: Path) -> None:
     write_scores(str(tmp_path), replace(tables(tmp_path), objects=[replace(SCORE, void="\x1b[2J")]))
     with pytest.raises(UserError, match=r"was scored with void \['\\x1b\[2J'\]; legal: none, object, ignored"):
         read_scores(str(tmp_path))
 
 
-def test_no_flipped_byte_raises_anything_else(tmp_path: Path) -> None:
+def test_flipped_bytes_raise_user_error_alone(tmp_path: Path) -> None:
     tables(tmp_path)
     check_flips_are_told(tmp_path / "objects.parquet", lambda: read_scores(str(tmp_path)), flips=200)
