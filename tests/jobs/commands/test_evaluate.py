@@ -67,11 +67,13 @@ def test_davis_excludes_first_and_last_frame_and_pools_objects(tmp_path: Path) -
     scores = evaluate_output(str(tmp_path / "out"), str(tmp_path / "truth"))
     first, second = scores.objects
     pairs = [(FOUND[t] == 1, TRUTH[t] == 1) for t in range(1, 5)]
-    assert first.j_mean == pytest.approx(np.mean([region_similarity(*pair) for pair in pairs]))
-    assert first.f_mean == pytest.approx(np.mean([contour_accuracy(*pair) for pair in pairs]))
-    assert (first.object_id, first.frames, second.j_mean, second.f_mean) == (1, 4, 1.0, 1.0)
-    assert first.copy_j_mean == pytest.approx(np.mean([region_similarity(TRUTH[0] == 1, true) for _, true in pairs]))
-    assert second.copy_f_mean < 1
+    assert first.statistics["j"].mean == pytest.approx(np.mean([region_similarity(*pair) for pair in pairs]))
+    assert first.statistics["f"].mean == pytest.approx(np.mean([contour_accuracy(*pair) for pair in pairs]))
+    assert (first.object_id, first.frames, second.statistics["j"].mean, second.statistics["f"].mean) == (1, 4, 1.0, 1.0)
+    assert first.copy_means["j"] == pytest.approx(
+        np.mean([region_similarity(TRUTH[0] == 1, true) for _, true in pairs])
+    )
+    assert second.copy_means["f"] < 1
     all_of_them = next(line for line in format_scores(scores).splitlines() if line.startswith("all"))
     assert all_of_them.split()[9] == f"{(first.mean + 1) / 2:.3f}"
 
@@ -82,7 +84,9 @@ def test_frames_match_by_name_in_sparse_truth(tmp_path: Path) -> None:
     write(tmp_path / "out", tmp_path / "tree/Annotations/480p/v", rows("v", FOUND, [1, 2], names), truth)
     first, _ = evaluate_output(str(tmp_path / "out"), str(tmp_path / "tree")).objects
     assert first.frames == 2
-    assert first.j_mean == pytest.approx(np.mean([region_similarity(FOUND[t] == 1, TRUTH[t] == 1) for t in (2, 4)]))
+    assert first.statistics["j"].mean == pytest.approx(
+        np.mean([region_similarity(FOUND[t] == 1, TRUTH[t] == 1) for t in (2, 4)])
+    )
 
 
 def test_object_counts_from_the_frame_after_its_first(tmp_path: Path) -> None:
@@ -106,13 +110,13 @@ def test_void_pixels_are_ignored() -> None:
         found[t][5 + t, 5:17] = 0
         truth[t][5 + t, 5:17] = 255
     scores = score(rows("v", found, [1, 2]), [(str(t), labels) for t, labels in enumerate(truth)])
-    assert [(s.object_id, s.j_mean) for s in scores] == [(1, 1.0), (2, 1.0)]
+    assert [(s.object_id, s.statistics["j"].mean) for s in scores] == [(1, 1.0), (2, 1.0)]
 
 
 def test_255_alone_is_an_object() -> None:
     labels = [square(5, 5, 255)] * 4
     (one,) = score(rows("v", labels, [255]), [(str(t), label_map) for t, label_map in enumerate(labels)])
-    assert (one.object_id, one.j_mean, one.void) == (255, 1.0, "object")
+    assert (one.object_id, one.statistics["j"].mean, one.void) == (255, 1.0, "object")
 
 
 def test_255_is_void_once_other_ids_appear() -> None:
@@ -123,7 +127,7 @@ def test_255_is_void_once_other_ids_appear() -> None:
 
 def test_missing_mask_scores_zero() -> None:
     (one,) = score([], [(str(t), square(5, 5, 1)) for t in range(4)])
-    assert (one.frames, one.missing, one.j_mean, one.f_mean) == (2, 2, 0.0, 0.0)
+    assert (one.frames, one.missing, one.statistics["j"].mean, one.statistics["f"].mean) == (2, 2, 0.0, 0.0)
 
 
 def test_truth_of_other_videos_raises(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from jobs.errors import UserError
 from jobs.scores.comparison import compare
 from jobs.scores.summary import format_comparison
 from jobs.scores.tables import FRAMES, ObjectScore, Scores
+from stcn_core.metrics import Statistics
 
 
 def scores(*values: tuple[str, int, float]) -> Scores:
@@ -20,14 +21,8 @@ def scores(*values: tuple[str, int, float]) -> Scores:
             frames=9,
             missing=0,
             prompts=0,
-            j_mean=j,
-            j_recall=1.0,
-            j_decay=0.0,
-            f_mean=j - 0.1,
-            f_recall=1.0,
-            f_decay=0.0,
-            copy_j_mean=0.5,
-            copy_f_mean=0.5,
+            statistics={"j": Statistics(j, 1.0, 0.0), "f": Statistics(j - 0.1, 1.0, 0.0)},
+            copy_means={"j": 0.5, "f": 0.5},
             protocol="davis",
             void="none",
         )
@@ -52,7 +47,7 @@ def test_worst_video_comes_first_and_objects_are_counted() -> None:
     ]  # fmt: skip
     assert (found.all.objects, found.all.better, found.all.worse) == (4, 1, 2)
     assert found.all.difference == pytest.approx((0.1 - 0.3 - 0.05) / 4)
-    assert (found.videos[0].j_difference, found.videos[0].mean) == pytest.approx((-0.3, 0.25))
+    assert (found.videos[0].differences["j"], found.videos[0].mean) == pytest.approx((-0.3, 0.25))
     assert (found.only_first, found.only_second, found.other_frames) == (1, 1, 0)
     lines = format_comparison(found).splitlines()
     assert [line.split()[0] for line in lines] == ["video", "b", "c", "a", "all", "1", "1"]

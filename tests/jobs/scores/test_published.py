@@ -29,7 +29,7 @@ def score(found: np.ndarray, truth: np.ndarray, ids: list[int], rules: Rules) ->
 
 
 def six(one: ObjectScore) -> Scores:
-    return one.j_mean, one.j_recall, one.j_decay, one.f_mean, one.f_recall, one.f_decay
+    return (*one.statistics["j"], *one.statistics["f"])
 
 
 def drawn(seed: int, frames: int) -> tuple[np.ndarray, np.ndarray]:

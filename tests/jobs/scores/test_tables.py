@@ -9,6 +9,7 @@ import pytest
 
 from jobs.errors import UserError
 from jobs.scores.tables import FRAMES, ObjectScore, Scores, holds_scores, read_scores, write_scores
+from stcn_core.metrics import Statistics
 from tests.flipped import check_flips_are_told
 
 SCORE = ObjectScore(
@@ -17,14 +18,8 @@ SCORE = ObjectScore(
     frames=2,
     missing=1,
     prompts=0,
-    j_mean=0.5,
-    j_recall=0.5,
-    j_decay=0.25,
-    f_mean=0.75,
-    f_recall=1.0,
-    f_decay=-0.5,
-    copy_j_mean=0.1,
-    copy_f_mean=0.2,
+    statistics={"j": Statistics(0.5, 0.5, 0.25), "f": Statistics(0.75, 1.0, -0.5)},
+    copy_means={"j": 0.1, "f": 0.2},
     protocol="davis",
     void="ignored",
 )
