@@ -85,7 +85,7 @@ def evaluate_output(
 ) -> Scores:
     """Score every object of every video that has a folder of true masks, `workers` videos at a time.
 
-    output: of a run, or a selection, of which only frames with masks are scored. truth: see `TruthTree`; a true mask
+    output: of a run, or a selection, of which only the stored masks are scored. truth: see `TruthTree`; a true mask
     belongs to the frame of its name.
     protocol, void: see `rules`; the protocol "auto" is that of the tree. Raises UserError.
     """

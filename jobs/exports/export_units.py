@@ -46,7 +46,7 @@ class VideoExport:
 
 @dataclass(frozen=True)
 class Written:
-    """What a video came to."""
+    """What `write` wrote for one video."""
 
     count: int  # masks or frames
     warning: str | None = None

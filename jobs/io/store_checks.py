@@ -9,7 +9,7 @@ from jobs.io.create_only import check_create_only
 
 @dataclass(frozen=True, kw_only=True)
 class StoreCheck:
-    """A promise of the store on which a run relies."""
+    """A property of the store on which a run relies."""
 
     name: str
     find_problem: Callable[[str], str | None]  # of an output: a message, or None

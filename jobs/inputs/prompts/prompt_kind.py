@@ -12,7 +12,7 @@ from jobs.records import Entry
 
 @dataclass(frozen=True, kw_only=True)
 class PromptSource:
-    """The prompts of one video in storage, and what is known of the video."""
+    """The prompts of one video on local disk, and the facts of the video that their readers need."""
 
     path: Path  # file or folder that the manifest names
     entry: Entry  # the video's row in the manifest

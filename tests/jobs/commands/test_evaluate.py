@@ -1,4 +1,4 @@
-"""Scores follow davis2017-evaluation's rules, on trees and on drawn truth."""
+"""Scores follow the rules of davis2017-evaluation, on trees and on drawn truth."""
 
 import json
 from pathlib import Path
@@ -47,7 +47,7 @@ FOUND = [square(5 + t, 5 + t, 1) + square(20, 20 + t, 2) for t in range(6)]
 
 
 def score(masks: list[store.MaskRow], truth: list[tuple[str, np.ndarray]], rules: Rules = Rules()) -> list[ObjectScore]:  # noqa: B008 frozen
-    """One video's masks against label maps by frame name."""
+    """Score the masks of one video against label maps by frame name."""
     maps = dict(truth)
     return score_video(VideoMasks(video_id="v", rows=masks), Truth(list(maps), maps.__getitem__), rules).objects
 
@@ -96,7 +96,7 @@ def test_object_counts_from_the_frame_after_its_first(tmp_path: Path) -> None:
 
 
 def test_objects_without_scored_frames_are_listed(tmp_path: Path) -> None:
-    """Of six frames, the last but one is the last that counts."""
+    """The last but one of six frames is the last that counts."""
     truth = [(f"{t:05d}", labels * (labels == 2) if t < 4 else labels) for t, labels in enumerate(TRUTH)]
     write(tmp_path / "out", tmp_path / "truth/v", rows("v", FOUND, [1, 2]), truth)
     assert "1 objects have no scores, first shown on the last frame that counts: 1 of v" in evaluate(config(tmp_path))
@@ -164,7 +164,7 @@ def test_unusable_true_masks_raise_with_the_video(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("video_id", ["../x", "v/../../x", "{folder}/x", "..", "x\0y", "y" * 300, "\u00e4" * 200])
 def test_video_id_never_leads_outside_the_truth(video_id: str, tmp_path: Path) -> None:
-    """Perfect masks lie where a path made of the id would lead; the other video's own are scored all the same."""
+    """A path made from the id would lead to perfect masks; the other video is still scored."""
     video_id = video_id.format(folder=tmp_path)
     truth = [(f"{t:05d}", labels) for t, labels in enumerate(FOUND)]
     write(tmp_path / "out", tmp_path / "truth/v", rows("v", FOUND, [1, 2]) + rows(video_id, FOUND, [1, 2]), truth)
@@ -181,7 +181,7 @@ def test_truth_folder_may_have_the_exported_name(video_id: str, tmp_path: Path) 
     write(tmp_path / "out", tmp_path / "empty", rows(video_id, FOUND, [1, 2]), [])
     export_output(str(tmp_path / "out"), tmp_path / "truth", "davis")
     (folder,) = (path for path in (tmp_path / "truth").iterdir() if not path.name.startswith("."))
-    if video_id == "Street 01":  # which a folder can be called, and export does not for its capital
+    if video_id == "Street 01":  # a legal folder name, which export escapes for its capital
         folder.rename(tmp_path / "truth" / video_id)
     scores = evaluate_output(str(tmp_path / "out"), str(tmp_path / "truth"))
     assert [(score.video_id, score.mean) for score in scores.objects] == [(video_id, 1.0)] * 2
@@ -189,7 +189,7 @@ def test_truth_folder_may_have_the_exported_name(video_id: str, tmp_path: Path) 
 
 
 def config(folder: Path, **options: object) -> EvaluateConfig:
-    """What the command is told for the output and the truth in a folder."""
+    """Options for the output and the truth in a folder."""
     return EvaluateConfig(**({"output": f"{folder}/out", "truth": f"{folder}/truth", "workers": 1} | options))  # type: ignore[arg-type]
 
 
@@ -236,17 +236,17 @@ def test_error_in_a_worker_names_the_video(tmp_path: Path) -> None:
 def test_written_scores_give_the_same_report(tmp_path: Path) -> None:
     truth = [(f"{t:05d}", labels) for t, labels in enumerate(TRUTH)]
     masks = rows("v", FOUND, [1, 2])
-    told = dict(score=0.25, stability=0.5, area_change=0.125, prompt_distance=3, scene=1)
-    kept = [row | told for row in masks if (row["frame_index"], row["object_id"]) != (2, 1)]
-    write(tmp_path / "out", tmp_path / "truth/v", kept, truth)
-    given = evaluate(config(tmp_path, scores=f"{tmp_path}/scores"))
-    assert given == evaluate(config(tmp_path, output=f"{tmp_path}/scores", truth=None))
-    assert "1 of 8 masks are missing and count as empty; the others have a mean J 0.849" in given
+    columns = dict(score=0.25, stability=0.5, area_change=0.125, prompt_distance=3, scene=1)
+    stored = [row | columns for row in masks if (row["frame_index"], row["object_id"]) != (2, 1)]
+    write(tmp_path / "out", tmp_path / "truth/v", stored, truth)
+    report = evaluate(config(tmp_path, scores=f"{tmp_path}/scores"))
+    assert report == evaluate(config(tmp_path, output=f"{tmp_path}/scores", truth=None))
+    assert "1 of 8 masks are missing and count as empty; the others have a mean J 0.849" in report
     frames = read_scores(f"{tmp_path}/scores").frames.to_pylist()
     assert [(row["object_id"], row["frame_index"], row["frame_name"]) for row in frames] == [
         (i, t, f"{t:05d}") for i in (1, 2) for t in range(1, 5)
     ]
-    assert {name: frames[0][name] for name in told} == told
+    assert {name: frames[0][name] for name in columns} == columns
     assert frames[0]["area"] == frames[0]["true_area"] == 144
     assert (frames[1]["area"], frames[1]["j"], frames[1]["score"], frames[1]["is_prompt"]) == (None, 0.0, None, None)
 

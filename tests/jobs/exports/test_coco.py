@@ -1,4 +1,4 @@
-"""pycocotools reads back from COCO's JSON the masks of the output."""
+"""pycocotools reads the masks of the output from the exported JSON."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ def exported(tmp_path: Path, **options: Any) -> COCO:
 
 
 def masks(coco: COCO) -> dict[tuple[str, int], list[tuple[int, np.ndarray]]]:
-    """By video and frame: each annotation's track and mask."""
+    """Track id and mask of each annotation, by video and frame."""
     names = {video["id"]: video["name"] for video in coco.dataset["videos"]}
     return {
         (names[image["video_id"]], image["frame_index"]): [
@@ -70,7 +70,7 @@ def test_track_id_changes_with_object_scene_and_video(tmp_path: Path) -> None:
 
 
 def test_filled_polygons_equal_the_masks(tmp_path: Path) -> None:
-    """Holes and parts included: IoU is 1."""
+    """IoU is 1, also with holes and several parts."""
     coco = exported(tmp_path, polygons=True)
     count = 0
     for (name, frame), of_frame in masks(coco).items():

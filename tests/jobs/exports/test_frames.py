@@ -28,7 +28,7 @@ PLACES = {
 
 
 def output_with_videos(tmp_path: Path, **options: Any) -> tuple[str, Path]:
-    """An output with masks on frames 3, 4 and 7 of a video of 12, and on those of one that is gone; and the video."""
+    """An output and its video of 12 frames, with masks on 3, 4 and 7. The output also has masks of a missing video."""
     video = tmp_path / "clip.mp4"
     with VideoWriter(video, Fraction(25)) as writer:
         for t in range(12):

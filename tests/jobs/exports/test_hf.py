@@ -1,4 +1,4 @@
-"""Parquet with the schema that `datasets` reads; docs/EXPORT.md has the check with `datasets` itself."""
+"""The Parquet files have the schema that `datasets` reads; docs/EXPORT.md has a check with `datasets` itself."""
 
 import json
 from pathlib import Path

@@ -118,7 +118,7 @@ def test_deleted_files_are_written_again_and_foreign_files_kept(tmp_path: Path) 
 
 
 def test_foreign_files_are_never_replaced(tmp_path: Path) -> None:
-    """A folder of the same name as a video may be the video itself."""
+    """A folder with the name of a video may be the video itself."""
     output = archive(tmp_path)
     for format, name in (("davis", "clip2"), ("coco", "annotations.json"), ("yolo", "data.yaml")):
         (tmp_path / format / name).mkdir(parents=True)

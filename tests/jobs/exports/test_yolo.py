@@ -1,4 +1,4 @@
-"""YOLO's labels as ultralytics reads them: class and polygon on each line, coordinates from 0 to 1."""
+"""YOLO labels as ultralytics reads them: class and polygon on each line, coordinates from 0 to 1."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def test_filled_polygons_match_the_masks_except_connecting_lines(tmp_path: Path)
 
 
 def test_class_names_survive_yaml_and_keep_their_numbers(tmp_path: Path) -> None:
-    """Also when a video is added later whose name comes first."""
+    """Also when a video is added later that sorts first."""
     clips = [rows(f"clip{n}", [blobs(1)], object_name=name) for n, name in enumerate(NAMES)]
     output = tmp_path / "out"
     write(output, clips[1] + clips[2])

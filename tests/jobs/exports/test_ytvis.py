@@ -1,4 +1,4 @@
-"""YouTube-VIS's JSON holds the masks of the output, one list a track."""
+"""The YouTube-VIS JSON holds the masks of the output, one list for each track."""
 
 import json
 from pathlib import Path
@@ -43,7 +43,7 @@ def test_masks_are_identical_and_missing_ones_null(tmp_path: Path) -> None:
 
 
 def test_batch_size_does_not_change_the_export(tmp_path: Path, monkeypatch: Any) -> None:
-    """Tracks that end, come late or come back, over the edges of batches."""
+    """With tracks that end, start late or return, across batches."""
     labels = [blobs(seed, 3) for seed in range(9)]
     late = [row for row in rows("clip", labels, [1, 2, 3]) if row["object_id"] != 3 or row["frame_index"] > 4]
     output = write(tmp_path / "out", rows("a", LABELS), late)

@@ -1,4 +1,4 @@
-"""Two runs' scores are compared object by object, and only where both were scored alike."""
+"""Scores of two outputs are compared object by object, if both have the same rules."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,7 +13,7 @@ from stcn_core.metrics import Statistics
 
 
 def scores(*values: tuple[str, int, float]) -> Scores:
-    """Of (video, object, J), with F a tenth below."""
+    """Scores from (video, object, J); F is J - 0.1."""
     objects = [
         ObjectScore(
             video_id=video,
@@ -31,9 +31,9 @@ def scores(*values: tuple[str, int, float]) -> Scores:
     return Scores(objects=objects, frames=FRAMES.empty_table())
 
 
-def changed(of: Scores, **values: object) -> Scores:
-    objects: Sequence[ObjectScore] = [replace(score, **values) for score in of.objects]  # type: ignore[arg-type]
-    return Scores(objects=objects, frames=of.frames)
+def changed(scores: Scores, **values: object) -> Scores:
+    objects: Sequence[ObjectScore] = [replace(score, **values) for score in scores.objects]  # type: ignore[arg-type]
+    return Scores(objects=objects, frames=scores.frames)
 
 
 OURS = scores(("a", 1, 0.8), ("a", 2, 0.5), ("b", 1, 0.3), ("c", 1, 0.9), ("only", 1, 0.1))

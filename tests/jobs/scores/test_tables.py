@@ -1,4 +1,4 @@
-"""Tables of scores come back as they were written; what is none is named."""
+"""Tables of scores are read as written, and invalid tables raise with the reason."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -13,7 +13,7 @@ from jobs.scores.trust_curves import check_combinations, mean_ranks, risk_covera
 
 
 def frames(**columns: Sequence[object] | np.ndarray) -> pa.Table:
-    """Rows of scores with these columns, and others that are filled in."""
+    """Rows of scores with these columns; the other columns get defaults."""
     length = len(next(iter(columns.values())))
     filled: dict[str, object] = {"area": [1] * length, "is_prompt": [False] * length} | columns
     return pa.table([pa.array(filled.get(field.name, [None] * length), field.type) for field in FRAMES], schema=FRAMES)
@@ -34,7 +34,7 @@ def test_spearman_equals_the_correlation_of_ranks() -> None:
 
 
 def test_ties_at_the_cut_count_with_their_mean() -> None:
-    """As the mean over all orders in which ties could be broken."""
+    """This is the mean over all orders of the ties."""
     trust, j = np.array([0.9, 0.5, 0.5, 0.5, 0.1]), np.array([1.0, 0.2, 0.8, 0.5, 0.0])
     orders = [[0, *middle, 4] for middle in itertools.permutations([1, 2, 3])]
     for kept in range(1, 6):
@@ -52,7 +52,7 @@ def test_columns_with_negative_sign_keep_low_values() -> None:
     assert (curves["score"].spearman, curves["area_change"].spearman) == pytest.approx((1, -1))
     assert curves["stability"].spearman is None
     assert curves["stability"].kept == pytest.approx([0.5] * 10)
-    assert "scene" not in curves  # the table does not say
+    assert "scene" not in curves  # the table has no values for it
 
 
 def test_prompts_and_missing_masks_are_excluded() -> None:

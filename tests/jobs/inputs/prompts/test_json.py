@@ -1,4 +1,4 @@
-"""COCO, YTVIS and SA-V JSON: the right video, the right frames, the right objects; or a reason."""
+"""COCO, YTVIS and SA-V JSON: the video, frames and objects that are read, and the errors."""
 
 import copy
 import json
@@ -22,7 +22,7 @@ Change = Callable[[dict[str, Any]], object]
 
 
 def two_coco(videos: tuple[str, str], **image: Any) -> dict[str, Any]:
-    """Two videos in one file; the first one's masks are MASKS, the second one's only OTHER."""
+    """Two videos in one file: the first has MASKS, the second only OTHER."""
     first, second = coco_json(MASKS, video=videos[0]), coco_json({0: OTHER}, video=videos[1])
     for number, part in enumerate((first, second)):
         for record in part["images"]:
@@ -53,7 +53,7 @@ def test_coco_video_is_chosen_by_id_or_name(tmp_path: Path) -> None:
 
 
 def test_coco_image_named_like_the_video_is_its_first_frame(tmp_path: Path) -> None:
-    """Each is of the first frame that is segmented, as a single PNG is."""
+    """The first segmented frame, as for a single PNG."""
     content = two_coco(("x", "x"))
     content["images"] = [
         dict(i, file_name=f"{name}.jpg") for i, name in zip(content["images"], ("v1", "v2", "v3"), strict=True)

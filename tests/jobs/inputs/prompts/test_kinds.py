@@ -1,4 +1,4 @@
-"""Whatever kind prompts are of, the same masks are read, at the same frames, with the same ids."""
+"""All kinds of prompts give equal masks, frames and ids."""
 
 from pathlib import Path
 

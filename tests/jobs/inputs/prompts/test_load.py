@@ -1,4 +1,4 @@
-"""Prompts of each kind become label maps at the right frames; dirty ones are refused with the fix."""
+"""Prompts become label maps of the right frames; unusable masks raise with the remedy."""
 
 from pathlib import Path
 
@@ -84,13 +84,13 @@ def test_void_is_no_object_with_first_masks_only(tmp_path: Path) -> None:
     write(tmp_path / "00000.png", void)
     (labels,) = labels_of(tmp_path, first_masks_only=True).values()
     assert np.array_equal(labels, LABELS)
-    write(tmp_path / "00000.png", (LABELS == 1) * 255)  # as DAVIS 2016 has its one object
+    write(tmp_path / "00000.png", (LABELS == 1) * 255)  # the one object of DAVIS 2016
     (labels,) = labels_of(tmp_path, first_masks_only=True).values()
     assert set(np.unique(labels)) == {0, 255}
 
 
 def test_output_of_an_earlier_run_gives_its_prompts(tmp_path: Path) -> None:
-    """Its other masks are what a network made of them."""
+    """The other masks of the output are a network's results."""
     rows = [
         dict(
             video_id=video, frame_index=frame, frame_name=None, pts_seconds=0.5, object_id=object_id, height=6, width=8,
@@ -131,7 +131,7 @@ def test_colours_of_the_palette_are_ids(mode: str, tmp_path: Path) -> None:
     ("colour", "found"), [((255, 0, 0), r"the colours \[\[255, 0, 0\]\]"), (None, "more than 256 colours")]
 )
 def test_unknown_colours_raise(colour: tuple[int, int, int] | None, found: str, tmp_path: Path) -> None:
-    """As people colour objects by hand, and as soft edges or dithering mix colours."""
+    """Chosen by hand, or mixed by soft edges and dithering."""
     image = voc_palette()[np.arange(256).reshape(16, 16) % 3]
     if colour:
         image[2:4, 2:4] = colour
@@ -153,7 +153,7 @@ def test_manifest_says_whether_255_is_void(tmp_path: Path) -> None:
         assert np.array_equal(labels_of(prompts, void=0)[0], labels)
     write(path, np.where(LABELS == 2, 255, 0))
     assert np.unique(labels_of(path)[0]).tolist() == [0, 255]
-    write(tmp_path / "00001.png", np.where(LABELS == 1, 1, 0))  # it is the video's masks together that say
+    write(tmp_path / "00001.png", np.where(LABELS == 1, 1, 0))  # all masks of the video decide together
     with pytest.raises(PromptError, match="255 beside"):
         labels_of(tmp_path)
     with pytest.raises(PromptError, match="hold no object"):
@@ -173,7 +173,7 @@ def test_folder_of_two_kinds_raises(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ending", ["png", "jpg"])
 def test_soft_edges_raise(ending: str, tmp_path: Path) -> None:
-    """They would be hundreds of objects."""
+    """Each value would be an object, hundreds in all."""
     distance = np.hypot(*(np.mgrid[:200, :200] - 100))
     Image.fromarray(np.clip((60 - distance) * 30 + 128, 0, 255).astype(np.uint8)).save(tmp_path / f"m.{ending}")
     with pytest.raises(PromptError, match="legal: one value an object"):
@@ -218,7 +218,7 @@ def test_mask_of_another_size_raises() -> None:
 
 @pytest.mark.parametrize("objects", [MAX_OBJECTS, MAX_OBJECTS + 1])
 def test_too_many_objects_raise(objects: int, tmp_path: Path) -> None:
-    """One PNG of 16 bits can hold 65,535, and each costs memory and time on every frame."""
+    """A PNG of 16 bits can hold 65,535 objects, and each costs memory and time on every frame."""
     labels = np.arange(objects + 1, dtype=np.int32).reshape(1, -1).repeat(2, axis=0)
     path = write(tmp_path / "m.png", labels)
     if objects <= MAX_OBJECTS:
@@ -230,7 +230,7 @@ def test_too_many_objects_raise(objects: int, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ending", ["png", "parquet"])
 def test_mask_larger_than_its_frame_is_not_decoded(ending: str, tmp_path: Path) -> None:
-    """Thousands of them could each be 200 times as large as the frames."""
+    """A file can hold thousands of masks, each 200 times as large as the frame."""
     path = tmp_path / f"m.{ending}"
     if ending == "png":
         write(path, np.ones((48, 64), np.int32))
@@ -242,7 +242,7 @@ def test_mask_larger_than_its_frame_is_not_decoded(ending: str, tmp_path: Path) 
 
 
 def test_negative_id_raises(tmp_path: Path) -> None:
-    """32-bit TIFFs have them."""
+    """TIFFs of 32 bits can hold them."""
     Image.fromarray(np.where(LABELS == 2, -5, LABELS).astype(np.int32)).save(tmp_path / "m.tif")
     with pytest.raises(PromptError, match="holds -5; legal: 0 where there is no object"):
         labels_of(tmp_path / "m.tif")

@@ -1,4 +1,4 @@
-"""A folder for each object: ids and names are those of the folders, and what overlaps is never hidden."""
+"""A folder for each object: the folders give ids and names, and large overlaps raise."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def test_named_objects_are_numbered_in_order(tmp_path: Path) -> None:
 
 
 def test_ids_from_0_are_raised_by_1_and_keep_their_name(tmp_path: Path) -> None:
-    """As SA-V's are, where 0 is no object here."""
+    """SA-V counts from 0, which is the background here."""
     for number, name in enumerate(("000", "001", "007")):
         write(tmp_path / name / "00000.png", slice(10 * number, 10 * number + 5))
     prompts = prompts_of(tmp_path)
@@ -62,7 +62,7 @@ def test_first_masks_only_reads_the_first_visible_mask(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("higher", ["9", "10"])
 def test_small_overlap_goes_to_the_higher_id(higher: str, tmp_path: Path) -> None:
-    """Whichever is read first."""
+    """In either order of reading."""
     write(tmp_path / "2/00000.png", slice(0, 20))
     write(tmp_path / higher / "00000.png", slice(19, 39))
     labels = labels_of(tmp_path)[0]
@@ -78,7 +78,7 @@ def test_large_overlap_of_the_smaller_mask_raises(small: str, large: str, tmp_pa
 
 
 def test_many_small_overlaps_add_up(tmp_path: Path) -> None:
-    """Else a mask could be covered by others, each of which takes little of it."""
+    """Otherwise many masks, each with a small overlap, could cover one completely."""
     write(tmp_path / "1/00000.png", slice(0, 40), columns=slice(0, 20))
     for number in range(8):
         write(tmp_path / f"{number + 2}/00000.png", slice(5 * number, 5 * number + 5), columns=slice(17, 30))

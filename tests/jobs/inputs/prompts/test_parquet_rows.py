@@ -1,4 +1,4 @@
-"""Prompts in Parquet are read as anybody may write them, and refused with a reason where they are none."""
+"""Rows in Parquet are read from any writer, and invalid rows raise with the reason."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from tests.jobs.inputs.prompts.kinds import labels_of, prompts_of
 @pytest.mark.parametrize("text", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
 @pytest.mark.parametrize("number", [pa.int8(), pa.uint16(), pa.int64(), pa.uint64()])
 def test_columns_may_have_other_integer_and_text_types(text: pa.DataType, number: pa.DataType, tmp_path: Path) -> None:
-    """As pandas writes them, and others."""
+    """As pandas and other writers choose them."""
     table = pa.Table.from_pylist([prompt_row(object_id=3), prompt_row(object_id=4, frame_index=7)])
     fields = [(name, text if name in ("video_id", "counts") else number) for name in table.column_names]
     pq.write_table(table.cast(pa.schema(fields)), tmp_path / "p.parquet")
@@ -59,7 +59,7 @@ def test_too_many_masks_raise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_damaged_parquet_raises_prompt_error_alone(tmp_path: Path) -> None:
-    """Wherever its bytes were turned, it is refused or read; nothing else comes of it."""
+    """A file with a flipped byte is either refused or read."""
     pq.write_table(pa.Table.from_pylist([prompt_row(object_id=i) for i in range(1, 30)]), tmp_path / "p.parquet")
     whole = (tmp_path / "p.parquet").read_bytes()
     refused = 0

@@ -16,7 +16,7 @@ GIVEN = Prompts({0: np.full((9, 9), 1), 4: np.full((9, 9), 2)}, {1: "ant"}, {2: 
     ("options", "frames", "removals"),
     [
         ({}, [0, 4], {2: {1}, 6: {1, 2}}),
-        ({"start": 4}, [0], {2: {2}}),  # object 1 is prompted before, and so is not there
+        ({"start": 4}, [0], {2: {2}}),  # object 1 has its only prompt before the window
         ({"end": 6}, [0, 4], {2: {1}}),
         ({"start": 1, "end": 6}, [3], {}),
     ],
