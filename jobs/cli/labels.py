@@ -2,9 +2,10 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperOption
 
 from jobs.cli.options import Output, flags_of
 from jobs.errors import ExitCode
@@ -33,12 +34,23 @@ def evaluate(config: EvaluateConfig) -> None:
     print(run_evaluate(config))
 
 
+class ExportCommand(TyperCommand):
+    """`stcn export`. Its help lists the registered formats, which are imported only when the help is shown."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Complete the help of --format, and print the page."""
+        from jobs.exports.formats import describe_formats
+
+        for parameter in self.params:
+            if isinstance(parameter, TyperOption) and parameter.name == "format":
+                parameter.help = describe_formats()
+        super().format_help(ctx, formatter)
+
+
 def export(
     output: Output,
     dest: Annotated[Path, typer.Argument(help="Local folder to write to.")],
-    format: Annotated[
-        str, typer.Option(help="Format: coco, ytvis, davis, sav, yolo or hf; see docs/EXPORT.md.")
-    ] = "davis",
+    format: Annotated[str, typer.Option(help="Format of the masks.")] = "davis",
     polygons: Annotated[bool, typer.Option("--polygons", help="Write polygons instead of RLE; coco only.")] = False,
     frames: Annotated[bool, typer.Option("--frames", help="Write the frames that have masks, too, as JPEG.")] = False,
 ) -> None:

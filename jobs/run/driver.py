@@ -3,7 +3,7 @@
 import json
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import version
 
@@ -15,8 +15,9 @@ from jobs.actors.pool import Pool
 from jobs.errors import FatalError
 from jobs.inputs.limits import ProcessLimits
 from jobs.io import storage
-from jobs.io.create_only import record_creator
+from jobs.io.create_only import Create, record_creator
 from jobs.io.retry import set_retry_seconds
+from jobs.io.store_checks import check_store
 from jobs.ledger import run_lock
 from jobs.ledger.ledger import ATTEMPTS
 from jobs.outputs import store
@@ -118,13 +119,14 @@ def _tell_what_is_replaced(job: Job, lost: Sequence[str], report: Reporter) -> N
         report.note(f"{video_id}: its masks are gone from {job.config.output}/masks, and are made again")
 
 
-def _creator(config: SegmentConfig) -> Callable[[str, bytes], bool]:
+def _creator(config: SegmentConfig) -> Create:
     try:
-        return record_creator(config.output, config.single_writer)
+        check_store(config.output, is_single_writer=config.single_writer)
     except OSError as error:
         raise FatalError(
             f"OUTPUT {config.output} cannot be written ({error}); legal: a folder or URL prefix that you may write"
         ) from error
+    return record_creator(config.single_writer)
 
 
 def _write_videos(job: Job) -> None:

@@ -8,6 +8,7 @@ import pytest
 from jobs.errors import UserError
 from jobs.io import storage
 from jobs.io.create_only import record_creator
+from jobs.io.store_checks import check_store
 from tests.reliability.small_run import FIRST, THEN, SmallRun, digest, verified
 from tests.stores.faults import FaultProxy, LostReply, WithoutHeader, only
 
@@ -15,12 +16,14 @@ LOST = 100
 
 
 def test_a_store_that_ignores_create_only_writes_is_refused(bucket: str, proxy: FaultProxy) -> None:
-    assert record_creator(f"{bucket}/out", is_single_writer=False) is storage.create
+    check_store(f"{bucket}/out", is_single_writer=False)
+    assert record_creator(is_single_writer=False) is storage.create
     proxy.inject(WithoutHeader("If-None-Match"), only("PUT"))
     with pytest.raises(UserError, match=r"ignores create-only writes .* legal: .* --single-writer"):
-        record_creator(f"{bucket}/out", is_single_writer=False)
+        check_store(f"{bucket}/out", is_single_writer=False)
     assert storage.find(f"{bucket}/out/_ledger") == []
-    create = record_creator(f"{bucket}/out", is_single_writer=True)
+    check_store(f"{bucket}/out", is_single_writer=True)
+    create = record_creator(is_single_writer=True)
     assert create(f"{bucket}/out/x", b"one")
     assert not create(f"{bucket}/out/x", b"two")
     assert storage.read(f"{bucket}/out/x") == b"one"
