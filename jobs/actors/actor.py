@@ -1,6 +1,5 @@
 """The Ray shell over `segment`: one process that holds a model and works through shards."""
 
-import threading
 import time
 from collections.abc import Generator, Iterator
 from contextlib import suppress
@@ -16,10 +15,11 @@ from jobs.actors.mailbox import ExitReason, Message, ShardHandedOver
 from jobs.actors.shard_file import ShardFile
 from jobs.actors.watchdog import Watchdog
 from jobs.concurrency.prefetch import Prefetch
+from jobs.concurrency.threads import inheriting_thread
 from jobs.errors import CredentialsError, PromptError, StorageError, VideoError
 from jobs.inputs.limits import ProcessLimits, VideoRequirements
 from jobs.io import scratch, storage
-from jobs.io.retry import set_retry_seconds
+from jobs.io.policy import StoragePolicy, storage_policy
 from jobs.records import Event, FramesDone, Shard, ShardWritten, VideoFailed, VideoFinished, VideoStarted, WorkItem
 from jobs.segmenting.failure_row import quarantined_row
 from jobs.segmenting.scene_clips import ClipOptions
@@ -46,7 +46,7 @@ class ActorSettings:
     demands: VideoRequirements
     clip_options: ClipOptions
     allowance: ProcessLimits
-    storage_patience: float
+    storage: StoragePolicy
 
 
 class Segmenter:
@@ -56,16 +56,16 @@ class Segmenter:
         self._name, self._board, self._setup = name, board, setup
         self._shard: ShardFile | None = None
         scratch.clear_abandoned()
-        set_retry_seconds(setup.storage_patience)
         torch.set_num_threads(setup.threads)
         device = setup.device
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
-        keep_freed_memory()
+        keep_freed_memory()  # the actor's process is the product's own
         precision = None if setup.precision == "auto" else getattr(torch, setup.precision)
         self._model = for_inference(load_model(model, device), precision)
         self._watchdog = Watchdog(setup.allowance, self._say)
-        threading.Thread(target=self._hand_over_when_told, daemon=True).start()
+        with storage_policy(setup.storage):
+            inheriting_thread(self._hand_over_when_told).start()
 
     def ready(self) -> str:
         """The id of the node it is on, once the model is loaded."""
@@ -76,7 +76,7 @@ class Segmenter:
 
         A video's own error becomes its row. Anything else is raised: it is the shard's.
         """
-        with scratch.temporary() as folder:
+        with storage_policy(self._setup.storage), scratch.temporary() as folder:
             name = f"{shard.shard_id}.parquet"
             self._shard = ShardFile(Path(folder) / name, attempt)
             with Prefetch((_FetchedVideo(item) for item in shard.items), most=1) as fetched:

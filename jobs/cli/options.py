@@ -49,6 +49,9 @@ SingleWriter = Annotated[
     bool, typer.Option("--single-writer", help="Work on a store that ignores create-only writes: one run at a time!")
 ]
 StoragePatience = Annotated[float, typer.Option(help="Seconds that a failing request to storage is tried again.")]
+VerifyDownloads = Annotated[
+    bool, typer.Option("--verify-downloads", help="Download objects twice whose content S3 has no checksum of.")
+]
 MaxMemoryFrames = Annotated[int | None, typer.Option(help="Memory frames at most; 0: no bound. (default: 64)")]
 MemoryPolicy = Annotated[
     str | None, typer.Option(help="Which memory frames stay: recent, spread, used. (default: spread)")

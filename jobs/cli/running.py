@@ -41,6 +41,7 @@ def segment(
     allow: options.Allow = None,
     single_writer: options.SingleWriter = False,
     storage_patience: options.StoragePatience = SegmentConfig.storage_patience,
+    verify_downloads: options.VerifyDownloads = False,
 ) -> None:
     """Propagate the prompts of every video through all of its frames. Run it again to resume."""
     _run_segment(SegmentConfig(**locals()))

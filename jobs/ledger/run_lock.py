@@ -18,6 +18,7 @@ from typing import Any
 import psutil
 
 from jobs.concurrency import interrupt
+from jobs.concurrency.threads import inheriting_thread
 from jobs.errors import UserError
 from jobs.io import storage
 
@@ -44,7 +45,7 @@ def run_lock(output: str, run: str, me: dict[str, Any]) -> Iterator[None]:
     location = storage.join(output, LOCK_FILE)
     _refuse_if_locked(output, location)
     ended = threading.Event()
-    beats = threading.Thread(target=_heartbeat, args=(location, {"run": run, **me}, ended), daemon=True)
+    beats = inheriting_thread(_heartbeat, location, {"run": run, **me}, ended)
     storage.write(location, json.dumps({"run": run, **me}).encode())
     beats.start()
     try:

@@ -7,7 +7,7 @@ from typing import Any
 from jobs.errors import UserError
 from jobs.inputs.limits import ProcessLimits, VideoLimits, VideoRequirements
 from jobs.io import storage
-from jobs.io.retry import RETRY_SECONDS
+from jobs.io.policy import RETRY_SECONDS
 from jobs.segmenting.scene_clips import ClipOptions
 from stcn_core.config import ModelConfig, PropagationConfig
 
@@ -48,6 +48,7 @@ class SegmentConfig:
     allow: list[str] | None = None  # prefixes that videos and prompts must lie under; None: see `inputs.allowlist`
     single_writer: bool = False  # for a store that ignores create-only writes: the user sees to it
     storage_patience: float = RETRY_SECONDS  # for how long a failing request is tried again
+    verify_downloads: bool = False  # download objects twice where the store says nothing of their content
 
     def __post_init__(self) -> None:
         _require(self.device in ("auto", "cpu", "cuda"), "--device", self.device, legal="auto, cpu, cuda")
