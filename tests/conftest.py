@@ -32,7 +32,8 @@ def _usual_priority() -> Iterator[None]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that talk to the chosen store: `-m store` runs these alone."""
     for item in items:
-        if "s3_endpoint" in getattr(item, "fixturenames", ()):
+        parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        if "s3_endpoint" in getattr(item, "fixturenames", ()) or "s3" in parameters:
             item.add_marker("store")
 
 

@@ -78,14 +78,14 @@ def _segment(
     division = cluster.allocate(cluster.node_resources(), job.config, connection.grows)
     start_seconds = cluster.AUTOSCALE_SECONDS if connection.grows else cluster.START_SECONDS
     pool = _start_pool(job, f"{ATTEMPTS}/{name}", division, start_seconds=start_seconds)
-    desk = Committer(job, counts, report)
+    committer = Committer(job, counts, report)
     try:
         for worker, event in pool.run(job.shards(division.actors)):
-            desk.take(worker, event)
+            committer.take(worker, event)
     except (KeyboardInterrupt, FatalError, OSError):
         policy.retry_seconds = LAST_PATIENCE_SECONDS
         with suppress(OSError):  # storage may be what failed; the next run does again what is lost here
-            _take_what_is_finished(job, pool, desk)
+            _take_what_is_finished(job, pool, committer)
         raise
     finally:
         pool.stop()
@@ -94,15 +94,15 @@ def _segment(
                 storage.remove(storage.join(job.config.output, ATTEMPTS, name))
 
 
-def _take_what_is_finished(job: Job, pool: Pool, desk: Committer) -> None:
+def _take_what_is_finished(job: Job, pool: Pool, committer: Committer) -> None:
     job.ledger.refresh()
     if not job.ledger.is_taken_over:
-        for worker, word in pool.hand_over(HAND_OVER_SECONDS):
-            desk.take(worker, word)
+        for worker, message in pool.hand_over(HAND_OVER_SECONDS):
+            committer.take(worker, message)
 
 
 def _start_pool(job: Job, folder: str, division: cluster.Allocation, *, start_seconds: float) -> Pool:
-    config, board, model = job.config, cluster.start_mailbox(), cluster.share_model(job.model)
+    config, mailbox, model = job.config, cluster.start_mailbox(), cluster.share_model(job.model)
     setup = ActorSettings(
         device=config.device,
         precision=config.precision,
@@ -113,13 +113,13 @@ def _start_pool(job: Job, folder: str, division: cluster.Allocation, *, start_se
         allowance=ProcessLimits(config.stall_seconds, config.max_video_seconds, division.memory_gib),
         storage=StoragePolicy(config.storage_patience, config.verify_downloads),
     )
-    crew = ActorGroup(
-        start=lambda name: cluster.start_actor(name, board, division, model=model, setup=setup),
+    group = ActorGroup(
+        start=lambda name: cluster.start_actor(name, mailbox, division, model=model, setup=setup),
         size=min(division.actors, len(job.shards(division.actors))),
         start_seconds=start_seconds,
         stall_seconds=config.stall_seconds,
     )
-    return Pool(crew, board, Budgets(config.max_attempts), output=config.output, folder=folder)
+    return Pool(group, mailbox, Budgets(config.max_attempts), output=config.output, folder=folder)
 
 
 def _tell_what_is_replaced(job: Job, lost: Sequence[str], report: Reporter) -> None:

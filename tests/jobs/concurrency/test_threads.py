@@ -28,7 +28,7 @@ def test_threads_inherit_and_give_nothing_back() -> None:
         thread.join()
         with inheriting_pool(2) as pool:
             list(pool.map(see_beside_another, range(2)))
-        with Prefetch((see(number) for number in range(1)), most=1) as items:
+        with Prefetch(map(see, range(1)), most=1) as items:
             list(items)
         assert seen == ["mine"] * 4
         assert VARIABLE.get() == "mine"
