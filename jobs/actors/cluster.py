@@ -32,6 +32,8 @@ OPEN_INTERFACE_WARNING = (
     "Ray with RAY_AUTH_MODE=token (`ray get-auth-token --generate` makes one), or close the port to others"
 )
 
+RAY_ENVIRONMENT = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+
 Resources = dict[str, float]
 
 
@@ -67,8 +69,23 @@ class Connection:
 @contextlib.contextmanager
 def connected() -> Iterator[Connection]:
     """Join the cluster that RAY_ADDRESS names (as `ray job submit` sets it), or start one on this machine."""
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    with _environment_defaults():
+        yield from _connection()
+
+
+@contextlib.contextmanager
+def _environment_defaults() -> Iterator[None]:
+    """Ray's variables that a run needs and the user has not set, as long as the run is connected."""
+    added = {name: value for name, value in RAY_ENVIRONMENT.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)
+
+
+def _connection() -> Iterator[Connection]:
     _check_address(os.environ.get("RAY_ADDRESS", ""))
     on_terminate = signal.getsignal(signal.SIGTERM)
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}  # as keywords of several types
