@@ -29,6 +29,14 @@ def _usual_priority() -> Iterator[None]:
     assert os.sched_getscheduler(0) == os.SCHED_OTHER
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that talk to the chosen store: `-m store` runs these alone."""
+    for item in items:
+        parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        if "s3_endpoint" in getattr(item, "fixturenames", ()) or "s3" in parameters:
+            item.add_marker("store")
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say which store storage was tested with; not where it is chosen: that is in another process with `-n`."""
     terminalreporter.write_line(f"storage tests run against {chosen_store().name}")

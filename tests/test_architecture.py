@@ -14,10 +14,13 @@ ROOT = Path(__file__).parents[1]
 CORE_MAY_IMPORT = {"torch", "numpy", "safetensors", "stcn_core", *sys.stdlib_module_names}
 ONLY_IN = {
     "ray": {
-        *(f"actors/{name}" for name in ("actor", "actor_group", "cluster", "death_cause", "pool")),
+        *(
+            f"actors/{name}"
+            for name in ("actor", "actor_group", "cluster", "death_cause", "draining", "handles", "pool", "worker")
+        ),
         "training/processes",
     },
-    "av": {"inputs/container", "inputs/video_file", "outputs/video_writer"},
+    "av": {"inputs/container", "inputs/decoder_memory", "inputs/video_file", "outputs/video_writer"},
     "typer": {f"cli/{name}" for name in ("__main__", "labels", "models", "options", "running")},
     "fsspec": {"io/filesystem"},
     "pycocotools": {"outputs/rle"},
@@ -37,6 +40,18 @@ KIND_NAMES = [kind.name for kind in registry.SHIPPED_KINDS]
 NETWORK_FILES = [path for path in (ROOT / "stcn_core/models").glob("*.py") if path.stem.split("_")[0] in KIND_NAMES]
 NETWORK_NODES = [node for path in NETWORK_FILES for node in ast.parse(path.read_text()).body]
 NETWORK_NAMES = {*KIND_NAMES, *(node.name for node in NETWORK_NODES if isinstance(node, ast.ClassDef))}
+# The modules that use what a library does not publish, and what each uses. Each says what holds where that is gone.
+PRIVATE = {
+    "jobs/actors/draining": {"ray._private.state"},
+    "jobs/inputs/decoder_memory": {"ctypes"},
+    "jobs/io/process_exit": {"multiprocessing.util"},
+    "stcn_core/acceleration/allocator": {
+        "ctypes"
+    },  # of the C library, whose functions are public; and where it is glibc
+    "stcn_core/acceleration/fused_convolution": {"._convolution_pointwise"},
+}
+PUBLIC_IN_SPITE_OF_ITS_NAME = {"._replace", "._asdict", "os._exit"}
+MAY_KEEP_FREED_MEMORY = {"jobs/actors/actor", "jobs/cli/labels", "jobs/cli/models", "stcn_core/benchmark/__main__"}
 # The rooms of each package, from top to bottom: each imports only from lines below its own.
 FLOORS = {
     "jobs": (
@@ -106,6 +121,40 @@ def test_each_heavy_library_has_its_modules(path: Path) -> None:
     name = str(path.relative_to(ROOT / "jobs").with_suffix(""))
     for top in {imported.split(".")[0] for imported in imports(path)} & ONLY_IN.keys():
         assert name in ONLY_IN[top], f"{name} imports {top}; only {ONLY_IN[top]} may"
+
+
+def private_names(path: Path) -> set[str]:
+    """Names of other libraries that a file uses and that are not published: with an underscore, or from C."""
+    found = {
+        name.rpartition(".")[0] if any(part.startswith("_") for part in name.split(".")[:-1]) else name
+        for name in imports(path)
+        if any(part.startswith("_") and not part.startswith("__") for part in name.split("."))
+        or name.startswith(("ctypes", "multiprocessing.util"))
+    }
+    found = {"multiprocessing.util" if name.startswith("multiprocessing.util") else name for name in found}
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__"):
+            owner = ast.unparse(node.value)
+            is_own = owner.split(".")[0] in ("self", "cls") and owner.count(".") == 0
+            is_public = {f"{owner}.{node.attr}", f".{node.attr}"} & PUBLIC_IN_SPITE_OF_ITS_NAME
+            if not is_own and not is_public:
+                found.add(f".{node.attr}")
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_private_names_of_libraries_have_their_modules(path: Path) -> None:
+    assert private_names(path) == PRIVATE.get(str(path.relative_to(ROOT).with_suffix("")), set())
+
+
+def test_only_processes_of_the_product_change_their_allocator() -> None:
+    callers = {
+        str(path.relative_to(ROOT).with_suffix(""))
+        for package in ("stcn_core", "jobs")
+        for path in (ROOT / package).rglob("*.py")
+        if "stcn_core.acceleration.allocator.keep_freed_memory" in imports(path)
+    }
+    assert callers == MAY_KEEP_FREED_MEMORY
 
 
 @pytest.mark.parametrize("package", FLOORS)

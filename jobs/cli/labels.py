@@ -59,7 +59,7 @@ def export(
     from jobs.errors import printable
     from stcn_core.acceleration.allocator import keep_freed_memory
 
-    keep_freed_memory()  # returning each batch's memory to the system takes half of an export's time
+    keep_freed_memory()  # this process is the command's own; taking memory anew for each batch takes half of the time
     exported = export_output(output, dest, format, polygons=polygons, frames=frames)
     print(f"{exported.masks} masks" + (f" and {exported.frames} frames" if frames else "") + f" in {dest}")
     for video_id, problem in {**exported.warnings, **exported.failures}.items():

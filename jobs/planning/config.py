@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 from jobs.errors import UserError
 from jobs.inputs.limits import ProcessLimits, VideoLimits, VideoRequirements
 from jobs.io import storage
-from jobs.io.retry import RETRY_SECONDS
+from jobs.io.policy import RETRY_SECONDS
 from jobs.options import Option, config_class, zero_or
 from jobs.segmenting.scene_clips import ClipOptions, OnCut
 from stcn_core.config import Direction, HasDefaults, MemoryPolicy, PropagationConfig
@@ -207,6 +207,9 @@ class SegmentConfig:
     storage_patience: Annotated[
         Positive, Option("Retry a failing storage request for this many seconds.", STORAGE, run_only=True)
     ] = RETRY_SECONDS
+    verify_downloads: Annotated[
+        bool, Option("Download an object twice if the store offers no checksum of its content.", STORAGE)
+    ] = False
 
     def __post_init__(self) -> None:
         if self.device == "cpu" and self.num_gpus_per_actor:

@@ -8,8 +8,8 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 
+from jobs.concurrency.threads import inheriting_pool
 from jobs.io import storage
 from jobs.records import Entry, WorkItem
 from jobs.segmenting.scene_clips import DEFAULT_CLIP_OPTIONS, ClipOptions
@@ -39,7 +39,7 @@ def identify(
     options |= dataclasses.asdict(clip_options)
     common = {"schema": SCHEMA, "model": model_sha256, "options": options, "precision": precision}
     common |= {} if similarity is None else {"similarity": similarity}
-    with ThreadPoolExecutor(PARALLEL_REQUESTS) as pool:
+    with inheriting_pool(PARALLEL_REQUESTS) as pool:
         return list(pool.map(lambda entry: _identify(entry, common), entries))
 
 

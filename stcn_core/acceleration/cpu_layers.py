@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from stcn_core.acceleration.fused_convolution import conv_add_relu, conv_relu
 from stcn_core.acceleration.winograd import WinogradConv, is_3x3
 from stcn_core.models.backbones import Bottleneck
 from stcn_core.models.blocks import SharedConv, add_to_objects
@@ -24,7 +25,7 @@ def use_cpu_layers(module: nn.Module) -> None:
             setattr(module, name, _fastest(child))
         else:
             use_cpu_layers(child)
-            if isinstance(child, Bottleneck) and torch.backends.mkldnn.is_available():
+            if isinstance(child, Bottleneck):
                 setattr(module, name, FusedBottleneck(child))
 
 
@@ -37,8 +38,7 @@ def _fastest(conv: nn.Conv2d) -> nn.Module:
 class FusedBottleneck(nn.Module):
     """A `Bottleneck` whose convolutions also compute the ReLUs and the addition that follow them.
 
-    As passes of their own these are bound by memory, and take 14 % of a block's time at stride 4. PyTorch has no public
-    name for the fused operators; `torch.compile` calls them too.
+    As passes of their own these are bound by memory, and take 14 % of a block's time at stride 4.
     """
 
     def __init__(self, block: Bottleneck) -> None:
@@ -47,21 +47,10 @@ class FusedBottleneck(nn.Module):
         self.downsample = block.downsample
 
     def forward(self, x: Tensor) -> Tensor:
-        y = _conv_relu(self.conv1, x)
-        y = _conv_relu(self.conv2, y) if isinstance(self.conv2, nn.Conv2d) else self.conv2(y).relu_()
+        y = conv_relu(self.conv1, x)
+        y = conv_relu(self.conv2, y) if isinstance(self.conv2, nn.Conv2d) else self.conv2(y).relu_()
         shortcut = x if self.downsample is None else self.downsample(x)
-        fused = torch.ops.mkldnn._convolution_pointwise.binary
-        added: Tensor = fused(y, shortcut, *_arguments(self.conv3), "add", 1.0, "relu", [], None)
-        return added
-
-
-def _conv_relu(conv: nn.Conv2d, x: Tensor) -> Tensor:
-    y: Tensor = torch.ops.mkldnn._convolution_pointwise(x, *_arguments(conv), "relu", [], None)
-    return y
-
-
-def _arguments(conv: nn.Conv2d) -> tuple[object, ...]:
-    return conv.weight, conv.bias, conv.padding, conv.stride, conv.dilation, conv.groups
+        return conv_add_relu(self.conv3, y, shortcut)
 
 
 class OneChannelConv(nn.Module):

@@ -118,7 +118,7 @@ def test_all_harms_at_once(folder: Path, undisturbed: Masks, model_file: Path, t
 IMPATIENT = """
 from jobs.cli import __main__ as cli
 from jobs.actors import actor_group
-actor_group.SILENCE_SECONDS = 2.0
+actor_group.UNRESPONSIVE_SECONDS = 2.0
 cli.main()
 """
 

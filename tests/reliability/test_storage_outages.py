@@ -18,7 +18,7 @@ import pytest
 from jobs.errors import CredentialsError, StorageError
 from jobs.io import retry, storage
 from jobs.io.local import UNFINISHED
-from jobs.io.retry import set_retry_seconds
+from jobs.io.policy import StoragePolicy, storage_policy
 from tests.reliability.disks import small_disk
 from tests.reliability.small_run import FIRST, THEN, SmallRun, check_readers, digest, verified
 from tests.stores import faults
@@ -91,13 +91,12 @@ def test_an_outage_of_a_minute_is_ridden_out(number: int, run: SmallRun, expecte
 def test_an_outage_that_outlasts_patience_ends_the_run(
     number: int, run: SmallRun, expected: str, proxy: FaultProxy
 ) -> None:
-    set_retry_seconds(0.3)
     with (
+        storage_policy(StoragePolicy(0.3)),
         outage_at(number, proxy, None),
         pytest.raises(StorageError, match="tried again for 0.3 s: run the same command again once storage works"),
     ):
         run.run(THEN, "then")
-    set_retry_seconds(10.0)
     goes_on(run, expected)
 
 
