@@ -50,7 +50,7 @@ PRIVATE = {
     },  # of the C library, whose functions are public; and where it is glibc
     "stcn_core/acceleration/fused_convolution": {"._convolution_pointwise"},
 }
-PUBLIC_IN_SPITE_OF_ITS_NAME = {"._replace", "._asdict", "os._exit"}
+PUBLIC_IN_SPITE_OF_ITS_NAME = {"._replace", "._asdict", "._fields", "os._exit"}
 MAY_KEEP_FREED_MEMORY = {"jobs/actors/actor", "jobs/cli/labels", "jobs/cli/models", "stcn_core/benchmark/__main__"}
 # The rooms of each package, from top to bottom: each imports only from lines below its own.
 FLOORS = {
