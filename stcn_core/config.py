@@ -6,7 +6,6 @@ from typing import Literal, NamedTuple, Protocol, get_args
 
 Network = Literal["stcn", "stm"]
 Similarity = Literal["l2", "cosine", "dot"]
-MemoryPolicy = Literal["recent", "spread", "used"]
 Direction = Literal["forward", "backward", "both"]
 
 
@@ -29,7 +28,7 @@ class ModelConfig:
     """
 
     network: Network = "stcn"
-    similarity: Similarity = "l2"
+    similarity: str = "l2"  # "l2", "cosine", "dot", or one that was registered: `memory/similarities.py`
     key_width: int = 64
     key_depths: tuple[int, int, int] = (3, 4, 6)  # bottleneck blocks of res2, res3, res4
     value_width: int = 64  # STCN only: STM's memory encoder has the key trunk's shape
@@ -45,7 +44,6 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         _require(self.network in get_args(Network), "network", self.network, legal=get_args(Network))
-        _require(self.similarity in get_args(Similarity), "similarity", self.similarity, legal=get_args(Similarity))
         for name in ("key_width", "value_width", "key_dim", "value_dim", "decoder_dim"):
             size = getattr(self, name)
             _require(isinstance(size, int) and size > 0, name, size, legal="a positive integer")
@@ -91,7 +89,7 @@ class PropagationConfig:
     top_k: int | None = 20  # memory positions that a query position attends to; None: all of them
     include_last: bool = False  # keep the previous frame in memory too, as a temporary last entry
     max_memory_frames: int | None = 64  # permanent ones; prompts count, and stay. 64: all of 320 frames; None: no bound
-    memory_policy: MemoryPolicy = "spread"  # which of them stay: the latest, evenly spread ones, the most attended
+    memory_policy: str = "spread"  # which of them stay: "recent", "spread", "used", or a registered policy's choice
     short_side: int | None = 480  # frames with a longer short side are scaled down to it; None: never
     direction: Direction = "forward"  # from each prompt; both: frames between two are fused from either side
     frame_step: int = 1  # frames of the video from one that is given to the next; what is local depends on it
@@ -103,8 +101,6 @@ class PropagationConfig:
             _require(getattr(self, name) >= 1, name, getattr(self, name), legal="at least 1")
         bound = self.max_memory_frames
         _require(bound is None or bound >= 2, "max_memory_frames", bound, legal="at least 2, or None for no bound")
-        policies = get_args(MemoryPolicy)
-        _require(self.memory_policy in policies, "memory_policy", self.memory_policy, legal=policies)
         _require(self.direction in get_args(Direction), "direction", self.direction, legal=get_args(Direction))
         _require(self.top_k is None or self.top_k >= 1, "top_k", self.top_k, legal="at least 1, or None for all")
         _require(

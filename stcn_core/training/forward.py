@@ -76,7 +76,7 @@ def training_similarity(
 ) -> Tensor:
     """Their similarity, in float32 also where the rest is in bfloat16, which is 0.2 off in these exponents."""
     with torch.autocast(query_key.device.type, enabled=False):
-        return similarity(memory_key, query_key, model.config.similarity, near=near)
+        return similarity(memory_key, query_key, model.config.similarity, prior=near)
 
 
 def key_losses(model: Network, queries: list[Query], targets: Tensor, *, surfaces: Tensor | None) -> dict[str, Tensor]:
