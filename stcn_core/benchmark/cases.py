@@ -22,7 +22,7 @@ from stcn_core.memory.affinity import affinity, readout, similarity
 from stcn_core.memory.top_k import read_top_k
 from stcn_core.metrics import region_similarity
 from stcn_core.models.checkpoint import load_model
-from stcn_core.propagation.forward import propagate
+from stcn_core.propagation.propagate import propagate
 from stcn_core.synthetic.clips import draw_clip
 
 Figures = dict[str, float]
@@ -93,7 +93,7 @@ def memory_read(settings: Settings) -> Figures:
 
     def tiled(frames: int) -> Run:
         held = frames * positions
-        return lambda: read_top_k(keys[..., :held], values[:, :held], query, kind="l2", k=20)
+        return lambda: read_top_k(keys[..., :held], values[:, :held], query, similarity_name="l2", k=20)
 
     def whole() -> None:
         readout(affinity(similarity(keys, query[None], "l2"), 20), values.transpose(1, 2))

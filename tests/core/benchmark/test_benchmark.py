@@ -17,7 +17,7 @@ from stcn_core.benchmark.measure import extra_memory, in_turn, median_ratio, pea
 from stcn_core.benchmark.operations import operations_per_frame
 from stcn_core.benchmark.reference import propagate_frame_by_frame
 from stcn_core.config import ModelConfig
-from stcn_core.propagation.forward import STAGES
+from stcn_core.propagation.clip_state import STAGES
 from tests.core.tiny import tiny_model
 
 CPU = torch.device("cpu")
