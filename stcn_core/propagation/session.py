@@ -31,7 +31,8 @@ class Session(Generic[Result]):
 
     Equal to `propagate` in the direction "forward", up to rounding, with one exception: for networks with
     `object_positions`, such as stcn-mini, `propagate` enlarges frames for the smallest object of all prompts. A session
-    fixes the size for its clip at the first prompt. Prompt the smallest object first, or set `short_side`.
+    fixes the size at the first prompt, since it does not know the later ones. For equal masks, prompt the smallest
+    object first, or give a `short_side` no larger than that of the frames, which rules enlargement out.
     """
 
     @overload
@@ -52,7 +53,6 @@ class Session(Generic[Result]):
         config: PropagationConfig | None = None,
         *,
         output: Literal["torch"],
-        return_probabilities: bool = True,
         memory_read: MemoryRead = read_memory,
     ) -> None: ...
 

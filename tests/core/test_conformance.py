@@ -34,7 +34,8 @@ def test_a_clip_matches_the_published_network(name: str, form: str) -> None:
     vector = Vector(name)
     model = vector.model if form == "as loaded" else for_inference(vector.model, torch.float32)
     shares = []  # of probabilities that are as published
-    for memory_read in (read_memory, *map(_nudged, range(NUDGES - 1))):
+    reads: list[MemoryRead] = [read_memory, *map(_nudged, range(NUDGES - 1))]
+    for memory_read in reads:
         labels, difference = _compare(model, vector, memory_read)
         assert labels >= 0.999
         assert difference.mean() <= 5e-5

@@ -2,6 +2,8 @@
 
 import copy
 import dataclasses
+import subprocess
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -137,6 +139,12 @@ def test_a_memory_read_of_ones_own(top_k: int | None) -> None:
     session = Session(tiny_model(), config, memory_read=nothing)
     for index, frame in enumerate(FRAMES):
         assert np.array_equal(session.step(frame, PROMPTS.get(index)).labels, forgetful[index].labels)
+
+
+def test_names_of_policies_are_read_without_torch() -> None:
+    """Whoever checks an option must not wait 2 s for it."""
+    script = "import sys, stcn_core.memory.eviction as eviction; assert 'torch' not in sys.modules, eviction"
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def test_built_in_names_stay_and_own_names_may_be_given_again() -> None:

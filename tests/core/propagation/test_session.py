@@ -161,4 +161,4 @@ def test_a_session_only_goes_forward_and_returns_arrays_or_tensors() -> None:
     with pytest.raises(ValueError, match="output='jax' is not usable; legal: numpy, torch"):
         Session(tiny_model(), output="jax")  # type: ignore[call-overload]
     with pytest.raises(TypeError, match="model is 'stcn-mini', of type str; legal: a network"):
-        Session("stcn-mini")  # type: ignore[arg-type]
+        Session("stcn-mini")  # type: ignore[call-overload]

@@ -54,7 +54,7 @@ def assert_equal(found: list[FrameMasks], expected: list[FrameMasks]) -> None:
     ],
 )
 def test_a_mistake_is_refused_by_the_call(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
-    call = {"model": tiny_model(), "frames": FRAMES, "prompts": {0: LABELS[0]}} | arguments
+    call: dict[str, Any] = {"model": tiny_model(), "frames": FRAMES, "prompts": {0: LABELS[0]}} | arguments
     with pytest.raises(error, match=message):
         propagate(call.pop("model"), call.pop("frames"), call.pop("prompts"), **call)
 
