@@ -23,6 +23,8 @@ from stcn_core.propagation.validation import (
     Labels,
     Prompts,
     Removals,
+    check_memory_read,
+    check_size,
     described,
     frozen_prompts,
     frozen_removals,
@@ -57,12 +59,14 @@ def propagate(
     Holds the frames of a few blocks and the memory; going backward, also one byte a pixel and object of each frame, at
     the network's size. Prompts and removals are copied: later changes to them have no effect.
 
-    Raises, when called: TypeError for a model, config, prompts or removals of another type; ValueError for a model in
-    training mode, label maps, indices or ids that are illegal, prompts beyond the end of frames that have a length,
-    unknown similarities and memory policies, and for a direction that the frames cannot go. Raises, as frames come:
+    Raises, when called: TypeError for a model, frames, config, prompts or removals of another type; ValueError for a
+    model in training mode, label maps, indices or ids that are illegal, prompts beyond the end of frames that have a
+    length, unknown similarities and memory policies, and a direction that the frames cannot go. Raises, as frames come:
     ValueError for an illegal frame, a prompt that has not its frame's size, and prompts on frames that never came.
     """
     config = validated_config(model, config)
+    check_size(size)
+    check_memory_read(memory_read)
     labels, gone = frozen_prompts(prompts, size), frozen_removals(removals)
     _check_frames(frames, labels)
     backward = _frames_backward(frames, frames_backward, labels, config=config)
@@ -110,7 +114,7 @@ def _masks(
 
 def _check_frames(frames: object, prompts: Prompts) -> None:
     """Refuse at once what can be refused before a frame is taken."""
-    if not isinstance(frames, (Iterable, Indexable)):
+    if isinstance(frames, str) or not isinstance(frames, (Iterable, Indexable)):
         raise TypeError(f"frames are {described(frames)}; legal: an iterable of frames, each {LEGAL_FRAME}")
     if isinstance(frames, np.ndarray) and frames.ndim != 4:
         raise ValueError(f"frames are {described(frames)}; legal: (frames, height, width, 3), or a list of frames")

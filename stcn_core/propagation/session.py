@@ -20,7 +20,14 @@ from stcn_core.propagation.results import (
     tensors_at_full_size,
 )
 from stcn_core.propagation.schedule import Block, is_memory_frame
-from stcn_core.propagation.validation import Labels, described, frozen_ids, frozen_labels, validated_config
+from stcn_core.propagation.validation import (
+    Labels,
+    check_memory_read,
+    described,
+    frozen_ids,
+    frozen_labels,
+    validated_config,
+)
 
 Result = TypeVar("Result", FrameMasks, FrameTensors)
 OUTPUTS = ("numpy", "torch")
@@ -81,6 +88,7 @@ class Session(Generic[Result]):
         if output not in OUTPUTS:
             raise ValueError(f"output={output!r} is not usable; legal: {', '.join(OUTPUTS)}")
         self._output, self._return_probabilities = output, return_probabilities
+        check_memory_read(memory_read)
         self._memory_read = memory_read
         self._device = next(model.parameters()).device
         self._frame_index = 0

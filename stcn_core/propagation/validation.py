@@ -36,6 +36,19 @@ def validated_config(model: object, config: object) -> PropagationConfig:
     return config
 
 
+def check_memory_read(memory_read: object) -> None:
+    """Raise TypeError for what cannot be called."""
+    if not callable(memory_read):
+        raise TypeError(f"memory_read is {described(memory_read)}; legal: a callable such as read_memory")
+
+
+def check_size(size: object) -> None:
+    """Raise ValueError for anything but (height, width) in pixels, or None."""
+    is_pair = isinstance(size, tuple) and len(size) == 2 and all(_is_integer(side) and side > 0 for side in size)
+    if size is not None and not is_pair:
+        raise ValueError(f"size={size!r} is not usable; legal: (height, width) in pixels, or None for the frames' size")
+
+
 def frozen_prompts(prompts: object, size: tuple[int, int] | None = None) -> dict[int, np.ndarray]:
     """A copy of prompts whose label maps have one size, which is `size` where that is given.
 

@@ -170,17 +170,25 @@ class Alive:
             self.most = max(self.most, self._now)
             yield frame
 
+    def __len__(self) -> int:
+        return self._frames
+
+    def __getitem__(self, index: int, /) -> np.ndarray:
+        return next(iter(self))
+
     def _freed(self) -> None:
         self._now -= 1
 
 
-def test_no_direction_holds_the_clip() -> None:
+@pytest.mark.parametrize("back", ["streamed", "indexed"])
+def test_no_direction_holds_the_clip(back: str) -> None:
     frames, labels = clip_and_prompt(frames=1)
-    onward, back = Alive(frames[0], 200), Alive(frames[0], 200)
+    onward = Alive(frames[0], 200)
+    backward = Alive(frames[0], 200) if back == "streamed" else None
     config = PropagationConfig(short_side=None, direction="both")
-    for _ in propagate(tiny_model(), onward, {0: labels[0], 199: labels[0]}, config=config, frames_backward=back):
+    for _ in propagate(tiny_model(), onward, {0: labels[0], 199: labels[0]}, config=config, frames_backward=backward):
         gc.collect(0)
-    assert max(onward.most, back.most) <= 2 * 12 + 1
+    assert max(alive.most for alive in (onward, backward) if alive) <= 2 * 12 + 1
 
 
 def test_the_backward_pass_says_how_far_it_is() -> None:
