@@ -110,7 +110,7 @@ def test_comparisons_give_every_figure_that_is_budgeted(name: str) -> None:
 
 
 def test_a_session_is_timed_with_arrays_and_tensors(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"HEIGHT": 48, "WIDTH": 64, "FRAMES": 6, "ROUNDS": 1}.items():
+    for name, value in {"HEIGHT": 48, "WIDTH": 64, "FRAMES": 6}.items():
         monkeypatch.setattr(online, name, value)
     figures = CASES["session"](Settings(CPU, repeats=1))
     assert {f"session.{name}" for name in figures} == {name for name in budget("cpu") if name.startswith("session.")}
