@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol, get_args
 
 Similarity = Literal["l2", "cosine", "dot"]
-MemoryPolicy = Literal["recent", "spread", "used"]
 Direction = Literal["forward", "backward", "both"]
 
 
@@ -29,7 +28,7 @@ class ModelConfig:
     """
 
     network: str = "stcn"  # its name in `models.registry`, which refuses unknown ones when the network is built
-    similarity: Similarity = "l2"
+    similarity: str = "l2"  # its name in `memory.similarities`, which refuses unknown ones when memory is read
     key_width: int = 64
     key_depths: tuple[int, int, int] = (3, 4, 6)  # bottleneck blocks of res2, res3, res4
     value_width: int = 64  # STCN only: STM's memory encoder has the key trunk's shape
@@ -44,7 +43,6 @@ class ModelConfig:
     object_positions: int | None = None  # that the smallest object is to cover: frames are enlarged for it; None: never
 
     def __post_init__(self) -> None:
-        _require(self.similarity in get_args(Similarity), "similarity", self.similarity, legal=get_args(Similarity))
         for name in ("key_width", "value_width", "key_dim", "value_dim", "decoder_dim"):
             size = getattr(self, name)
             _require(isinstance(size, int) and size > 0, name, size, legal="a positive integer")
@@ -78,7 +76,7 @@ class PropagationConfig:
     top_k: int | None = 20  # memory positions that a query position attends to; None: all of them
     include_last: bool = False  # keep the previous frame in memory too, as a temporary last entry
     max_memory_frames: int | None = 64  # permanent ones; prompts count, and stay. 64: all of 320 frames; None: no bound
-    memory_policy: MemoryPolicy = "spread"  # which of them stay: the latest, evenly spread ones, the most attended
+    memory_policy: str = "spread"  # which of them stay: "recent", "spread", "used", or a registered policy's choice
     short_side: int | None = 480  # frames with a longer short side are scaled down to it; None: never
     direction: Direction = "forward"  # from each prompt; both: frames between two are fused from either side
     frame_step: int = 1  # frames of the video from one that is given to the next; what is local depends on it
@@ -90,8 +88,6 @@ class PropagationConfig:
             _require(getattr(self, name) >= 1, name, getattr(self, name), legal="at least 1")
         bound = self.max_memory_frames
         _require(bound is None or bound >= 2, "max_memory_frames", bound, legal="at least 2, or None for no bound")
-        policies = get_args(MemoryPolicy)
-        _require(self.memory_policy in policies, "memory_policy", self.memory_policy, legal=policies)
         _require(self.direction in get_args(Direction), "direction", self.direction, legal=get_args(Direction))
         _require(self.top_k is None or self.top_k >= 1, "top_k", self.top_k, legal="at least 1, or None for all")
         _require(

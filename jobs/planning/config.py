@@ -1,7 +1,7 @@
 """The options of a run: one frozen dataclass. Each field is an option of `stcn segment`, checked by pydantic."""
 
 import dataclasses
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -11,7 +11,8 @@ from jobs.io import storage
 from jobs.io.policy import RETRY_SECONDS
 from jobs.options import Option, config_class, zero_or
 from jobs.segmenting.scene_clips import ClipOptions, OnCut
-from stcn_core.config import Direction, HasDefaults, MemoryPolicy, PropagationConfig
+from stcn_core.config import Direction, HasDefaults, PropagationConfig
+from stcn_core.memory.eviction import policy_names
 
 MODEL, MEMORY, VIDEOS, CLUSTER, FAILURES, STORAGE = "Model", "Memory", "Videos", "Cluster", "Failures", "Storage"
 PROPAGATION_OPTIONS = ("memory_every", "top_k", "include_last", "max_memory_frames", "memory_policy")
@@ -19,11 +20,6 @@ UNBOUNDED_AT_ZERO = ("top_k", "max_memory_frames")
 Count = Annotated[int, Field(ge=1)]
 CountOrNone = Annotated[int | None, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
-
-
-def memory_policies() -> tuple[str, ...]:
-    """The eviction policies that `--memory-policy` accepts."""
-    return get_args(MemoryPolicy)
 
 
 def _whole_above_one(gpus: float | None) -> float | None:
@@ -90,7 +86,7 @@ class SegmentConfig:
             "attended to most (used).",
             MEMORY,
             unset="spread",
-            names=memory_policies,
+            names=policy_names,
         ),
     ] = None
 

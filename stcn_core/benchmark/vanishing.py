@@ -10,7 +10,7 @@ from stcn_core.config import PropagationConfig
 from stcn_core.frames import present_ids
 from stcn_core.metrics import region_similarity
 from stcn_core.models.checkpoint import load_model
-from stcn_core.propagation.forward import propagate
+from stcn_core.propagation.propagate import propagate
 from stcn_core.synthetic.clips import draw_visible_scene
 from stcn_core.synthetic.rendering import render
 

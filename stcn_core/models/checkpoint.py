@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from stcn_core.config import Locality, ModelConfig
+from stcn_core.memory.similarities import SIMILARITIES
 from stcn_core.models.kind import State
 from stcn_core.models.network import Network
 from stcn_core.models.registry import build_network, network_kinds, recognise
@@ -45,11 +46,14 @@ def load_model(
     """Build the network that `source` holds, in evaluation mode, without gradients.
 
     source: a shipped model's name, a path, a file's content, or a state dict. Nothing in a file is executed.
-    similarity: read memory by "l2", "cosine" or "dot"; None: by the similarity that the network was trained with.
+    similarity: name of the similarity that memory is read by, "l2", "cosine", "dot" or a registered one; None: the one
+    that the network was trained with.
 
     Raises CheckpointError, which names missing and unexpected entries, FileNotFoundError, or ValueError for an unknown
     similarity.
     """
+    if similarity is not None:
+        _ = SIMILARITIES[similarity]  # refuses an unknown name
     name = str(source) if isinstance(source, (str, Path)) else "the checkpoint"
     try:
         content, metadata = (source, {}) if isinstance(source, Mapping) else parse_weights(_bytes(source))

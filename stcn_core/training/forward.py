@@ -80,7 +80,7 @@ def training_similarity(
 ) -> Tensor:
     """Similarity of keys in float32, under autocast too: bfloat16 is 0.2 off in these exponents."""
     with torch.autocast(query_key.device.type, enabled=False):
-        return similarity(memory_key, query_key, model.config.similarity, near=near)
+        return similarity(memory_key, query_key, model.config.similarity, prior=near)
 
 
 def key_losses(model: Network, queries: list[Query], targets: Tensor, *, surfaces: Tensor | None) -> dict[str, Tensor]:

@@ -7,8 +7,8 @@ import torch
 from hypothesis import strategies as st
 
 from stcn_core import PropagationConfig, propagate
-from stcn_core.propagation.forward import NOTHING_REMOVED
 from stcn_core.propagation.results import FrameMasks
+from stcn_core.propagation.validation import NOTHING_REMOVED
 from tests.core import recipe
 from tests.core.tiny import tiny_model
 

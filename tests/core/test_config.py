@@ -27,7 +27,7 @@ def test_unknown_options_are_named_with_the_known_ones() -> None:
         PropagationConfig.for_model(tiny_model(), topk=3)
 
 
-@pytest.mark.parametrize("sizes", [{"similarity": "l1"}, {"key_width": 0}, {"key_depths": (1, 2)}, {"value_dim": 24}])
+@pytest.mark.parametrize("sizes", [{"key_width": 0}, {"key_depths": (1, 2)}, {"value_dim": 24}])
 def test_sizes_that_make_no_network(sizes: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(sizes))):
         ModelConfig(**sizes)  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from stcn_core import PropagationConfig, for_inference, load_model, propagate
-from stcn_core.benchmark import cases, comparison
+from stcn_core.benchmark import cases, comparison, online
 from stcn_core.benchmark.budget import behind, budget
 from stcn_core.benchmark.cases import CASES, Settings
 from stcn_core.benchmark.inputs import clip
@@ -17,7 +17,7 @@ from stcn_core.benchmark.measure import extra_memory, in_turn, median_ratio, pea
 from stcn_core.benchmark.operations import operations_per_frame
 from stcn_core.benchmark.reference import propagate_frame_by_frame
 from stcn_core.config import ModelConfig
-from stcn_core.propagation.forward import STAGES
+from stcn_core.propagation.clip_state import STAGES
 from tests.core.tiny import tiny_model
 
 CPU = torch.device("cpu")
@@ -107,6 +107,14 @@ def test_comparisons_give_every_figure_that_is_budgeted(name: str) -> None:
     assert sum(
         value for key, value in figures.items() if key.startswith("share_") and "ceiling" not in key
     ) == pytest.approx(1)
+
+
+def test_a_session_is_timed_with_arrays_and_tensors(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"HEIGHT": 48, "WIDTH": 64, "FRAMES": 6}.items():
+        monkeypatch.setattr(online, name, value)
+    figures = CASES["session"](Settings(CPU, repeats=1))
+    assert {f"session.{name}" for name in figures} == {name for name in budget("cpu") if name.startswith("session.")}
+    assert all(0.1 < ratio < 10 for ratio in figures.values())
 
 
 def test_the_command_runs_a_case_and_refuses_others() -> None:

@@ -10,7 +10,7 @@ from jobs.training.sequences import find_sequences
 from stcn_core.config import PropagationConfig
 from stcn_core.metrics import region_similarity
 from stcn_core.models.network import Network
-from stcn_core.propagation.forward import propagate
+from stcn_core.propagation.propagate import propagate
 from stcn_core.training.initialization import init_residual_blocks_as_identity
 from stcn_core.training.trainer import Trainer
 from tests.core.training.tiny import network
