@@ -145,7 +145,7 @@ def start_actor(name: str, board: Any, division: Allocation, *, model: Any, setu
     remote = ray.remote(Segmenter).options(
         num_cpus=division.cpus, num_gpus=division.gpus, max_restarts=0, max_task_retries=0
     )
-    return remote.remote(name, board, model, setup)
+    return remote.remote(name, board, model, setup=setup)
 
 
 def start_mailbox() -> Any:
