@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,10 +11,41 @@ from tests.stores.choice import chosen_store
 
 pytest_plugins = ["tests.parts"]
 
+TESTS = Path(__file__).parent
+HEAVY_FIXTURES = {"ray_cluster", "s3_endpoint", "groups", "clips", "proxy", "store"}
+HEAVY_FOLDERS = {"reliability", "stores", "examples"}
+
 # Ray's first look for accelerators and its usage report are of no use to tests.
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 # A machine that does other things, too, takes over the usual 30 s.
 os.environ["RAY_raylet_start_wait_time_s"] = "180"  # noqa: SIM112 Ray spells it so
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as heavy what a fixture or a folder makes heavy, and put the files with the longest tests first.
+
+    A file that comes last and takes a minute leaves all processors but one idle for that minute.
+    """
+    files: dict[Path, int] = {}
+    for item in items:
+        if _is_heavy(item):
+            item.add_marker(pytest.mark.heavy)
+        files[item.path] = max(files.get(item.path, 0), _weight(item))
+    items.sort(key=lambda item: -files[item.path])  # stable: within a file, and among equals, as collected
+
+
+def _is_heavy(item: pytest.Item) -> bool:
+    fixtures = set(getattr(item, "fixturenames", ()))
+    return bool(HEAVY_FIXTURES & fixtures) or item.path.relative_to(TESTS).parts[0] in HEAVY_FOLDERS
+
+
+def _weight(item: pytest.Item) -> int:
+    """3: a long form. 2: a test that needs a Ray cluster or is in reliability/. 1: another heavy test. 0: the rest."""
+    if item.get_closest_marker("slow"):
+        return 3
+    if "ray_cluster" in getattr(item, "fixturenames", ()) or "reliability" in item.path.parts:
+        return 2
+    return int(item.get_closest_marker("heavy") is not None)
 
 
 @pytest.fixture(autouse=True)

@@ -21,6 +21,7 @@ from jobs.outputs.store import MaskRow
 from jobs.records import VideoRow
 from jobs.segmenting.segment_video import Segmented
 from stcn_core import save_model
+from tests.command import stcn as stcn
 from tests.core.tiny import tiny_model
 from tests.stores.choice import chosen_store, found_by_default, running
 
@@ -108,12 +109,6 @@ def ray_head(environment: dict[str, str]) -> Iterator[tuple[str, str]]:
 def ray_command() -> str:
     """Ray's command, beside this interpreter."""
     return str(Path(sys.executable).with_name("ray"))
-
-
-def stcn(*args: str | Path, timeout: float = 300, **options: object) -> "subprocess.CompletedProcess[str]":
-    """Run the command to its end."""
-    command = [sys.executable, "-m", "jobs.cli", *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, **options)  # type: ignore[call-overload,no-any-return]
 
 
 def to_end(work: Generator[int, None, Segmented]) -> tuple[VideoRow, list[MaskRow], list[int]]:
