@@ -1,4 +1,4 @@
-"""How long a test is: most have one form, some a short one in `make test` and a long one beside it in `make test-all`."""
+"""Two lengths of one test: a short form for `make test`, and a long one for `make test-all`."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,8 +17,9 @@ def short_and_long(
     assert short, "a test has a short form"
     assert long, "a test without a long form is parametrised by pytest.mark.parametrize"
     several = "," in names
+    always = [pytest.param(*_values(value, several)) for value in short]
     slow = [pytest.param(*_values(value, several), marks=pytest.mark.slow) for value in long]
-    return pytest.mark.parametrize(names, [*(pytest.param(*_values(value, several)) for value in short), *slow], ids=ids)
+    return pytest.mark.parametrize(names, [*always, *slow], ids=ids)
 
 
 def _values(value: object, several: bool) -> tuple[object, ...]:

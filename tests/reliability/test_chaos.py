@@ -1,4 +1,4 @@
-"""Promise: random kill -9 across actors, raylets and drivers lose and duplicate nothing; `make chaos` is longer still."""
+"""Promise: random kill -9 across actors, raylets and drivers lose and duplicate nothing; `make chaos` kills more."""
 
 import random
 from collections import Counter
