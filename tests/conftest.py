@@ -12,7 +12,7 @@ from tests.stores.choice import chosen_store
 pytest_plugins = ["tests.parts"]
 
 TESTS = Path(__file__).parent
-HEAVY_FIXTURES = {"ray_cluster", "s3_endpoint", "groups", "clips", "proxy", "store"}
+HEAVY_NAMES = {"ray_cluster", "s3_endpoint", "clips", "stcn", "subprocess"}  # fixtures, and what starts processes
 HEAVY_FOLDERS = {"reliability", "stores", "examples"}
 
 # Ray's first look for accelerators and its usage report are of no use to tests.
@@ -22,7 +22,7 @@ os.environ["RAY_raylet_start_wait_time_s"] = "180"  # noqa: SIM112 Ray spells it
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as heavy what a fixture or a folder makes heavy, and put the files with the longest tests first.
+    """Mark as heavy what starts a cluster, a store or a process, and put the files with the longest tests first.
 
     A file that comes last and takes a minute leaves all processors but one idle for that minute.
     """
@@ -35,15 +35,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _is_heavy(item: pytest.Item) -> bool:
-    fixtures = set(getattr(item, "fixturenames", ()))
-    return bool(HEAVY_FIXTURES & fixtures) or item.path.relative_to(TESTS).parts[0] in HEAVY_FOLDERS
+    assert isinstance(item, pytest.Function)
+    names = {*item.fixturenames, *item.function.__code__.co_names}
+    return bool(HEAVY_NAMES & names) or item.path.relative_to(TESTS).parts[0] in HEAVY_FOLDERS
 
 
 def _weight(item: pytest.Item) -> int:
     """3: a long form. 2: a test that needs a Ray cluster or is in reliability/. 1: another heavy test. 0: the rest."""
     if item.get_closest_marker("slow"):
         return 3
-    if "ray_cluster" in getattr(item, "fixturenames", ()) or "reliability" in item.path.parts:
+    if (isinstance(item, pytest.Function) and "ray_cluster" in item.fixturenames) or "reliability" in item.path.parts:
         return 2
     return int(item.get_closest_marker("heavy") is not None)
 

@@ -16,6 +16,8 @@ from stcn_core.memory.top_k import read_top_k
 from stcn_core.models.network import Network
 from tests.core.conformance import Vector
 
+pytestmark = pytest.mark.heavy
+
 NUDGES = 8
 VECTORS = ("stcn-davis-2obj", "stcn-davis-1obj-includelast", "stcn-generic-3obj-late", "stm-2obj")
 

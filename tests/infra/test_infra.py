@@ -30,6 +30,7 @@ def test_the_cluster_file_is_valid_for_ray_up() -> None:
         jsonschema.validate({**cluster, "max_workers": "eight"}, schema)
 
 
+@pytest.mark.heavy
 @pytest.mark.skipif(not CRD.exists(), reason="needs KubeRay's RayJob schema, in ../shared/k8s")
 def test_the_kubernetes_job_is_valid_for_kuberay() -> None:
     (version,) = [v for v in yaml.safe_load(CRD.read_text())["spec"]["versions"] if v["name"] == "v1"]

@@ -205,6 +205,7 @@ def test_youtube_vos_counts_the_last_frame_and_objects_from_the_one_after_their_
     assert frames("davis") == [2]
 
 
+@pytest.mark.heavy
 def test_videos_side_by_side_score_as_one_by_one(tmp_path: Path) -> None:
     truth = [(f"{t:05d}", labels) for t, labels in enumerate(TRUTH)]
     ids = ["c", "a", "b"]

@@ -16,6 +16,8 @@ from jobs.exports import mask_batches
 from jobs.exports.journal import FOLDER, Journal
 from tests.jobs.exports.outputs import blobs, rows, tree, write
 
+pytestmark = pytest.mark.heavy
+
 SLOW = """
 import sys, time
 from pathlib import Path

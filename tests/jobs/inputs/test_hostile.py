@@ -146,6 +146,7 @@ def test_none_takes_much_memory(seen: Seen) -> None:
     assert peaks[-1] - peaks[0] < MAX_GROWTH_MB, sorted(grown.items(), key=lambda item: -item[1])[:5]
 
 
+@pytest.mark.heavy
 def test_an_edit_list_that_repeats_a_video_is_bounded(corpus: Corpus, canary: Canary) -> None:
     """Its index would take 3.1 GB. This is what the largest block that FFmpeg may take comes to."""
     (row,) = watch(corpus, canary, [("video", "repeats.mp4")]).rows

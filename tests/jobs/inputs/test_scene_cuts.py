@@ -77,6 +77,7 @@ def test_few_frames_are_held(clips: list[list[np.ndarray]]) -> None:
     assert all(read <= frame.index + 1 + AROUND for _, frame in scenes(frames()))
 
 
+@pytest.mark.heavy
 @needs_shared
 @pytest.mark.parametrize("pattern", FOOTAGE)
 def test_real_footage_is_cut_where_it_was_edited(pattern: str) -> None:

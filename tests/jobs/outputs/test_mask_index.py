@@ -125,6 +125,7 @@ def test_a_file_that_is_replaced_meanwhile_is_named(tmp_path: Path) -> None:
         MaskRows(index).masks(8)
 
 
+@pytest.mark.heavy
 def test_a_million_masks_weigh_little(tmp_path: Path) -> None:
     """16 bytes a frame; RLEs of 400 bytes each would be 400 MB."""
     count = 1_000_000

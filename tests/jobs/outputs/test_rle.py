@@ -99,6 +99,7 @@ def _counts(bits: int) -> str:
     return rle.encode(mask.reshape(6, 8).astype(np.int32), [1])[0].counts
 
 
+@pytest.mark.heavy
 @given(st.lists(TEXTS, max_size=9), st.integers(1, 4))
 @settings(max_examples=1_000, deadline=None)
 def test_many_masks_are_checked_at_once_as_each_is_decoded(texts: list[str], at_once: int) -> None:
