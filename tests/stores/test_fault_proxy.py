@@ -15,14 +15,15 @@ import pytest
 from tests.stores.choice import STORES
 from tests.stores.faults import FaultProxy
 from tests.stores.faults.clients import BUCKET, ask, connection, files, store_with_bucket, target
+from tests.stores.server import Server
 
 SECONDS = 30
 PIECE = b"p" * 65_536
 
 
 @pytest.fixture(scope="module", params=STORES)
-def store(request: pytest.FixtureRequest) -> Iterator[str]:
-    with store_with_bucket(request.param) as url:
+def store(request: pytest.FixtureRequest, running_store: Callable[[type[Server]], Server]) -> Iterator[str]:
+    with store_with_bucket(request.param, running_store) as url:
         yield url
 
 

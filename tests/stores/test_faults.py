@@ -3,7 +3,7 @@
 import http.client
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from urllib.parse import urlsplit
@@ -14,13 +14,14 @@ from tests.stores import faults
 from tests.stores.choice import STORES
 from tests.stores.faults import FaultProxy, only
 from tests.stores.faults.clients import BUCKET, ask, connection, files, store_with_bucket, target
+from tests.stores.server import Server
 
 CONTENT = bytes(range(256)) * 1000  # 256,000 bytes: several pieces
 
 
 @pytest.fixture(scope="module", params=STORES)
-def store(request: pytest.FixtureRequest) -> Iterator[str]:
-    with store_with_bucket(request.param) as url:
+def store(request: pytest.FixtureRequest, running_store: Callable[[type[Server]], Server]) -> Iterator[str]:
+    with store_with_bucket(request.param, running_store) as url:
         yield url
 
 

@@ -1,7 +1,7 @@
 """What s3fs makes of each fault, which is what the job's storage has to make good."""
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from botocore.exceptions import EndpointConnectionError  # type: ignore[import-untyped]
@@ -11,6 +11,7 @@ from tests.stores import faults
 from tests.stores.choice import STORES
 from tests.stores.faults import FaultProxy, only
 from tests.stores.faults.clients import BUCKET, files, store_with_bucket
+from tests.stores.server import Server
 
 CONTENT = bytes(range(256)) * 1000
 X = f"{BUCKET}/x"
@@ -18,8 +19,8 @@ ONE_ATTEMPT = {"total_max_attempts": 1}
 
 
 @pytest.fixture(scope="module", params=STORES)
-def store(request: pytest.FixtureRequest) -> Iterator[str]:
-    with store_with_bucket(request.param) as url:
+def store(request: pytest.FixtureRequest, running_store: Callable[[type[Server]], Server]) -> Iterator[str]:
+    with store_with_bucket(request.param, running_store) as url:
         files(url).pipe_file(X, CONTENT)
         yield url
 
