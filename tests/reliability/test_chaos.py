@@ -10,7 +10,7 @@ from tests.reliability.nodes import SHORT_HEALTH_CHECK, Nodes
 
 
 @short_and_long("scale", short=[SHORT], long=[FULL], ids=lambda scale: f"{len(scale.mix)} kills")
-def test_random_kills_lose_and_duplicate_nothing(scale: Scale, bucket: str, tmp_path: Path) -> None:
+def test_random_kills_neither_lose_nor_duplicate_masks(scale: Scale, bucket: str, tmp_path: Path) -> None:
     seed = random.randrange(10**6)
     print(f"seed {seed}")
     with Nodes(scale.nodes, **SHORT_HEALTH_CHECK) as nodes:

@@ -82,7 +82,7 @@ def outcome(row: VideoRow) -> tuple[str, str | None, int]:
 
 # Each try of the video that hangs waits for --stall-seconds.
 @short_and_long("tries, stall_seconds", short=[(1, 10)], long=[(2, 20)])
-def test_all_harms_at_once(
+def test_each_harmful_video_is_quarantined_and_harms_no_other(
     tries: int, stall_seconds: int, folder: Path, undisturbed: Masks, model_file: Path, tmp_path: Path
 ) -> None:
     lethal, prompts = folder / "long.mp4", folder / "prompts/0"
@@ -131,7 +131,7 @@ cli.main()
 
 
 @short_and_long("tries", short=[1], long=[2])
-def test_a_process_that_cannot_even_end_itself_is_ended(
+def test_stopped_process_is_killed_by_the_driver(
     tries: int, folder: Path, undisturbed: Masks, model_file: Path, tmp_path: Path
 ) -> None:
     """Stopped by a signal, no thread of it runs: as when code hangs that keeps Python's lock."""

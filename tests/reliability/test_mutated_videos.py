@@ -49,7 +49,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_mutant_follows_from_its_seed_and_number(originals: list[Source], tmp_path: Path) -> None:
+def test_mutant_is_reproducible_from_seed_and_number(originals: list[Source], tmp_path: Path) -> None:
     again = sources(tmp_path)
     assert again == originals
     for number in range(200):
@@ -58,7 +58,7 @@ def test_a_mutant_follows_from_its_seed_and_number(originals: list[Source], tmp_
 
 
 @short_and_long("count", short=[200], long=[MUTANTS])
-def test_mutated_videos_are_rows_and_all_others_come_out(
+def test_mutated_videos_become_rows_and_sound_ones_are_unaffected(
     count: int, originals: list[Source], folder: Path, model_file: Path
 ) -> None:
     print(f"\nseed {SEED}, {count} mutants")

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.usefixtures("ray_cluster")
 
 
 @short_and_long("actors", short=["1"], long=["2"])
-def test_two_runs_of_one_plan_write_the_same_files(
+def test_two_runs_of_one_plan_write_identical_files(
     actors: str, archive: Path, model_file: Path, tmp_path: Path
 ) -> None:
     """Under the same names, too, if one actor brings them, so that they come in one order."""

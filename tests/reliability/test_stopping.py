@@ -79,7 +79,7 @@ def stopped_by_ray(ray_cluster: str, segment_groups: list[str], name: str) -> It
 
 
 @short_and_long("stopped_by", short=[stopped_by_sigterm], long=[stopped_by_ray], ids=lambda by: by.__name__)
-def test_a_run_that_is_stopped_commits_what_is_finished_and_goes_on(
+def test_stopped_run_commits_finished_videos_and_resumes(
     stopped_by: Callable[..., AbstractContextManager[Callable[[], None]]], ray_cluster: str, groups: Path,
     segment_groups: list[str], tmp_path: Path,
 ) -> None:  # fmt: skip

@@ -108,7 +108,7 @@ def after_a_commit(matching: Match) -> Match:
     return matches
 
 
-def test_a_job_with_a_twentieth_of_all_requests_failing_ends_like_an_undisturbed_one(
+def test_job_with_a_twentieth_of_requests_failing_gives_the_undisturbed_masks(
     segment: Run, undisturbed: Path, manifest: str, bucket: str, proxy: FaultProxy
 ) -> None:
     anywhere: list[Fault] = [faults.SLOW_DOWN, faults.INTERNAL_ERROR, Reset(), LostReply(), Stall(seconds=1)]
@@ -137,7 +137,7 @@ TROUBLES: list[tuple[str, Fault, Callable[[], Match], str, int]] = [  # the last
 
 
 @short_and_long("troubles", short=[1], long=[len(TROUBLES)])
-def test_one_trouble_after_the_other_ends_a_run_and_the_same_command_gets_there(
+def test_storage_trouble_ends_the_run_and_the_same_command_resumes(
     troubles: int, segment: Run, undisturbed: Path, manifest: str, bucket: str, proxy: FaultProxy
 ) -> None:
     for name, fault, matching, message, num_done in TROUBLES[:troubles]:
@@ -153,7 +153,7 @@ def test_one_trouble_after_the_other_ends_a_run_and_the_same_command_gets_there(
 
 
 @short_and_long("disks", short=["of the output"], long=["of the output, then of temporary files"])
-def test_a_full_disk_ends_a_run_and_the_same_command_goes_on_once_there_is_room(
+def test_full_disk_ends_the_run_and_freeing_space_lets_it_resume(
     disks: str, segment: Run, undisturbed: Path, archive: Path, tmp_path: Path
 ) -> None:
     """The output's disk is full in the middle of the run; in the long form so is the actor's temporary folder later."""

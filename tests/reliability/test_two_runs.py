@@ -69,7 +69,9 @@ def test_the_second_run_says_who_holds_the_output(archive: Path, model_file: Pat
     verified(output)
 
 
-def test_a_silent_holder_elsewhere_is_taken_for_dead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lock_without_heartbeat_from_another_machine_is_taken_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(run_lock, "SILENCE_SECONDS", 2.0)
     monkeypatch.setattr(run_lock, "HEARTBEAT_SECONDS", 0.5)
     me = run_lock.describe_process()
@@ -80,7 +82,9 @@ def test_a_silent_holder_elsewhere_is_taken_for_dead(tmp_path: Path, monkeypatch
     assert not storage.exists(f"{tmp_path}/{run_lock.LOCK_FILE}")
 
 
-def test_a_holder_elsewhere_that_writes_is_alive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lock_with_a_heartbeat_from_another_machine_is_respected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(run_lock, "SILENCE_SECONDS", 10.0)
     monkeypatch.setattr(run_lock, "HEARTBEAT_SECONDS", 0.5)
     with (

@@ -39,14 +39,14 @@ def proxy(store: str) -> Iterator[FaultProxy]:
     ],
     ids=str,
 )  # fmt: skip
-def test_a_fault_that_passes_and_shows_is_ridden_out(proxy: FaultProxy, fault: faults.Fault) -> None:
+def test_s3fs_retries_a_visible_transient_fault(proxy: FaultProxy, fault: faults.Fault) -> None:
     proxy.inject(fault, only("GET"), times=1)
     assert files(proxy.url, read_timeout=1).cat_file(X) == CONTENT
     assert [r.fault for r in proxy.requests if r.method == "GET"] == [fault, None]
 
 
 @pytest.mark.parametrize("fault", [faults.Shortened(to=1000), faults.Flipped(at=5000)], ids=str)
-def test_a_fault_that_does_not_show_passes_for_the_object(proxy: FaultProxy, fault: faults.Fault) -> None:
+def test_s3fs_does_not_notice_silent_corruption(proxy: FaultProxy, fault: faults.Fault) -> None:
     """In a range always; in the whole object where the store sends no checksum: Ceph 16 does not, moto does."""
     proxy.inject(fault, only("GET"))
     found = files(proxy.url).cat_file(X, start=10, end=200_000)
@@ -55,7 +55,7 @@ def test_a_fault_that_does_not_show_passes_for_the_object(proxy: FaultProxy, fau
 
 
 @pytest.mark.parametrize("refusal", faults.REFUSALS, ids=lambda refusal: refusal.code)
-def test_the_code_of_a_refusal_is_in_the_cause_but_not_of_head(proxy: FaultProxy, refusal: faults.Status) -> None:
+def test_refusal_code_is_in_the_cause_except_for_head(proxy: FaultProxy, refusal: faults.Status) -> None:
     proxy.inject(refusal)
     fs = files(proxy.url, retries=ONE_ATTEMPT)
     fs.retries = 1
@@ -67,7 +67,7 @@ def test_the_code_of_a_refusal_is_in_the_cause_but_not_of_head(proxy: FaultProxy
     assert error.value.__cause__.response["Error"]["Code"] == str(refusal.status)  # type: ignore[union-attr]
 
 
-def test_a_create_whose_reply_was_lost_fails_as_if_another_writer_had_won(proxy: FaultProxy) -> None:
+def test_s3fs_reports_a_lost_create_reply_as_a_lost_race(proxy: FaultProxy) -> None:
     """Even with a single attempt: aiohttp sends a PUT again by itself if its connection ends without a reply."""
     fs = files(proxy.url, retries=ONE_ATTEMPT)
     proxy.inject(faults.LostReply(), only("PUT"), times=1)
@@ -78,7 +78,7 @@ def test_a_create_whose_reply_was_lost_fails_as_if_another_writer_had_won(proxy:
     assert fs.cat_file(f"{BUCKET}/record") == b"ours"
 
 
-def test_only_fsspecs_own_timeout_ends_an_upload_to_a_silent_store(proxy: FaultProxy) -> None:
+def test_upload_to_a_silent_store_ends_only_by_fsspecs_timeout(proxy: FaultProxy) -> None:
     """s3fs asks for "100 Continue", and aiohttp waits for it, and for its body to be taken, without a limit."""
     fs = files(proxy.url, read_timeout=1, retries=ONE_ATTEMPT)
     proxy.inject(faults.Stall(), only("PUT"))

@@ -81,7 +81,7 @@ def test_any_text_is_a_mask_or_refused(counts: str, height: int, width: int) -> 
         ("05", (-6, -8), "its size is -8x-6"),
     ],
 )
-def test_what_is_no_mask_is_named(counts: str, size: tuple[int, int], message: str) -> None:
+def test_invalid_mask_is_named(counts: str, size: tuple[int, int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         rle.decode(counts, *size)
 

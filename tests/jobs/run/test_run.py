@@ -70,7 +70,7 @@ def test_a_run_segments_every_video_and_reports_the_broken_one(undisturbed: Path
     assert not storage.find(f"{undisturbed}/_attempts")
 
 
-def test_the_run_says_what_it_did_and_with_what(undisturbed: Path, model_file: Path) -> None:
+def test_run_record_and_status_describe_the_run(undisturbed: Path, model_file: Path) -> None:
     info = store.run_info(str(undisturbed))
     assert info["model"]["sha256"] == hashlib.sha256(model_file.read_bytes()).hexdigest()
     assert info["propagation"]["memory_every"] == 5
@@ -94,7 +94,7 @@ def test_the_same_command_again_does_nothing(
     assert plan.stdout.splitlines() == ["5 videos: 4 done, 1 quarantined; 0 shards to do"]
 
 
-def test_only_what_changed_is_done_again(undisturbed: Path, archive: Path, model_file: Path, tmp_path: Path) -> None:
+def test_only_changed_videos_are_done_again(undisturbed: Path, archive: Path, model_file: Path, tmp_path: Path) -> None:
     """A repaired video with --retry-failed, and a video with another prompt; the rest stays."""
     changed = shutil.copytree(archive, tmp_path / "archive")
     output = tmp_path / "out"
@@ -120,7 +120,7 @@ def test_one_actor_gives_the_same_rows_as_two(
 
 
 @short_and_long("kill", short=[signal.SIGKILL], long=[signal.SIGINT, signal.SIGTERM])
-def test_a_run_that_is_killed_resumes_to_the_same_masks(
+def test_killed_run_resumes_to_the_same_masks(
     kill: signal.Signals, undisturbed: Path, archive: Path, model_file: Path, tmp_path: Path
 ) -> None:
     output = str(tmp_path / "out")

@@ -66,6 +66,6 @@ def test_rules_that_are_not_known_are_named_without_what_a_terminal_obeys(tmp_pa
         read_scores(str(tmp_path))
 
 
-def test_no_flipped_byte_raises_anything_else(tmp_path: Path) -> None:
+def test_flipped_byte_raises_only_user_error(tmp_path: Path) -> None:
     tables(tmp_path)
     check_flips_are_told(tmp_path / "objects.parquet", lambda: read_scores(str(tmp_path)), flips=200)
