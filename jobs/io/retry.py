@@ -51,7 +51,7 @@ _retry_seconds = RETRY_SECONDS
 
 def set_retry_seconds(seconds: float) -> None:
     """How long this process tries again what fails."""
-    global _patience_seconds
+    global _retry_seconds
     _retry_seconds = seconds
 
 
