@@ -7,7 +7,7 @@ import pytest
 import s3fs
 
 from jobs.io.retry import RETRY_SECONDS, set_retry_seconds
-from tests.reliability.groups import draw_groups
+from tests.reliability.grouped_archive import draw_groups
 from tests.stores.faults import FaultProxy
 
 
@@ -21,7 +21,7 @@ def _impatience() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def groups(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The manifest of groups.py."""
+    """The manifest of grouped_archive.py."""
     return draw_groups(tmp_path_factory.mktemp("groups"))
 
 

@@ -17,7 +17,7 @@ from jobs.records import VideoRow
 from tests.jobs.inputs.test_video import write
 from tests.lengths import short_and_long
 from tests.parts import stcn
-from tests.reliability.culprits import Striking, Unanswering, draw_hungry, draw_misnamed
+from tests.reliability.harmful_inputs import Striking, Unanswering, draw_hungry, draw_misnamed
 from tests.reliability.processes import wait_for
 from tests.reliability.small_run import masks, verified_rows
 

@@ -13,7 +13,7 @@ import pytest
 from jobs.ledger.ledger import Ledger
 from tests.lengths import short_and_long
 from tests.parts import ray_command, stcn
-from tests.reliability.groups import SHORTS, at_long, check_whole
+from tests.reliability.grouped_archive import SHORTS, at_long, check_whole
 from tests.reliability.nodes import Nodes
 from tests.reliability.processes import parent_of, started, wait_for
 from tests.reliability.small_run import verified

@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 
 from jobs.ledger.ledger import Ledger
-from tests.reliability.groups import at_long, check_whole
+from tests.reliability.grouped_archive import at_long, check_whole
 from tests.reliability.nodes import SHORT_HEALTH_CHECK, Nodes
 from tests.reliability.processes import parent_of, started, wait_for
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from tests.jobs.inputs.access_traps import Canary, OpenedFile, ghostscript
 from tests.jobs.inputs.hostile import LINKED, SECRET, SECRET_TEXT, Corpus
-from tests.jobs.inputs.watches import Canary, OpenedFile, ghostscript
 
 ROOT = Path(__file__).parents[3]
 MAX_SECONDS = 300  # for all of them; they take 10

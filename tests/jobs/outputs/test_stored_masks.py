@@ -20,7 +20,7 @@ from jobs.outputs import store
 from jobs.outputs.label_maps import to_image
 from jobs.outputs.stored_masks import masks_by_video
 from jobs.records import VideoRow
-from tests.flipped import check_flips_are_told
+from tests.bit_flips import check_flips_are_told
 from tests.jobs.commands.test_evaluate import FOUND, rows
 from tests.jobs.commands.test_export import write_run
 from tests.parts import stcn

@@ -9,7 +9,7 @@ import pytest
 
 from jobs.errors import UserError
 from jobs.scores.tables import FRAMES, ObjectScore, Scores, holds_scores, read_scores, write_scores
-from tests.flipped import check_flips_are_told
+from tests.bit_flips import check_flips_are_told
 
 SCORE = ObjectScore(
     video_id="v\u00e4",
