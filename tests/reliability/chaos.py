@@ -48,7 +48,7 @@ class Scale:
 
 
 FULL = Scale(mix=("actor",) * 5 + ("driver",) * 3 + ("raylet",) * 2, pause_seconds=10, nodes=3, copies=4)
-SHORT = Scale(mix=("actor", "driver", "raylet"), pause_seconds=2, nodes=2, copies=2)
+SHORT = Scale(mix=("actor", "driver", "raylet"), pause_seconds=2, nodes=2, copies=1)
 
 
 class Chaos:
