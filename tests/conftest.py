@@ -12,7 +12,14 @@ from tests.stores.choice import chosen_store
 pytest_plugins = ["tests.parts"]
 
 TESTS = Path(__file__).parent
-HEAVY_NAMES = {"ray_cluster", "s3_endpoint", "clips", "stcn", "subprocess"}  # fixtures, and what starts processes
+HEAVY_NAMES = {
+    "ray_cluster",
+    "s3_endpoint",
+    "clips",
+    "corpus",
+    "stcn",
+    "subprocess",
+}  # fixtures, and what starts processes
 HEAVY_FOLDERS = {"reliability", "stores", "examples"}
 
 # Ray's first look for accelerators and its usage report are of no use to tests.
@@ -37,6 +44,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _is_heavy(item: pytest.Item) -> bool:
     assert isinstance(item, pytest.Function)
     names = {*item.fixturenames, *item.function.__code__.co_names}
+    if hasattr(item, "callspec") and "s3" in map(str, item.callspec.params.values()):
+        return True  # its fixture asks for the store by getfixturevalue
     return bool(HEAVY_NAMES & names) or item.path.relative_to(TESTS).parts[0] in HEAVY_FOLDERS
 
 
