@@ -210,8 +210,8 @@ def test_no_test_sleeps_long_without_a_reason(path: Path) -> None:
             f"{path}:{call.lineno} sleeps for {ast.unparse(seconds)} s; say a number"
         )
         assert float(str(seconds.value)) <= LONGEST_SLEEP, (
-            f"{path}:{call.lineno} sleeps for {ast.unparse(seconds)} s; legal: up to {LONGEST_SLEEP}, in a loop that ends "
-            "when what it waits for has happened, or a reason in LONGER_SLEEPS"
+            f"{path}:{call.lineno} sleeps for {ast.unparse(seconds)} s; legal: up to {LONGEST_SLEEP}, in a loop that "
+            "ends when what it waits for has happened, or a reason in LONGER_SLEEPS"
         )
 
 
