@@ -1,4 +1,4 @@
-"""Imports go downward only, and each heavy library appears in one place."""
+"""Imports go downward only, each heavy library appears in one place, and tests keep to their costs."""
 
 import ast
 import graphlib
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from stcn_core.models import registry
+from tests.lengths import short_and_long
 
 ROOT = Path(__file__).parents[1]
 CORE_MAY_IMPORT = {"torch", "numpy", "safetensors", "stcn_core", *sys.stdlib_module_names}
@@ -98,7 +99,7 @@ def imports(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "stcn_core").rglob("*.py")), ids=lambda path: path.stem)
-def test_the_core_needs_torch_numpy_and_safetensors_alone(path: Path) -> None:
+def test_the_core_imports_only_torch_numpy_and_safetensors(path: Path) -> None:
     assert {name.split(".")[0] for name in imports(path)} <= CORE_MAY_IMPORT
 
 
@@ -117,7 +118,7 @@ def test_imports_go_downward(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "jobs").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
-def test_each_heavy_library_has_its_modules(path: Path) -> None:
+def test_a_heavy_library_is_imported_only_by_its_modules(path: Path) -> None:
     name = str(path.relative_to(ROOT / "jobs").with_suffix(""))
     for top in {imported.split(".")[0] for imported in imports(path)} & ONLY_IN.keys():
         assert name in ONLY_IN[top], f"{name} imports {top}; only {ONLY_IN[top]} may"
@@ -158,7 +159,7 @@ def test_only_processes_of_the_product_change_their_allocator() -> None:
 
 
 @pytest.mark.parametrize("package", FLOORS)
-def test_every_room_says_what_lives_there_and_who_may_import_it(package: str) -> None:
+def test_every_package_docstring_says_who_may_import_it(package: str) -> None:
     rooms = {path.parent for path in (ROOT / package).rglob("*.py")} - {ROOT / package}
     for room in rooms:
         docstring = ast.get_docstring(ast.parse((room / "__init__.py").read_text())) or ""
@@ -166,7 +167,7 @@ def test_every_room_says_what_lives_there_and_who_may_import_it(package: str) ->
 
 
 @pytest.mark.parametrize("package", FLOORS)
-def test_nothing_is_loose_at_the_top_of_a_package_but_its_ground_floor(package: str) -> None:
+def test_only_listed_modules_lie_at_the_top_of_a_package(package: str) -> None:
     rooms = {room for floor in FLOORS[package] for room in floor}
     loose = {path.stem for path in (ROOT / package).glob("*.py")} - {"__init__"}
     assert loose <= rooms
@@ -185,7 +186,7 @@ def test_nothing_is_loose_at_the_top_of_a_package_but_its_ground_floor(package: 
 
 
 @pytest.mark.parametrize("package", ["jobs", "stcn_core"])
-def test_no_module_imports_itself_by_way_of_others(package: str) -> None:
+def test_imports_have_no_cycle(package: str) -> None:
     files = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in (ROOT / package).rglob("*.py")}
     graph = {
         module: {found for name in imports(path) for found in (name, name.rpartition(".")[0]) if found in files}
@@ -195,13 +196,13 @@ def test_no_module_imports_itself_by_way_of_others(package: str) -> None:
     graphlib.TopologicalSorter(graph).prepare()  # raises CycleError
 
 
-def test_the_run_does_not_know_the_other_commands() -> None:
+def test_nothing_but_the_cli_imports_a_command() -> None:
     for path in (ROOT / "jobs").rglob("*.py"):
         if path.parent.name not in ("commands", "cli"):
             assert not any(name.startswith("jobs.commands") for name in imports(path)), path.name
 
 
-def test_modules_do_not_import_from_package_roots() -> None:
+def test_no_module_imports_from_a_package_root() -> None:
     files = [path for package in ("stcn_core", "jobs") for path in (ROOT / package).rglob("*.py")]
     modules = {path.stem for path in files} | {path.parent.name for path in files}
     for path in files:
@@ -258,12 +259,12 @@ def test_generic_code_asks_for_no_network() -> None:
         assert not imported or path == ROOT / "stcn_core/models/registry.py", f"{path} imports {imported}"
 
 
-def test_propagation_does_not_know_how_it_is_timed() -> None:
+def test_only_the_benchmark_imports_the_benchmark() -> None:
     for path in (path for path in (ROOT / "stcn_core").rglob("*.py") if path.parent.name != "benchmark"):
         assert not any(name.startswith("stcn_core.benchmark") for name in imports(path)), path.name
 
 
-def test_the_core_runs_where_nothing_else_is_installed() -> None:
+def test_the_core_runs_without_the_dependencies_of_jobs() -> None:
     """A fresh interpreter in which every other distribution's import fails."""
     script = """
 import sys
@@ -286,7 +287,7 @@ assert len(list(stcn_core.propagate(model, frames, {0: prompt}, config=config)))
 @pytest.mark.parametrize(
     "module", ["run.status", "commands.verify", "commands.evaluate", "commands.export", "commands.select"]
 )
-def test_what_only_reads_an_output_waits_for_neither_torch_nor_ray(module: str) -> None:
+def test_commands_that_only_read_an_output_import_neither_torch_nor_ray(module: str) -> None:
     """They take 2.5 s to import, of 3."""
     script = f"""
 import sys
@@ -294,3 +295,52 @@ import jobs.cli.__main__, jobs.{module}
 assert not {{"torch", "ray"}} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT)
+
+
+TEST_FILES = sorted((ROOT / "tests").rglob("*.py"))
+LONGEST_SLEEP = 0.1  # seconds; a test that waits for something asks again after less
+LONGER_SLEEPS = {  # why a test sleeps longer, by file: not to wait, but to be slow
+    "jobs/concurrency/test_process_map.py": "a call that takes long, so that others overtake it or it is interrupted",
+    "stores/test_fault_proxy.py": "a fault that does not know of closing",
+}
+
+
+def calls(path: Path, name: str) -> list[ast.Call]:
+    """The calls of a function by its last name, scripts in strings left out."""
+    nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    return [call for call in nodes if getattr(call.func, "attr", getattr(call.func, "id", "")) == name]
+
+
+@pytest.mark.parametrize("path", TEST_FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_test_sleeps_long_without_a_reason(path: Path) -> None:
+    if str(path.relative_to(ROOT / "tests")) in LONGER_SLEEPS:
+        return
+    for call in calls(path, "sleep"):
+        (seconds,) = call.args
+        assert isinstance(seconds, ast.Constant), (
+            f"{path}:{call.lineno} sleeps for {ast.unparse(seconds)} s; say a number"
+        )
+        assert float(str(seconds.value)) <= LONGEST_SLEEP, (
+            f"{path}:{call.lineno} sleeps for {ast.unparse(seconds)} s; legal: up to {LONGEST_SLEEP}, in a loop that "
+            "ends when what it waits for has happened, or a reason in LONGER_SLEEPS"
+        )
+
+
+def test_a_sleep_needs_a_reason_only_where_it_is_long() -> None:
+    for name in LONGER_SLEEPS:
+        assert calls(ROOT / "tests" / name, "sleep"), f"{name} sleeps no more; take it out of LONGER_SLEEPS"
+
+
+def test_a_slow_test_has_a_short_form() -> None:
+    """`short_and_long` refuses a test without a short form, and nothing else marks a test slow."""
+    for path in TEST_FILES:
+        marks = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)]
+        are_slow = [node for node in marks if node.attr == "slow" and ast.unparse(node.value).endswith("mark")]
+        assert not are_slow or path.name == "lengths.py", f"{path} marks a test slow; legal: by short_and_long"
+
+
+def test_short_and_long_refuses_a_test_without_a_short_form() -> None:
+    with pytest.raises(AssertionError, match="a test has a short form"):
+        short_and_long("count", short=[], long=[1])
+    _, values = short_and_long("count", short=[1], long=[2, 3]).args
+    assert [[mark.name for mark in value.marks] for value in values] == [[], ["slow"], ["slow"]]

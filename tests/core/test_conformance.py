@@ -15,6 +15,8 @@ from stcn_core.memory.read import MemoryRead, read_memory
 from stcn_core.models.network import Network
 from tests.core.conformance import Vector
 
+pytestmark = pytest.mark.heavy
+
 NUDGES = 8
 VECTORS = ("stcn-davis-2obj", "stcn-davis-1obj-includelast", "stcn-generic-3obj-late", "stm-2obj")
 

@@ -7,7 +7,7 @@ import pytest
 import s3fs
 
 from jobs.io.policy import StoragePolicy, storage_policy
-from tests.reliability.groups import draw_groups
+from tests.reliability.grouped_archive import draw_groups
 from tests.stores.faults import FaultProxy
 
 
@@ -20,7 +20,7 @@ def _impatience() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def groups(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The manifest of groups.py."""
+    """The manifest of grouped_archive.py."""
     return draw_groups(tmp_path_factory.mktemp("groups"))
 
 

@@ -67,7 +67,7 @@ PASSING = [
 
 
 @pytest.mark.parametrize(("fault", "matching"), PASSING, ids=lambda value: str(value).partition(" at ")[0])
-def test_a_run_rides_out_what_passes(
+def test_run_survives_transient_faults(
     fault: Fault, matching: Match, bucket: str, proxy: FaultProxy, tmp_path: Path
 ) -> None:
     """Of all requests of two runs a part, by chance, is hit."""
@@ -114,7 +114,7 @@ def stored(bucket: str) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("fault", [flipped_anywhere(), Shortened(to=500)], ids=["Flipped", "Shortened"])
-def test_what_is_read_is_what_was_stored(
+def test_corrupted_downloads_are_repaired(
     fault: Fault, bucket: str, stored: dict[str, bytes], proxy: FaultProxy, tmp_path: Path
 ) -> None:
     proxy.inject(fault, downloads, probability=0.4, seed=1)
@@ -130,7 +130,7 @@ def test_what_is_read_is_what_was_stored(
     assert len(hit) >= ROUNDS * len(stored)
 
 
-def test_a_file_stays_a_file_and_a_folder_comes_whole_where_a_third_is_refused(
+def test_downloads_are_complete_where_a_third_of_requests_is_refused(
     bucket: str, proxy: FaultProxy, tmp_path: Path
 ) -> None:
     """A folder begun again from its start would never come: 0.9 ** 40 is 1 in 70 tries."""
@@ -145,7 +145,7 @@ def test_a_file_stays_a_file_and_a_folder_comes_whole_where_a_third_is_refused(
 
 
 @pytest.mark.parametrize("fault", [flipped_anywhere(), Shortened(to=500)], ids=["Flipped", "Shortened"])
-def test_what_never_comes_right_is_an_error_and_leaves_nothing(
+def test_persistent_corruption_raises_and_leaves_no_file(
     fault: Fault, bucket: str, stored: dict[str, bytes], proxy: FaultProxy, tmp_path: Path
 ) -> None:
     with storage_policy(StoragePolicy(0.1)):

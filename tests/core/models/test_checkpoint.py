@@ -92,6 +92,7 @@ def test_our_own_file_keeps_sizes_similarity_and_card(kind: str, tmp_path: Path)
         assert torch.equal(loaded.state_dict()[name], tensor)
 
 
+@pytest.mark.heavy
 def test_a_file_is_recognised_whatever_its_first_byte(tmp_path: Path) -> None:
     """It is the length of the header's low byte: 0x80 begins a pickle too, and 0x50 a zip."""
     first_bytes = set()

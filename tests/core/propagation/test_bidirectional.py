@@ -119,6 +119,7 @@ def known(prompted: set[int], removed: set[int], frames: int) -> dict[Direction,
     return {direction: there - absent for direction, there in found.items()}
 
 
+@pytest.mark.heavy
 @given(stories(), st.sampled_from(["forward", "backward", "both"]))
 @settings(max_examples=40, deadline=None)
 def test_an_object_that_is_removed_is_gone_until_it_is_prompted_again(
@@ -138,6 +139,7 @@ def test_an_object_that_is_removed_is_gone_until_it_is_prompted_again(
         assert result.object_ids == tuple(i for i in (1, 2) if t in expected[i][direction])
 
 
+@pytest.mark.heavy
 def test_between_two_prompts_both_sides_are_better_than_either() -> None:
     """By 0.023 here, on the mean of six clips, none of which alone would say much."""
     model = for_inference(load_model("stcn-mini"))
@@ -180,6 +182,7 @@ class Alive:
         self._now -= 1
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("back", ["streamed", "indexed"])
 def test_no_direction_holds_the_clip(back: str) -> None:
     frames, labels = clip_and_prompt(frames=1)

@@ -14,6 +14,7 @@ from tests.core.reference import reference
 from tests.core.tiny import tiny_model
 
 
+@pytest.mark.heavy
 @given(
     prompted_clips(),
     st.sampled_from(["stcn", "stm"]),

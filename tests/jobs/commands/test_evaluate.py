@@ -210,6 +210,7 @@ def test_youtube_vos_counts_the_last_frame(tmp_path: Path) -> None:
     assert frames("davis") == [2]
 
 
+@pytest.mark.heavy
 def test_workers_do_not_change_scores(tmp_path: Path) -> None:
     truth = [(f"{t:05d}", labels) for t, labels in enumerate(TRUTH)]
     ids = ["c", "a", "b"]

@@ -78,6 +78,7 @@ NASTY = (
 IDS = st.one_of(st.sampled_from(NASTY), st.text(max_size=300), st.text("aAbB./~% \u00e4\u0308", max_size=6))
 
 
+@pytest.mark.heavy
 @given(IDS)
 @settings(max_examples=500, deadline=None)
 def test_file_names_stay_in_their_folder(video_id: str) -> None:

@@ -17,6 +17,8 @@ from jobs.exports.formats import FORMATS
 from jobs.exports.journal import FOLDER, Journal
 from tests.jobs.exports.outputs import blobs, rows, tree, write
 
+pytestmark = pytest.mark.heavy
+
 SLOW = """
 import sys, time
 from pathlib import Path

@@ -70,6 +70,7 @@ def test_void_scores_as_published(void: str) -> None:
         assert one.void == {"ignore": "ignored", "background": "background"}[void]
 
 
+@pytest.mark.heavy
 @needs_shared
 @pytest.mark.parametrize("name", ["blackswan", "car-shadow", "libby", "motocross-jump"])
 def test_real_masks_score_as_published(name: str) -> None:

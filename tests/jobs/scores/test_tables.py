@@ -10,7 +10,7 @@ import pytest
 from jobs.errors import UserError
 from jobs.scores.tables import FRAMES, ObjectScore, Scores, holds_scores, read_scores, write_scores
 from stcn_core.metrics import Statistics
-from tests.flipped import check_flips_are_told
+from tests.bit_flips import check_flips_are_told
 
 SCORE = ObjectScore(
     video_id="v\u00e4",
@@ -61,6 +61,6 @@ def test_unknown_rule_raises_without_terminal_escapes(tmp_path: Path) -> None:
         read_scores(str(tmp_path))
 
 
-def test_flipped_bytes_raise_user_error_alone(tmp_path: Path) -> None:
+def test_flipped_byte_raises_only_user_error(tmp_path: Path) -> None:
     tables(tmp_path)
     check_flips_are_told(tmp_path / "objects.parquet", lambda: read_scores(str(tmp_path)), flips=200)

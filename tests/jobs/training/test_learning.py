@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from jobs.training.batches import Plan, make_batch
 from jobs.training.recipe import Size, Stage
@@ -33,6 +34,7 @@ def mean_j(model: Network, tree: Path) -> float:
     return float(np.mean(found))
 
 
+@pytest.mark.heavy
 def test_training_from_scratch_lowers_the_loss_and_raises_j(tmp_path: Path) -> None:
     write_tree(tmp_path, {"one": 6, "another": 6})
     model = network()
