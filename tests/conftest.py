@@ -44,7 +44,7 @@ def _is_heavy(item: pytest.Item) -> bool:
 
 
 def _uses_store(item: pytest.Item) -> bool:
-    """Whether a test asks for the store, by a fixture or by the parameter "s3", whose fixture asks by getfixturevalue."""
+    """Whether a test asks for the store: by a fixture, or by the parameter "s3" of a fixture."""
     parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
     return "s3_endpoint" in getattr(item, "fixturenames", ()) or "s3" in map(str, parameters)
 
