@@ -155,14 +155,17 @@ class Pool:
         return VideoFinished(counted)
 
     def _shard_failed(self, worker: Worker, error: RayTaskError) -> None:
-        """Retry a shard after an error that is no video's, such as of storage or a full disk."""
-        shard = worker.shard
+        """Retry a shard after an error that is no video's, such as of storage or a full disk.
+
+        Videos that were requeued in a shard of their own stay there.
+        """
+        shard, items = worker.shard, worker.unfinished_items()
         assert shard
         if isinstance(error.cause, CredentialsError):
             raise FatalError(describe_error(error)) from error
         self._budgets.shard_failed(shard.shard_id, describe_error(error))
         worker.end_shard()
-        self._waiting.append(shard)
+        self.add(items)
 
     def _died(self, worker: Worker, error: RayError) -> Iterator[tuple[Worker, PoolEvent]]:
         """The process is gone: charge the video that it segmented, replace the actor, and do the shard again."""
