@@ -27,7 +27,7 @@ def propagate_backward(
     video = ReversedVideo(
         context.path, last=start + frames - 1, first=start, short_side=config.short_side, limits=context.limits
     )
-    for _ in video.look():
+    for _ in video.scan():
         yield 0
     with Prefetch(video, PREFETCH_FRAMES) as ahead:
         try:

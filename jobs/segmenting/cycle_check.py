@@ -27,7 +27,7 @@ def check_tracks(
     video = ReversedVideo(
         context.path, last=max(wanted), first=min(wanted), short_side=config.short_side, limits=context.limits
     )
-    for _ in video.look():
+    for _ in video.scan():
         yield
     with Prefetch(video, PREFETCH_FRAMES) as decoded:
         frames = ((frame.index - start, frame.image) for frame in decoded if frame.index in wanted)
