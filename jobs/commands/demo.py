@@ -48,7 +48,7 @@ def run_demo(folder: Path, actors: int = 2) -> None:
     console.print(score_table(rows, scores))
     for row in rows:
         if row.status == "quarantined":
-            console.print(f"{row.video_id} was broken on purpose, and became a row: {row.error_message}", markup=False)
+            console.print(f"{row.video_id} was broken on purpose; its row says: {row.error_message}", markup=False)
     overlays = sorted(path for _, path in overlay_output(str(output), folder / "overlays") if isinstance(path, Path))
     sheet = folder / "contact-sheet.png"
     contact_sheet(overlays).save(sheet)

@@ -111,7 +111,7 @@ def _read(file: str, output: str) -> bytes:
     try:
         return storage.read(file)
     except FileNotFoundError:
-        raise UserError(f"{file} is gone: a run is at work on {output}; select again when it is done") from None
+        raise UserError(f"{file} is gone: a run is writing to {output}; select again when the run is done") from None
 
 
 def _masks(file: str, output: str, content: bytes) -> Masks:

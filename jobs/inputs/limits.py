@@ -13,7 +13,7 @@ class VideoLimits:
 
 @dataclass(frozen=True)
 class VideoRequirements:
-    """Conditions that a video must meet."""
+    """The conditions that a video must meet to be segmented."""
 
     limits: VideoLimits = field(default_factory=VideoLimits)
     is_strict: bool = False  # whether damaged or missing frames make the video fail

@@ -160,7 +160,7 @@ def _void(row: dict[str, Any]) -> int | None:
 
 def _misspelt_columns(columns: list[str]) -> list[str]:
     """List the columns that look like misspelt optional ones. All other unknown columns belong to the user."""
-    known = (*REQUIRED, *OPTIONAL)  # all of them, since "video" is close to "void"
+    known = (*REQUIRED, *OPTIONAL)  # required ones too, since "video" is close to "void"
     closest = {name: _closest(name.strip().lower(), known) for name in set(columns) - set(known)}
     misspelt = sorted((name, intended) for name, intended in closest.items() if intended in OPTIONAL)
     return [f"column {name!r} is not known; legal: {intended}" for name, intended in misspelt]
@@ -213,6 +213,6 @@ def _read_tree(root: str) -> list[Entry]:
 
 
 def sequences_folder(folder: str) -> str:
-    """Return the folder that holds the sequences: the given one, or the resolution's inside it, as in DAVIS."""
+    """Return the folder that holds the sequences: `folder`, or a resolution's folder inside it, as in DAVIS."""
     present = [storage.name_of(f) for f in storage.folders(folder)]
     return next((storage.join(folder, name) for name in RESOLUTIONS if name in present), folder)

@@ -1,4 +1,4 @@
-"""A video file's frames in descending order, bit for bit those that reading it forward gives.
+"""A video file's frames in descending order, bit for bit equal to the frames of a forward reading.
 
 No format guarantees this: a seek may lead to another frame, and a decoder may give other pixels after a seek. So a
 first pass records the time and digest of each frame, and frames decoded after a seek are compared with this record.

@@ -156,7 +156,7 @@ def test_file_removed_during_reading_is_not_reported_as_damage(
 
     read = storage.read
     monkeypatch.setattr(storage, "read", lambda location: gone(location) if "/masks/" in location else read(location))
-    with pytest.raises(UserError, match="is gone: a run is at work on .*; select again when it is done"):
+    with pytest.raises(UserError, match="is gone: a run is writing to .*; select again when the run is done"):
         select_output(str(clips / "out"), str(tmp_path / "sel"), Criteria())
 
 
