@@ -1,14 +1,12 @@
 """Safe opening of video files: no file makes the decoder open another one or exceed the memory limit."""
 
-import ctypes
-from functools import cache
 from pathlib import Path
 
 import av
-import av.utils
 
 from jobs.errors import VideoError
 from jobs.inputs import container_probe
+from jobs.inputs.decoder_memory import limit_blocks
 from jobs.inputs.limits import VideoLimits
 
 # FFmpeg guesses the format from content. Some formats (playlists, concat scripts) open further files and connections,
@@ -37,7 +35,7 @@ def open_container(path: Path, limits: VideoLimits) -> av.container.InputContain
             raise VideoError("is an empty file")
         if (claimed := container_probe.claimed_bytes(path)) > size:
             raise VideoError(f"its tables claim {claimed:,} bytes of samples, but the file has {size:,}: it is damaged")
-        _limit_memory(BYTES_PER_PIXEL * max(limits.max_pixels, VideoLimits.max_pixels))
+        limit_blocks(BYTES_PER_PIXEL * max(limits.max_pixels, VideoLimits.max_pixels))
         return av.open(
             f"file:{path.absolute()}",
             options={"max_pixels": str(limits.max_pixels)},  # for the decoders that probe the first frames
@@ -72,16 +70,3 @@ def check_size(width: int, height: int, limits: VideoLimits) -> None:
             f"its frames are {width}x{height}, {width * height:,} pixels; legal: up to {limits.max_pixels:,}. Scale it "
             "down"
         )
-
-
-@cache
-def _limit_memory(block_bytes: int) -> None:
-    """Limit each of FFmpeg's memory allocations to `block_bytes`, in the whole process and from now on.
-
-    An edit list that repeats a video 9,000 times turns a file of 756 kB into an index of 3.1 GB, or of 0.8 GB with this
-    limit. PyAV does not expose FFmpeg's `av_max_alloc`, but every PyAV module is linked with the library that has it.
-    """
-    try:
-        ctypes.CDLL(av.utils.__file__).av_max_alloc(ctypes.c_size_t(block_bytes))
-    except (OSError, AttributeError):  # a build that does not export the function
-        return

@@ -8,8 +8,8 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 
+from jobs.concurrency.threads import inheriting_pool
 from jobs.io import storage
 from jobs.records import Entry, WorkItem
 from jobs.segmenting.scene_clips import DEFAULT_CLIP_OPTIONS, ClipOptions
@@ -28,16 +28,19 @@ def identify(
     *,
     precision: str = "auto",
     clip_options: ClipOptions = DEFAULT_CLIP_OPTIONS,
+    similarity: str | None = None,
 ) -> list[WorkItem]:
     """Assign a work id to every entry, from the sizes and versions that storage reports for its video and prompts.
 
-    model_sha256: digest of the model file. config, precision, clip_options: the options that change results. Raises
-    StorageError if storage is out of reach.
+    model_sha256: digest of the model file. config, precision, clip_options: the options that change results.
+    similarity: the similarity that replaces the model's own; None, for the model's own, does not enter the ids, so that
+    outputs from before the option existed resume. Raises StorageError if storage is out of reach.
     """
     options = {k: v for k, v in dataclasses.asdict(config).items() if k not in NEUTRAL_OPTIONS}
     options |= dataclasses.asdict(clip_options)
     common = {"schema": SCHEMA, "model": model_sha256, "options": options, "precision": precision}
-    with ThreadPoolExecutor(PARALLEL_REQUESTS) as pool:
+    common |= {} if similarity is None else {"similarity": similarity}
+    with inheriting_pool(PARALLEL_REQUESTS) as pool:
         return list(pool.map(lambda entry: _identify(entry, common), entries))
 
 

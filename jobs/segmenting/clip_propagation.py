@@ -75,7 +75,7 @@ def _propagate_forward(
     try:
         images = _images(frames, pending)
         results = run_forward_pass(
-            model, images, prompts.labels, config=config, kept=stack, size=context.size, removals=prompts.removals
+            model, images, prompts.labels, config=config, stack=stack, size=context.size, removals=prompts.removals
         )
         for result in trimming_memory(results):
             yield _rows(context.video_id, *pending.popleft(), result=result, tracks=tracks)

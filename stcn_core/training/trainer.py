@@ -1,7 +1,7 @@
-"""A network in training: one step after another of a stage, and what is kept of them.
+"""One stage of training: steps of the optimizer, and a running average of the weights.
 
-A batch may be computed in parts side by side, by threads of one process, and in several processes. Everything is a
-function of the batches, so that a run that is taken up again repeats what it would have been.
+Threads of one process compute parts of a batch side by side, and several processes a batch each. Every step is a
+function of the batches, so that a resumed run repeats the steps of an uninterrupted one.
 """
 
 import copy
@@ -23,7 +23,7 @@ Average = Callable[[Iterable[Tensor]], None]  # puts the mean over all processes
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """How a stage is trained; what it sees is another matter."""
+    """How a stage is trained, whatever its batches hold."""
 
     steps: int
     learning_rate: float  # its peak
@@ -39,10 +39,10 @@ class Schedule:
 
 
 class Trainer:
-    """One stage.
+    """One stage of a network's training.
 
-    Batch norm sees a part of the batch; the first part's statistics stay. With several processes each has its own
-    batch, and gradients are averaged by `average`.
+    threads: parts of a batch that are computed side by side. Batch norm sees one part; the first part's statistics are
+    kept. average: puts the mean over all processes in place of each gradient; None: there is one process.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Trainer:
         return device
 
     def train_step(self, batch: Batch) -> dict[str, float]:
-        """One update. Returns the terms of the loss, their weighted total "loss", "iou" and "gradient"."""
+        """One update. Returns the terms of the loss, their weighted sum "loss", "iou", and the norm "gradient"."""
         schedule = self.schedule
         rate = learning_rate(
             self.step, schedule.steps, schedule.learning_rate, warmup=schedule.warmup, drops=schedule.drops
@@ -98,7 +98,7 @@ class Trainer:
         return terms | {"gradient": norm.item()}
 
     def gradients(self, replica: Network, part: Batch) -> tuple[dict[str, float], tuple[Tensor, ...]]:
-        """The terms of the loss on a part of a batch, and the gradient of each parameter."""
+        """The terms of the loss on one part of a batch, and the gradient of each parameter."""
         share = between(self.schedule.bootstrap, self.step / self.schedule.steps)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
             terms = forward_losses(replica, part, share)
@@ -109,7 +109,7 @@ class Trainer:
 
     @torch.no_grad()
     def update_kept(self) -> None:
-        """Exponential moving average of weights and statistics; short at first, when weights move fast."""
+        """Move the average of weights and statistics on; it is short at first, when weights move fast."""
         decay = min(self.schedule.average_decay, self.step / (9 + self.step))
         for name, tensor in self.model.state_dict().items():
             kept = self.kept[name]
@@ -123,14 +123,14 @@ class Trainer:
         return build_like(self.model, self.kept)
 
     def state_dict(self) -> dict[str, object]:
-        """All that the next steps depend on, beside the batches."""
+        """Everything beside the batches that the next steps depend on."""
         return {
             "network": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "kept": self.kept,
             "step": self.step,
         }  # fmt: skip
 
     def load_state_dict(self, state: dict[str, object]) -> None:
-        """Take up what `state_dict` gave."""
+        """Resume from the result of `state_dict`."""
         self.model.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])  # type: ignore[arg-type]
         self.kept = {name: tensor.clone().to(self.device) for name, tensor in state["kept"].items()}  # type: ignore[attr-defined]
@@ -138,15 +138,16 @@ class Trainer:
 
 
 def share_parameters(model: Network) -> Network:
-    """A network with the parameters of `model`, the same tensors, and batch statistics of its own."""
+    """A copy that shares the parameters of `model`, and has batch statistics of its own."""
     other = copy.deepcopy(model)
     for module, twin in zip(model.modules(), other.modules(), strict=True):
-        twin._parameters.update(module._parameters)
+        for name, parameter in module.named_parameters(recurse=False):
+            twin.register_parameter(name, parameter)
     return other
 
 
 def freeze_batch_norm(model: Network) -> None:
-    """Use the statistics that there are, and neither they nor scale and shift are trained."""
+    """Fix the statistics, scales and shifts of all batch norms."""
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eval().requires_grad_(False)

@@ -13,6 +13,8 @@ from stcn_core.memory.locality import locality_prior
 from stcn_core.training.forward import forward_losses, training_similarity
 from tests.core.training.tiny import TINY, TINY_STM, batch, network, trainer
 
+pytestmark = pytest.mark.heavy
+
 
 @pytest.mark.parametrize("config", [TINY, TINY_STM], ids=["stcn", "stm"])
 def test_a_few_dozen_steps_lower_the_loss_and_raise_the_iou(config: ModelConfig) -> None:

@@ -21,7 +21,7 @@ from jobs.planning.job import prepare_job
 from jobs.planning.run_record import read_config
 from jobs.records import Track
 from jobs.selections.criteria import Criteria
-from tests.flipped import check_flips_are_told
+from tests.bit_flips import check_flips_are_told
 from tests.jobs.commands.outputs import made_up, mask_rows, write_masks
 from tests.jobs.commands.selected import content_of, table_of
 from tests.parts import stcn

@@ -13,6 +13,8 @@ from jobs.errors import UserError
 from jobs.inputs.video import Video
 from tests.jobs.dataset.samples import ALL, ORDER, all_of, check_all, place_of
 
+pytestmark = pytest.mark.heavy
+
 
 def test_ranks_and_workers_read_each_frame_exactly_once(output: str) -> None:
     dataset = MaskDataset(output)

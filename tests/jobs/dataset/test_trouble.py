@@ -12,6 +12,7 @@ from tests.jobs.dataset.samples import all_of, place_of
 from tests.jobs.drawn_output import FRAMES, mask_rows, true_labels, write_masks, write_record
 
 
+@pytest.mark.heavy
 def test_lost_or_changed_video_raises_with_its_id_or_is_skipped(archive: Path, output: str, tmp_path: Path) -> None:
     changed = {"a": "gone.mp4", "b": "c.mp4", "e": "c.mp4", "c": "d.mp4"}  # gone, smaller, shorter, broken
     (tmp_path / "masks").symlink_to(f"{output}/masks")

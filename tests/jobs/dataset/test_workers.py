@@ -18,6 +18,8 @@ from jobs.io import storage
 from tests.jobs.dataset.samples import ALL, ORDER, all_of, check_all, place_of
 from tests.jobs.drawn_output import write_output
 
+pytestmark = pytest.mark.heavy
+
 
 @pytest.mark.parametrize("start", ["fork", "forkserver"])
 def test_workers_give_the_items_of_a_single_process(start: str, output: str) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from tests.jobs.inputs.access_traps import Canary, OpenedFile, ghostscript
 from tests.jobs.inputs.hostile import LINKED, SECRET, SECRET_TEXT, Corpus
-from tests.jobs.inputs.watches import Canary, OpenedFile, ghostscript
 
 ROOT = Path(__file__).parents[3]
 MAX_SECONDS = 300  # for the whole corpus, which takes 10
@@ -146,6 +146,7 @@ def test_no_file_grows_memory_beyond_the_limit(seen: Seen) -> None:
     assert peaks[-1] - peaks[0] < MAX_GROWTH_MB, sorted(grown.items(), key=lambda item: -item[1])[:5]
 
 
+@pytest.mark.heavy
 def test_memory_for_a_repeating_edit_list_is_bounded(corpus: Corpus, canary: Canary) -> None:
     """Without the limit on FFmpeg's allocations, the index would take 3.1 GB."""
     (row,) = watch(corpus, canary, [("video", "repeats.mp4")]).rows

@@ -77,6 +77,7 @@ def test_frames_in_memory_are_bounded(clips: list[list[np.ndarray]]) -> None:
     assert all(read <= frame.index + 1 + NEIGHBOURS for _, frame in scenes(frames()))
 
 
+@pytest.mark.heavy
 @needs_shared
 @pytest.mark.parametrize("pattern", FOOTAGE)
 def test_real_footage_is_cut_only_where_it_was_edited(pattern: str) -> None:

@@ -18,6 +18,8 @@ from stcn_core.config import PropagationConfig
 from stcn_core.synthetic.clips import draw_clip
 from tests.parts import to_end
 
+pytestmark = pytest.mark.heavy
+
 SEEDS, FRAMES, HEIGHT, WIDTH = (2**41 + 10, 2**41 + 7, 2**41), 12, 96, 128
 PROMPTS = {2: (1,), FRAMES: (2,), FRAMES + 7: (1, 2)}  # frame -> objects; none in the last scene
 STRICT = VideoRequirements(is_strict=True)

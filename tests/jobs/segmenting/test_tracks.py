@@ -54,6 +54,7 @@ def test_last_masks_are_per_clip_and_the_worst_cycle_counts() -> None:
     )  # the previous mask belongs to another clip
 
 
+@pytest.mark.heavy
 def test_rows_of_the_largest_shard_fit_into_one_log_record() -> None:
     """The maximum number of videos, each with the maximum numbers of objects, events and cuts."""
     tracks = Tracks(names={})
