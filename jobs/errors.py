@@ -1,20 +1,20 @@
-"""Errors that a user meets, and exit codes. Messages say what was given, what is legal, and what to do."""
+"""Errors that users see, and exit codes. Messages give the value, the legal values, and the remedy."""
 
 from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """How a command ended."""
+    """Exit codes of the commands."""
 
     DONE = 0
     FATAL = 1
-    USAGE = 2  # the command or its manifest cannot be used as given
-    FAILURES = 3  # finished, but some videos are quarantined or some files are missing
+    USAGE = 2  # illegal arguments or an illegal manifest
+    FAILURES = 3  # finished, with quarantined videos or missing files
     INTERRUPTED = 130  # resumable by the same command
 
 
 class UserError(Exception):
-    """The command cannot be carried out as given: shown without a traceback."""
+    """The command cannot be executed as given. Shown without a traceback."""
 
 
 class ManifestError(UserError):
@@ -22,19 +22,19 @@ class ManifestError(UserError):
 
 
 class FatalError(Exception):
-    """The run cannot go on for a reason that no single video has: no cluster, storage gone."""
+    """The run cannot continue for a reason that concerns no single video, such as a lost cluster or lost storage."""
 
 
 class StorageError(OSError):
-    """Storage was out of reach for longer than it is waited for, or returned what was never written."""
+    """Storage was out of reach for longer than the retry period, or returned content that was never written."""
 
 
 class CredentialsError(StorageError):
-    """Storage knows these credentials no longer, or never did: no location will be any better."""
+    """Storage rejects the credentials, so every other location will fail as well."""
 
 
 class VideoError(Exception):
-    """One video cannot be segmented. Becomes that video's row; the job goes on."""
+    """One video cannot be segmented. The error is stored in the video's row, and the job continues."""
 
 
 class PromptError(VideoError):
@@ -42,9 +42,9 @@ class PromptError(VideoError):
 
 
 class DamagedError(VideoError):
-    """A video lacks frames or has damaged ones, and the run is strict."""
+    """A video has missing or damaged frames, and the run is strict."""
 
 
 def printable(text: str) -> str:
-    """Text from outside on one line, with control codes escaped so that no terminal obeys them."""
+    """Put untrusted text on one line, and escape its control codes so that no terminal executes them."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

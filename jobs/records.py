@@ -1,4 +1,4 @@
-"""The records that pass between the parts of the job: plain, frozen data."""
+"""Records that the parts of the job exchange: plain, frozen data."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -9,32 +9,32 @@ EventKind = Literal["vanish", "drift"]
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One manifest row: what to segment."""
+    """A manifest row: one video to segment, and its prompts."""
 
     video_id: str
     video: str  # location of a video file, or of a folder of frames
-    prompts: str  # location of masks of any kind in docs/PROMPTS.md
-    start: int = 0  # first frame, counted from the video's own first
-    end: int | None = None  # frame to stop before; None: the video's end
-    # Trees of benchmarks hold the truth of many frames: there only an object's first mask is a prompt.
+    prompts: str  # location of masks, in any format of docs/PROMPTS.md
+    start: int = 0  # first frame, counted from the video's first
+    end: int | None = None  # exclusive; None: the video's end
+    # Benchmark trees hold the truth of many frames; in these, only each object's first mask is a prompt.
     first_masks_only: bool = False
-    void: int | None = None  # the value of masks that is no object; 0: none is; None: nobody said
-    removals: tuple[tuple[int, int], ...] = ()  # object id, and the frame from which on it is gone
+    void: int | None = None  # mask value of void pixels; 0: every value is an object; None: not specified
+    removals: tuple[tuple[int, int], ...] = ()  # object id, and the first frame without the object
 
 
 @dataclass(frozen=True, kw_only=True)
 class WorkItem:
-    """An entry with its identity and an estimate of its size."""
+    """An entry with its work id and an estimate of its length."""
 
     entry: Entry
     work_id: str
     expected_frames: int
-    not_found: tuple[str, ...] = ()  # "video" or "prompts" where nothing is
+    not_found: tuple[str, ...] = ()  # "video" or "prompts", for locations without a file
 
 
 @dataclass(frozen=True)
 class Shard:
-    """Whole videos that one actor segments and that are committed together."""
+    """Whole videos that one actor segments, committed together."""
 
     shard_id: str
     items: tuple[WorkItem, ...]
@@ -46,7 +46,7 @@ class Shard:
 
 @dataclass(frozen=True)
 class TrackEvent:
-    """Frames on which something was amiss with an object, the last one included."""
+    """A range of frames, both ends included, on which an object vanished or its mask drifted."""
 
     kind: EventKind
     first_frame: int
@@ -55,18 +55,18 @@ class TrackEvent:
 
 @dataclass(frozen=True, kw_only=True)
 class Track:
-    """One object over its whole video."""
+    """Statistics of one object over its whole video."""
 
     object_id: int
-    frames: int  # with a mask that is not empty
+    frames: int  # number of frames with a mask that is not empty
     events: tuple[TrackEvent, ...] = ()
-    # IoU with its first prompt of what comes back there, carried backward from its last mask; None: not asked for.
+    # IoU of the first prompt with the mask carried back to it from the last mask; None: not computed.
     cycle: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class VideoRow:
-    """What became of one entry: a row of `videos/`."""
+    """The outcome of one entry: a row of `videos/`."""
 
     video_id: str
     work_id: str
@@ -79,7 +79,7 @@ class VideoRow:
     height: int | None = None
     width: int | None = None
     frames_per_second: float | None = None
-    cuts: tuple[int, ...] | None = None  # frames that begin another scene
+    cuts: tuple[int, ...] | None = None  # frames that begin a new scene
     objects: int | None = None
     tracks: tuple[Track, ...] | None = None
     masks: int | None = None
@@ -92,7 +92,7 @@ class VideoRow:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "VideoRow":
-        """The inverse of `dataclasses.asdict`, with lists where there were tuples. Raises TypeError, KeyError."""
+        """Invert `dataclasses.asdict`; lists may stand in place of tuples. Raises TypeError or KeyError."""
         tracks, cuts = values.get("tracks"), values.get("cuts")
         nested = {
             "cuts": None if cuts is None else tuple(cuts),
@@ -102,7 +102,7 @@ class VideoRow:
 
     @property
     def damage(self) -> str | None:
-        """What is wrong with the frames of a video that is done."""
+        """A description of the missing and damaged frames of a done video; None if there are none."""
         missing = (self.frames_expected or 0) - (self.frames_decoded or 0)
         if self.status != "done" or not (missing > 0 or self.frames_corrupt):
             return None
@@ -113,40 +113,40 @@ def _track(values: dict[str, Any]) -> Track:
     return Track(**{**values, "events": tuple(TrackEvent(**event) for event in values["events"])})
 
 
-# What an actor tells the driver while it works through a shard.
+# Events that an actor reports to the driver while it works on a shard.
 
 
 @dataclass(frozen=True)
 class VideoStarted:
-    """From here on a death of the process is charged to this video."""
+    """A video was started: from now on, the death of the process is charged to this video."""
 
     work_id: str
 
 
 @dataclass(frozen=True)
 class FramesDone:
-    """Frames segmented since the last report."""
+    """Frames were segmented: their number since the last report."""
 
     frames: int
 
 
 @dataclass(frozen=True)
 class VideoFinished:
-    """A video is done, or its own error says that it never will be."""
+    """A video is settled: done, or failed with an error of its own that a retry cannot cure."""
 
     row: VideoRow
 
 
 @dataclass(frozen=True)
 class VideoFailed:
-    """A video raised an error that may not come again."""
+    """A video failed with an error that may not recur."""
 
     row: VideoRow
 
 
 @dataclass(frozen=True)
 class ShardWritten:
-    """The attempt's masks are in storage, whole, but not committed."""
+    """The attempt's masks are complete in storage, but not committed."""
 
     masks_location: str | None  # None if no video of the shard was done
     num_bytes: int

@@ -99,7 +99,7 @@ class Segmenter:
                 prompts,
                 model=self._model,
                 config=setup.options,
-                demands=setup.demands,
+                requirements=setup.demands,
                 options=setup.clip_options,
             )
             row, tables = yield from self._reported(work)

@@ -1,4 +1,4 @@
-"""Draw a small archive with known masks: H.264 files, prompts, truth, and a manifest."""
+"""Drawn archives with known masks: H.264 files, prompts, truth, and a manifest."""
 
 import csv
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from stcn_core.synthetic.clips import draw_clip
 
 @dataclass(frozen=True, kw_only=True)
 class DrawnVideo:
-    """One clip to draw. `late`: object -> the frame on which it appears."""
+    """The parameters of one clip to draw."""
 
     video_id: str
     seed: int
@@ -24,12 +24,12 @@ class DrawnVideo:
     width: int
     rate: Fraction
     objects: int
-    late: Mapping[int, int] = field(default_factory=dict)
-    broken: bool = False  # cut the file off in the middle
+    late: Mapping[int, int] = field(default_factory=dict)  # object id -> the frame on which it appears
+    broken: bool = False  # truncate the file to half its length
 
 
 def draw_archive(videos: list[DrawnVideo], folder: Path) -> Path:
-    """Write videos/, prompts/, truth/ and manifest.csv; returns the manifest."""
+    """Write videos/, prompts/, truth/ and manifest.csv to a folder. Returns the path of the manifest."""
     folder.mkdir(parents=True, exist_ok=True)
     manifest = folder / "manifest.csv"
     with manifest.open("w", newline="") as file:
@@ -42,7 +42,10 @@ def draw_archive(videos: list[DrawnVideo], folder: Path) -> Path:
 
 
 def first_masks(labels: np.ndarray) -> dict[int, np.ndarray]:
-    """Label maps (T, H, W) -> by frame, the objects that are first visible there."""
+    """Return prompts, frame -> label map (H, W), with each object on the first frame on which it is visible.
+
+    labels: label maps (T, H, W).
+    """
     prompts: dict[int, np.ndarray] = {}
     for object_id in range(1, int(labels.max()) + 1):
         frame = int((labels == object_id).any(axis=(1, 2)).argmax())
@@ -60,7 +63,7 @@ def _draw(video: DrawnVideo, folder: Path) -> None:
         for image in clip.frames:
             writer.write(image)
     if video.broken:
-        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])  # the index, at the end, is gone
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])  # this removes the index, which is at the end
     _write_masks(folder / "prompts" / video.video_id, first_masks(clip.labels))
     _write_masks(folder / "truth" / video.video_id, dict(enumerate(clip.labels)))
 

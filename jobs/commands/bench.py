@@ -1,4 +1,4 @@
-"""The cases of the benchmark that need video files or Ray: whole videos from H.264 to Parquet, and several actors."""
+"""`stcn bench`: the benchmark cases that need video files or Ray, for whole videos and for several actors."""
 
 import statistics
 import time
@@ -31,12 +31,16 @@ RATE = Fraction(25)
 
 
 def bench(cases: Sequence[str], device: str, actors: int, *, repeats: int, as_json: bool) -> list[str]:
-    """Run cases, print their figures, return what is behind its budget. Raises ValueError for what is not usable."""
+    """Run benchmark cases, print their figures, and return the figures that miss their budgets.
+
+    cases: names. device: "auto", "cpu" or "cuda". actors: maximum number, for the case "actors". repeats: measurements
+    of each figure. as_json: print JSON instead of text. Raises ValueError for illegal arguments.
+    """
     if actors < 1:
         raise ValueError(f"--actors {actors} is not usable; legal: 1 or more")
 
     def scaling(settings: Settings) -> Figures:
-        """Frames/s of `stcn segment` with 1 to N actors that share this machine: stcn-mini, 240p; start-up left out."""
+        """Frames/s of `stcn segment` with 1 to N actors on this machine, without start-up: stcn-mini, 240p."""
         return _scaling(actors)
 
     files = {"end-to-end": end_to_end, "end-to-end-480p": end_to_end_480p, "actors": scaling}
@@ -44,14 +48,14 @@ def bench(cases: Sequence[str], device: str, actors: int, *, repeats: int, as_js
 
 
 def end_to_end(settings: Settings) -> Figures:
-    """An MP4 to Parquet against the network alone on frames in memory: stcn-mini, 240p, 1 object, 150 frames."""
+    """MP4 to Parquet, compared with the network alone on frames in memory: stcn-mini, 240p, 1 object, 150 frames."""
     return _whole_video(
         settings, for_inference(load_model("stcn-mini", device=settings.device)), 240, width=426, frames=150
     )
 
 
 def end_to_end_480p(settings: Settings) -> Figures:
-    """The same for the published STCN's sizes, 480p, 16 frames on a CPU and 400 on a GPU."""
+    """MP4 to Parquet, compared with the network alone: the published STCN's sizes, 480p, 16 frames (GPU: 400)."""
     frames = 16 if settings.device.type == "cpu" else 400
     return _whole_video(settings, for_inference(seeded_stcn(settings.device)), 480, width=854, frames=frames)
 
@@ -61,9 +65,9 @@ def _scaling(actors: int) -> Figures:
     with TemporaryDirectory() as folder:
         manifest = draw_archive(_videos(2 * actors), Path(folder) / "archive")
         for count in range(1, actors + 1):
-            watch = _Watch()
-            run(SegmentConfig(manifest=str(manifest), output=f"{folder}/output{count}", actors=count), watch)
-            figures[f"frames_per_second_{count}"] = watch.frames_per_second
+            meter = _SpeedMeter()
+            run(SegmentConfig(manifest=str(manifest), output=f"{folder}/output{count}", actors=count), meter)
+            figures[f"frames_per_second_{count}"] = meter.frames_per_second
     return figures
 
 
@@ -74,20 +78,20 @@ def _videos(count: int) -> list[DrawnVideo]:
     ]
 
 
-class _Watch(NullReporter):
-    """Times a run from its first frames to its last."""
+class _SpeedMeter(NullReporter):
+    """Measures the speed of a run between its first and its last report of frames."""
 
     def __init__(self) -> None:
-        self._seen: list[tuple[float, int]] = []
+        self._reports: list[tuple[float, int]] = []  # time in seconds, and frames done
 
     def update(self, counts: Counts) -> None:
-        if counts.frames and (not self._seen or counts.frames > self._seen[-1][1]):
-            self._seen.append((time.monotonic(), counts.frames))
+        if counts.frames and (not self._reports or counts.frames > self._reports[-1][1]):
+            self._reports.append((time.monotonic(), counts.frames))
 
     @property
     def frames_per_second(self) -> float:
-        (start, before), (end, after) = self._seen[0], self._seen[-1]
-        return (after - before) / (end - start)
+        (start, first), (end, last) = self._reports[0], self._reports[-1]
+        return (last - first) / (end - start)
 
 
 def _whole_video(settings: Settings, model: Network, height: int, *, width: int, frames: int) -> Figures:
@@ -109,7 +113,7 @@ def _whole_video(settings: Settings, model: Network, height: int, *, width: int,
                 work_id="work",
                 expected_frames=frames,
             )
-            _, tables = _returned(
+            _, tables = _run_to_end(
                 segment_video(item, folder / "video.mp4", folder / "prompts", model=model, config=config)
             )
             with store.MaskWriter(folder / "masks.parquet") as masks:
@@ -117,8 +121,8 @@ def _whole_video(settings: Settings, model: Network, height: int, *, width: int,
                     masks.add(table)
 
         runs = {"network": propagation(model, decoded, prompt, config=config), "whole": whole}
-        in_turn(runs, 1, settings.device)  # to warm up
-        seconds = in_turn(runs, 3 * settings.repeats, settings.device)  # seconds each: noise takes many
+        in_turn(runs, 1, settings.device)  # warm-up
+        seconds = in_turn(runs, 3 * settings.repeats, settings.device)  # a run takes seconds, so noise needs many runs
     return {
         "frames_per_second": frames / statistics.median(seconds["whole"]),
         "network_frames_per_second": frames / statistics.median(seconds["network"]),
@@ -127,7 +131,7 @@ def _whole_video(settings: Settings, model: Network, height: int, *, width: int,
     }
 
 
-def _returned(work: Generator[int, None, Segmented]) -> Segmented:
+def _run_to_end(work: Generator[int, None, Segmented]) -> Segmented:
     while True:
         try:
             next(work)

@@ -1,4 +1,4 @@
-"""The main job on an archive that it draws itself: run, score, and show."""
+"""`stcn demo`: segment a drawn archive, score the masks, and draw overlays."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -32,12 +32,12 @@ VIDEOS = [
         video_id="broken", seed=108, frames=30, height=240, width=426, rate=Fraction(24), objects=1, broken=True
     ),
 ]
-SHEET_FRAMES = 6  # of each video on the contact sheet
-THUMBNAIL = (240, 136)  # pixels
+SHEET_FRAMES = 6  # per video on the contact sheet
+THUMBNAIL = (240, 136)  # width and height in pixels
 
 
 def run_demo(folder: Path, actors: int = 2) -> None:
-    """Draw the archive, segment it, print a table of scores, and write overlays and a contact sheet."""
+    """Draw an archive, segment it, print a table of scores, and write overlays and a contact sheet to `folder`."""
     console = Console()
     console.print(f"Drawing {len(VIDEOS)} videos into {folder}/archive; one is broken on purpose.")
     manifest = draw_archive(VIDEOS, folder / "archive")
@@ -48,7 +48,7 @@ def run_demo(folder: Path, actors: int = 2) -> None:
     console.print(score_table(rows, scores))
     for row in rows:
         if row.status == "quarantined":
-            console.print(f"{row.video_id} was broken on purpose, and became a row: {row.error_message}", markup=False)
+            console.print(f"{row.video_id} was broken on purpose; its row says: {row.error_message}", markup=False)
     overlays = sorted(path for _, path in overlay_output(str(output), folder / "overlays") if isinstance(path, Path))
     sheet = folder / "contact-sheet.png"
     contact_sheet(overlays).save(sheet)
@@ -58,13 +58,13 @@ def run_demo(folder: Path, actors: int = 2) -> None:
 
 
 def score_table(rows: Sequence[VideoRow], scores: Sequence[ObjectScore]) -> Table:
-    """A line a video: frames, speed and mean J&F of its objects, or its error."""
+    """Build a table with a line per video: frames, speed and mean J&F of its objects, or its error."""
     table = Table("video", "size", "frames", "objects", "frames/s*", "J&F", title="stcn-mini on drawn clips")
     for row in rows:
-        own = [score.mean for score in scores if score.video_id == row.video_id]
+        means = [score.mean for score in scores if score.video_id == row.video_id]
         if row.status == "done":
             speed = f"{(row.frames_decoded or 0) / (row.seconds or 1):.1f}"
-            size, mean = f"{row.width}x{row.height}", f"{sum(own) / len(own):.3f}"
+            size, mean = f"{row.width}x{row.height}", f"{sum(means) / len(means):.3f}"
             table.add_row(row.video_id, size, str(row.frames_decoded), str(row.objects), speed, mean)
         else:
             table.add_row(row.video_id, "", "", "", "", f"[red]{row.error_class}")
@@ -77,7 +77,7 @@ def score_table(rows: Sequence[VideoRow], scores: Sequence[ObjectScore]) -> Tabl
 
 
 def contact_sheet(videos: Sequence[Path]) -> Image.Image:
-    """A row of frames from each video, its name in the first."""
+    """Draw a contact sheet with a row of frames per video, and the video's name on the first frame."""
     width, height = THUMBNAIL
     sheet = Image.new("RGB", (width * SHEET_FRAMES, height * len(videos)))
     for row, path in enumerate(videos):

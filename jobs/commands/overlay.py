@@ -1,4 +1,4 @@
-"""Draw masks over their videos, to look at."""
+"""`stcn overlay`: draw masks over their videos."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,9 +16,10 @@ from jobs.records import VideoRow
 
 
 def overlay_output(output: str, dest: Path) -> Iterator[tuple[str, Path | Exception]]:
-    """Write an MP4 for every video that is done. Yields each video's id with its MP4, or why there is none.
+    """Write an MP4 for every video that is done. Yields each video's id, with the path of its MP4 or the error.
 
-    Videos are opened where the output's last run was allowed to, and within its limits.
+    output: a folder or URL. dest: a local folder. Videos are opened under the allowlist and the limits of the output's
+    last run. Raises UserError if there was no run.
     """
     config = read_config(output)
     rows = {row.video_id: row for row in read_video_rows(output) if row.status == "done"}
@@ -34,7 +35,7 @@ def overlay_output(output: str, dest: Path) -> Iterator[tuple[str, Path | Except
 
 
 def write_overlay(row: VideoRow, masks: VideoMasks, path: Path, *, config: SegmentConfig) -> None:
-    """Draw one video's masks over its frames, up to the last that has one. Raises VideoError and UserError."""
+    """Draw one video's masks over its frames, up to the last frame with a mask. Raises VideoError and UserError."""
     maps = label_maps(masks)
     index, _, labels = next(maps)
     with (

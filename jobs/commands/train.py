@@ -1,7 +1,7 @@
-"""`stcn train`: make or go on with a model, by a recipe, with checkpoints that resume.
+"""`stcn train`: train a new or an existing model by a recipe, with checkpoints from which training resumes.
 
-The run is a function of its configuration: batches are made by step, and a checkpoint holds all the rest. On one
-machine a resumed run repeats an uninterrupted one exactly.
+A run is a function of its configuration: each batch depends on its step alone, and a checkpoint holds all other state.
+On one machine, a resumed run is bit for bit an uninterrupted one.
 """
 
 from jobs.commands.export import export_output
@@ -14,24 +14,24 @@ from jobs.training.sequences import find_sequences
 
 
 def train(config: TrainingConfig, report: Report) -> None:
-    """Train, write the checkpoint as it goes and the model at the end.
+    """Train a model. Writes checkpoints during training, and the model at the end.
 
-    `report` gets a mapping of plain values every `log_every` steps and after each evaluation; all of them, and a page,
-    are in a folder of the model's name that ends in .log. Raises UserError, also if the checkpoint belongs to another
-    run. An interrupt saves the checkpoint first, but where there are several processes.
+    report: called with a mapping of plain values every `log_every` steps and after each evaluation. The folder with the
+    model's name and the extension .log holds all reports and a page of them. An interrupt saves a checkpoint first,
+    unless there are several processes. Raises UserError, also if the checkpoint belongs to another run.
     """
     recipe = read_recipe(config.config, **config.overrides)
-    data = _trees(config) if recipe.needs_data() else []
+    data = _data_trees(config) if recipe.needs_data() else []
     if config.processes > 1:
-        from jobs.training.processes import train_in_processes  # as Ray takes a second to import
+        from jobs.training.processes import train_in_processes  # imported late: Ray takes a second
 
         train_in_processes(config, recipe, data, report=report)
     else:
         Run(config=config, recipe=recipe, data=data, report=report).train()
 
 
-def _trees(config: TrainingConfig) -> list[str]:
-    """Trees as they are; outputs and selections are exported, with their frames, beside the checkpoint."""
+def _data_trees(config: TrainingConfig) -> list[str]:
+    """Return the trees of --data. Outputs and selections are first exported, with frames, beside the checkpoint."""
     if not config.data:
         raise UserError("this recipe trains on videos; give them by --data: a DAVIS or YouTube-VOS tree, or an output")
     trees = []

@@ -1,4 +1,4 @@
-"""The masks of an output, or of a selection of it, as a torch data set that decodes frames from their videos."""
+"""The masks of an output or a selection as PyTorch data sets, which decode the frames from the videos."""
 
 import copy
 import heapq
@@ -23,10 +23,10 @@ Transform = Callable[[Sample], Any]
 
 
 class MaskDataset(Dataset[Any]):
-    """One item for each frame that has rows, video by video, frames in order.
+    """A map-style data set with an item per frame that has rows: video by video, frames in order.
 
-    Any item can be read; one that lies ahead in the video that was read last takes the decoding up to it, any other
-    one its video from the beginning. `stream` is the fast way through all of them.
+    Items can be read in any order. An item ahead in the latest video takes the decoding of the frames up to it; any
+    other item takes the decoding of its video from the beginning. `stream` is the fast way to read all items.
     """
 
     def __init__(
@@ -38,12 +38,12 @@ class MaskDataset(Dataset[Any]):
         keep_empty: bool = False,
         transform: Transform | None = None,
     ) -> None:
-        """Reads which frames there are, and no masks.
+        """Read the index of frames, and no masks.
 
-        location: an output or a selection, a folder or a URL. videos: ids of those that are wanted; None: all that are
-        done. short_side: frames, masks and boxes are scaled down to it; None: never. keep_empty: objects that are not
-        visible have a mask, too; by default a frame with none is one without objects. transform: what is made of an
-        item. Raises UserError.
+        location: a folder or URL of an output or a selection. videos: ids of the videos to include; None: all that are
+        done. short_side: pixels; frames, masks and boxes are scaled down to it; None: never. keep_empty: include
+        objects that are not visible, with an empty mask; by default, a frame without visible objects is an item without
+        objects. transform: function applied to each sample. Raises UserError.
         """
         if short_side is not None and short_side < 1:
             raise UserError(f"short_side {short_side}; legal: 1 or more, or None: never scaled down")
@@ -56,42 +56,42 @@ class MaskDataset(Dataset[Any]):
         self._locations = [done[video_id] for video_id in self._index.video_ids]
         self._config, self._short_side = config, short_side
         self._keep_empty, self._transform = keep_empty, transform
-        self._open()
+        self._open_readers()
 
     @property
     def video_ids(self) -> list[str]:
-        """Of the videos that have frames here, in order."""
+        """The ids of the videos with frames in the data set, in the order of their items."""
         return list(self._index.video_ids)
 
-    def places(self, video: int) -> range:
-        """Of the items of a video, by its place in `video_ids`."""
+    def indices(self, video: int) -> range:
+        """Return the indices of a video's items. video: its position in `video_ids`."""
         return self._index.frames_of(video)
 
     def __len__(self) -> int:
         return len(self._index)
 
     def __iter__(self) -> Iterator[Any]:
-        return (self[place] for place in range(len(self)))
+        return (self[index] for index in range(len(self)))
 
-    def __getitem__(self, place: int) -> Any:
-        """One item. Raises VideoError, with the video's id, if it is gone or changed; UserError for damaged masks."""
-        place = range(len(self))[place]
-        video = self._index.video_of(place)
+    def __getitem__(self, index: int) -> Any:
+        """Read one item. Raises VideoError, with the video's id, for a lost or changed video; UserError for damage."""
+        index = range(len(self))[index]
+        video = self._index.video_of(index)
         try:
-            sample = self._sample(place, video)
+            sample = self._sample(index, video)
         except VideoError as error:
             raise VideoError(f"video {self._index.video_ids[video]!r}, {self._locations[video]!r}: {error}") from error
         return self._transform(sample) if self._transform else sample
 
     def __getstate__(self) -> dict[str, Any]:
-        """For another process, or a copy: without what is open."""
+        """Return the state for another process or a copy, without open files."""
         state = self.__dict__.copy()
         del state["_frames"], state["_rows"]
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._open()
+        self._open_readers()
 
     def stream(
         self,
@@ -103,33 +103,34 @@ class MaskDataset(Dataset[Any]):
         world_size: int | None = None,
         skip_errors: bool = False,
     ) -> "MaskStream":
-        """The items as they are decoded, each video once: for a `DataLoader` with any number of workers.
+        """Return the items as a stream that decodes each video once, for a `DataLoader` with any number of workers.
 
-        shuffle: videos come in an order that follows from `seed` and the epoch. window: each worker holds so many items
-        back and gives a random one of them, so that a batch is not of frames that follow each other. rank, world_size:
-        which share of the videos this is; by default torch.distributed says it, if it has begun. skip_errors: a video
-        that cannot be read is a warning, not an error.
+        shuffle: put the videos in a random order that depends on `seed` and the epoch only. window: size of each
+        worker's shuffle buffer, in items, so that batches are not made of consecutive frames; 0: none. rank,
+        world_size: the share of the videos to read; by default that of torch.distributed, if it is initialized.
+        skip_errors: warn about videos that cannot be read, and skip them. Raises UserError for illegal arguments.
         """
         if rank is None and world_size is None:
-            has_begun = torch.distributed.is_available() and torch.distributed.is_initialized()
-            rank = torch.distributed.get_rank() if has_begun else 0
-            world_size = torch.distributed.get_world_size() if has_begun else 1
+            is_distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
+            rank = torch.distributed.get_rank() if is_distributed else 0
+            world_size = torch.distributed.get_world_size() if is_distributed else 1
         if rank is None or world_size is None or not 0 <= rank < world_size:
             raise UserError(
-                f"rank {rank} of world_size {world_size}; legal: both or neither, and ranks from 0 up to it"
+                f"rank {rank} of world_size {world_size}; legal: both or neither, with 0 <= rank < world_size"
             )
         if window < 0:
             raise UserError(f"window {window}; legal: 0 or more")
         return MaskStream(self, shuffle, seed, window=window, rank=rank, world_size=world_size, skip_errors=skip_errors)
 
-    def _open(self) -> None:
+    def _open_readers(self) -> None:
         self._frames = FrameReader(self._config, self._short_side)
         self._rows = MaskRows(self._index)
 
-    def _sample(self, place: int, video: int) -> Sample:
-        masks = self._rows.masks(place)
-        index, frames = int(self._index.frame_index[place]), self._index.frames_of(video)
-        frame = self._frames.read(self._locations[video], index, self._index.frame_index[frames.start : frames.stop])
+    def _sample(self, index: int, video: int) -> Sample:
+        masks = self._rows.masks(index)
+        frame_index, items = self._index.frame_index, self._index.frames_of(video)
+        wanted = frame_index[items.start : items.stop]
+        frame = self._frames.read(self._locations[video], int(frame_index[index]), wanted)
         first = masks.rows[0]
         if (frame.height, frame.width) != (first["height"], first["width"]):
             sizes = f"{frame.width}x{frame.height}, its masks {first['width']}x{first['height']}"
@@ -138,7 +139,7 @@ class MaskDataset(Dataset[Any]):
 
 
 class MaskStream(IterableDataset[Any]):
-    """What `MaskDataset.stream` gives. A video is one worker's: more workers than videos have nothing to do."""
+    """An iterable data set, made by `MaskDataset.stream`. Each video goes to one worker; surplus workers are idle."""
 
     def __init__(
         self,
@@ -153,28 +154,29 @@ class MaskStream(IterableDataset[Any]):
     ) -> None:
         self._dataset, self._shuffle, self._seed, self._window = dataset, shuffle, seed, window
         self._rank, self._world_size, self._skip_errors = rank, world_size, skip_errors
-        self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()  # workers that go on see it change
+        self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()  # persistent workers see it change
 
     def set_epoch(self, epoch: int) -> None:
-        """Before each epoch, for another order; the same one on every rank."""
+        """Set the epoch, on which the order depends. Call it before each epoch, with one value on all ranks."""
         self._epoch.fill_(epoch)
 
     def __iter__(self) -> Iterator[Any]:
         worker = get_worker_info()
-        workers, own = (worker.num_workers, worker.id) if worker else (1, 0)
+        num_workers, worker_id = (worker.num_workers, worker.id) if worker else (1, 0)
         rng = np.random.default_rng([self._seed, int(self._epoch)])
         videos = range(len(self._dataset.video_ids))
         order = rng.permutation(videos).tolist() if self._shuffle else list(videos)
-        frames = {video: len(self._dataset.places(video)) for video in order}
-        videos_here = _share(_share(order, frames, self._world_size, part=self._rank), frames, workers, part=own)
-        return _mixed(self._read(videos_here), self._window, rng)
+        frames = {video: len(self._dataset.indices(video)) for video in order}
+        of_rank = _share(order, frames, self._world_size, part=self._rank)
+        of_worker = _share(of_rank, frames, num_workers, part=worker_id)
+        return _shuffled(self._read(of_worker), self._window, rng)
 
     def _read(self, videos: Iterable[int]) -> Iterator[Any]:
-        dataset = copy.copy(self._dataset)  # videos that are open elsewhere stay so
+        dataset = copy.copy(self._dataset)  # with readers of its own, so that the original's stay at their positions
         for video in videos:
             try:
-                for place in dataset.places(video):
-                    yield dataset[place]
+                for index in dataset.indices(video):
+                    yield dataset[index]
             except (VideoError, UserError) as error:
                 if not self._skip_errors:
                     raise
@@ -182,13 +184,16 @@ class MaskStream(IterableDataset[Any]):
 
 
 def collate(samples: list[Sample]) -> tuple[list[Tensor], list[dict[str, Any]]]:
-    """A batch as torchvision's detection models take it: images, float32 (3, H, W) from 0 to 1, and what is on each."""
+    """Build a batch for torchvision's detection models: images, float32 (3, H, W) from 0 to 1, and their targets."""
     targets = [{name: value for name, value in sample.items() if name != "image"} for sample in samples]
     return [sample["image"].float() / 255 for sample in samples], targets
 
 
 def _share(videos: list[int], frames: dict[int, int], parts: int, *, part: int) -> list[int]:
-    """One of so many parts, in order: each video goes where there are the fewest frames yet."""
+    """Return one part of the videos, in order. Each video goes to the part with the fewest frames so far.
+
+    frames: number of frames of each video. parts: number of parts. part: position of the part to return.
+    """
     loads = [(0, number) for number in range(parts)]
     share = []
     for video in videos:
@@ -199,17 +204,20 @@ def _share(videos: list[int], frames: dict[int, int], parts: int, *, part: int) 
     return share
 
 
-def _mixed(samples: Iterator[Any], window: int, rng: np.random.Generator) -> Iterator[Any]:
-    """The samples, each given when a later one takes its place among those that are held."""
-    held: list[Any] = []
+def _shuffled(samples: Iterator[Any], window: int, rng: np.random.Generator) -> Iterator[Any]:
+    """Yield the samples through a shuffle buffer: each new sample replaces a random one, which is yielded.
+
+    window: size of the buffer, in samples.
+    """
+    buffer: list[Any] = []
     for sample in samples:
-        if len(held) < window:
-            held.append(sample)
+        if len(buffer) < window:
+            buffer.append(sample)
         elif window:
-            place = int(rng.integers(window))
-            yield held[place]
-            held[place] = sample
+            position = int(rng.integers(window))
+            yield buffer[position]
+            buffer[position] = sample
         else:
             yield sample
-    for place in rng.permutation(len(held)):
-        yield held[place]
+    for position in rng.permutation(len(buffer)):
+        yield buffer[position]

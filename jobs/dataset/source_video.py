@@ -1,4 +1,4 @@
-"""A video of an output, opened again where the output's last run was allowed to, and within its limits."""
+"""Source videos of an output, opened under the allowlist and the limits of the output's last run."""
 
 from collections.abc import Container, Iterator
 from contextlib import contextmanager
@@ -21,7 +21,11 @@ def open_source_video(
     short_side: int | None = None,
     only: Container[int] | None = None,
 ) -> Iterator[Video]:
-    """Its frames up to `end`. Raises VideoError, and UserError or OSError where it cannot be fetched."""
+    """Fetch a video and open frames `start` to `end` (exclusive) of it. A context manager.
+
+    location: a path or URL. config: of the output's last run. short_side, only: as in `Video`. Raises VideoError, and
+    UserError or OSError for a video that cannot be fetched.
+    """
     allow = config.allow or ()
     if not is_allowed(location, config.manifest, allow):
         raise VideoError(f"{location!r} is not allowed; legal: {describe_allowed(config.manifest, allow)}")

@@ -1,4 +1,4 @@
-"""Which locations a manifest may name: it may come from somebody else than who runs the job."""
+"""The locations that a manifest may name: its author may not be the user who runs the job."""
 
 import os
 import posixpath
@@ -11,22 +11,24 @@ LOCAL = ("", "file", "local")
 
 
 def is_allowed(location: str, manifest: str, prefixes: Sequence[str]) -> bool:
-    """Whether videos and prompts may be read from there.
+    """Whether a manifest may name a location as a video or as prompts.
 
-    prefixes: what `--allow` gave; locations must lie under one of them then. Without any, a manifest on this machine
-    may name paths and object stores, and one in a store what is in stores of its kind: never paths of the machines that
-    read it, and nobody may name web addresses.
+    location, manifest: paths or URLs. prefixes: the values of `--allow`; if there are any, the location must lie under
+    one of them. Without prefixes, a local manifest may name local paths and object stores. A manifest in a store may
+    name locations with its own scheme, and no paths of the machines that read it. No manifest may name web addresses.
     """
     if "::" in location:
         return False
     if prefixes:
         return any(_lies_under(location, prefix) for prefix in prefixes)
-    scheme, own = scheme_of(location), scheme_of(manifest)
-    return scheme in (*LOCAL, *OBJECT_STORES) if own in LOCAL else scheme == own
+    scheme, manifest_scheme = scheme_of(location), scheme_of(manifest)
+    if manifest_scheme in LOCAL:
+        return scheme in (*LOCAL, *OBJECT_STORES)
+    return scheme == manifest_scheme
 
 
 def describe_allowed(manifest: str, prefixes: Sequence[str]) -> str:
-    """What is legal, in words."""
+    """Describe the locations that `is_allowed` accepts, for an error message."""
     if prefixes:
         return f"under {' or '.join(prefixes)} (--allow)"
     if scheme_of(manifest) in LOCAL:
@@ -35,12 +37,12 @@ def describe_allowed(manifest: str, prefixes: Sequence[str]) -> str:
 
 
 def _lies_under(location: str, prefix: str) -> bool:
-    folder = _plain(prefix).rstrip("/")
-    return _plain(location) == folder or _plain(location).startswith(f"{folder}/")
+    folder = _canonical(prefix).rstrip("/")
+    return _canonical(location) == folder or _canonical(location).startswith(f"{folder}/")
 
 
-def _plain(location: str) -> str:
-    """Without "..", links and other detours."""
+def _canonical(location: str) -> str:
+    """Resolve ".." and, in local paths, symbolic links."""
     scheme = scheme_of(location)
     if scheme in LOCAL:
         return os.path.realpath(location.partition("://")[2] if scheme else location)

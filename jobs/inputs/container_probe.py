@@ -1,7 +1,7 @@
-"""What a video file claims of itself, by its own bytes and without a decoder.
+"""A video file's claims about itself, read from its bytes without a decoder.
 
-FFmpeg believes an MP4's tables before anybody can ask: a file of 2.5 kB whose table says 80 million samples of
-5 bytes took 4.1 GB and 8 s to open. And where Matroska and MPEG-TS are cut off it says nothing.
+FFmpeg trusts the tables of an MP4 as it opens one: a file of 2.5 kB whose table claims 80 million samples of 5 bytes
+took 4.1 GB and 8 s to open. FFmpeg also reports no error for Matroska and MPEG-TS files that are cut off.
 """
 
 import re
@@ -10,31 +10,31 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-EBML = b"\x1a\x45\xdf\xa3"  # how Matroska begins
-SEGMENT = b"\x18\x53\x80\x67"
-NOT_BOXES = (EBML, b"RIFF", b"G")  # Matroska, AVI, MPEG-TS
-TS_PACKETS = ((0, 188), (4, 192), (0, 204))  # where a packet's sync byte is, and a packet's bytes
+EBML = b"\x1a\x45\xdf\xa3"  # the first bytes of a Matroska file
+SEGMENT = b"\x18\x53\x80\x67"  # id of the element that holds the rest of a Matroska file
+OTHER_FORMATS = (EBML, b"RIFF", b"G")  # Matroska, AVI, MPEG-TS: they have no boxes
+TS_PACKETS = ((0, 188), (4, 192), (0, 204))  # offset of the sync byte in a packet, and the packet's length in bytes
 SYNC = 0x47
-MAX_BOXES = 500_000  # 3 s to walk; two hours with a fragment a frame, weeks with one a minute
-PIECE = 1 << 24  # bytes read at once
+MAX_BOXES = 500_000  # 3 s to walk; enough for two hours with a fragment per frame, or weeks with one per minute
+CHUNK = 1 << 24  # bytes per read
 CLOCK = re.compile(r"(\d\d):(\d\d):(\d\d(?:\.\d+)?)")
-HEADER = 16  # bytes from a table's name that say what it claims
+HEADER = 16  # bytes from a table's name on that hold its claims
 
 
 def claimed_bytes(path: Path) -> int:
-    """Bytes of samples that an MP4 claims in tables without an entry a sample; 0 for other formats.
+    """Return the bytes of samples that an MP4 claims in tables without an entry per sample; 0 for other formats.
 
-    Those are tables of one size for all samples, as of uncompressed sound, and fragments that leave every
-    sample's properties at their defaults. A sound file is longer. Raises ValueError for an absurd number of boxes.
+    These tables give one size for all samples, as for uncompressed sound, or are fragments that leave every sample's
+    properties at their defaults. An intact file is longer than its claims. Raises ValueError for more than MAX_BOXES.
     """
     with path.open("rb") as file:
-        if file.read(4).startswith(NOT_BOXES):
+        if file.read(4).startswith(OTHER_FORMATS):
             return 0
-        return sum(_claims(piece) for piece in _outside_mdat(file, path.stat().st_size))
+        return sum(_claimed_in(chunk) for chunk in _chunks_outside_mdat(file, path.stat().st_size))
 
 
 def is_truncated(path: Path) -> bool:
-    """Whether a Matroska file is shorter than it says, or an MPEG-TS ends within a packet."""
+    """Whether a Matroska file is shorter than it claims, or an MPEG-TS ends within a packet; False otherwise."""
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(4096)
@@ -48,13 +48,13 @@ def is_truncated(path: Path) -> bool:
 
 
 def claimed_seconds(clock: str) -> float | None:
-    """Of a duration as Matroska's tags give it, 00:01:30.5; None for other text."""
+    """Parse a duration from a Matroska tag, such as 00:01:30.5, into seconds. Return None for other text."""
     match = CLOCK.fullmatch(clock)
     return sum(float(part) * unit for part, unit in zip(match.groups(), (3600, 60, 1), strict=True)) if match else None
 
 
-def _outside_mdat(file: BinaryIO, size: int) -> Iterator[bytes]:
-    """The content of all boxes but `mdat`, in pieces; a table's header is whole in the piece where it begins."""
+def _chunks_outside_mdat(file: BinaryIO, size: int) -> Iterator[bytes]:
+    """Yield the content of all boxes but `mdat`. A table's header lies whole in the chunk in which it begins."""
     position = 0
     for _ in range(MAX_BOXES):
         if position + 8 > size:
@@ -67,42 +67,43 @@ def _outside_mdat(file: BinaryIO, size: int) -> Iterator[bytes]:
         end = min(size, position + length) if length else size
         if end < position + 8:
             return
-        for start in range(position, end if kind != b"mdat" else position, PIECE):
+        for start in range(position, end if kind != b"mdat" else position, CHUNK):
             file.seek(start)
-            yield file.read(min(PIECE + HEADER - 1, end - start))
+            yield file.read(min(CHUNK + HEADER - 1, end - start))
         position = end
     raise ValueError(f"it has more than {MAX_BOXES:,} boxes")
 
 
-def _claims(piece: bytes) -> int:
-    tables = [*_found(piece, b"stsz"), *_found(piece, b"trun")]
+def _claimed_in(chunk: bytes) -> int:
+    tables = [*_table_headers(chunk, b"stsz"), *_table_headers(chunk, b"trun")]
+    # A trun has its count where an stsz has its size.
     return sum(
-        size * count if name == b"stsz" else (0 if flags & 0xF00 else size)  # trun: the count stands there
+        size * count if name == b"stsz" else (0 if flags & 0xF00 else size)
         for name, flags, size, count in (struct.unpack(">4sIII", table) for table in tables)
     )
 
 
-def _found(piece: bytes, name: bytes) -> Iterator[bytes]:
-    at = piece.find(name, 0, PIECE + 3)
-    while at >= 0:
-        yield piece[at : at + HEADER].ljust(HEADER, b"\0")
-        at = piece.find(name, at + 4, PIECE + 3)
+def _table_headers(chunk: bytes, name: bytes) -> Iterator[bytes]:
+    position = chunk.find(name, 0, CHUNK + 3)
+    while position >= 0:
+        yield chunk[position : position + HEADER].ljust(HEADER, b"\0")
+        position = chunk.find(name, position + 4, CHUNK + 3)
 
 
 def _segment_end(head: bytes) -> int:
-    """Where Matroska's one big element ends; 0 where its length is not known, as of a live recording."""
-    length, start = _variable(head, 4)
+    """Return the position at which Matroska's segment ends; 0 if its length is unknown, as in a live recording."""
+    length, start = _vint(head, 4)
     start += length
     if head[start : start + 4] != SEGMENT:
         return 0
-    length, end = _variable(head, start + 4)
-    all_ones = (1 << 7 * (end - start - 4)) - 1
-    return 0 if length == all_ones else end + length
+    length, end = _vint(head, start + 4)
+    unknown = (1 << 7 * (end - start - 4)) - 1  # all bits set
+    return 0 if length == unknown else end + length
 
 
-def _variable(data: bytes, at: int) -> tuple[int, int]:
-    """EBML's integer of variable length, and where it ends: its first byte's leading zeros say the length."""
-    first = data[at] if at < len(data) else 0
+def _vint(data: bytes, start: int) -> tuple[int, int]:
+    """Return EBML's variable-length integer at `start`, and its end. The first byte's leading zeros give the length."""
+    first = data[start] if start < len(data) else 0
     length = 9 - first.bit_length() if first else 1
-    value = int.from_bytes(data[at : at + length], "big") & ((1 << 7 * length) - 1)
-    return value, at + length
+    end = start + length
+    return int.from_bytes(data[start:end], "big") & ((1 << 7 * length) - 1), end

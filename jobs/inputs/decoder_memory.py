@@ -1,8 +1,8 @@
-"""The largest block of memory that FFmpeg takes. The only call of a library function that PyAV has no name for.
+"""A limit on FFmpeg's memory allocations, set by the only call of a library function that PyAV does not expose.
 
-Every module of PyAV is linked with FFmpeg's libavutil, so `ctypes` finds `av_max_alloc` through one of them. The limit
-has no public way, and no other guard inside the process stands in for it: pyproject.toml bounds PyAV's version, and a
-test says when the function is gone.
+Every PyAV module is linked with FFmpeg's libavutil, so `ctypes` finds `av_max_alloc` through one of them. There is no
+public way to set the limit, and no other guard inside the process replaces it: pyproject.toml bounds PyAV's version,
+and a test fails when the function is gone.
 """
 
 import ctypes
@@ -13,12 +13,13 @@ import av.utils
 
 @cache
 def limit_blocks(num_bytes: int) -> bool:
-    """Let FFmpeg refuse larger blocks from now on, anywhere in this process; whether this PyAV can.
+    """Limit each of FFmpeg's allocations to `num_bytes`, in the whole process and from now on.
 
-    An edit list that repeats a video 9,000 times makes an index of 3.1 GB of a file of 756 kB: with this, 0.8 GB.
+    Returns whether this build of PyAV has the function. An edit list that repeats a video 9,000 times turns a file of
+    756 kB into an index of 3.1 GB, or of 0.8 GB with this limit.
     """
     try:
         ctypes.CDLL(av.utils.__file__).av_max_alloc(ctypes.c_size_t(num_bytes))
-    except (OSError, AttributeError):  # a build that hides it
+    except (OSError, AttributeError):  # a build that does not export the function
         return False
     return True

@@ -1,4 +1,4 @@
-"""Read what to segment, and check all of it before anything starts."""
+"""Reading of manifests: everything is checked before a run starts."""
 
 import io
 from collections import Counter
@@ -20,46 +20,38 @@ from jobs.records import Entry
 
 REQUIRED = ("video_id", "video", "prompts")
 OPTIONAL = ("start", "end", "remove", "void")
-TEXTS = (*REQUIRED, "remove", "void")  # in a CSV: an id 007 stays 007
+TEXTS = (*REQUIRED, "remove", "void")  # read as strings, so that an id 007 in a CSV stays 007
 MAX_VOID = 2**16 - 1
 TABLES = (".parquet", ".csv", ".jsonl")
-RESOLUTIONS = ("480p", "Full-Resolution", "1080p")  # DAVIS puts one between JPEGImages and the sequences
+RESOLUTIONS = ("480p", "Full-Resolution", "1080p")  # in DAVIS, folders between JPEGImages and the sequences
 
 
 def read_manifest(location: str, allow: Sequence[str] = ()) -> list[Entry]:
-    """The entries of a table, or of a DAVIS / YouTube-VOS tree (a folder with JPEGImages and Annotations).
+    """Read the entries of a table, or of a DAVIS / YouTube-VOS tree (a folder with JPEGImages and Annotations).
 
-    Locations in a table may be relative to it. allow: prefixes that they must lie under (see `inputs.allowlist`).
-    Raises ManifestError with every problem found.
+    location: a path or URL. Locations in a table may be relative to the table's folder. allow: prefixes that they must
+    lie under (see `inputs.allowlist`). Raises ManifestError that lists every problem found.
     """
     if location.lower().endswith(TABLES):
         return _read_table(location, allow)
     entries = _read_tree(location)
     if not entries:
         raise ManifestError(
-            f"{location} is no manifest; legal: a table ({', '.join(TABLES)}) with columns {', '.join(REQUIRED)} "
+            f"{location} is not a manifest; legal: a table ({', '.join(TABLES)}) with columns {', '.join(REQUIRED)} "
             f"and optionally {', '.join(OPTIONAL)}, or a folder with JPEGImages/ and Annotations/"
         )
-    _raise_if_any(location, [f"folder {e.video_id!r} has a name that is no UTF-8" for e in entries if not _is_text(e)])
+    _raise_if_any(
+        location, [f"folder {e.video_id!r} has a name that is not UTF-8; rename it" for e in entries if not _is_utf8(e)]
+    )
     return entries
 
 
 def _read_table(location: str, allow: Sequence[str]) -> list[Entry]:
-    try:
-        table = _parse(location, storage.read(location))
-    except FileNotFoundError:
-        raise ManifestError(f"{location} does not exist") from None
-    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
-        raise ManifestError(f"{location} cannot be read: {error}") from error
-    if len(set(table.column_names)) < len(table.column_names):
-        raise ManifestError(f"{location} has the columns {table.column_names}; legal: each once")
+    table = _load_table(location)
     names = table.column_names
-    if missing := [name for name in REQUIRED if name not in names]:
-        raise ManifestError(f"{location} lacks the columns {missing}; it has {names}{_why(names)}")
-    problems = _misspelt(table.column_names)
-    columns = [name for name in (*REQUIRED, *OPTIONAL) if name in table.column_names]
-    rows = table.select(columns).to_pylist()
-    problems += [problem for number, row in enumerate(rows, start=1) for problem in _problems(number, row)]
+    rows = table.select([name for name in (*REQUIRED, *OPTIONAL) if name in names]).to_pylist()
+    problems = _misspelt_columns(names)
+    problems += [problem for number, row in enumerate(rows, start=1) for problem in _row_problems(number, row)]
     problems += _duplicates(rows)
     if not rows:
         problems.append("it has no rows")
@@ -67,13 +59,30 @@ def _read_table(location: str, allow: Sequence[str]) -> list[Entry]:
     folder = location.rpartition("/")[0] or "."
     entries = [_entry(row, folder) for row in rows]
     _raise_if_any(
-        location, [p for number, entry in enumerate(entries, 1) for p in _places(number, entry, location, allow=allow)]
+        location,
+        [p for number, entry in enumerate(entries, 1) for p in _disallowed(number, entry, location, allow=allow)],
     )
     return entries
 
 
-def _why(names: Sequence[str]) -> str:
-    """What often is behind columns that are not found."""
+def _load_table(location: str) -> Any:
+    """Read a table that has every required column, and no column twice. Raises ManifestError."""
+    try:
+        table = _parse(location, storage.read(location))
+    except FileNotFoundError:
+        raise ManifestError(f"{location} does not exist") from None
+    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
+        raise ManifestError(f"{location} cannot be read: {error}") from error
+    names = table.column_names
+    if len(set(names)) < len(names):
+        raise ManifestError(f"{location} has the columns {names}; legal: each column once")
+    if missing := [name for name in REQUIRED if name not in names]:
+        raise ManifestError(f"{location} lacks the columns {missing}; it has {names}{_hint(names)}")
+    return table
+
+
+def _hint(names: Sequence[str]) -> str:
+    """Describe the likely mistake behind missing columns; empty if none is recognised."""
     if len(names) == 1 and any(other in names[0] for other in ";\t|"):
         return "; legal: columns separated by commas"
     return "; legal: names without spaces around them" if any(name != name.strip() for name in names) else ""
@@ -84,32 +93,31 @@ def _raise_if_any(location: str, problems: Sequence[str]) -> None:
         raise ManifestError(f"{location}: {len(problems)} problems\n" + "\n".join(f"  {p}" for p in problems))
 
 
-def _places(number: int, entry: Entry, manifest: str, *, allow: Sequence[str]) -> list[str]:
-    """Which of a row's locations may not be read."""
+def _disallowed(number: int, entry: Entry, manifest: str, *, allow: Sequence[str]) -> list[str]:
+    """List the problems of a row whose locations may not be read."""
     return [
-        f"row {number}: {name} is {place!r}, which is not allowed; legal: {describe_allowed(manifest, allow)}"
-        for name, place in (("video", entry.video), ("prompts", entry.prompts))
-        if not is_allowed(place, manifest, allow)
+        f"row {number}: {name} is {location!r}, which is not allowed; legal: {describe_allowed(manifest, allow)}"
+        for name, location in (("video", entry.video), ("prompts", entry.prompts))
+        if not is_allowed(location, manifest, allow)
     ]
 
 
 def _parse(location: str, content: bytes) -> Any:
-    """Without threads, as in `store`: `stcn plan` of a CSV with a problem aborted at its end, 2 times in 16."""
+    """Read a table. Arrow's threads stay off, as in `store`: with them, 2 of 16 `stcn plan` of a bad CSV aborted."""
     if location.lower().endswith(".parquet"):
         return store.parse(content)
     if location.lower().endswith(".csv"):
         strings = pa.csv.ConvertOptions(column_types=dict.fromkeys(TEXTS, pa.string()))
         return pa.csv.read_csv(io.BytesIO(content), pa.csv.ReadOptions(use_threads=False), convert_options=strings)
     strings = pa.json.ParseOptions(explicit_schema=pa.schema([(name, pa.string()) for name in REQUIRED]))
-    return pa.json.read_json(
-        io.BytesIO(content), pa.json.ReadOptions(use_threads=False), strings
-    )  # an id 2024-01-01 is no date
+    # With the schema, an id 2024-01-01 stays a string and does not become a date.
+    return pa.json.read_json(io.BytesIO(content), pa.json.ReadOptions(use_threads=False), strings)
 
 
-def _problems(number: int, row: dict[str, Any]) -> list[str]:
-    """What is wrong with one row, counted from 1 without the header."""
+def _row_problems(number: int, row: dict[str, Any]) -> list[str]:
+    """List the problems of one row. number: counted from 1, without the header."""
     problems = [
-        f"row {number}: {name} is {row[name]!r}; legal: a text that is not empty, without NUL"
+        f"row {number}: {name} is {row[name]!r}; legal: a non-empty string without NUL"
         for name in REQUIRED
         if not isinstance(row[name], str) or not row[name].strip() or "\0" in row[name]
     ]
@@ -117,13 +125,13 @@ def _problems(number: int, row: dict[str, Any]) -> list[str]:
     problems += [
         f"row {number}: {name} is {value!r}; legal: a frame number, 0 or more"
         for name, value in (("start", start), ("end", end))
-        if value is not None and not (type(value) is int and value >= 0)  # True is an int too
+        if value is not None and not (type(value) is int and value >= 0)  # a bool is an int, too
     ]
     if isinstance(start or 0, int) and isinstance(end, int) and end <= (start or 0):
         problems.append(f"row {number}: end {end} is not after start {start or 0}; frames start to end-1 are segmented")
-    for name, read in (("remove", _removals), ("void", _void)):
+    for name, parse in (("remove", _removals), ("void", _void)):
         try:
-            read(row)
+            parse(row)
         except ValueError as error:
             problems.append(f"row {number}: {name} is {row[name]!r:.100}; {error}")
     return problems
@@ -132,12 +140,12 @@ def _problems(number: int, row: dict[str, Any]) -> list[str]:
 def _removals(row: dict[str, Any]) -> tuple[tuple[int, int], ...]:
     text = row.get("remove") or ""
     if not isinstance(text, str):
-        raise ValueError("legal: a text such as 3@120, object 3 from frame 120 on")
+        raise ValueError("legal: a string such as 3@120, which removes object 3 from frame 120 on")
     return parse_removals(text)
 
 
 def _void(row: dict[str, Any]) -> int | None:
-    """The value of masks that is no object, 0 if all are objects; None where nothing is said."""
+    """Return the mask value that marks void pixels, 0 if all values are objects, or None if the row does not say."""
     value = row.get("void")
     if value is None or value == "":
         return None
@@ -147,19 +155,19 @@ def _void(row: dict[str, Any]) -> int | None:
         value = int(value)
     if type(value) is int and 1 <= value <= MAX_VOID:
         return value
-    raise ValueError(f"legal: a value of masks that is no object, 1 to {MAX_VOID}, or none, where each is an object")
+    raise ValueError(f"legal: the mask value of void pixels, 1 to {MAX_VOID}, or none if every value is an object")
 
 
-def _misspelt(columns: list[str]) -> list[str]:
-    """Columns that are nearly optional ones; any others are the user's own."""
-    known = (*REQUIRED, *OPTIONAL)  # "video" is near to "void"
-    close = {name: _near(name.strip().lower(), known) for name in set(columns) - set(known)}
-    found = sorted((name, near) for name, near in close.items() if near in OPTIONAL)
-    return [f"column {name!r} is not known; legal: {near}" for name, near in found]
+def _misspelt_columns(columns: list[str]) -> list[str]:
+    """List the columns that look like misspelt optional ones. All other unknown columns belong to the user."""
+    known = (*REQUIRED, *OPTIONAL)  # required ones too, since "video" is close to "void"
+    closest = {name: _closest(name.strip().lower(), known) for name in set(columns) - set(known)}
+    misspelt = sorted((name, intended) for name, intended in closest.items() if intended in OPTIONAL)
+    return [f"column {name!r} is not known; legal: {intended}" for name, intended in misspelt]
 
 
-def _near(name: str, known: Sequence[str]) -> str | None:
-    """The known name that one may have been meant to be: with letters swapped, or nearly all of it."""
+def _closest(name: str, known: Sequence[str]) -> str | None:
+    """Return the known name with the same letters, or else the most similar one; None if none is similar."""
     swapped = (other for other in known if sorted(other) == sorted(name))
     return next(swapped, None) or next(iter(get_close_matches(name, known, 1, 0.75)), None)
 
@@ -168,7 +176,7 @@ def _duplicates(rows: list[dict[str, Any]]) -> list[str]:
     counts = Counter(row["video_id"] for row in rows if isinstance(row["video_id"], str))
     return [
         f"rows {[n for n, row in enumerate(rows, start=1) if row['video_id'] == video_id]}: "
-        f"video_id {video_id!r} is there {count} times; legal: once"
+        f"video_id {video_id!r} occurs {count} times; legal: once"
         for video_id, count in counts.items()
         if count > 1
     ]
@@ -187,15 +195,15 @@ def _entry(row: dict[str, Any], folder: str) -> Entry:
     )
 
 
-def _is_text(entry: Entry) -> bool:
-    """Whether an id that was a folder's name can be written in a table."""
+def _is_utf8(entry: Entry) -> bool:
+    """Whether an id taken from a folder's name is valid UTF-8, and so can be stored in a table."""
     return entry.video_id.encode(errors="ignore").decode() == entry.video_id
 
 
 def _read_tree(root: str) -> list[Entry]:
-    """A sequence is a folder of frames in JPEGImages and one of masks in Annotations, of one name."""
-    images, masks = (without_resolution(storage.join(root, name)) for name in ("JPEGImages", "Annotations"))
-    if storage.find(images, IMAGES):  # one sequence, without a folder of its own
+    """Read a DAVIS / YouTube-VOS tree: a sequence is a folder in JPEGImages and one of the same name in Annotations."""
+    images, masks = (sequences_folder(storage.join(root, name)) for name in ("JPEGImages", "Annotations"))
+    if storage.find(images, IMAGES):  # a single sequence, directly in JPEGImages
         return [Entry(video_id=storage.name_of(root), video=images, prompts=masks, first_masks_only=True)]
     return [
         Entry(video_id=name, video=folder, prompts=storage.join(masks, name), first_masks_only=True)
@@ -204,6 +212,7 @@ def _read_tree(root: str) -> list[Entry]:
     ]
 
 
-def without_resolution(folder: str) -> str:
+def sequences_folder(folder: str) -> str:
+    """Return the folder that holds the sequences: `folder`, or a resolution's folder inside it, as in DAVIS."""
     present = [storage.name_of(f) for f in storage.folders(folder)]
     return next((storage.join(folder, name) for name in RESOLUTIONS if name in present), folder)

@@ -1,20 +1,21 @@
-"""A video of any kind from a later frame down to an earlier, without holding more than some of its frames."""
+"""A video file or image folder as a stream of frames in descending order, with a bounded number of them in memory."""
 
 from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 
 from jobs.errors import VideoError
-from jobs.inputs.images import ImageFolder, VideoFrame, size_changes
+from jobs.inputs.images import ImageFolder, VideoFrame, size_change_error
 from jobs.inputs.limits import VideoLimits
-from jobs.inputs.reversed_file import HELD_BYTES, ReversedFile
+from jobs.inputs.reversed_file import BUFFER_BYTES, ReversedFile
 
 
 @dataclass
 class ReversedVideo:
-    """Frames `last` down to `first` of a video, every `stride`-th: those that `Video` gives. Iterate it once.
+    """Frames `last` down to `first` of a video, every `stride`-th, equal to those of `Video`.
 
-    Raises VideoError as `Video` does, and for a video that has no frame `last`.
+    Run `scan` to its end first, then iterate once. Raises VideoError as `Video` does, and for a video without a frame
+    `last`.
     """
 
     path: Path
@@ -24,15 +25,17 @@ class ReversedVideo:
     stride: int = 1
     short_side: int | None = None
     limits: VideoLimits = field(default_factory=VideoLimits)
-    held_bytes: int = HELD_BYTES  # of frames at once
+    buffer_bytes: int = BUFFER_BYTES  # of frames in memory
 
-    def look(self) -> Iterator[int]:
-        """Read once forward, up to `last`, to find the way back: yields numbers of frames. A folder needs none."""
+    def scan(self) -> Iterator[int]:
+        """Read the video forward up to `last`, and yield each frame's number; yield none for a folder."""
         if self.path.is_dir():
             return
         wanted = range(self.last, self.first - 1, -self.stride)
-        self._file = ReversedFile(self.path, wanted, self.short_side, limits=self.limits, held_bytes=self.held_bytes)
-        yield from self._file.look()
+        self._file = ReversedFile(
+            self.path, wanted, self.short_side, limits=self.limits, buffer_bytes=self.buffer_bytes
+        )
+        yield from self._file.scan()
 
     def __iter__(self) -> Iterator[VideoFrame]:
         return self._images() if self.path.is_dir() else iter(self._file)
@@ -41,10 +44,10 @@ class ReversedVideo:
         folder = ImageFolder(self.path, self.limits.max_pixels)
         if self.last >= len(folder.names):
             raise VideoError(f"there is no frame {self.last}; the video has frames 0 to {len(folder.names) - 1}")
-        after: VideoFrame | None = None
+        following: VideoFrame | None = None
         for index in range(self.last, self.first - 1, -self.stride):
             frame = folder.frame(index, self.short_side)
-            if after is not None and (frame.height, frame.width) != (after.height, after.width):
-                raise size_changes(after, (frame.height, frame.width))
-            after = frame
+            if following is not None and (frame.height, frame.width) != (following.height, following.width):
+                raise size_change_error(following, (frame.height, frame.width))
+            following = frame
             yield frame

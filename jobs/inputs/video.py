@@ -1,4 +1,4 @@
-"""A video of any kind as a stream of upright RGB frames: a file, or a folder of images."""
+"""A video file or a folder of images as a stream of upright RGB frames."""
 
 from collections.abc import Container, Iterator
 from dataclasses import KW_ONLY, dataclass, field
@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
-from jobs.inputs.images import FOLDER_RATE, ImageFolder, VideoFrame, size_changes
+from jobs.inputs.images import FOLDER_RATE, ImageFolder, VideoFrame, size_change_error
 from jobs.inputs.limits import VideoLimits
 from jobs.inputs.video_file import VideoFile
 
@@ -15,21 +15,21 @@ from jobs.inputs.video_file import VideoFile
 class Video:
     """Frames `start` to `end` (exclusive) of a video. A context manager; iterate it once.
 
-    Raises VideoError for what cannot be decoded or is over a limit, and where the frame size changes.
+    Raises VideoError for a video that cannot be decoded or exceeds a limit, and for a change of the frame size.
     """
 
     path: Path
     _: KW_ONLY
     start: int = 0
     end: int | None = None
-    short_side: int | None = None  # scale frames down to it as they are converted to RGB; None: never
+    short_side: int | None = None  # pixels; frames are scaled down to it in the conversion to RGB; None: never
     limits: VideoLimits = field(default_factory=VideoLimits)
-    only: Container[int] | None = None  # to yield; the rest is not converted to RGB, which takes over half the time
-    # In start to end, as the file claims; None: unsaid. Once all is read, a Matroska file that ends early is found.
+    only: Container[int] | None = None  # frames to yield; others skip the conversion to RGB, over half the time
+    # From `start` to `end`, by the file's claim; None: no claim. Set at the end for a Matroska file that ends early.
     frames_expected: int | None = field(default=None, init=False)
-    frames_claimed: int | None = field(default=None, init=False)  # the same, of the whole file
+    frames_claimed: int | None = field(default=None, init=False)  # as `frames_expected`, in the whole file
     frames_decoded: int = field(default=0, init=False)
-    frames_corrupt: int = field(default=0, init=False)  # that are damaged, or lost with their packet
+    frames_corrupt: int = field(default=0, init=False)  # damaged, or lost with their packet
     names: list[str] | None = field(default=None, init=False)  # of a folder's images; None for video files
     frames_per_second: Fraction = field(default=FOLDER_RATE, init=False)  # on average
 
@@ -55,7 +55,7 @@ class Video:
         for frame in self._source.read(self.start, self.end, self.short_side, only=self.only):
             size = size or (frame.height, frame.width)
             if (frame.height, frame.width) != size:
-                raise size_changes(frame, size)
+                raise size_change_error(frame, size)
             self.frames_decoded += 1
             self.frames_corrupt = len(self._source.damaged)
             yield frame
@@ -64,5 +64,5 @@ class Video:
             self.frames_expected = self._in_window(self.start + self.frames_decoded + self._source.missing)
 
     def _in_window(self, frames: int) -> int:
-        """How many of a file's frames lie from start to end."""
+        """Count the frames from `start` to `end` in a video of so many frames."""
         return max(0, min(frames, frames if self.end is None else self.end) - self.start)

@@ -1,4 +1,4 @@
-"""A video file as a stream of upright RGB frames. Damage is passed over, as players do, and counted."""
+"""A video file as a stream of upright RGB frames. Damage is counted and decoding continues, as in players."""
 
 import errno
 from collections.abc import Container, Iterator
@@ -16,47 +16,48 @@ from jobs.inputs.images import FOLDER_RATE, VideoFrame
 from jobs.inputs.limits import VideoLimits
 from stcn_core.frames import scaled_size
 
-# By frames and slices. What stands in for damaged parts of H.264 then differs from one reading to the next.
+# Threads over frames and slices. With them, the concealment of damaged H.264 differs from one reading to the next.
 THREADS = "AUTO"
 
 
 class VideoFile:
-    """A video file, opened. Raises VideoError for what cannot be decoded or is over a limit."""
+    """An open video file. Raises VideoError for a file that cannot be decoded or exceeds a limit."""
 
     names = None
 
     def __init__(self, path: Path, limits: VideoLimits, all_frames: bool) -> None:
+        """Open a file. all_frames: refuse it if it claims more than `limits.max_frames`."""
         self._path, self._limits = path, limits
         self._container = open_container(path, limits)
         try:
             self._stream = video_stream(self._container, limits)
-            self.frames = self._claim(all_frames)
+            self.frames = self._claimed_frames(all_frames)
         except VideoError:
             self._container.close()
             raise
         context = self._stream.codec_context
         context.options = {"max_pixels": str(limits.max_pixels)}
-        if context.name == "hevc":  # it would drop frames that lack what they refer to, 15 of 120, and say nothing
+        if context.name == "hevc":  # by default it silently drops frames with lost references, 15 of 120
             context.options |= {"flags": "+output_corrupt"}
         self._stream.thread_type = THREADS
         self.rate = Fraction(self._stream.average_rate or FOLDER_RATE)
-        self.damaged: set[int | None] = set()  # times of frames and packets that are; None: not known
-        self._reformatter = VideoReformatter()  # one a reader: sharing one between threads crashes
-        self.missing = 0  # frames after the last, by a Matroska file's own account
+        self.damaged: set[int | None] = set()  # times of damaged frames and packets; None: unknown
+        self._reformatter = VideoReformatter()  # one per reader: sharing one between threads crashes
+        self.missing = 0  # frames that a Matroska file claims after the last decoded one
 
     def read(
         self, start: int, end: int | None, short_side: int | None, *, only: Container[int] | None = None
     ) -> Iterator[VideoFrame]:
-        """The frames from `start` to before `end`; of them `only` these."""
+        """Yield frames `start` to `end` (exclusive), restricted to `only`. Raises VideoError."""
         for index, frame in self.decode(end):
             if index >= start:
                 if frame.is_corrupt:
                     self.damaged.add(frame.pts)
                 if only is None or index in only:
-                    yield self.show(index, frame, short_side)
+                    yield self.convert(index, frame, short_side)
 
     def decode(self, end: int | None) -> Iterator[tuple[int, av.VideoFrame]]:
-        """The frames before `end` with their numbers, as they are coded. Raises VideoError for what is over a limit."""
+        """Yield the frames before `end` as coded, each with its number. Raises VideoError beyond a limit."""
         for index, frame in enumerate(self._decode()):
             if end is not None and index >= end:
                 self.damaged = {time for time in self.damaged if time is None or time < (frame.pts or 0)}
@@ -67,30 +68,30 @@ class VideoFile:
             yield index, frame
 
     def decode_near(self, time: int) -> Iterator[av.VideoFrame]:
-        """Frames from where the file leads for this time, in the stream's units: a key frame before it, as a rule.
+        """Seek to a time, in the stream's units, and yield the frames from there: usually from the key frame before it.
 
-        Raises VideoError where it leads nowhere.
+        Raises VideoError if the seek fails.
         """
         try:
             self._container.seek(time, stream=self._stream)
         except (av.FFmpegError, OverflowError) as error:
-            raise VideoError(f"cannot go to time {time}: {error}") from error
+            raise VideoError(f"cannot seek to time {time}: {error}") from error
         for frame in self._decode():
             check_size(frame.width, frame.height, self._limits)
             yield frame
 
-    def show(self, index: int, frame: av.VideoFrame, short_side: int | None) -> VideoFrame:
-        """A decoded frame as RGB, scaled and upright. By one thread at a time."""
-        return _shown(index, frame, self._reformatter, short_side=short_side)
+    def convert(self, index: int, frame: av.VideoFrame, short_side: int | None) -> VideoFrame:
+        """Convert a decoded frame to upright RGB, scaled down to `short_side`. Not thread-safe."""
+        return _to_rgb(index, frame, self._reformatter, short_side=short_side)
 
     def close(self) -> None:
-        """Once, after reading."""
+        """Close the file. Call it once, after reading."""
         self._container.close()
 
     def _decode(self) -> Iterator[av.VideoFrame]:
-        """All frames; like players, go on after a packet that is damaged."""
+        """Yield all frames from the current position; continue after a damaged packet, as players do."""
         packets = self._container.demux(self._stream)
-        begun, last = False, 0
+        has_begun, end_time = False, 0
         while True:
             packet, frames, whole = None, [], False
             try:
@@ -99,36 +100,39 @@ class VideoFile:
             except StopIteration:
                 break
             except av.InvalidDataError:
-                pass  # its frames are missing from frames_decoded
+                pass  # the packet's frames are missing from frames_decoded
             except (av.FFmpegError, MemoryError, ValueError) as error:
-                raise VideoError(self._why_not_decoded(error)) from error
+                raise VideoError(self._describe(error)) from error
             if not whole:
                 self.damaged.add(packet.pts if packet else None)
             for frame in frames:
-                # A recording's first frames may refer to some before it, and are no pictures.
-                if begun or frame.key_frame or not frame.is_corrupt:
-                    begun, last = True, max(last, (frame.pts or 0) + frame.duration)
+                # A recording's first frames may refer to frames before its beginning; these show no picture.
+                if has_begun or frame.key_frame or not frame.is_corrupt:
+                    has_begun, end_time = True, max(end_time, (frame.pts or 0) + frame.duration)
                     yield frame
-        self._look_at_the_end(last)
+        self._check_end(end_time)
 
-    def _why_not_decoded(self, error: Exception) -> str:
-        refused = getattr(error, "errno", None) == errno.EINVAL  # also what decoders say to a frame that is too large
-        limit = f"; a frame may have up to {self._limits.max_pixels:,} pixels" if refused else ""
+    def _describe(self, error: Exception) -> str:
+        is_refused = getattr(error, "errno", None) == errno.EINVAL  # also given for a frame that is too large
+        limit = f"; a frame may have up to {self._limits.max_pixels:,} pixels" if is_refused else ""
         return f"cannot be decoded: {error}{limit}"
 
-    def _look_at_the_end(self, last: int) -> None:
-        """Whether the file ends early. Formats that count their frames need no more than that count."""
+    def _check_end(self, end_time: int) -> None:
+        """Note whether the file ends early: before its claimed length, or before its stream's claimed duration.
+
+        Formats that count their frames need no check beyond that count. end_time: of the last frame, in the stream's
+        units.
+        """
         if container_probe.is_truncated(self._path):
             self.damaged.add(None)
-        seconds = container_probe.claimed_seconds(
-            self._stream.metadata.get("DURATION", "")
-        )  # of this stream, in most Matroska files
+        # Most Matroska files have a duration for each stream.
+        seconds = container_probe.claimed_seconds(self._stream.metadata.get("DURATION", ""))
         if "matroska" in self._container.format.name and seconds is not None:
-            frames = (seconds - last * (self._stream.time_base or 0)) * self.rate
+            frames = (seconds - end_time * (self._stream.time_base or 0)) * self.rate
             self.missing = round(frames) if frames > 1.5 else 0
 
-    def _claim(self, all_frames: bool) -> int | None:
-        """Frames by the file's own account, without those that its edit list cuts away; None where it has none."""
+    def _claimed_frames(self, all_frames: bool) -> int | None:
+        """Return the number of frames that the file claims, without those that its edit list cuts; None: no claim."""
         frames, index = self._stream.frames, self._stream.index_entries
         if max(frames, len(index)) > self._limits.max_frames:
             if all_frames:
@@ -139,11 +143,10 @@ class VideoFile:
         return frames or None
 
 
-def _shown(index: int, frame: av.VideoFrame, reformatter: VideoReformatter, *, short_side: int | None) -> VideoFrame:
-    """A decoded frame as RGB, scaled and upright."""
+def _to_rgb(index: int, frame: av.VideoFrame, reformatter: VideoReformatter, *, short_side: int | None) -> VideoFrame:
     rows, columns = scaled_size(frame.height, frame.width, short_side)
     try:
-        # Bilinear here is a triangle as wide as the scale, so that fine patterns do not alias.
+        # FFmpeg's bilinear filter is a triangle as wide as the scale, so that fine patterns do not alias.
         rgb = reformatter.reformat(frame, columns, rows, "rgb24", interpolation="BILINEAR").to_ndarray()
     except (av.FFmpegError, ValueError) as error:
         raise VideoError(f"frame {index}, {frame.format.name}, cannot be converted to RGB: {error}") from error

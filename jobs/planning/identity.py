@@ -1,7 +1,7 @@
-"""What makes a video's work the same work: its content, its prompts, the model, and the options.
+"""The identity of a video's work: its content, its prompts, the model, and the options.
 
-Resuming compares these ids, never names or row numbers: a changed video, prompt, model or option is
-new work, and anything else is never done twice.
+A resumed run compares work ids, never names or row numbers. A changed video, prompt, model or option is new work;
+unchanged work is never repeated.
 """
 
 import dataclasses
@@ -15,9 +15,9 @@ from jobs.records import Entry, WorkItem
 from jobs.segmenting.scene_clips import DEFAULT_CLIP_OPTIONS, ClipOptions
 from stcn_core.config import PropagationConfig
 
-SCHEMA = 3  # raised when the same inputs would give other rows
-NEUTRAL_OPTIONS = ("key_batch", "decode_batch")  # change speed, and results only by rounding
-BYTES_PER_FRAME = 5_000  # of H.264 at 480p, about 1 Mbit/s: only to balance shards
+SCHEMA = 3  # to be incremented when equal inputs give different rows
+NEUTRAL_OPTIONS = ("key_batch", "decode_batch")  # they change speed, and results by rounding only
+BYTES_PER_FRAME = 5_000  # of H.264 at 480p, about 1 Mbit/s; the estimate only balances shards
 PARALLEL_REQUESTS = 16
 
 
@@ -30,10 +30,11 @@ def identify(
     clip_options: ClipOptions = DEFAULT_CLIP_OPTIONS,
     similarity: str | None = None,
 ) -> list[WorkItem]:
-    """Give every entry its id, asking storage for size and version of what it names.
+    """Assign a work id to every entry, from the sizes and versions that storage reports for its video and prompts.
 
-    similarity: one that replaces the model's own. None is left out of the ids, which are then those of runs from before
-    the option existed.
+    model_sha256: digest of the model file. config, precision, clip_options: the options that change results.
+    similarity: the similarity that replaces the model's own; None, for the model's own, does not enter the ids, so that
+    outputs from before the option existed resume. Raises StorageError if storage is out of reach.
     """
     options = {k: v for k, v in dataclasses.asdict(config).items() if k not in NEUTRAL_OPTIONS}
     options |= dataclasses.asdict(clip_options)
@@ -54,12 +55,15 @@ def _identify(entry: Entry, common: dict[str, object]) -> WorkItem:
 
 
 def _describe(location: str, is_deep: bool = False) -> list[tuple[str, int, str]]:
-    """Name, size and version of the file, or of each in the folder (`is_deep`: and in its folders); empty if none."""
+    """Return name, size and version of a file, or of each file in a folder; empty if there is none.
+
+    is_deep: include the files of subfolders.
+    """
     try:
         info = storage.stat(location)
         files = [info] if info else storage.find_below(location) if is_deep else storage.find(location)
     except (FileNotFoundError, PermissionError):
-        return []  # its actor will make a row of that; where storage is out of reach, no id could be trusted
+        return []  # the video's actor reports it in a row; StorageError is raised, as no id could be trusted
     return [("/".join(f.location.split("/")[-2:]), f.num_bytes, f.version) for f in files]
 
 

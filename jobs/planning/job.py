@@ -1,4 +1,4 @@
-"""What there is to do: the manifest's videos beside what the ledger says is done."""
+"""The work of a run: the manifest's videos, compared with the work that the ledger records as done."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,40 +18,39 @@ from stcn_core.config import PropagationConfig
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """Everything that is known before anything runs."""
+    """All that is known before a run starts."""
 
     config: SegmentConfig
     model: ModelFile
     options: PropagationConfig
     items: list[WorkItem]
     ledger: Ledger
-    again: Callable[[VideoRow], bool]  # which rows are done again although they are settled
+    is_retried: Callable[[VideoRow], bool]  # whether a settled video is segmented again
 
     def todo(self) -> list[WorkItem]:
-        """What a run would do."""
-        finished = self.ledger.finished(self.again)
+        """Return the work that a run would do."""
+        finished = self.ledger.finished(self.is_retried)
         return [item for item in self.items if item.work_id not in finished]
 
     def shards(self, actors: int) -> list[Shard]:
-        """The same, as it would be handed out."""
-        return plan_shards(
-            self.items, self.ledger.finished(self.again), actors, frames_per_shard=self.config.frames_per_shard
-        )
+        """Plan the shards of this work for a number of actors."""
+        finished = self.ledger.finished(self.is_retried)
+        return plan_shards(self.items, finished, actors, frames_per_shard=self.config.frames_per_shard)
 
     def outdated(self) -> int:
-        """How many videos have masks that this run will replace."""
-        known = {item: self.ledger.videos.get(item.entry.video_id) for item in self.items}
-        return sum(row is not None and row.status == "done" and row.work_id != i.work_id for i, row in known.items())
+        """Count the videos whose masks the run will replace."""
+        latest = {item: self.ledger.videos.get(item.entry.video_id) for item in self.items}
+        return sum(row is not None and row.status == "done" and row.work_id != i.work_id for i, row in latest.items())
 
     def rows(self) -> list[VideoRow]:
-        """One row for every manifest entry: what became of it, or that it is pending."""
+        """Return a row for every manifest entry, with its outcome or the status "pending"."""
         return [_row(item, self.ledger.videos.get(item.entry.video_id)) for item in self.items]
 
 
 def prepare_job(config: SegmentConfig, only: Sequence[str] | None = None) -> Job:
-    """Read the manifest, the model and the ledger; nothing is written. Raises UserError.
+    """Read the manifest, the model and the ledger, and write nothing. Raises UserError.
 
-    only: classes of errors whose videos are taken out of quarantine; empty: all of them; None: none.
+    only: error classes whose quarantined videos are retried; empty: all classes; None: no video is retried.
     """
     with storage_policy(StoragePolicy(config.storage_patience, config.verify_downloads)):
         refuse_selection(config.output)
@@ -69,31 +68,39 @@ def prepare_job(config: SegmentConfig, only: Sequence[str] | None = None) -> Job
         ledger = Ledger(config.output)
     _check_classes(only or (), ledger)
     return Job(
-        config=config, model=model, options=options, items=items, ledger=ledger, again=_again(config.strict, only)
+        config=config,
+        model=model,
+        options=options,
+        items=items,
+        ledger=ledger,
+        is_retried=_retry_rule(config.strict, only),
     )
 
 
 def _check_classes(only: Sequence[str], ledger: Ledger) -> None:
-    there = sorted({str(row.error_class) for row in ledger.videos.values() if row.status == "quarantined"})
-    if unknown := sorted(set(only) - set(there)):
-        raise UserError(f"--only {', '.join(unknown)}: no quarantined video has that class; there are {there}")
+    classes = sorted({str(row.error_class) for row in ledger.videos.values() if row.status == "quarantined"})
+    if unknown := sorted(set(only) - set(classes)):
+        raise UserError(f"--only {', '.join(unknown)}: no quarantined video has this class; legal: {classes}")
 
 
-def _again(is_strict: bool, only: Sequence[str] | None) -> Callable[[VideoRow], bool]:
-    """Which settled videos are done again: those asked for, and those that --strict, come or gone, judges otherwise."""
+def _retry_rule(is_strict: bool, only: Sequence[str] | None) -> Callable[[VideoRow], bool]:
+    """Return the rule for settled videos: retry those requested, and those whose outcome --strict has changed.
 
-    def again(row: VideoRow) -> bool:
+    A strict run retries damaged videos that are done; any other run retries those that only a strict run quarantined.
+    """
+
+    def is_retried(row: VideoRow) -> bool:
         if row.status == "quarantined":
-            is_wanted = only is not None and (not only or row.error_class in only)
-            return is_wanted or (row.error_class == "DamagedError" and not is_strict)
+            is_requested = only is not None and (not only or row.error_class in only)
+            return is_requested or (row.error_class == "DamagedError" and not is_strict)
         return is_strict and row.damage is not None
 
-    return again
+    return is_retried
 
 
-def _row(item: WorkItem, known: VideoRow | None) -> VideoRow:
-    if known is not None and known.work_id == item.work_id:
-        return known
+def _row(item: WorkItem, latest: VideoRow | None) -> VideoRow:
+    if latest is not None and latest.work_id == item.work_id:
+        return latest
     entry = item.entry
     return VideoRow(
         video_id=entry.video_id, work_id=item.work_id, status="pending", video=entry.video, prompts=entry.prompts

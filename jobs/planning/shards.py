@@ -1,19 +1,19 @@
-"""Decide which videos are segmented together, and in which order. Pure: no storage, no clock."""
+"""Planning of shards: the videos that are segmented together, and their order. Pure: no storage, no clock."""
 
 import hashlib
 from collections.abc import Collection, Iterable
 
 from jobs.records import Shard, WorkItem
 
-SHARDS_PER_ACTOR = 4  # at least, so that actors end at about the same time
-MAX_VIDEOS = 256  # in a shard, however short they are
+SHARDS_PER_ACTOR = 4  # minimum, so that actors finish at about the same time
+MAX_VIDEOS = 256  # per shard, however short the videos are
 
 
 def plan_shards(items: Iterable[WorkItem], done: Collection[str], actors: int, *, frames_per_shard: int) -> list[Shard]:
-    """Cut the work that is not done into shards, the longest first.
+    """Group the work that is not done into shards, and return the longest shard first.
 
-    done: work ids. Videos go in the order of their ids, so that a shard's rows are sorted. A shard has
-    at most `frames_per_shard` expected frames, unless a single video is longer.
+    done: ids of work to leave out. frames_per_shard: limit on a shard's expected frames; only a single video may exceed
+    it. Videos are grouped in the order of their ids, so that a shard's rows are sorted.
     """
     todo = sorted((item for item in items if item.work_id not in done), key=lambda item: item.entry.video_id)
     total = sum(item.expected_frames for item in todo)
@@ -31,7 +31,7 @@ def plan_shards(items: Iterable[WorkItem], done: Collection[str], actors: int, *
 
 
 def make_shard(items: Iterable[WorkItem]) -> Shard:
-    """A shard is named after its work, so the same plan gives the same files."""
+    """Build a shard, with an id derived from its work: equal plans give equal file names."""
     items = tuple(items)
     digest = hashlib.sha256("".join(item.work_id for item in items).encode()).hexdigest()
     return Shard(digest[:16], items)

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from jobs.errors import UserError
-from jobs.inputs.images import in_counting_order
-from jobs.inputs.manifest import without_resolution
+from jobs.inputs.images import natural_sort_key
+from jobs.inputs.manifest import sequences_folder
 from jobs.inputs.prompts.label_images import read_labels
 from jobs.io import storage
 from jobs.outputs.file_names import own_name
@@ -34,7 +34,7 @@ class TruthTree:
         """
         self.location = location
         root = storage.join(location, "Annotations")
-        self._root = without_resolution(root if storage.exists(root) else location)
+        self._root = sequences_folder(root if storage.exists(root) else location)
         if not storage.exists(self._root):
             raise UserError(f"--truth {location} does not exist; legal: a folder with a folder of masks for each video")
         self.protocol = "youtube-vos" if storage.exists(storage.join(location, YOUTUBE_VOS)) else "davis"
@@ -60,5 +60,5 @@ class TruthTree:
 def open_truth(folder: str, local: Path) -> Truth:
     """The masks of one folder. Remote files are downloaded to `local` as they are read. `read` raises PromptError."""
     files = {Path(info.location).stem: info.location for info in storage.find(folder, [".png"])}
-    names = sorted(files, key=in_counting_order)
+    names = sorted(files, key=natural_sort_key)
     return Truth(names, lambda name: read_labels(storage.download(files[name], local)))

@@ -1,4 +1,4 @@
-"""One video from local files to rows of masks. Knows neither Ray nor storage.
+"""Segmentation of one video, from local files to rows of masks, without Ray or storage.
 
 `planning`, `actors` and `commands.bench` may import it.
 """

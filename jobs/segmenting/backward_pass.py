@@ -1,4 +1,4 @@
-"""The pass over a video from its last prompted frame back to its first, where masks go backward or both ways."""
+"""The backward pass over a clip, from its last prompted frame to its first, for directions "backward" and "both"."""
 
 from collections.abc import Iterator
 
@@ -17,9 +17,10 @@ from stcn_core.propagation.plane_stack import PlaneStack
 def propagate_backward(
     context: VideoContext, start: int, prompts: Prompts, *, model: Network, config: PropagationConfig, stack: PlaneStack
 ) -> Iterator[int]:
-    """Leave the planes of frames on a stack; yields how many frames have theirs, also while there is none yet.
+    """Run the backward pass and push each frame's planes onto `stack`. Yield the number of frames done so far.
 
-    start: the video's frame that prompts count from. Raises VideoError.
+    Yields 0 for each frame of the preceding scan, and nothing if the direction is "forward". start: the video's frame
+    from which the prompts' frames are counted. Raises VideoError.
     """
     frames = num_backward_frames(prompts.labels, config)
     if not frames:
@@ -27,15 +28,15 @@ def propagate_backward(
     video = ReversedVideo(
         context.path, last=start + frames - 1, first=start, short_side=config.short_side, limits=context.limits
     )
-    for _ in video.look():
+    for _ in video.scan():
         yield 0
-    with Prefetch(video, PREFETCH_FRAMES) as ahead:
+    with Prefetch(video, PREFETCH_FRAMES) as decoded:
         try:
-            images = (frame.image for frame in ahead)
+            images = (frame.image for frame in decoded)
             done = run_backward_pass(
                 model, images, prompts.labels, config=config, stack=stack, size=context.size, removals=prompts.removals
             )
             for index in trimming_memory(done):
                 yield frames - index
-        except ValueError as error:  # what propagation refuses
+        except ValueError as error:  # propagation rejects frames or prompts
             raise VideoError(str(error)) from error

@@ -1,4 +1,4 @@
-"""One clip from frames to rows of masks: backward where that is asked for, forward, and the check of its tracks."""
+"""One clip from frames to rows of masks: the backward pass if requested, the forward pass, and the cycle check."""
 
 import tempfile
 from collections import deque
@@ -24,8 +24,8 @@ from stcn_core.propagation.bidirectional import num_backward_frames, run_forward
 from stcn_core.propagation.plane_stack import PlaneStack
 from stcn_core.propagation.results import FrameMasks
 
-Step = tuple[int, list[MaskRow]]  # frames of the clip that are done, and the rows that came with the last
-Frames = Iterable[tuple[int, VideoFrame]]  # each with the number of its scene
+Step = tuple[int, list[MaskRow]]  # frames of the clip done so far, and the rows of the last one
+Frames = Iterable[tuple[int, VideoFrame]]  # scene number and frame
 
 
 def segment_clip(
@@ -38,27 +38,28 @@ def segment_clip(
     config: PropagationConfig,
     cycle_check: bool,
 ) -> Iterator[Step]:
-    """Propagate a clip's prompts through its frames.
+    """Propagate a clip's prompts through its frames, and add its masks to `tracks`.
 
-    Of frames that are gone through in both directions each pass counts half. Raises VideoError.
+    Yields a step whenever there is progress; a step before a frame's forward pass has no rows. Where a frame is visited
+    in both directions, each pass counts as half a frame. Raises VideoError.
     """
     start = context.start + clip.first
     tracks.begin_clip(prompted_frames(clip.prompts.labels, start))
-    twice, done = num_backward_frames(clip.prompts.labels, config), 0
+    num_backward, done = num_backward_frames(clip.prompts.labels, config), 0
     with tempfile.TemporaryFile() as file:
         stack = DiskPlaneStack(file)
-        for back in propagate_backward(context, start, clip.prompts, model=model, config=config, stack=stack):
-            yield back // 2, []
+        for backward in propagate_backward(context, start, clip.prompts, model=model, config=config, stack=stack):
+            yield backward // 2, []
         for done, rows in enumerate(
-            _rows_of_frames(clip, frames, context, tracks=tracks, model=model, config=config, stack=stack), start=1
+            _propagate_forward(clip, frames, context, tracks=tracks, model=model, config=config, stack=stack), start=1
         ):
-            yield max(done, (twice + done) // 2), rows
+            yield max(done, (num_backward + done) // 2), rows
     if cycle_check:
         for _ in check_tracks(context, start, clip.prompts, tracks=tracks, model=model, config=config):
             yield done, []
 
 
-def _rows_of_frames(
+def _propagate_forward(
     clip: Clip,
     frames: Frames,
     context: VideoContext,
@@ -68,23 +69,23 @@ def _rows_of_frames(
     config: PropagationConfig,
     stack: PlaneStack,
 ) -> Iterator[list[MaskRow]]:
-    """The rows of each frame."""
-    under_way: deque[tuple[int, VideoFrame]] = deque()  # what is known of frames that are in the network
+    """Yield the rows of each frame."""
+    pending: deque[tuple[int, VideoFrame]] = deque()  # frames in propagation, whose masks are still to come
     prompts = clip.prompts
     try:
-        images = _images(frames, under_way)
+        images = _images(frames, pending)
         results = run_forward_pass(
             model, images, prompts.labels, config=config, stack=stack, size=context.size, removals=prompts.removals
         )
         for result in trimming_memory(results):
-            yield _rows(context.video_id, *under_way.popleft(), result=result, tracks=tracks)
-    except ValueError as error:  # what propagation refuses
+            yield _rows(context.video_id, *pending.popleft(), result=result, tracks=tracks)
+    except ValueError as error:  # propagation rejects frames or prompts
         raise VideoError(str(error)) from error
 
 
-def _images(frames: Frames, under_way: "deque[tuple[int, VideoFrame]]") -> Iterator[np.ndarray]:
+def _images(frames: Frames, pending: "deque[tuple[int, VideoFrame]]") -> Iterator[np.ndarray]:
     for scene, frame in frames:
-        under_way.append((scene, frame))
+        pending.append((scene, frame))
         yield frame.image
 
 
@@ -106,7 +107,7 @@ def _rows(video_id: str, scene: int, frame: VideoFrame, *, result: FrameMasks, t
             "score": float(score),
             "stability": float(stability),
             "scene": scene,
-            **tracks.describe(frame.index, object_id, mask, stability=float(stability)),
+            **tracks.add_mask(frame.index, object_id, mask, stability=float(stability)),
         }
         for object_id, mask, score, stability in zip(
             result.object_ids, masks, result.scores, result.stability, strict=True

@@ -1,4 +1,4 @@
-"""Carries each object's last mask back to its prompt over a few of the clip's frames, and notes how it comes back."""
+"""The cycle check: propagates each object's last mask back to its prompt over a few frames, and compares the two."""
 
 from collections.abc import Iterator
 
@@ -18,8 +18,11 @@ from stcn_core.propagation.cycle import TrackEnds, cycle_frames, cycle_ious
 def check_tracks(
     context: VideoContext, start: int, prompts: Prompts, *, tracks: Tracks, model: Network, config: PropagationConfig
 ) -> Iterator[None]:
-    """Check the tracks of a clip that begins at the video's frame `start`; yields now and then. Raises VideoError."""
-    ends = _ends(context, start, prompts, tracks=tracks)
+    """Run the cycle check of a clip, and add its results to `tracks`. Yields at each step, to report progress.
+
+    start: the video's frame at which the clip begins. Raises VideoError.
+    """
+    ends = _track_ends(context, start, prompts, tracks=tracks)
     chosen = cycle_frames(ends, config.memory_every)
     if not chosen:
         return
@@ -27,20 +30,20 @@ def check_tracks(
     video = ReversedVideo(
         context.path, last=max(wanted), first=min(wanted), short_side=config.short_side, limits=context.limits
     )
-    for _ in video.look():
+    for _ in video.scan():
         yield
     with Prefetch(video, PREFETCH_FRAMES) as decoded:
         frames = ((frame.index - start, frame.image) for frame in decoded if frame.index in wanted)
         try:
             for _, ious in cycle_ious(model, frames, ends, config=config, size=context.size):
-                tracks.note_cycles(ious)
+                tracks.add_cycles(ious)
                 yield
-        except ValueError as error:  # what propagation refuses
+        except ValueError as error:  # propagation rejects frames or prompts
             raise VideoError(str(error)) from error
 
 
-def _ends(context: VideoContext, start: int, prompts: Prompts, *, tracks: Tracks) -> dict[int, TrackEnds]:
-    """Where each object was seen last, and its first prompt since it was removed last before that."""
+def _track_ends(context: VideoContext, start: int, prompts: Prompts, *, tracks: Tracks) -> dict[int, TrackEnds]:
+    """Return each object's last mask, and its first prompt after its latest removal before that mask."""
     ends: dict[int, TrackEnds] = {}
     for object_id, frames in prompted_frames(prompts.labels).items():
         last_frame, counts = tracks.last_masks[object_id]

@@ -1,11 +1,11 @@
-"""A video's failure as its row."""
+"""The row of a failed video."""
 
 import traceback
 
 from jobs.errors import VideoError
 from jobs.records import VideoRow, WorkItem
 
-MESSAGE_LENGTH, TRACEBACK_LENGTH = 2_000, 10_000  # characters: rows go into the log
+MESSAGE_LENGTH, TRACEBACK_LENGTH = 2_000, 10_000  # characters; bounded, since rows are stored in the log
 
 
 def quarantined_row(
@@ -16,7 +16,11 @@ def quarantined_row(
     seconds: float | None = None,
     error_class: str | None = None,
 ) -> VideoRow:
-    """The row of a video that could not be segmented. error_class: where the error's own name does not say it."""
+    """Build the row of a video that could not be segmented.
+
+    attempts: number of attempts so far. seconds: duration of the last attempt. error_class: replaces the error's own
+    class name.
+    """
     entry = item.entry
     trace = None if isinstance(error, VideoError) else "".join(traceback.format_exception(error))
     return VideoRow(
@@ -27,14 +31,17 @@ def quarantined_row(
 
 
 def _class_of(error: BaseException) -> str:
-    """Memory runs out under several names: Python's, PyTorch's, and a CPU allocator's RuntimeError."""
+    """Return the name of an error's class, and one name for every lack of memory.
+
+    Python and PyTorch each have their own class, and PyTorch's CPU allocator raises RuntimeError.
+    """
     if isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__ or "DefaultCPUAllocator" in str(error):
         return "OutOfMemory"
     return type(error).__name__
 
 
 def _storable(text: str | None, length: int) -> str | None:
-    """Without its middle where it is longer; and what is no UTF-8, as in some files' names, is escaped."""
+    """Shorten a text by cutting out its middle, and escape characters that are not UTF-8, as in some file names."""
     if text is None:
         return None
     text = text.encode(errors="backslashreplace").decode()

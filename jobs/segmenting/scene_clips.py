@@ -1,4 +1,4 @@
-"""How a video is cut into clips at its scene cuts, each of which is propagated by itself. Pure."""
+"""Splitting of a video at its scene cuts into clips that are propagated independently. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ OnCut = Literal["keep", "stop", "split"]
 
 @dataclass(frozen=True)
 class ClipOptions:
-    """Each changes results."""
+    """Options for scenes and tracks. Each changes the results, and so the work id."""
 
-    on_cut: OnCut = "keep"  # keep: masks go on across cuts; stop: the video ends at one; split: scenes are clips
+    on_cut: OnCut = "keep"  # keep: propagate across cuts; stop: end at the first cut; split: a clip per scene
     cycle_check: bool = False
 
     def __post_init__(self) -> None:
@@ -29,17 +29,17 @@ DEFAULT_CLIP_OPTIONS = ClipOptions()
 
 @dataclass(frozen=True)
 class Clip:
-    """Frames that are propagated together, counted from the first that is segmented."""
+    """Frames that are propagated together. Their numbers count from the first segmented frame."""
 
     first: int
-    end: int | None  # to stop before; None: at the video's end
-    prompts: Prompts  # whose frames count from the clip's first
+    end: int | None  # exclusive; None: the video's end
+    prompts: Prompts  # their frames count from the clip's first frame
 
 
 def split_into_clips(on_cut: OnCut, cuts: Sequence[int], prompts: Prompts) -> list[Clip]:
-    """The clips of a video, in order; those without a prompt are left out.
+    """Split a video into clips, in order. Clips without a prompt are omitted.
 
-    cuts: the frames that begin another scene, ascending. "stop" leaves the scene in which the first prompt is.
+    cuts: the frames that begin a new scene, ascending. With "stop", only the scene with the first prompt remains.
     """
     if on_cut == "keep":
         return [Clip(0, None, prompts)]

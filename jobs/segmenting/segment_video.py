@@ -1,4 +1,4 @@
-"""One video from files to rows: decode, propagate, encode. Knows nothing of Ray or storage."""
+"""Segmentation of one video: decode, propagate, encode. Independent of Ray and storage."""
 
 import time
 from collections.abc import Generator, Iterable
@@ -16,15 +16,15 @@ from jobs.inputs.video import Video
 from jobs.outputs import store
 from jobs.records import Entry, VideoRow, WorkItem
 from jobs.segmenting.clip_propagation import segment_clip
-from jobs.segmenting.scene_clips import DEFAULT_CLIP_OPTIONS, ClipOptions, split_into_clips
+from jobs.segmenting.scene_clips import DEFAULT_CLIP_OPTIONS, Clip, ClipOptions, split_into_clips
 from jobs.segmenting.tracks import Tracks
 from jobs.segmenting.video_context import PREFETCH_FRAMES, SceneFrames, VideoContext
 from stcn_core.config import PropagationConfig
 from stcn_core.frames import prompted_frames
 from stcn_core.models.network import Network
 
-ROWS_AT_ONCE = 2_000  # turned into Arrow together
-MOST_CUTS = 1_000  # that a video's row lists; rows go into the log
+BATCH_ROWS = 2_000  # rows converted to Arrow at once
+MAX_CUTS = 1_000  # cuts listed in a video's row, which is stored in the log
 
 Segmented = tuple[VideoRow, list[Any]]  # a video's row, and its masks as Arrow tables
 NO_REQUIREMENTS = VideoRequirements()
@@ -37,18 +37,17 @@ def segment_video(
     *,
     model: Network,
     config: PropagationConfig,
-    demands: VideoRequirements = NO_REQUIREMENTS,
+    requirements: VideoRequirements = NO_REQUIREMENTS,
     options: ClipOptions = DEFAULT_CLIP_OPTIONS,
 ) -> Generator[int, None, Segmented]:
-    """Segment one video from local files. Yields the frames done so far, returns rows.
+    """Segment one video from local files. Yields the number of frames done so far, and returns rows.
 
-    Raises VideoError for a video or prompts that cannot be used.
+    Raises VideoError for a video or prompts that cannot be used, and DamagedError for damage if `requirements` are
+    strict.
     """
-    started, entry, tables = time.monotonic(), item.entry, _Tables()
+    started, entry = time.monotonic(), item.entry
     with (
-        Video(
-            video_path, start=entry.start, end=entry.end, short_side=config.short_side, limits=demands.limits
-        ) as video,
+        _open(video_path, entry, config, requirements=requirements) as video,
         Prefetch(video, PREFETCH_FRAMES) as decoded,
     ):
         first = next(decoded, None)
@@ -58,22 +57,17 @@ def segment_video(
         prompts = prompts_in_window(
             load_prompts(prompts_path, entry, video.names, size=size), entry, height=first.height, width=first.width
         )
-        cuts = [] if options.on_cut == "keep" else (yield from _find_cuts(video_path, entry, config, demands=demands))
+        cuts: list[int] = []
+        if options.on_cut != "keep":
+            cuts = yield from _find_cuts(video_path, entry, config, requirements=requirements)
         frames, tracks = SceneFrames(chain([first], decoded)), Tracks(prompts.names)
         context = VideoContext(
-            path=video_path, video_id=entry.video_id, start=entry.start, size=size, limits=demands.limits
+            path=video_path, video_id=entry.video_id, start=entry.start, size=size, limits=requirements.limits
         )
-        for clip in split_into_clips(options.on_cut, cuts, prompts):
-            yield from _pass_by(frames, clip.first)
-            clip_frames = frames.until(clip.end)
-            for done, rows in segment_clip(
-                clip, clip_frames, context, tracks=tracks, model=model, config=config, cycle_check=options.cycle_check
-            ):
-                tables.add(rows)
-                yield clip.first + done
-        if options.on_cut != "stop":
-            yield from _pass_by(frames, None)
-        masks = tables.finished()
+        clips = split_into_clips(options.on_cut, cuts, prompts)
+        masks = yield from _segment_clips(
+            clips, frames, context, tracks=tracks, model=model, config=config, options=options
+        )
         row = _done(
             item,
             video,
@@ -84,17 +78,24 @@ def segment_video(
             masks=sum(map(len, masks)),
             seconds=time.monotonic() - started,
         )
-        if demands.is_strict and row.damage:
-            raise DamagedError(f"{row.damage}; mend the file, or run without --strict to take it as it is")
+        if requirements.is_strict and row.damage:
+            raise DamagedError(f"{row.damage}; repair the file, or run without --strict to accept it")
         return row, masks
 
 
+def _open(path: Path, entry: Entry, config: PropagationConfig, *, requirements: VideoRequirements) -> Video:
+    return Video(path, start=entry.start, end=entry.end, short_side=config.short_side, limits=requirements.limits)
+
+
 def _find_cuts(
-    path: Path, entry: Entry, config: PropagationConfig, *, demands: VideoRequirements
+    path: Path, entry: Entry, config: PropagationConfig, *, requirements: VideoRequirements
 ) -> Generator[int, None, list[int]]:
-    """A pass of its own: what a clip's last frame is must be known when it begins. Counts from the entry's start."""
+    """Find the scene cuts, counted from the entry's start. Yields 0 for each frame.
+
+    This is a separate pass over the video, because a clip's last frame must be known when the clip begins.
+    """
     with (
-        Video(path, start=entry.start, end=entry.end, short_side=config.short_side, limits=demands.limits) as video,
+        _open(path, entry, config, requirements=requirements) as video,
         Prefetch(video, PREFETCH_FRAMES) as decoded,
     ):
         frames = SceneFrames(decoded)
@@ -103,14 +104,39 @@ def _find_cuts(
         return [cut - entry.start for cut in frames.cuts]
 
 
-def _pass_by(frames: SceneFrames, end: int | None) -> Generator[int, None, None]:
-    """Frames that are in no clip."""
+def _segment_clips(
+    clips: Iterable[Clip],
+    frames: SceneFrames,
+    context: VideoContext,
+    *,
+    tracks: Tracks,
+    model: Network,
+    config: PropagationConfig,
+    options: ClipOptions,
+) -> Generator[int, None, list[Any]]:
+    """Propagate each clip. Yields the number of frames done so far, and returns the masks as Arrow tables."""
+    tables = _TableBuilder()
+    for clip in clips:
+        yield from _skip(frames, clip.first)
+        clip_frames = frames.until(clip.end)
+        for done, rows in segment_clip(
+            clip, clip_frames, context, tracks=tracks, model=model, config=config, cycle_check=options.cycle_check
+        ):
+            tables.add(rows)
+            yield clip.first + done
+    if options.on_cut != "stop":
+        yield from _skip(frames, None)
+    return tables.finish()
+
+
+def _skip(frames: SceneFrames, end: int | None) -> Generator[int, None, None]:
+    """Consume frames that belong to no clip, up to `end` (exclusive)."""
     for _ in frames.until(end):
         yield frames.taken
 
 
-class _Tables:
-    """Rows as Arrow tables, which take a third of the room."""
+class _TableBuilder:
+    """Collects rows as Arrow tables, which take a third of the memory."""
 
     def __init__(self) -> None:
         self._tables: list[Any] = []
@@ -118,12 +144,12 @@ class _Tables:
 
     def add(self, rows: Iterable[store.MaskRow]) -> None:
         self._rows += rows
-        if len(self._rows) >= ROWS_AT_ONCE:
+        if len(self._rows) >= BATCH_ROWS:
             self._tables.append(store.masks_table(self._rows))
             self._rows = []
 
-    def finished(self) -> list[Any]:
-        """All of them."""
+    def finish(self) -> list[Any]:
+        """Return all tables."""
         return [*self._tables, store.masks_table(self._rows)]
 
 
@@ -138,7 +164,7 @@ def _done(
     masks: int,
     seconds: float,
 ) -> VideoRow:
-    """The row of a video that is segmented."""
+    """Build the row of a segmented video."""
     entry = item.entry
     return VideoRow(
         video_id=entry.video_id,
@@ -146,16 +172,16 @@ def _done(
         status="done",
         video=entry.video,
         prompts=entry.prompts,
-        # A video that was left at a cut lacks nothing.
+        # Frames after the cut at which a video ends are not missing.
         frames_expected=video.frames_expected if frames.is_exhausted else frames.taken,
         frames_decoded=frames.taken,
         frames_corrupt=video.frames_corrupt,
         height=size[0],
         width=size[1],
         frames_per_second=float(video.frames_per_second),
-        cuts=tuple(frames.cuts[:MOST_CUTS]),
+        cuts=tuple(frames.cuts[:MAX_CUTS]),
         objects=len(prompted_frames(prompts.labels)),
-        tracks=tracks.finished(),
+        tracks=tracks.records(),
         masks=masks,
         seconds=seconds,
         attempts=1,

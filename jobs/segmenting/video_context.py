@@ -1,4 +1,4 @@
-"""What the passes over one video share, and its frames as they come forward."""
+"""The data that all passes over one video share, and the video's frames with their scenes."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,22 +14,22 @@ PREFETCH_FRAMES = 16  # decoded before the network asks for them: 20 MB at 480p
 
 @dataclass(frozen=True, kw_only=True)
 class VideoContext:
-    """A video of which frames are read more than once."""
+    """A video that several passes read."""
 
     path: Path
     video_id: str
-    start: int  # the frame that clips are counted from
-    size: tuple[int, int]  # of its frames, (height, width)
+    start: int  # first segmented frame, from which clips count their frames
+    size: tuple[int, int]  # (height, width) of its frames
     limits: VideoLimits
 
 
 class SceneFrames:
-    """A video's frames with the numbers of their scenes, taken one clip after another."""
+    """An iterator over a video's frames, each with the number of its scene, which clips consume one after another."""
 
     def __init__(self, frames: Iterable[VideoFrame]) -> None:
         self._scenes = scenes(frames)
-        self.taken = 0
-        self.cuts: list[int] = []  # the video's frames that begin another scene, of those taken
+        self.taken = 0  # frames consumed so far
+        self.cuts: list[int] = []  # frames that begin a new scene, among those taken
         self.is_exhausted = False
 
     def __iter__(self) -> Iterator[tuple[int, VideoFrame]]:
@@ -47,5 +47,5 @@ class SceneFrames:
         return scene, frame
 
     def until(self, end: int | None) -> Iterator[tuple[int, VideoFrame]]:
-        """The next ones, to before the one that is `end` in the order of all; None: all that are left."""
+        """Iterate over the next frames, up to the video's frame number `end` (exclusive), or to the end if None."""
         return self if end is None else islice(self, max(0, end - self.taken))

@@ -1,4 +1,4 @@
-"""Which masks of an output are worth training on: criteria, judging, ranking, and the report.
+"""Selection of the masks worth training on: criteria, judging, ranking, and the report.
 
 Stands on `outputs`. Only `cli` and `commands` import it.
 """

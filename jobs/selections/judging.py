@@ -1,4 +1,4 @@
-"""The masks of one file held against criteria: what is dropped, and for which reason first. Arrays alone, no files."""
+"""Judging of one file's masks by criteria: the units dropped, and the first reason of each. Works on arrays alone."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from jobs.outputs.trust import Flags, Floats
 from jobs.records import VideoRow
 from jobs.selections.criteria import Criteria
 
-# In the order in which they are asked; a unit counts for the first that drops it.
+# In the order of application. A unit is counted under the first reason that drops it.
 REASONS = (
     "kept",
     "video",
@@ -30,15 +30,15 @@ REASONS = (
 KEPT = REASONS.index("kept")
 
 Ints = NDArray[np.int64]
-Videos = Mapping[str, VideoRow]  # whose masks may be kept, by id
+Videos = Mapping[str, VideoRow]  # by id, the videos whose masks may be kept
 
 
 @dataclass(frozen=True, kw_only=True)
 class Masks:
-    """What is known of the masks of one file, a value a mask; sorted by video, frame and object."""
+    """The masks of one file, as arrays with a value per mask, sorted by video, frame and object."""
 
-    ids: list[str]  # its videos
-    video: Ints  # index into ids
+    video_ids: list[str]
+    video: Ints  # index into video_ids
     frame: Ints
     object_id: Ints
     area: Ints
@@ -49,74 +49,82 @@ class Masks:
 
     @property
     def is_judged(self) -> Flags:
-        """Those that thresholds hold for: no prompts, and nothing where there is no mask."""
+        """Whether thresholds apply to each mask: to all but prompts and empty masks."""
         return ~self.is_prompt & (self.area > 0)
 
-    def of_videos(self) -> Iterator[tuple[str, slice]]:
-        """The rows of each video."""
-        bounds = np.searchsorted(self.video, np.arange(len(self.ids) + 1))
-        for video_id, start, end in zip(self.ids, bounds, bounds[1:], strict=False):
+    def rows_by_video(self) -> Iterator[tuple[str, slice]]:
+        """Yield each video's id and rows."""
+        bounds = np.searchsorted(self.video, np.arange(len(self.video_ids) + 1))
+        for video_id, start, end in zip(self.video_ids, bounds, bounds[1:], strict=False):
             yield video_id, slice(int(start), int(end))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Units:
-    """The units of one file, frames or masks, in order: a value a unit."""
+    """The units of one file, frames or masks, as arrays with a value per unit, in order."""
 
-    ids: list[str]
-    video: NDArray[np.int32]
-    masks: NDArray[np.int32]  # how many
-    trust: Floats  # the least of its masks; 1 where nothing of it is judged
-    is_judged: Flags
+    video_ids: list[str]
+    video: NDArray[np.int32]  # index into video_ids
+    num_masks: NDArray[np.int32]
+    trust: Floats  # minimum over the unit's masks, without prompts; 1 if no mask is judged
+    is_judged: Flags  # whether any of the unit's masks is
     reason: NDArray[np.uint8]  # index into REASONS
 
     def drop(self, reason: str, flags: Flags) -> None:
-        """Note the reason for those that had none before."""
+        """Record the reason for the flagged units that have none yet."""
         self.reason[flags & (self.reason == KEPT)] = REASONS.index(reason)
 
     @property
-    def rows(self) -> Flags:
+    def is_mask_kept(self) -> Flags:
         """Whether each mask of the file is kept."""
-        return np.repeat(self.reason == KEPT, self.masks)
+        return np.repeat(self.reason == KEPT, self.num_masks)
 
 
 def judge(masks: Masks, criteria: Criteria, videos: Videos) -> Units:
-    """Hold each unit against the criteria that look at it alone: all but --best and --max-per-video."""
-    starts, judged = _starts(masks, criteria.unit), masks.is_judged
+    """Judge each unit by the criteria that depend on the unit alone: all but `best` and `max_per_video`.
 
-    def of_units(flags: Flags) -> Flags:
+    videos: the videos whose masks may be kept. Raises UserError if `min_cycle` is set and a cycle check is missing.
+    """
+    starts, is_judged = _starts(masks, criteria.unit), masks.is_judged
+
+    def any_in_unit(flags: Flags) -> Flags:
         return np.logical_or.reduceat(flags, starts)
 
-    is_judged = of_units(judged)
-    least = np.minimum.reduceat(np.where(masks.is_prompt, np.float32(1), masks.trust), starts)
-    units = Units(
-        ids=masks.ids,
-        video=masks.video[starts].astype(np.int32),
-        masks=np.diff(starts, append=len(masks.video)).astype(np.int32),
-        trust=np.where(is_judged, least, np.float32(1)),
-        is_judged=is_judged,
-        reason=np.zeros(len(starts), np.uint8),
-    )
-    units.drop("video", ~np.array([name in videos for name in masks.ids])[units.video])
+    units = _units(masks, starts)
+    units.drop("video", ~np.array([video_id in videos for video_id in masks.video_ids])[units.video])
     if criteria.every:
         units.drop("every", (masks.frame - _first_frames(masks))[starts] % criteria.every != 0)
-    units.drop("empty", ~of_units(masks.area > 0))
+    units.drop("empty", ~any_in_unit(masks.area > 0))
     if not criteria.prompts:
-        units.drop("prompts", ~is_judged)
+        units.drop("prompts", ~units.is_judged)
     if not criteria.events:
-        units.drop("events", of_units(_in_event(masks, videos) & ~masks.is_prompt))
+        units.drop("events", any_in_unit(_in_event(masks, videos) & ~masks.is_prompt))
     for name, values in (("score", masks.score), ("stability", masks.stability), ("area", masks.area)):
-        if (least_value := getattr(criteria, f"min_{name}")) is not None:
-            units.drop(f"min_{name}", of_units(judged & ~(values >= least_value)))  # a NaN is not enough
+        if (minimum := getattr(criteria, f"min_{name}")) is not None:
+            units.drop(f"min_{name}", any_in_unit(is_judged & ~(values >= minimum)))  # a NaN is dropped, too
     if criteria.min_cycle is not None:
-        units.drop("min_cycle", of_units(judged & ~(_cycles(masks, videos) >= criteria.min_cycle)))
+        units.drop("min_cycle", any_in_unit(is_judged & ~(_cycles(masks, videos) >= criteria.min_cycle)))
     if criteria.min_trust is not None:
-        units.drop("min_trust", is_judged & ~(units.trust >= criteria.min_trust))
+        units.drop("min_trust", units.is_judged & ~(units.trust >= criteria.min_trust))
     return units
 
 
+def _units(masks: Masks, starts: Ints) -> Units:
+    """Build the units that begin at the given rows. All of them are kept so far."""
+    is_judged = np.logical_or.reduceat(masks.is_judged, starts)
+    min_trust = np.minimum.reduceat(np.where(masks.is_prompt, np.float32(1), masks.trust), starts)
+    return Units(
+        video_ids=masks.video_ids,
+        video=masks.video[starts].astype(np.int32),
+        num_masks=np.diff(starts, append=len(masks.video)).astype(np.int32),
+        trust=np.where(is_judged, min_trust, np.float32(1)),
+        is_judged=is_judged,
+        reason=np.zeros(len(starts), np.uint8),
+    )
+
+
 def _starts(masks: Masks, unit: str) -> Ints:
-    """The first row of each unit."""
+    """Return the first row of each unit."""
     if unit == "mask":
         return np.arange(len(masks.video))
     is_first = (np.diff(masks.video, prepend=-1) != 0) | (np.diff(masks.frame, prepend=-1) != 0)
@@ -124,36 +132,36 @@ def _starts(masks: Masks, unit: str) -> Ints:
 
 
 def _first_frames(masks: Masks) -> Ints:
-    """For each mask the first frame of its video that has any."""
-    first = np.searchsorted(masks.video, np.arange(len(masks.ids)))
+    """Return, for each mask, the first frame of its video that has a mask."""
+    first = np.searchsorted(masks.video, np.arange(len(masks.video_ids)))
     frames: Ints = masks.frame[first][masks.video]
     return frames
 
 
 def _in_event(masks: Masks, videos: Videos) -> Flags:
-    """Whether a mask's frame lies in an event of its object."""
-    found = np.zeros(len(masks.video), bool)
-    for video_id, rows in masks.of_videos():
+    """Whether each mask's frame lies in an event of its object."""
+    is_in_event = np.zeros(len(masks.video), bool)
+    for video_id, rows in masks.rows_by_video():
         frames, objects = masks.frame[rows], masks.object_id[rows]
         for track in (videos[video_id].tracks or ()) if video_id in videos else ():
             for event in track.events:
                 start, end = np.searchsorted(frames, (event.first_frame, event.last_frame + 1))
-                found[rows][start:end] |= objects[start:end] == track.object_id
-    return found
+                is_in_event[rows][start:end] |= objects[start:end] == track.object_id
+    return is_in_event
 
 
 def _cycles(masks: Masks, videos: Videos) -> Floats:
-    """The cycle check of each mask's object. Raises UserError if it was not made."""
+    """Return the cycle check's IoU of each mask's object. Raises UserError if it was not computed."""
     cycles = np.zeros(len(masks.video), np.float32)
-    for video_id, rows in masks.of_videos():
+    for video_id, rows in masks.rows_by_video():
         if video_id not in videos:
             continue
         known = {t.object_id: t.cycle for t in videos[video_id].tracks or () if t.cycle is not None}
         objects, inverse = np.unique(masks.object_id[rows], return_inverse=True)
         if not known.keys() >= set(objects.tolist()):
             raise UserError(
-                f"--min-cycle asks for what was not computed, for one in video {video_id!r}; "
-                "run `stcn segment` with --cycle-check first, or select without it"
+                f"--min-cycle needs cycle checks, and video {video_id!r} has none for some object; "
+                "run `stcn segment` with --cycle-check first, or select without --min-cycle"
             )
         cycles[rows] = np.array([known[i] for i in objects.tolist()], np.float32)[inverse]
     return cycles

@@ -1,4 +1,4 @@
-"""The most trusted of the units that pass all thresholds: of an archive, and of each video."""
+"""Selection of the most trusted units among those that pass all thresholds: in the whole output, and per video."""
 
 import math
 from collections.abc import Sequence
@@ -7,41 +7,41 @@ import numpy as np
 
 from jobs.selections.judging import KEPT, Units
 
-ROUNDING = 1e-6  # 0.1 of 30 is 3, and a little more in floats
+ROUNDING = 1e-6  # 0.1 * 30 is a little more than 3 in floating point
 
 
 def keep_best(files: Sequence[Units], share: float) -> None:
-    """Drop all but this share, the most trusted, of the units of all files; ties go to those that come first.
+    """Drop all but the most trusted share of the units of all files. Among equals, the first are kept.
 
-    Units in which nothing is judged, as they are their user's own, are kept and not counted.
+    share: more than 0, up to 1. Units without a judged mask hold the user's own prompts: they are kept and not counted.
     """
     if not files:
         return
-    ranked = [np.flatnonzero((units.reason == KEPT) & units.is_judged) for units in files]
-    values = np.concatenate([units.trust[places] for units, places in zip(files, ranked, strict=True)])
-    kept = np.zeros(values.size, bool)
-    count = math.ceil(share * values.size - ROUNDING)
-    kept[np.argsort(-values, kind="stable")[:count]] = True
-    ends = np.cumsum([places.size for places in ranked])
-    for units, places, chosen in zip(files, ranked, np.split(kept, ends[:-1]), strict=True):
-        dropped = np.zeros(units.reason.size, bool)
-        dropped[places[~chosen]] = True
-        units.drop("best", dropped)
+    candidates = [np.flatnonzero((units.reason == KEPT) & units.is_judged) for units in files]
+    trust = np.concatenate([units.trust[indices] for units, indices in zip(files, candidates, strict=True)])
+    is_best = np.zeros(trust.size, bool)
+    count = math.ceil(share * trust.size - ROUNDING)
+    is_best[np.argsort(-trust, kind="stable")[:count]] = True
+    ends = np.cumsum([indices.size for indices in candidates])
+    for units, indices, is_kept in zip(files, candidates, np.split(is_best, ends[:-1]), strict=True):
+        is_dropped = np.zeros(units.reason.size, bool)
+        is_dropped[indices[~is_kept]] = True
+        units.drop("best", is_dropped)
 
 
-def spread(units: Units, most: int) -> None:
-    """Drop all but `most` of each video's units.
+def spread(units: Units, max_units: int) -> None:
+    """Drop all but `max_units` of each video's units, and spread those kept over the video.
 
-    What is left of a video is cut into `most` runs of equal length, in order of frames, and of each run the most
-    trusted stays, or the first of them: so what stays is spread over the clip, and does not crowd around its prompts.
+    The remaining units of a video, in order of frames, are cut into `max_units` runs of equal length. The most trusted
+    unit of each run is kept, or the first among equals, so that the kept units do not crowd around the prompts.
     """
-    left = np.flatnonzero(units.reason == KEPT)
-    video = units.video[left]
-    counts = np.bincount(video, minlength=len(units.ids))
-    place = np.arange(left.size) - (np.cumsum(counts) - counts)[video]
-    run = np.where(counts[video] > most, place * most // np.maximum(counts[video], 1), place)
-    order = np.lexsort((-units.trust[left], run, video))  # stable: the first of those that are trusted alike
+    candidates = np.flatnonzero(units.reason == KEPT)
+    video = units.video[candidates]
+    counts = np.bincount(video, minlength=len(units.video_ids))
+    position = np.arange(candidates.size) - (np.cumsum(counts) - counts)[video]  # within the video
+    run = np.where(counts[video] > max_units, position * max_units // np.maximum(counts[video], 1), position)
+    order = np.lexsort((-units.trust[candidates], run, video))  # stable: the first among equals comes first
     is_first = (np.diff(video[order], prepend=-1) != 0) | (np.diff(run[order], prepend=-1) != 0)
-    dropped = np.zeros(units.reason.size, bool)
-    dropped[left[order[~is_first]]] = True
-    units.drop("max_per_video", dropped)
+    is_dropped = np.zeros(units.reason.size, bool)
+    is_dropped[candidates[order[~is_first]]] = True
+    units.drop("max_per_video", is_dropped)

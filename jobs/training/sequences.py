@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from jobs.errors import PromptError, UserError
-from jobs.inputs.images import IMAGES, in_counting_order, load_image, to_rgb
-from jobs.inputs.manifest import without_resolution
+from jobs.inputs.images import IMAGES, load_image, natural_sort_key, to_rgb
+from jobs.inputs.manifest import sequences_folder
 from jobs.inputs.prompts.label_images import fit, read_labels
 from jobs.io import storage
 
@@ -36,7 +36,7 @@ class Sequence:
 @lru_cache(maxsize=16)
 def find_sequences(tree: str) -> tuple[Sequence, ...]:
     """All videos of a tree: JPEGImages and Annotations with a folder for each. Raises UserError if there are none."""
-    images, masks = (Path(without_resolution(storage.join(tree, name))) for name in ("JPEGImages", "Annotations"))
+    images, masks = (Path(sequences_folder(storage.join(tree, name))) for name in ("JPEGImages", "Annotations"))
     if not images.is_dir() or not masks.is_dir():
         raise UserError(
             f"--data {tree} has no JPEGImages and Annotations; legal: a tree with them, or an output of stcn"
@@ -50,7 +50,7 @@ def find_sequences(tree: str) -> tuple[Sequence, ...]:
 
 def _sequence(masks: Path, images: Path) -> Sequence:
     by_name = {path.stem: path for path in images.glob("*") if path.suffix.lower() in IMAGES}
-    paths = sorted(masks.glob("*.png"), key=lambda path: in_counting_order(path.stem))
+    paths = sorted(masks.glob("*.png"), key=lambda path: natural_sort_key(path.stem))
     both = [path for path in paths if path.stem in by_name]
     numbers = [int(path.stem) for path in both if path.stem.isdecimal()]
     steps = np.diff(numbers)

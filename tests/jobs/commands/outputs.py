@@ -1,4 +1,4 @@
-"""Outputs for tests: of a real segmentation without a cluster, and of rows that are made up."""
+"""Outputs for tests: from a real segmentation without a cluster, and from invented rows."""
 
 import dataclasses
 import io
@@ -20,7 +20,7 @@ from tests.jobs.commands.test_export import write_run
 
 
 def segmented(videos: list[DrawnVideo], folder: Path, model: Network) -> Path:
-    """An archive of drawn videos in `folder`, with truth/, and its output, a file of masks a video."""
+    """Draw an archive with truth/ in `folder`, segment it, and return its output, with a mask file per video."""
     output, done = folder / "out", []
     for number, entry in enumerate(read_manifest(str(draw_archive(videos, folder)))):
         item = WorkItem(entry=entry, work_id=f"work {entry.video_id}", expected_frames=1)
@@ -40,7 +40,7 @@ def segmented(videos: list[DrawnVideo], folder: Path, model: Network) -> Path:
 
 
 def write_masks(output: Path | str, name: str, table: Any) -> None:
-    """One file of masks."""
+    """Write one mask file."""
     content = io.BytesIO()
     with store.MaskWriter(content, table.schema) as writer:
         writer.add(table)
@@ -48,7 +48,7 @@ def write_masks(output: Path | str, name: str, table: Any) -> None:
 
 
 def mask_rows(video_id: str, frames: int, objects: Iterable[int] = (1,), **values: Any) -> list[dict[str, Any]]:
-    """Rows of a video that is prompted on its first frame, each a mask of 2 pixels that is as good as can be."""
+    """Build rows of flawless masks of 2 pixels, for a video with prompts on its first frame."""
     return [
         dict(
             video_id=video_id, frame_index=frame, object_id=object_id, height=2, width=2, counts="11", area=2,
@@ -61,7 +61,7 @@ def mask_rows(video_id: str, frames: int, objects: Iterable[int] = (1,), **value
 
 
 def made_up(output: Path, rows: list[dict[str, Any]], tracks: Mapping[str, tuple[Track, ...]] | None = None) -> str:
-    """An output of one file with these rows, whose videos are done."""
+    """Write an output of one file with the given rows, whose videos are done."""
     write_masks(output, "m.parquet", store.masks_table(rows))
     done = [
         VideoRow(

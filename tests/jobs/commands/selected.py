@@ -1,4 +1,4 @@
-"""What the tests of selections share."""
+"""Helpers that the tests of selections share."""
 
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ def content_of(folder: Path) -> dict[str, bytes]:
 
 
 def mean_region(output: Path, truth: Path) -> float:
-    """Mean J of all masks that are no prompts."""
+    """Return the mean J of all masks that are not prompts."""
     values = []
     for row in table_of(output).filter(~ds.field("is_prompt")).to_pylist():
         true = read_labels(truth / row["video_id"] / f"{row['frame_index']:05d}.png") == row["object_id"]

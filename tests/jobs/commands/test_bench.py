@@ -1,4 +1,4 @@
-"""`stcn bench` times whole videos and actors, and its exit code says whether the budget held."""
+"""`stcn bench` times whole videos and actors, and its exit code reports missed budgets."""
 
 import json
 import subprocess
@@ -17,8 +17,8 @@ from tests.parts import in_cluster
 CPU = Settings(torch.device("cpu"), repeats=1)
 
 
-def test_a_whole_video_is_timed_beside_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both are run; how long they are said to have taken is the test's own, for no machine is steady enough."""
+def test_whole_video_figures_compare_it_with_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both are run, but the test supplies their durations, since no machine is steady enough."""
 
     def in_turn(runs: dict[str, Callable[[], object]], repeats: int, device: torch.device) -> dict[str, list[float]]:
         for run in runs.values():
@@ -31,13 +31,14 @@ def test_a_whole_video_is_timed_beside_the_network(monkeypatch: pytest.MonkeyPat
     }  # fmt: skip
 
 
-def test_actors_are_timed_from_their_first_frames_on() -> None:
-    """In a process of its own: Ray keeps what an earlier test's cluster asked of this one."""
+def test_actor_speed_excludes_start_up() -> None:
+    """In a process of its own: Ray keeps settings that an earlier test's cluster made in this one."""
     program = (
         "import json\n"
         "from jobs.commands import bench\n"
         "from jobs.commands.archive import DrawnVideo\n"
-        "videos = [DrawnVideo(f'v{n}', n, 40, 48, 64, bench.RATE, objects=1) for n in range(2)]\n"
+        "size = {'frames': 40, 'height': 48, 'width': 64, 'rate': bench.RATE}\n"
+        "videos = [DrawnVideo(video_id=f'v{n}', seed=n, objects=1, **size) for n in range(2)]\n"
         "bench._videos = lambda count: videos\n"
         "print(json.dumps(bench._scaling(1)))\n"
     )
@@ -50,7 +51,7 @@ def test_actors_are_timed_from_their_first_frames_on() -> None:
 
 
 @pytest.mark.parametrize(("value", "check", "code"), [(1.0, True, 0), (0.5, True, 1), (0.5, False, 0)])
-def test_the_exit_code_says_whether_the_budget_held(
+def test_missed_budget_sets_the_exit_code(
     value: float, check: bool, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     case = {"reduced-precision": lambda settings: {"labels_equal": value, "mean_iou": 1.0}}
@@ -72,7 +73,7 @@ def test_the_exit_code_says_whether_the_budget_held(
         (["--actors", "0"], "--actors 0 is not usable; legal: 1 or more"),
     ],
 )
-def test_what_is_not_usable_is_a_users_mistake(
+def test_illegal_arguments_exit_with_the_usage_code(
     options: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as end:

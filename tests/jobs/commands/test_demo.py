@@ -1,4 +1,4 @@
-"""The demonstration shows every video's outcome; its Ray is one that it starts itself."""
+"""`stcn demo` shows every video's outcome, and starts its own Ray."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ from PIL import Image
 from jobs.commands import demo
 from tests.parts import VIDEOS, in_cluster
 
-# In a process of its own: one that has used a cluster with a token starts none without.
+# In a process of its own: a process that has used a cluster with a token cannot start one without.
 DEMO = """
 import pathlib, sys
 from jobs.commands import demo
@@ -19,7 +19,7 @@ demo.run_demo(pathlib.Path(sys.argv[1]), actors=1)
 """
 
 
-def test_the_demonstration(tmp_path: Path) -> None:
+def test_demo_shows_the_outcome_of_every_video(tmp_path: Path) -> None:
     command = [sys.executable, "-c", DEMO, str(tmp_path / "demo")]
     out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=in_cluster("")).stdout
     for video in VIDEOS:

@@ -1,4 +1,4 @@
-"""What drops a frame or a mask, which reason counts, and who is never dropped."""
+"""Each criterion drops the right frames or masks, under the right reason, and never the prompts."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ SHARE = {
 
 
 def masks(video: str = "aaaa", **values: Any) -> Masks:
-    """Masks of videos of one letter each, a frame each, of object 1, as good as can be."""
+    """Build flawless masks of object 1, one per frame. video: an id of one letter for each mask."""
     count, ids = len(video), list(dict.fromkeys(video))
     given = dict(
         frame=[video[:i].count(v) for i, v in enumerate(video)],
@@ -39,7 +39,9 @@ def masks(video: str = "aaaa", **values: Any) -> Masks:
         trust=[1.0] * count,
     )
     return Masks(
-        ids=ids, video=np.array([ids.index(v) for v in video]), **{k: np.array(v) for k, v in (given | values).items()}
+        video_ids=ids,
+        video=np.array([ids.index(v) for v in video]),
+        **{k: np.array(v) for k, v in (given | values).items()},
     )
 
 
@@ -48,7 +50,7 @@ def row(video_id: str, *tracks: Track) -> VideoRow:
 
 
 def reasons(found: Masks, videos: dict[str, VideoRow] | None = None, **criteria: Any) -> list[str]:
-    videos = {name: row(name) for name in found.ids} if videos is None else videos
+    videos = {name: row(name) for name in found.video_ids} if videos is None else videos
     return [REASONS[i] for i in judge(found, Criteria(**criteria), videos).reason]
 
 
@@ -56,7 +58,7 @@ TWO_ON_A_FRAME = dict(frame=[0, 0, 1, 1, 2, 2], object_id=[1, 2] * 3)
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in SHARE.items() for value in values])
-def test_criteria_that_are_not_usable(name: str, value: object) -> None:
+def test_illegal_criteria_raise(name: str, value: object) -> None:
     with pytest.raises(UserError, match=f"--{name.replace('_', '-')} {value} is not usable; legal: "):
         Criteria(**{name: value})  # type: ignore[arg-type]
 
@@ -70,9 +72,7 @@ def test_criteria_that_are_not_usable(name: str, value: object) -> None:
         ("trust", [0.5, 0.4, 0.6, 0.1], {"min_trust": 0.5}),
     ],
 )
-def test_a_threshold_drops_what_is_below_it_or_no_number(
-    column: str, values: list[float], criterion: dict[str, Any]
-) -> None:
+def test_threshold_drops_values_below_it_and_nan(column: str, values: list[float], criterion: dict[str, Any]) -> None:
     (name,) = criterion
     given: dict[str, Any] = {column: values}
     for unit in ("frame", "mask"):
@@ -81,20 +81,20 @@ def test_a_threshold_drops_what_is_below_it_or_no_number(
     assert set(reasons(prompts, **criterion)) == {"kept"}
 
 
-def test_a_frame_is_dropped_with_its_worst_mask_and_a_mask_alone() -> None:
+def test_one_bad_mask_drops_its_frame_but_not_other_masks() -> None:
     found = masks("aaaaaa", **TWO_ON_A_FRAME, score=[1, 1, 1, 0.1, 0.1, 1])
     assert reasons(found, min_score=0.5) == ["kept", "min_score", "min_score"]
     assert reasons(found, min_score=0.5, unit="mask") == ["kept"] * 3 + ["min_score"] * 2 + ["kept"]
 
 
-def test_an_object_that_is_absent_sinks_no_frame_by_a_threshold() -> None:
+def test_empty_mask_fails_no_threshold() -> None:
     found = masks("aaaaaa", **TWO_ON_A_FRAME, area=[9, 0, 0, 0, 9, 9], score=[1, 0, 0, 0, 1, 1])
     assert reasons(found, min_score=0.5, min_area=2) == ["kept", "empty", "kept"]
     assert reasons(found, unit="mask") == ["kept", "empty", "empty", "empty", "kept", "kept"]
 
 
-def test_trust_counts_an_object_that_is_absent_and_no_prompt() -> None:
-    """Of empty masks nine in ten were lost objects, not absent ones (docs/LABELS.md)."""
+def test_trust_threshold_counts_empty_masks_but_not_prompts() -> None:
+    """Nine in ten empty masks were lost objects, not absent ones (docs/LABELS.md)."""
     found = masks(
         "aaaaaa",
         **TWO_ON_A_FRAME,
@@ -105,7 +105,7 @@ def test_trust_counts_an_object_that_is_absent_and_no_prompt() -> None:
     assert reasons(found, min_trust=0.5) == ["kept", "min_trust", "kept"]
 
 
-def test_the_first_reason_counts() -> None:
+def test_unit_is_counted_under_its_first_reason() -> None:
     found = masks("aaaabb", score=[1, 0, 0, 1, 0, 0], area=[9, 9, 0, 1, 9, 9])
     assert reasons(found, {"a": row("a")}, every=2, min_score=0.5, min_area=5) == [
         "kept",
@@ -123,13 +123,13 @@ def test_every_counts_from_each_videos_first_frame() -> None:
     assert reasons(found, every=3) == ["kept", "every", "kept", "kept", "kept", "every", "kept", "every"]
 
 
-def test_prompts_are_left_out_where_nothing_else_is_on_their_frame() -> None:
+def test_no_prompts_drops_only_frames_without_other_masks() -> None:
     found = masks("aaaaaa", **TWO_ON_A_FRAME, is_prompt=[True, True, True, False, False, False])
     assert reasons(found, prompts=False) == ["prompts", "kept", "kept"]
     assert reasons(found, prompts=False, unit="mask") == ["prompts"] * 3 + ["kept"] * 3
 
 
-def test_events_drop_the_frames_of_their_object_and_no_prompt() -> None:
+def test_no_events_drops_frames_in_events_of_their_objects_but_not_prompts() -> None:
     events = TrackEvent("drift", 1, 2), TrackEvent("vanish", 4, 4)
     found = masks(
         "aaaaaabb",
@@ -147,7 +147,7 @@ def test_events_drop_the_frames_of_their_object_and_no_prompt() -> None:
     assert dropped == ["kept", "kept", "events", "kept", "empty", "kept", "kept", "events"]
 
 
-def test_a_lost_object_beside_others_drops_its_frame_as_an_event() -> None:
+def test_vanished_object_drops_a_frame_with_other_objects() -> None:
     found = masks("aaaaaa", **TWO_ON_A_FRAME, area=[9, 9, 9, 0, 9, 0])
     videos = {
         "a": row("a", Track(object_id=1, frames=3), Track(object_id=2, frames=1, events=(TrackEvent("vanish", 1, 1),)))
@@ -155,7 +155,7 @@ def test_a_lost_object_beside_others_drops_its_frame_as_an_event() -> None:
     assert reasons(found, videos, events=False) == ["kept", "events", "kept"]
 
 
-def test_cycles_are_of_objects_and_must_have_been_computed() -> None:
+def test_min_cycle_judges_objects_and_requires_cycle_checks() -> None:
     found = masks("aaab", object_id=[1, 2, 7, 1], frame=[0, 0, 0, 0])
     known = {
         "a": row(
@@ -177,14 +177,14 @@ def units(*trust: float, video: str = "", judged: list[bool] | None = None) -> U
     found = masks(
         video or "a" * len(trust), trust=list(trust), is_prompt=[not j for j in judged or [True] * len(trust)]
     )
-    return judge(found, Criteria(), {name: row(name) for name in found.ids})
+    return judge(found, Criteria(), {name: row(name) for name in found.video_ids})
 
 
 def kept(found: Units) -> list[int]:
     return np.flatnonzero(found.reason == 0).tolist()
 
 
-def test_the_best_are_of_all_files_and_ties_go_to_the_first() -> None:
+def test_best_ranks_across_files_with_ties_to_the_first() -> None:
     files = units(0.5, 0.9, 0.2), units(0.5, 0.5, 0.1)
     keep_best(files, 0.5)
     assert [kept(file) for file in files] == [[0, 1], [0]]
@@ -198,7 +198,7 @@ def test_the_best_are_of_all_files_and_ties_go_to_the_first() -> None:
     assert [kept(file) for file in files] == [[0, 1], [0]]
 
 
-def test_prompts_are_kept_beside_the_best_and_not_counted() -> None:
+def test_best_keeps_prompts_without_counting_them() -> None:
     file = units(0.5, 0.9, 0.2, 0.7, judged=[False, True, True, True])
     keep_best([file], 0.5)
     assert kept(file) == [0, 1, 3]
@@ -209,20 +209,23 @@ def test_prompts_are_kept_beside_the_best_and_not_counted() -> None:
     st.integers(1, 9),
     st.data(),
 )
-def test_of_each_video_as_many_as_asked_for_are_kept_one_of_each_run(
-    given_units: list[tuple[str, int]], most: int, data: st.DataObject
+def test_max_per_video_keeps_the_best_of_each_run(
+    given_units: list[tuple[str, int]], max_units: int, data: st.DataObject
 ) -> None:
     given_units.sort(key=lambda unit: unit[0])
     found = units(*(value / 3 for _, value in given_units), video="".join(v for v, _ in given_units))
     gone = np.array(data.draw(st.lists(st.booleans(), min_size=len(given_units), max_size=len(given_units))), bool)
     found.drop("min_score", gone)
-    spread(found, most)
+    spread(found, max_units)
     for name in "abc":
         places = [i for i, (v, _) in enumerate(given_units) if v == name and not gone[i]]
         runs = (
             places
-            if len(places) <= most
-            else [[place for j, place in enumerate(places) if j * most // len(places) == run] for run in range(most)]
+            if len(places) <= max_units
+            else [
+                [place for j, place in enumerate(places) if j * max_units // len(places) == run]
+                for run in range(max_units)
+            ]
         )
         best = [run if isinstance(run, int) else max(run, key=lambda i: (given_units[i][1], -i)) for run in runs]
         assert [i for i in kept(found) if given_units[i][0] == name] == best

@@ -1,4 +1,4 @@
-"""A selection is a smaller output that every reader takes; what is kept, and why the rest is not, is told."""
+"""A selection is a smaller output that every reader accepts, with a report of what was kept and dropped."""
 
 import dataclasses
 import inspect
@@ -29,17 +29,15 @@ from tests.parts import stcn
 
 
 @pytest.mark.parametrize("unit", ["frame", "mask"])
-def test_the_best_half_is_better_by_half_of_what_is_missing(
-    unit: Literal["frame", "mask"], clips: Path, tmp_path: Path
-) -> None:
-    tally = select_output(str(clips / "out"), str(tmp_path), Criteria(best=0.5, unit=unit))
+def test_best_half_removes_half_of_the_error(unit: Literal["frame", "mask"], clips: Path, tmp_path: Path) -> None:
+    report = select_output(str(clips / "out"), str(tmp_path), Criteria(best=0.5, unit=unit))
     everything, best = (mean_region(output, clips / "truth") for output in (clips / "out", tmp_path))
     assert best >= (1 + everything) / 2
-    kept, dropped = (tally.total[0][REASONS.index(reason)] for reason in ("kept", "best"))
+    kept, dropped = (report.total[0][REASONS.index(reason)] for reason in ("kept", "best"))
     assert kept - (4 if unit == "frame" else 6) - dropped in (0, 1)  # prompts are not counted
 
 
-def test_a_selection_is_scored_on_what_it_holds(clips: Path, tmp_path: Path) -> None:
+def test_selection_is_scored_on_its_own_frames(clips: Path, tmp_path: Path) -> None:
     select_output(str(clips / "out"), str(tmp_path), Criteria(best=0.5))
     whole, best = (evaluate_output(str(output), str(clips / "truth")) for output in (clips / "out", tmp_path))
     assert sum(score.missing for score in best.objects) == 0
@@ -49,7 +47,7 @@ def test_a_selection_is_scored_on_what_it_holds(clips: Path, tmp_path: Path) -> 
     assert not any(curve.name == "trust" for curve in trust_curves(whole.frames))  # only a selection has it
 
 
-def test_every_reader_takes_a_selection(clips: Path, tmp_path: Path) -> None:
+def test_every_reader_accepts_a_selection(clips: Path, tmp_path: Path) -> None:
     output, dest = str(clips / "out"), str(tmp_path / "sel")
     select_output(output, dest, Criteria(every=3, min_stability=0.3))
     chosen, source = table_of(dest), table_of(output)
@@ -71,15 +69,15 @@ def test_every_reader_takes_a_selection(clips: Path, tmp_path: Path) -> None:
     assert sum(dropped["masks"] for dropped in about["dropped"].values()) == len(source) - len(chosen)
 
 
-def test_the_same_selection_is_the_same_bytes_and_another_leaves_nothing_of_it(clips: Path, tmp_path: Path) -> None:
+def test_repeated_selection_is_identical_and_replaces_an_earlier_one(clips: Path, tmp_path: Path) -> None:
     output = str(clips / "out")
     for dest, best in (("a", 0.5), ("b", 0.9), ("b", 0.5)):
         select_output(output, str(tmp_path / dest), Criteria(best=best))
     assert content_of(tmp_path / "a") == content_of(tmp_path / "b")
 
 
-def test_a_selection_of_a_selection(tmp_path: Path) -> None:
-    """Which may lack the prompts that tell on which side of a cut they lie: trust is that of before."""
+def test_selection_of_a_selection_keeps_its_trust(tmp_path: Path) -> None:
+    """A selection may lack the prompts by which cuts are found, so the stored trust is used."""
     rows = mask_rows("v", 12)
     for row in rows:
         row["scene"] = row["frame_index"] // 6
@@ -92,7 +90,7 @@ def test_a_selection_of_a_selection(tmp_path: Path) -> None:
     assert trust[6] < 0.51 < trust[5]
 
 
-def test_a_cut_counts_only_towards_the_nearest_prompt(tmp_path: Path) -> None:
+def test_cut_lowers_trust_only_between_mask_and_nearest_prompt(tmp_path: Path) -> None:
     """The cut is before frame 4. Object 1 of v is prompted on frames 0 and 8, object 2 on frame 0 alone."""
     rows = mask_rows("u", 10) + mask_rows("v", 10, (1, 2))
     for row in rows:
@@ -107,7 +105,7 @@ def test_a_cut_counts_only_towards_the_nearest_prompt(tmp_path: Path) -> None:
     assert doubted == {("v", 2, frame) for frame in range(4, 10)}
 
 
-def test_frames_that_lie_across_row_groups_are_whole(tmp_path: Path) -> None:
+def test_frames_across_row_groups_are_judged_as_one(tmp_path: Path) -> None:
     rows = mask_rows("v", 3_001, range(1, 8))
     for row in rows:
         row["score"] = 0.1 if row["frame_index"] % 3 == 1 and row["object_id"] == 7 else 1.0
@@ -119,29 +117,29 @@ def test_frames_that_lie_across_row_groups_are_whole(tmp_path: Path) -> None:
         assert found[name].to_pylist() == [row[name] for row in kept]
 
 
-def test_videos_that_are_not_done_or_gone_from_the_manifest_are_left_out(tmp_path: Path) -> None:
+def test_videos_not_done_or_not_in_the_manifest_are_dropped(tmp_path: Path) -> None:
     made_up(tmp_path / "out", [row for name in "abc" for row in mask_rows(name, 4)])
     done = VideoRow(video_id="a", work_id="w", status="done", video="v", prompts="p", masks_file="m.parquet")
     write_run(tmp_path / "out", [done, dataclasses.replace(done, video_id="b", status="pending")])
-    tally = select_output(str(tmp_path / "out"), str(tmp_path / "sel"), Criteria())
+    report = select_output(str(tmp_path / "out"), str(tmp_path / "sel"), Criteria())
     assert set(table_of(tmp_path / "sel")["video_id"].to_pylist()) == {"a"}
-    assert "dropped 4 by video not done, or no longer in the manifest" in tally.describe()
+    assert "dropped 4 by video not done, or no longer in the manifest" in report.describe()
 
 
-def test_a_file_that_the_videos_table_does_not_name_gives_no_second_masks(tmp_path: Path) -> None:
-    """As it was never committed, or is replaced; `verify` names it."""
+def test_file_not_named_by_the_videos_table_adds_no_masks(tmp_path: Path) -> None:
+    """Such a file was never committed, or has been replaced; `verify` reports it."""
     output = made_up(tmp_path / "out", mask_rows("v", 4))
     write_masks(output, "orphan.parquet", store.masks_table(mask_rows("v", 6)))
-    tally = select_output(output, str(tmp_path / "sel"), Criteria())
+    report = select_output(output, str(tmp_path / "sel"), Criteria())
     assert len(table_of(tmp_path / "sel")) == 4
-    assert tally.as_dict()["dropped"] == {"video": {"frames": 6, "masks": 6}}
+    assert report.as_dict()["dropped"] == {"video": {"frames": 6, "masks": 6}}
 
 
-def test_what_was_dropped_is_told_by_reason_and_the_worst_videos_first(tmp_path: Path) -> None:
+def test_report_lists_reasons_and_the_worst_videos_first(tmp_path: Path) -> None:
     rows = [row | {"score": (i % 10) / 10} for n in range(12) for i, row in enumerate(mask_rows(f"v{n:02d}\n", 10 + n))]
     made_up(tmp_path / "out", rows)
-    tally = select_output(str(tmp_path / "out"), str(tmp_path / "sel"), Criteria(min_score=0.45, every=2))
-    lines = tally.describe().splitlines()
+    report = select_output(str(tmp_path / "out"), str(tmp_path / "sel"), Criteria(min_score=0.45, every=2))
+    lines = report.describe().splitlines()
     assert lines[0] == "kept 44 of 186 frames, 44 of 186 masks, in 12 of 12 videos"
     assert lines[1].split() == ["dropped", "by", "the", "first", "of", "frames", "masks"]
     assert [line.rsplit(maxsplit=2) for line in lines[2:4]] == [
@@ -151,7 +149,7 @@ def test_what_was_dropped_is_told_by_reason_and_the_worst_videos_first(tmp_path:
     assert (len(lines), lines[-1]) == (15, "  ... and 2 more")
 
 
-def test_flags_are_the_criteria() -> None:
+def test_flags_match_the_fields_of_criteria() -> None:
     flags = {name: p.default for name, p in inspect.signature(labels.select).parameters.items()}
     del flags["output"], flags["dest"]
     assert Criteria(**flags) == Criteria()
@@ -165,7 +163,9 @@ def test_flags_are_the_criteria() -> None:
         (("--min-cycle", "0.5"), 2, "run `stcn segment` with --cycle-check first"),
     ],
 )
-def test_the_command(options: tuple[str, ...], code: int, message: str, clips: Path, tmp_path: Path) -> None:
+def test_command_exits_with_the_documented_code(
+    options: tuple[str, ...], code: int, message: str, clips: Path, tmp_path: Path
+) -> None:
     result = stcn("select", clips / "out", tmp_path / "sel", *options)
     assert (result.returncode, "Traceback" in result.stderr) == (code, False)
     assert message in result.stdout + result.stderr

@@ -1,4 +1,4 @@
-"""A selection is whole or not there, touches nothing else, and says of damaged masks which they are."""
+"""A selection is complete or absent, touches nothing else, and names damaged files."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -28,10 +28,10 @@ from tests.parts import stcn
 
 
 @pytest.mark.parametrize("writes", range(6))
-def test_a_selection_that_was_cut_off_is_not_taken_for_one(
+def test_interrupted_selection_is_refused_by_readers_and_resumable(
     writes: int, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After the note that it is unfinished: two files of masks, the table of videos, run.json, selection.json."""
+    """Interrupted before each write: the unfinished marker, two mask files, the videos, run.json and selection.json."""
     output, dest, write = str(clips / "out"), str(tmp_path / "sel"), storage.write
     left = iter(range(writes))
 
@@ -58,7 +58,7 @@ def test_a_selection_that_was_cut_off_is_not_taken_for_one(
     assert content_of(tmp_path / "sel") == content_of(tmp_path / "undisturbed")
 
 
-def test_what_else_stands_at_the_destination_is_not_touched(clips: Path, tmp_path: Path) -> None:
+def test_other_content_at_the_destination_is_not_touched(clips: Path, tmp_path: Path) -> None:
     output, other = str(clips / "out"), tmp_path / "other"
     (other / "masks").mkdir(parents=True)
     (other / "masks/mine.parquet").write_bytes(b"mine")
@@ -76,17 +76,17 @@ def test_what_else_stands_at_the_destination_is_not_touched(clips: Path, tmp_pat
     assert content_of(tmp_path / "sel") == chosen
 
 
-def test_what_keeps_nothing_leaves_an_earlier_selection(clips: Path, tmp_path: Path) -> None:
+def test_selection_that_keeps_nothing_leaves_an_earlier_one(clips: Path, tmp_path: Path) -> None:
     output, dest = str(clips / "out"), str(tmp_path / "sel")
     select_output(output, dest, Criteria())
     before = content_of(tmp_path / "sel")
-    with pytest.raises(UserError, match=r"nothing is kept, and nothing is written(.|\n)*--min-area 99999"):
+    with pytest.raises(UserError, match=r"nothing is kept, so nothing is written(.|\n)*--min-area 99999"):
         select_output(output, dest, Criteria(min_area=99_999, prompts=False))
     assert content_of(tmp_path / "sel") == before
 
 
-def test_a_selection_is_no_output_to_work_on(clips: Path, tmp_path: Path) -> None:
-    """A run there would begin from nothing, beside masks that no log knows."""
+def test_segment_and_verify_refuse_a_selection(clips: Path, tmp_path: Path) -> None:
+    """A run there would start from scratch, beside masks that no log knows."""
     dest = str(tmp_path / "sel")
     select_output(str(clips / "out"), dest, Criteria())
     for work in (lambda: prepare_job(read_config(dest)), lambda: verify(dest)):
@@ -114,24 +114,24 @@ def without(name: str, value: object) -> Callable[[Any], Any]:
         (without("is_prompt", None), "its column is_prompt has nulls"),
         (without("counts", None), "its column counts has nulls"),
         (without("object_id", -1), "its column object_id holds -1"),
-        (lambda t: t.take([1, 0, *range(2, 8)]), "row 1 is out of order, or there twice"),
-        (lambda t: t.take([0, 1, 2, 2, 3]), "row 3 is out of order, or there twice"),
-        (lambda t: t.set_column(0, "video_id", pa.array(list("vwvvvvvv"))), "row 2 is out of order, or there twice"),
+        (lambda t: t.take([1, 0, *range(2, 8)]), "row 1 is out of order or repeated"),
+        (lambda t: t.take([0, 1, 2, 2, 3]), "row 3 is out of order or repeated"),
+        (lambda t: t.set_column(0, "video_id", pa.array(list("vwvvvvvv"))), "row 2 is out of order or repeated"),
         (lambda t: t.append_column("score", t["score"]), "score"),
         (lambda t: t.set_column(11, "score", pa.array(["good"] * 8)), "good"),
         (lambda t: t.append_column("trust", pa.array(["good"] * 8)), "good"),
         (lambda t: t.set_column(0, "video_id", pa.array([b"\xff"] * 8).view("string")), "UTF-?8"),
     ],
 )
-def test_invalid_masks_table_is_named(change: Callable[[Any], Any], reason: str, tmp_path: Path) -> None:
+def test_malformed_mask_file_raises_with_its_name(change: Callable[[Any], Any], reason: str, tmp_path: Path) -> None:
     made_up(tmp_path / "out", mask_rows("v", 4))
     pq.write_table(damaged(change), tmp_path / "out/masks/m.parquet")
     with pytest.raises(UserError, match=f"{tmp_path}/out/masks/m.parquet is damaged: .*{reason}.* `stcn verify"):
         select_output(str(tmp_path / "out"), str(tmp_path / "sel"), Criteria())
 
 
-def test_what_is_not_known_of_a_mask_is_not_enough(tmp_path: Path) -> None:
-    """Another program may have made the table, and left scores out, or written no row at all."""
+def test_null_score_or_stability_fails_every_threshold(tmp_path: Path) -> None:
+    """Another program may have written a table without scores, or without rows."""
     output = made_up(tmp_path / "out", [row | {"score": None, "stability": None} for row in mask_rows("v", 4)])
     write_masks(output, "none.parquet", store.MASKS.empty_table())
     for criteria, kept in ((Criteria(), 4), (Criteria(min_score=0), 1), (Criteria(min_trust=0.5), 1)):
@@ -139,7 +139,7 @@ def test_what_is_not_known_of_a_mask_is_not_enough(tmp_path: Path) -> None:
         assert len(table_of(tmp_path / "sel")) == kept
 
 
-def test_flipped_byte_raises_only_user_error(tmp_path: Path) -> None:
+def test_flipped_bytes_raise_user_error_only(tmp_path: Path) -> None:
     output = made_up(tmp_path / "out", mask_rows("v", 40, (1, 2)))
 
     def select() -> None:
@@ -148,7 +148,7 @@ def test_flipped_byte_raises_only_user_error(tmp_path: Path) -> None:
     check_flips_are_told(tmp_path / "out/masks/m.parquet", select, flips=100)
 
 
-def test_a_file_that_goes_while_it_is_read_is_no_damage(
+def test_file_removed_during_reading_is_not_reported_as_damage(
     clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def gone(location: str) -> bytes:
@@ -156,11 +156,11 @@ def test_a_file_that_goes_while_it_is_read_is_no_damage(
 
     read = storage.read
     monkeypatch.setattr(storage, "read", lambda location: gone(location) if "/masks/" in location else read(location))
-    with pytest.raises(UserError, match="is gone: a run is at work on .*; select again when it is done"):
+    with pytest.raises(UserError, match="is gone: a run is writing to .*; select again when the run is done"):
         select_output(str(clips / "out"), str(tmp_path / "sel"), Criteria())
 
 
-def test_ids_become_no_paths(tmp_path: Path) -> None:
+def test_ids_cannot_escape_the_selections_folder(tmp_path: Path) -> None:
     ids = sorted(["../x", "/etc/x", "a/b", "\x1b[2J", "y" * 300])
     made_up(tmp_path / "out", [row for name in ids for row in mask_rows(name, 2)])
     text = select_output(str(tmp_path / "out"), str(tmp_path / "sel"), Criteria(every=2)).describe()
@@ -169,8 +169,8 @@ def test_ids_become_no_paths(tmp_path: Path) -> None:
     assert "\x1b" not in text
 
 
-def test_one_file_is_held_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without --best; with it, a few numbers of each unit."""
+def test_one_file_at_a_time_is_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This holds without --best. With it, a few numbers per unit are also in memory."""
     output = made_up(tmp_path / "out", mask_rows("v", 2))
     for n in range(4):
         write_masks(output, f"n{n}.parquet", store.masks_table(mask_rows("v", 2)))
@@ -189,7 +189,7 @@ def test_one_file_is_held_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert order[:6] == ["read_columns", "judge", "spread"] * 2
 
 
-def test_a_selection_in_a_bucket(bucket: str, clips: Path, tmp_path: Path) -> None:
+def test_selection_in_a_bucket_equals_a_local_one(bucket: str, clips: Path, tmp_path: Path) -> None:
     for path in (clips / "out").rglob("*"):
         if path.is_file():
             storage.write(f"{bucket}/out/{path.relative_to(clips / 'out')}", path.read_bytes())
@@ -205,7 +205,7 @@ def test_a_selection_in_a_bucket(bucket: str, clips: Path, tmp_path: Path) -> No
         select_output(f"{bucket}/sel", f"{bucket}/sel/", Criteria())
 
 
-def test_there_must_have_been_a_run(tmp_path: Path) -> None:
+def test_output_without_a_run_or_of_another_version_raises(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no run"):
         select_output(str(tmp_path / "none"), str(tmp_path / "sel"), Criteria())
     made_up(tmp_path / "out", mask_rows("v", 2), {"v": (Track(object_id=1, frames=2),)})

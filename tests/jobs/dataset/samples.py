@@ -1,4 +1,4 @@
-"""What the tests of the data set share."""
+"""Helpers that the tests of the data set share."""
 
 from collections import Counter
 from pathlib import Path
@@ -31,7 +31,7 @@ def labels_of(sample: Sample) -> np.ndarray:
 
 
 def check_all(samples: list[Sample], output: str) -> None:
-    """Every frame once, with its picture and the label map that `stcn export` writes of it."""
+    """Check that every frame is there once, with its picture and the label map that `stcn export` writes."""
     assert Counter(map(place_of, samples)) == Counter(ORDER)
     found = {place_of(sample): sample for sample in samples}
     videos = {row.video_id: row.video for row in store.read_videos(f"{output}/{store.VIDEOS_FILE}")}

@@ -1,4 +1,4 @@
-"""An item is a frame of the output with its masks, whatever the order."""
+"""An item is a frame of the output with its masks, in any reading order."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ from tests.jobs.dataset.samples import ORDER, check_all, labels_of, place_of
 from tests.jobs.drawn_output import mask_rows, true_labels, write_masks, write_record
 
 
-def test_items_are_the_frames_in_order_with_the_masks_that_are_exported(output: str) -> None:
+def test_items_are_frames_in_order_with_the_exported_masks(output: str) -> None:
     dataset = MaskDataset(output)
     assert len(dataset) == len(ORDER)
     samples = list(dataset)
@@ -27,8 +27,8 @@ def test_items_are_the_frames_in_order_with_the_masks_that_are_exported(output: 
         dataset[len(ORDER)]
 
 
-def test_any_order_gives_the_same_items(output: str) -> None:
-    """Forward in the open video, back in it, and to others."""
+def test_items_do_not_depend_on_reading_order(output: str) -> None:
+    """Reads forward and backward in the open video, and in other videos."""
     dataset, whole = MaskDataset(output), list(MaskDataset(output))
     for place in [3, 7, 7, 2, 40, 41, 45, 0, 44, *np.random.default_rng(0).permutation(len(whole)).tolist()]:
         assert place_of(dataset[place]) == ORDER[place]
@@ -36,7 +36,7 @@ def test_any_order_gives_the_same_items(output: str) -> None:
         assert torch.equal(dataset[place]["masks"], whole[place]["masks"])
 
 
-def test_item_names_its_video_and_frame(output: str) -> None:
+def test_item_has_typed_tensors_names_and_times(output: str) -> None:
     sample = MaskDataset(output)[ORDER.index(("e", 3))]
     n = len(sample["ids"])
     assert {name: (value.dtype, tuple(value.shape)) for name, value in sample.items() if torch.is_tensor(value)} == {
@@ -51,8 +51,8 @@ def test_item_names_its_video_and_frame(output: str) -> None:
         assert all(side.any() for side in (mask[top], mask[bottom - 1], mask[:, left], mask[:, right - 1]))
 
 
-def test_an_object_that_is_not_visible_has_no_mask_unless_asked_for(archive: Path, tmp_path: Path) -> None:
-    """A frame without any stays, as one that shows nothing."""
+def test_invisible_object_has_a_mask_only_with_keep_empty(archive: Path, tmp_path: Path) -> None:
+    """A frame without visible objects stays an item."""
     labels = true_labels(archive, "b")  # object 2 comes on frame 4
     labels[1][:] = 0
     write_masks(str(tmp_path), "b", mask_rows("b", labels))
@@ -68,7 +68,7 @@ def test_an_object_that_is_not_visible_has_no_mask_unless_asked_for(archive: Pat
     assert (kept["ids"].tolist(), kept["boxes"].tolist()) == ([1, 2], [[0.0] * 4] * 2)
 
 
-def test_scaled_items_have_masks_where_the_scaled_frame_has_the_object(output: str) -> None:
+def test_scaled_masks_match_the_scaled_frames(output: str) -> None:
     full, half = MaskDataset(output), MaskDataset(output, short_side=24)
     for place in (0, ORDER.index(("b", 5)), ORDER.index(("images", 2))):
         one, other = full[place], half[place]
@@ -80,7 +80,7 @@ def test_scaled_items_have_masks_where_the_scaled_frame_has_the_object(output: s
         assert (other["boxes"][:, 2:] <= torch.tensor([width, height])).all()
 
 
-def test_some_videos_are_chosen(output: str) -> None:
+def test_videos_selects_videos_and_refuses_unknown_ids(output: str) -> None:
     dataset = MaskDataset(output, videos={"images", "b"})
     assert dataset.video_ids == ["b", "images"]
     assert [place_of(sample) for sample in dataset] == [place for place in ORDER if place[0] in ("b", "images")]
@@ -88,19 +88,19 @@ def test_some_videos_are_chosen(output: str) -> None:
         MaskDataset(output, videos=["a", "d"])
 
 
-def test_transform_makes_the_item(output: str) -> None:
+def test_transform_is_applied_to_each_item(output: str) -> None:
     assert MaskDataset(output, transform=place_of)[5] == ORDER[5]
     assert list(MaskDataset(output, transform=place_of).stream(shuffle=False)) == ORDER
 
 
-def test_batches_have_the_format_of_detection_models(output: str) -> None:
+def test_collate_builds_batches_for_detection_models(output: str) -> None:
     images, targets = next(iter(DataLoader(MaskDataset(output), batch_size=3, collate_fn=collate)))
     assert [tuple(image.shape) for image in images] == [(3, 48, 64)] * 3
     assert all(image.dtype == torch.float32 and 0.5 < image.max() <= 1 for image in images)
     assert all({"boxes", "labels", "masks"} <= set(target) and "image" not in target for target in targets)
 
 
-def test_reading_takes_neither_ray_nor_networks() -> None:
+def test_import_loads_neither_ray_nor_networks() -> None:
     script = """
 import sys
 import jobs.dataset.mask_dataset

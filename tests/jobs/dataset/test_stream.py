@@ -1,4 +1,4 @@
-"""A stream gives each frame once, to one worker of one rank, and decodes each video once."""
+"""A stream yields each frame once, to one worker of one rank, and decodes each video once."""
 
 import itertools
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.jobs.dataset.samples import ALL, ORDER, all_of, check_all, place_of
 pytestmark = pytest.mark.heavy
 
 
-def test_ranks_and_workers_share_the_frames_each_once(output: str) -> None:
+def test_ranks_and_workers_read_each_frame_exactly_once(output: str) -> None:
     dataset = MaskDataset(output)
     shares = []
     for rank in range(2):
@@ -27,12 +27,12 @@ def test_ranks_and_workers_share_the_frames_each_once(output: str) -> None:
     assert max(map(len, shares)) - min(map(len, shares)) <= max(ALL.values())
 
 
-def test_more_workers_than_videos_have_nothing_to_do(output: str) -> None:
+def test_surplus_workers_are_idle(output: str) -> None:
     stream = MaskDataset(output, videos=["a"]).stream()
     assert len(all_of(stream, num_workers=2, multiprocessing_context="fork")) == ALL["a"]
 
 
-def test_rank_and_world_size_come_from_torch_distributed(output: str, tmp_path: Path) -> None:
+def test_default_rank_and_world_size_come_from_torch_distributed(output: str, tmp_path: Path) -> None:
     torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
     try:
         assert len(all_of(MaskDataset(output).stream())) == len(ORDER)
@@ -45,14 +45,14 @@ def test_rank_and_world_size_come_from_torch_distributed(output: str, tmp_path: 
     [{"rank": 2, "world_size": 2}, {"rank": 1}, {"world_size": 2}, {"rank": -1, "world_size": 2}, {"window": -1}],
 )
 def test_invalid_rank_or_world_size_raises(options: dict[str, int], output: str) -> None:
-    """A rank alone would else read what all ranks read."""
+    """Without the check, a rank given alone would read the frames of all ranks."""
     with pytest.raises(UserError, match="legal: "):
         MaskDataset(output).stream(**options)  # type: ignore[arg-type]
     with pytest.raises(UserError, match="short_side 0; legal: 1 or more"):
         MaskDataset(output, short_side=0)
 
 
-def test_a_stream_decodes_each_video_once_and_in_order(output: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stream_decodes_each_video_once_and_in_order(output: str, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
     enter = Video.__enter__
 
@@ -67,7 +67,7 @@ def test_a_stream_decodes_each_video_once_and_in_order(output: str, monkeypatch:
         assert [index for name, index in places if name == video_id] == list(range(ALL[video_id]))
 
 
-def test_order_follows_from_seed_and_epoch(output: str) -> None:
+def test_order_depends_on_seed_and_epoch_only(output: str) -> None:
     def order(seed: int, epoch: int, **options: Any) -> list[tuple[str, int]]:
         stream = MaskDataset(output).stream(seed=seed, **options)
         stream.set_epoch(epoch)
@@ -82,7 +82,7 @@ def test_order_follows_from_seed_and_epoch(output: str) -> None:
     assert neighbours < len(mixed) / 2
 
 
-def test_persistent_workers_learn_the_next_epoch(output: str) -> None:
+def test_persistent_workers_see_the_next_epoch(output: str) -> None:
     stream = MaskDataset(output).stream()
     loader = DataLoader(
         stream, batch_size=None, num_workers=1, persistent_workers=True, multiprocessing_context="spawn"

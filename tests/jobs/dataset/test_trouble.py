@@ -1,4 +1,4 @@
-"""Videos that are gone or changed, and masks that are damaged, are named."""
+"""Errors name the videos that are lost or changed, and the masks that are damaged."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from tests.jobs.drawn_output import FRAMES, mask_rows, true_labels, write_masks,
 
 
 @pytest.mark.heavy
-def test_missing_or_changed_video_is_named_or_skipped(archive: Path, output: str, tmp_path: Path) -> None:
+def test_lost_or_changed_video_raises_with_its_id_or_is_skipped(archive: Path, output: str, tmp_path: Path) -> None:
     changed = {"a": "gone.mp4", "b": "c.mp4", "e": "c.mp4", "c": "d.mp4"}  # gone, smaller, shorter, broken
     (tmp_path / "masks").symlink_to(f"{output}/masks")
     rows = [
@@ -26,7 +26,7 @@ def test_missing_or_changed_video_is_named_or_skipped(archive: Path, output: str
     dataset = MaskDataset(str(tmp_path))
     for name, reason in (("a", "does not exist"), ("b", "its frames are 48x64, its masks 70x50"), ("c", "cannot be")):
         with pytest.raises(VideoError, match=rf"^video '{name}', '.*/{changed[name]}': .*{reason}"):
-            dataset[dataset.places(dataset.video_ids.index(name)).start]
+            dataset[dataset.indices(dataset.video_ids.index(name)).start]
     with pytest.raises(VideoError, match="video 'a'"):
         all_of(dataset, num_workers=1, multiprocessing_context="fork")
     with pytest.warns(UserWarning, match="skipped: video ") as warned:
@@ -35,7 +35,7 @@ def test_missing_or_changed_video_is_named_or_skipped(archive: Path, output: str
     assert "images" not in dataset.video_ids  # it is no longer in the manifest
 
 
-def test_video_shorter_than_its_masks_is_named(archive: Path, tmp_path: Path) -> None:
+def test_shortened_video_raises_with_its_id(archive: Path, tmp_path: Path) -> None:
     labels = true_labels(archive, "a")
     write_masks(str(tmp_path), "a", mask_rows("a", labels + labels))
     write_record(
@@ -53,7 +53,7 @@ def test_video_shorter_than_its_masks_is_named(archive: Path, tmp_path: Path) ->
     ("options", "reason"),
     [({"max_pixels": 100}, "legal: up to 100"), ({"allow": ["/elsewhere"]}, "is not allowed; legal: under /elsewhere")],
 )
-def test_videos_are_opened_as_their_run_was_allowed_to(
+def test_videos_are_opened_under_their_runs_allowlist_and_limits(
     options: dict[str, Any], reason: str, archive: Path, output: str, tmp_path: Path
 ) -> None:
     (tmp_path / "masks").symlink_to(f"{output}/masks")
@@ -66,7 +66,7 @@ def test_videos_are_opened_as_their_run_was_allowed_to(
         MaskDataset(str(tmp_path))[0]
 
 
-def test_a_damaged_mask_is_named(archive: Path, tmp_path: Path) -> None:
+def test_damaged_mask_raises_with_its_file_object_and_frame(archive: Path, tmp_path: Path) -> None:
     rows = mask_rows("a", true_labels(archive, "a"))
     rows[4]["counts"] = "05"
     write_masks(str(tmp_path), "a", rows)
@@ -82,6 +82,6 @@ def test_a_damaged_mask_is_named(archive: Path, tmp_path: Path) -> None:
         dataset[4]
 
 
-def test_folder_without_a_run_is_refused(tmp_path: Path) -> None:
+def test_folder_without_a_run_raises(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no run"):
         MaskDataset(str(tmp_path))

@@ -1,4 +1,4 @@
-"""Processes share a data set without sharing what it has open."""
+"""Processes share a data set without sharing its open files."""
 
 import gc
 import os
@@ -22,8 +22,8 @@ pytestmark = pytest.mark.heavy
 
 
 @pytest.mark.parametrize("start", ["fork", "forkserver"])
-def test_workers_give_what_one_process_gives(start: str, output: str) -> None:
-    """Also where this process has a video open: a decoder that is copied by a fork has lost its threads."""
+def test_workers_give_the_items_of_a_single_process(start: str, output: str) -> None:
+    """Also while this process has a video open: a decoder that a fork copies has lost its threads."""
     dataset = MaskDataset(output)
     first = dataset[2]
     assert [place_of(s) for s in all_of(dataset, num_workers=2, multiprocessing_context=start)] == ORDER
@@ -32,8 +32,8 @@ def test_workers_give_what_one_process_gives(start: str, output: str) -> None:
     assert place_of(dataset[3]) == (first["video_id"], 3)
 
 
-def test_forked_worker_keeps_its_parents_files_open(output: str) -> None:
-    """Not even as garbage: it would wait for the threads of a decoder, which a fork does not copy."""
+def test_forked_worker_does_not_free_the_parents_decoders(output: str) -> None:
+    """Not even by garbage collection, which would wait for a decoder's threads, and a fork does not copy threads."""
 
     def collected(sample: Sample) -> Sample:
         gc.collect()
@@ -51,7 +51,7 @@ def test_forked_worker_keeps_its_parents_files_open(output: str) -> None:
         gc.enable()
 
 
-def test_dropped_dataset_leaves_no_open_files(output: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deleted_dataset_closes_its_video(output: str, monkeypatch: pytest.MonkeyPatch) -> None:
     closed: list[str] = []
     leave = Video.__exit__
 
@@ -71,7 +71,7 @@ def test_dropped_dataset_leaves_no_open_files(output: str, monkeypatch: pytest.M
         gc.enable()
 
 
-def test_pickled_dataset_carries_no_open_files(output: str) -> None:
+def test_pickled_dataset_reads_without_the_open_files(output: str) -> None:
     dataset = MaskDataset(output)
     assert place_of(dataset[5]) == ORDER[5]
     assert place_of(pickle.loads(pickle.dumps(dataset))[5]) == ORDER[5]
@@ -80,10 +80,10 @@ def test_pickled_dataset_carries_no_open_files(output: str) -> None:
 @pytest.mark.parametrize(
     ("start", "parts"), [("fork", "(dataset, dataset.stream(window=3))"), ("forkserver", "(dataset,)")]
 )
-def test_videos_and_masks_in_s3_and_no_copy_is_left(
+def test_training_from_s3_leaves_no_copies_of_videos(
     start: str, parts: str, output: str, archive: Path, bucket: str, tmp_path: Path
 ) -> None:
-    """A process of its own, as a training is; its workers end without Python's exit, and some amid a video."""
+    """Training runs in a process of its own; its workers end without Python's exit handlers, some in mid-video."""
     for path in (archive / "videos").iterdir():
         storage.write(f"{bucket}/videos/{path.name}", path.read_bytes())
     write_output(archive, f"{bucket}/out", bucket)
@@ -113,4 +113,4 @@ if __name__ == "__main__":
     found, left = pickle.loads((tmp_path / "found").read_bytes())
     for samples in found:
         check_all(samples, output)
-    assert left <= 1  # what the process itself has open
+    assert left <= 1  # the video that the process itself has open

@@ -1,4 +1,4 @@
-"""Traps that tell when something was touched: a server, a file, a program."""
+"""Traps that notice access to a server, a file or a program."""
 
 import ctypes
 import os
@@ -13,7 +13,7 @@ IN_OPEN = 0x20
 
 
 class Canary:
-    """A server on this machine that counts who connects."""
+    """A local server that counts connections."""
 
     def __init__(self) -> None:
         self.connections = 0
@@ -38,7 +38,7 @@ class Canary:
 
     @contextmanager
     def listening(self) -> Iterator["Canary"]:
-        """Answers while inside."""
+        """Serve requests inside the context."""
         thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         thread.start()
         yield self
@@ -48,18 +48,18 @@ class Canary:
 
 
 class OpenedFile:
-    """Whether a file was opened, by any process. Raises OSError where that cannot be known."""
+    """Notices whether any process opens a file. Raises OSError where inotify is not available."""
 
     def __init__(self, path: Path) -> None:
         if not sys.platform.startswith("linux"):
-            raise OSError("who opens a file is asked of inotify, which only Linux has")
+            raise OSError("file access is watched with inotify, which only Linux has")
         libc = ctypes.CDLL(None, use_errno=True)
         self._events = libc.inotify_init1(os.O_NONBLOCK)
         if self._events < 0 or libc.inotify_add_watch(self._events, os.fsencode(path), IN_OPEN) < 0:
             raise OSError(f"inotify refuses to watch: {os.strerror(ctypes.get_errno())}")
 
     def was_opened(self) -> bool:
-        """Since the beginning; asked once."""
+        """Whether the file was opened since the watch began. Call it once."""
         try:
             return bool(os.read(self._events, 2**16))
         except BlockingIOError:
@@ -69,7 +69,7 @@ class OpenedFile:
 
 
 def ghostscript(folder: Path) -> Path:
-    """A `gs` in a folder that does nothing but leave a file, whose path is returned."""
+    """Create a `gs` in a folder that only creates a file when it runs. Return the path of this file."""
     folder.mkdir()
     (folder / "gs").write_text('#!/bin/sh\ntouch "$0.ran"\n')
     (folder / "gs").chmod(0o755)

@@ -1,4 +1,4 @@
-"""Small writers of MP4, Matroska and AVI, to make files that no honest program would write."""
+"""Minimal writers of MP4, Matroska and AVI, for files that no ordinary program writes."""
 
 import struct
 from collections.abc import Iterator
@@ -10,17 +10,17 @@ PARENTS = (b"moov", b"trak", b"mdia", b"minf", b"dinf", b"stbl", b"edts")
 
 
 def box(kind: bytes, content: bytes) -> bytes:
-    """An MP4 box."""
+    """Build an MP4 box."""
     return struct.pack(">I4s", 8 + len(content), kind) + content
 
 
 def find_box(mp4: bytes, name: str) -> tuple[int, int]:
-    """Where a box of the first track begins and ends, by its path: "moov/trak/mdia"."""
+    """Return the start and end of a box of the first track, given its path, such as "moov/trak/mdia"."""
     return next((start, end) for path, start, end in _boxes(mp4, 0, len(mp4), "") if path == f"/{name}")
 
 
 def replace_box(mp4: bytes, name: str, content: bytes) -> bytes:
-    """An MP4 with other content in a box; its index stands at the end, so that no offset changes."""
+    """Replace the content of a box. The index of the MP4 must be at its end, so that no offset changes."""
     start, end = find_box(mp4, name)
     new = box(mp4[start + 4 : start + 8], content)
     out = bytearray(mp4[:start] + new + mp4[end:])
@@ -42,12 +42,12 @@ def _boxes(data: bytes, start: int, end: int, path: str) -> Iterator[tuple[str, 
 
 
 def element(identity: str, content: bytes) -> bytes:
-    """An element of Matroska, its id in hexadecimal."""
+    """Build a Matroska element. identity: the id in hexadecimal."""
     return bytes.fromhex(identity) + struct.pack(">Q", len(content) | 1 << 56) + content
 
 
 def matroska(codec: str, size: tuple[int, int], frames: list[bytes], info: bytes = b"", others: bytes = b"") -> bytes:
-    """A Matroska file with one video track of (width, height) pixels, 24 frames/s."""
+    """Build a Matroska file with one video track. size: (width, height) in pixels; the rate is 24 frames/s."""
     width, height = size
     picture = element("b0", struct.pack(">I", width)) + element("ba", struct.pack(">I", height))
     track = element("d7", b"\1") + element("73c5", b"\1") + element("83", b"\1") + element("86", codec.encode())
@@ -62,12 +62,12 @@ def matroska(codec: str, size: tuple[int, int], frames: list[bytes], info: bytes
 
 
 def chunk(kind: bytes, content: bytes) -> bytes:
-    """A chunk of RIFF, padded to an even length."""
+    """Build a RIFF chunk, padded to an even length."""
     return kind + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2)
 
 
 def avi(streams: list[tuple[bytes, bytes, bytes]], size: tuple[int, int] = (64, 48)) -> bytes:
-    """An AVI of streams, each a type ("vids"), a codec ("MJPG") and its one packet's bytes."""
+    """Build an AVI. streams: type ("vids"), codec ("MJPG") and the bytes of a single packet."""
     width, height = size
     main = struct.pack("<10I4I", 41_667, 0, 0, 0, 1, 0, len(streams), 0, width, height, 0, 0, 0, 0)
     headers, packets = b"", b""
@@ -81,7 +81,7 @@ def avi(streams: list[tuple[bytes, bytes, bytes]], size: tuple[int, int] = (64, 
 
 
 def remux(source: Path, target: Path) -> Path:
-    """The same coded frames in the container that the target's ending says."""
+    """Copy the coded frames into the container that the target's extension names."""
     with av.open(str(source)) as old, av.open(str(target), "w") as new:
         stream = new.add_stream_from_template(old.streams.video[0])
         for packet in old.demux(video=0):

@@ -1,4 +1,4 @@
-"""A corpus of files that mean harm, as videos, frames and prompts; and what a path may lead to that is no file."""
+"""A corpus of hostile videos, frames and prompts, and of paths that do not lead to regular files."""
 
 import gzip
 import io
@@ -22,12 +22,12 @@ from tests.jobs.inputs.containers import remux
 from tests.jobs.inputs.hostile_images import images
 from tests.jobs.inputs.hostile_prompts import jsons
 
-SECRET, LINKED = "secret.ts", "linked.txt"  # no reader may open the one; links lead to the other
+SECRET, LINKED = "secret.ts", "linked.txt"  # no reader may open the first; links lead to the second
 SECRET_TEXT = "the secret's text"
 VIDEO_ENDINGS = ("mp4", "mkv", "avi", "ts", "m3u8", "sdp", "nfo", "idx")
 IMAGE_ENDINGS = ("png", "jpg", "tif")
 
-# A frame of 16,000 x 8,000 pixels of one colour; in a process of its own, as it takes 1.3 GB to write.
+# Writes a frame of 16,000 x 8,000 pixels of one colour, in a process of its own because it takes 1.3 GB.
 ENCODE_HUGE = """
 import av, sys
 with av.open(sys.argv[1], "w") as container:
@@ -37,7 +37,7 @@ with av.open(sys.argv[1], "w") as container:
     container.mux(stream.encode(None))
 """
 
-# A text of 1.1 GB, 100 kB in the file.
+# Writes a string of 1.1 GB that takes 100 kB in the file.
 WRITE_LONG_TEXT = """
 import numpy as np, pyarrow as pa, pyarrow.parquet as pq, sys
 ends = pa.py_buffer(np.array([0, 1_100_000_000], np.int32))
@@ -49,7 +49,7 @@ pq.write_table(table, sys.argv[1], compression="zstd", use_dictionary=False, wri
 
 
 class Corpus:
-    """Files in a folder, and what each is given as: a video, or prompts."""
+    """Files in a folder, and the names of those to read as videos or as prompts."""
 
     def __init__(self, folder: Path, url: str) -> None:
         self.folder, self.url = folder, url
@@ -78,7 +78,7 @@ class Corpus:
         self.videos.append(name)
 
     def _image(self, name: str, content: bytes) -> None:
-        """Given as the frame of a folder, as a video by itself, and as a mask."""
+        """Add an image, to be read as a folder's frame, as a video file, and as a mask."""
         folder = f"frames-of-{name}"
         self._write(f"{folder}/{name}", content)
         self.videos += [folder, f"{folder}/{name}"]
@@ -102,7 +102,7 @@ class Corpus:
                 self._video(name, content)
 
     def _add_names(self) -> None:
-        """Names of real files that FFmpeg takes for URLs or patterns."""
+        """Add files whose names FFmpeg takes for URLs or patterns."""
         for name in (
             f"concat:{SECRET}", f"concat:{SECRET}|{LINKED}", f"subfile,,start,0,end,9,,:{SECRET}", f"file:{SECRET}",
             f"data:text;base64,{SECRET}", f"async:{SECRET}", f"cache:{SECRET}", f"{self.url}/name.mp4",
@@ -133,7 +133,7 @@ class Corpus:
         self._video("zeros.mp4", bytes(1_000_000))
 
     def _add_places(self) -> None:
-        """Links, pipes, sockets and folders under the names of files."""
+        """Add links, pipes, sockets and folders with the names of files."""
         places = self.folder / "places"
         (places / "folder.mp4").mkdir(parents=True)
         os.mkfifo(places / "pipe.mp4")
@@ -174,7 +174,7 @@ class Corpus:
 
 
 def prompt_row(**values: object) -> dict[str, object]:
-    """A legal row of prompts, 64 x 48 pixels, with some values of others."""
+    """Build a legal row of prompts, 64 x 48 pixels, with some values replaced."""
     (mask,) = rle.encode(np.pad(np.ones((8, 8), np.int32), ((4, 36), (4, 52))), [1])
     row = {"video_id": "v", "frame_index": 0, "object_id": 1, "height": 48, "width": 64, "counts": mask.counts}
     return {**row, **values}

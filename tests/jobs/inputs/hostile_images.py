@@ -1,4 +1,4 @@
-"""Contents of images that mean harm, by file name."""
+"""Contents of hostile images, by file name."""
 
 import io
 import struct
@@ -13,7 +13,7 @@ BOMB = zlib.compress(bytes(100_000_000))  # 97 kB
 
 
 def png(size: tuple[int, int], chunks: Chunks) -> bytes:
-    """A grey PNG of (width, height), with chunks as they are given."""
+    """Build a grey PNG with the given chunks. size: (width, height)."""
     parts = [(b"IHDR", struct.pack(">II5B", *size, 8, 0, 0, 0, 0)), *chunks, (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
@@ -22,13 +22,13 @@ def png(size: tuple[int, int], chunks: Chunks) -> bytes:
 
 
 def tiff(tags: list[tuple[int, int, int, int]]) -> bytes:
-    """A TIFF of tags: number, type, count, value."""
+    """Build a TIFF. tags: number, type, count and value of each."""
     entries = b"".join(struct.pack("<HHII", *tag) for tag in tags)
     return struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + entries + bytes(99)
 
 
 def images(jpeg: bytes) -> dict[str, bytes]:
-    """jpeg: one that is what it says."""
+    """Build the contents. jpeg: an intact JPEG."""
     return {**_pngs(), **_tiffs(), **_others(jpeg)}
 
 
@@ -36,7 +36,7 @@ def _pngs() -> dict[str, bytes]:
     small, pixels = (64, 48), (b"IDAT", zlib.compress(bytes(48 * 65)))
     return {
         "huge.png": png((60_000, 60_000), [(b"IDAT", BOMB)]),
-        "over.png": png((8_193, 8_192), [(b"IDAT", BOMB)]),  # Pillow says nothing
+        "over.png": png((8_193, 8_192), [(b"IDAT", BOMB)]),  # Pillow does not even warn
         "between.png": png((12_000, 8_000), [(b"IDAT", BOMB)]),  # Pillow only warns
         "text.png": png(small, [(b"zTXt", b"x\0\0" + BOMB), pixels]),
         "profile.png": png(small, [(b"iCCP", b"x\0\0" + BOMB), pixels]),
@@ -65,7 +65,7 @@ def _others(jpeg: bytes) -> dict[str, bytes]:
         "huge.bmp": b"BM" + large,
         "huge.webp": chunk(b"RIFF", b"WEBP" + canvas),
     }
-    for format in ("GIF", "PPM", "TGA", "ICNS", "PDF"):  # sound, and none of those that are read
+    for format in ("GIF", "PPM", "TGA", "ICNS", "PDF"):  # intact images of formats that are not allowed
         content = io.BytesIO()
         Image.new("L", (64, 64)).save(content, format)
         files[f"{format.lower()}.png"] = content.getvalue()

@@ -1,6 +1,6 @@
-"""Reads a list of files in the current folder, as videos and as prompts, and prints a line of JSON for each.
+"""Reads a list of files in the current folder, as videos and as prompts, and prints lines of JSON for each.
 
-A process of its own: what a file does to it, in memory or by killing it, is then seen from outside.
+It runs as a process of its own, so that a file's effects, such as its memory or its death, are visible from outside.
 """
 
 import json
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def carefully(kind: str, path: Path) -> str:
-    """Read a file as this project does, a video backward too; says what becomes of it."""
+    """Read a file as this project does, videos also backward, and describe the outcome."""
     from jobs.errors import VideoError
     from jobs.inputs.prompts.load import load_prompts
     from jobs.inputs.reversed_video import ReversedVideo
@@ -24,14 +24,14 @@ def carefully(kind: str, path: Path) -> str:
         with Video(path) as video:
             frames = sum(1 for _ in video)
         back = ReversedVideo(path, last=frames - 1)
-        looked_at, given = list(back.look()), sum(1 for _ in back)
-        return f"has {frames} frames" if given == frames else f"has {frames}, {len(looked_at)}, {given} backward"
+        scanned, given = list(back.scan()), sum(1 for _ in back)
+        return f"has {frames} frames" if given == frames else f"has {frames}, {len(scanned)}, {given} backward"
     except VideoError as error:
         return f"{type(error).__name__}: {error}"
 
 
 def carelessly(path: Path) -> str:
-    """Give the name to both libraries as it is, with their defaults."""
+    """Read a file with the defaults of PyAV and Pillow, and describe the outcome."""
     import av
     from PIL import Image
 
@@ -45,7 +45,7 @@ def carelessly(path: Path) -> str:
 
 
 def peak_mb() -> float:
-    """The most memory that this process has held. `ru_maxrss` would count that of the one that started it."""
+    """Return the peak memory of this process in MiB. `ru_maxrss` would include that of its parent."""
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 

@@ -1,4 +1,4 @@
-"""Contents of videos that mean harm, by file name: they name other files, or claim more than any machine has."""
+"""Contents of hostile videos, by file name: they refer to other files, or claim more memory than any machine has."""
 
 import struct
 
@@ -11,7 +11,7 @@ Files = dict[str, bytes]
 
 
 def texts(url: str, secret: str) -> dict[str, str]:
-    """Formats that name other files and programs, by kind. secret: a file's name in the same folder."""
+    """Build files of formats that refer to other files and programs, by kind. secret: a name in the same folder."""
     return {
         "ffconcat": f"ffconcat version 1.0\nfile {secret}\n",
         "ffconcat-away": f"ffconcat version 1.0\nfile '{url}/concat.mp4'\n",
@@ -31,7 +31,7 @@ def texts(url: str, secret: str) -> dict[str, str]:
 
 
 def claims(sound: bytes) -> Files:
-    """MP4s that claim frames which are not there. sound: one that is what it says."""
+    """Build MP4s that claim absent frames. sound: an intact MP4."""
     files = {"boxes.mp4": sound + struct.pack(">I4s", 8, b"free") * 600_000}
     for count in CLAIMS:
         constant = replace_box(sound, f"{TABLES}/stsz", struct.pack(">III", 0, 5, count))
@@ -47,7 +47,7 @@ def claims(sound: bytes) -> Files:
 
 
 def repeats(sound: bytes, samples: int, edits: int) -> bytes:
-    """An MP4 whose edit list shows all of a video again and again."""
+    """Build an MP4 whose edit list repeats the whole video."""
     table = replace_box(sound, f"{TABLES}/stsz", struct.pack(">III", 0, 0, samples) + struct.pack(">I", 5) * samples)
     table = replace_box(table, f"{TABLES}/stsc", struct.pack(">5I", 0, 1, 1, samples, 1))
     table = replace_box(table, f"{TABLES}/stts", struct.pack(">4I", 0, 1, samples, 512))
@@ -63,7 +63,7 @@ def _with_fragment(sound: bytes, count: int) -> bytes:
 
 
 def external(sound: bytes, url: str, secret: str) -> Files:
-    """QuickTime tracks that lie in other files. secret: an absolute path."""
+    """Build QuickTime files whose tracks are in other files. secret: an absolute path."""
     path = secret.encode() + b"\0" * (len(secret) % 2)
     names = bytes(10 + 28 + 12 + 64 + 16) + struct.pack(">hh", 1, 1) + bytes(16)  # of volume and file: empty
     references = {
@@ -81,7 +81,7 @@ def external(sound: bytes, url: str, secret: str) -> Files:
 
 
 def matroskas(jpeg: bytes, url: str, secret: str) -> Files:
-    """Segments that say which files come before and after them, attachments, and far too many of these."""
+    """Build Matroska files that link to other files, have attachments, or have far too many attachments or tracks."""
     link, size = secret.encode(), (64, 48)
     info = element("3c83ab", link) + element("3e83bb", link) + element("3eb923", bytes(16))
     chapter = element("b6", element("6e67", bytes(16)) + element("73c4", b"\1") + element("91", b"\0"))
@@ -101,7 +101,7 @@ def matroskas(jpeg: bytes, url: str, secret: str) -> Files:
 
 
 def avis(jpeg: bytes, url: str) -> Files:
-    """Streams of odd types, subtitles that hold a playlist, and codecs that nobody needs."""
+    """Build AVIs with odd stream types, subtitles that hold a playlist, and codecs outside the allowlist."""
     playlist = f"#EXTM3U\n#EXTINF:9,\n{url}/gab2.ts\n".encode()
     gab2 = b"GAB2\0\2\0" + struct.pack("<I", 2) + b"x\0\4\0" + struct.pack("<I", len(playlist)) + playlist
     picture = (b"vids", b"MJPG", jpeg)
@@ -115,7 +115,7 @@ def avis(jpeg: bytes, url: str) -> Files:
 
 
 def huge_frames(jpeg: bytes) -> Files:
-    """Frames of 16,000 x 8,000 pixels, as the coded frame says, or the container, or both."""
+    """Build files with frames of 16,000 x 8,000 pixels, by claim of the coded frame, the container, or both."""
     at = jpeg.index(b"\xff\xc0") + 5  # height and width
     large = jpeg[:at] + struct.pack(">HH", *reversed(HUGE)) + jpeg[at + 4 :]
     # VP9: marker, profile and flags in 8 bits, a sync code of 24, colour in 4, width - 1 and height - 1 in 16 each

@@ -1,4 +1,4 @@
-"""Manifests of every kind are read; everything wrong with one is said at once."""
+"""Manifests of every format are read, and all problems of a manifest are reported at once."""
 
 import os
 from pathlib import Path
@@ -25,30 +25,30 @@ def expected(folder: Path) -> list[Entry]:
     ]
 
 
-def test_parquet(tmp_path: Path) -> None:
+def test_parquet_is_read(tmp_path: Path) -> None:
     pq.write_table(pa.Table.from_pylist(ROWS), tmp_path / "m.parquet")
     assert read_manifest(f"{tmp_path}/m.parquet") == expected(tmp_path)
 
 
-def test_csv_ids_that_look_like_numbers_stay_text(tmp_path: Path) -> None:
+def test_csv_ids_that_look_like_numbers_stay_strings(tmp_path: Path) -> None:
     text = "video_id,video,prompts,start,end\n007,videos/a.mp4,s3://masks/a.png,,\nb,/data/b,masks/b,5,9\n"
     (tmp_path / "m.csv").write_text(text)
     assert read_manifest(f"{tmp_path}/m.csv") == expected(tmp_path)
 
 
-def test_jsonl_with_optional_columns_left_out(tmp_path: Path) -> None:
+def test_jsonl_without_optional_columns_is_read(tmp_path: Path) -> None:
     (tmp_path / "m.jsonl").write_text('{"video_id": "x", "video": "x.mp4", "prompts": "x.png"}\n')
     assert read_manifest(f"{tmp_path}/m.jsonl") == [
         Entry(video_id="x", video=f"{tmp_path}/x.mp4", prompts=f"{tmp_path}/x.png")
     ]
 
 
-def test_jsonl_id_that_looks_like_a_date_stays_text(tmp_path: Path) -> None:
+def test_jsonl_id_that_looks_like_a_date_stays_a_string(tmp_path: Path) -> None:
     (tmp_path / "m.jsonl").write_text('{"video_id": "2024-01-01", "video": "x.mp4", "prompts": "x.png"}\n')
     assert read_manifest(f"{tmp_path}/m.jsonl")[0].video_id == "2024-01-01"
 
 
-def test_removals_and_void(tmp_path: Path) -> None:
+def test_removals_and_void_are_parsed_alike_in_every_format(tmp_path: Path) -> None:
     rows = [
         "video_id,video,prompts,remove,void",
         "a,a.mp4,a.png,5@200 3@120,255",
@@ -78,15 +78,19 @@ def test_removals_and_void(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("column", "value", "message"),
     [
-        ("remove", "3", "row 1: remove is '3'; '3' is none; legal: object@frame, such as 3@120 5@200"),
-        ("remove", "3@-1", "'3@-1' is none"),
-        ("remove", "3@1;4@2", "'3@1;4@2' is none; .* with a space between"),
-        ("remove", "0@5", "'0@5' is none"),
-        ("remove", "9999999999@5", "'9999999999@5' is none"),
-        ("remove", "٣@5", "is none"),
-        ("remove", "3@5 4@5 3@5", "3@5 is there twice; legal: once"),
+        (
+            "remove",
+            "3",
+            "row 1: remove is '3'; '3' is not a removal; legal: object@frame, separated by spaces: 3@120 5@200",
+        ),
+        ("remove", "3@-1", "'3@-1' is not a removal"),
+        ("remove", "3@1;4@2", "'3@1;4@2' is not a removal; .* separated by spaces"),
+        ("remove", "0@5", "'0@5' is not a removal"),
+        ("remove", "9999999999@5", "'9999999999@5' is not a removal"),
+        ("remove", "٣@5", "is not a removal"),
+        ("remove", "3@5 4@5 3@5", "3@5 is repeated; legal: once"),
         ("remove", "3@1 " * 10_001, "it has 10,001 removals; legal: up to 10,000"),
-        ("void", "0", "row 1: void is '0'; legal: a value of masks that is no object, 1 to 65535, or none"),
+        ("void", "0", "row 1: void is '0'; legal: the mask value of void pixels, 1 to 65535, or none"),
         ("void", "65536", "void is '65536'; legal"),
         ("void", "-1", "void is '-1'; legal"),
         ("void", "no", "void is 'no'; legal"),
@@ -94,7 +98,7 @@ def test_removals_and_void(tmp_path: Path) -> None:
         ("Void", "255", "column 'Void' is not known; legal: void"),
     ],
 )
-def test_removals_and_void_that_say_nothing(column: str, value: str, message: str, tmp_path: Path) -> None:
+def test_illegal_removals_and_void_raise(column: str, value: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_text(f"video_id,video,prompts,{column}\na,a.mp4,a.png,{value}\n")
     with pytest.raises(ManifestError, match=message) as error:
         read_manifest(f"{tmp_path}/m.csv")
@@ -102,7 +106,7 @@ def test_removals_and_void_that_say_nothing(column: str, value: str, message: st
 
 
 @pytest.mark.parametrize("column", ["video2", "avoided", "movie"])
-def test_extra_manifest_columns_are_ignored(column: str, tmp_path: Path) -> None:
+def test_unknown_columns_are_ignored(column: str, tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_text(f"video_id,video,prompts,{column}\na,a.mp4,a.png,x\n")
     assert read_manifest(f"{tmp_path}/m.csv")
 
@@ -124,7 +128,7 @@ def test_all_problems_are_listed_with_their_rows(tmp_path: Path) -> None:
     assert "row 3: video is ''" in message
     assert "row 3: start is -1; legal: a frame number" in message
     assert "row 4: end 5 is not after start 5" in message
-    assert "rows [1, 4]: video_id 'a' is there 2 times" in message
+    assert "rows [1, 4]: video_id 'a' occurs 2 times" in message
 
 
 @pytest.mark.parametrize(
@@ -134,7 +138,7 @@ def test_all_problems_are_listed_with_their_rows(tmp_path: Path) -> None:
         ("m.csv", "video_id;video;prompts\n1;a;b\n", "legal: columns separated by commas"),
         ("m.csv", "video_id, video, prompts\n1,a,b\n", "legal: names without spaces"),
         ("m.csv", "video_id,video,prompts\n", "no rows"),
-        ("m.csv", "video_id,video,prompts,video\na,b,c,d\n", "legal: each once"),
+        ("m.csv", "video_id,video,prompts,video\na,b,c,d\n", "legal: each column once"),
         ("m.csv", "video_id,video,prompts\na,b\0,c\n", "row 1: video is .*without NUL"),
         ("m.jsonl", '{"video_id": [1], "video": "a", "prompts": "b"}', "cannot be read.*video_id"),
         ("m.jsonl", '{"video_id": "a", "video": "a", "prompts": "b", "start": true}', "row 1: start is True"),
@@ -148,13 +152,13 @@ def test_all_problems_are_listed_with_their_rows(tmp_path: Path) -> None:
         ("m.txt", "a", "legal: a table"),
     ],
 )
-def test_invalid_manifest_is_refused(name: str, content: str, message: str, tmp_path: Path) -> None:
+def test_malformed_manifest_raises(name: str, content: str, message: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(content)
     with pytest.raises(ManifestError, match=message):
         read_manifest(f"{tmp_path}/{name}")
 
 
-def test_a_manifest_that_is_not_there(tmp_path: Path) -> None:
+def test_missing_manifest_raises(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="does not exist"):
         read_manifest(f"{tmp_path}/none.csv")
 
@@ -165,7 +169,7 @@ def image(path: Path) -> None:
 
 
 @pytest.mark.parametrize("resolution", ["", "480p/"])
-def test_a_davis_tree(resolution: str, tmp_path: Path) -> None:
+def test_davis_tree_is_read_with_and_without_resolution_folder(resolution: str, tmp_path: Path) -> None:
     for sequence in ("bear", "swan"):
         image(tmp_path / f"JPEGImages/{resolution}{sequence}/00000.png")
         image(tmp_path / f"Annotations/{resolution}{sequence}/00000.png")
@@ -180,15 +184,15 @@ def test_a_davis_tree(resolution: str, tmp_path: Path) -> None:
     ]
 
 
-def test_folder_name_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
-    """No table could hold its id."""
+def test_folder_name_that_is_not_utf_8_raises(tmp_path: Path) -> None:
+    """No table can hold such an id."""
     for folder in ("JPEGImages", "Annotations"):
         Path(os.fsdecode(os.fsencode(tmp_path / folder) + b"/dog\xff")).mkdir(parents=True)
-    with pytest.raises(ManifestError, match=r"folder 'dog\\udcff' has a name that is no UTF-8"):
+    with pytest.raises(ManifestError, match=r"folder 'dog\\udcff' has a name that is not UTF-8; rename it"):
         read_manifest(str(tmp_path))
 
 
-def test_a_tree_of_one_sequence(tmp_path: Path) -> None:
+def test_tree_of_a_single_sequence_is_read(tmp_path: Path) -> None:
     root = tmp_path / "judo"
     image(root / "JPEGImages/00000.png")
     image(root / "Annotations/00000.png")

@@ -1,4 +1,4 @@
-"""Reading backward gives the very frames of reading forward, whatever the format; and holds few of them."""
+"""Reading backward gives bit for bit the frames of reading forward in every format, with few of them in memory."""
 
 import struct
 import weakref
@@ -59,9 +59,9 @@ def forward(path: Path, start: int = 0, end: int | None = None, short_side: int 
 
 
 def backward(path: Path, last: int, first: int = 0, stride: int = 1, chunk: int = 7) -> list[VideoFrame]:
-    """With chunks of so many frames, so that a short file has several."""
-    reader = ReversedVideo(path, last=last, first=first, stride=stride, held_bytes=chunk * FRAME_BYTES)
-    assert list(reader.look()) == ([] if path.is_dir() else list(range(last + 1)))
+    """Read with chunks of `chunk` frames, so that a short file has several."""
+    reader = ReversedVideo(path, last=last, first=first, stride=stride, buffer_bytes=chunk * FRAME_BYTES)
+    assert list(reader.scan()) == ([] if path.is_dir() else list(range(last + 1)))
     return list(reader)
 
 
@@ -79,7 +79,7 @@ def assert_same(found: list[VideoFrame], expected: list[VideoFrame]) -> None:
 
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Times of the frames that are decoded."""
+    """The times of all frames decoded during the test."""
     times: list[int] = []
     decode = VideoFile._decode
 
@@ -93,7 +93,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def variable_rate(path: Path) -> Path:
-    """Frames that last longer and longer, and a pause of a minute."""
+    """Write frames of growing duration, with a pause of a minute."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=90_000, options={**X264, "g": "8", "bf": "2"})
         assert isinstance(stream, av.VideoStream)
@@ -107,7 +107,7 @@ def variable_rate(path: Path) -> Path:
 
 
 def still(path: Path) -> Path:
-    """A picture that does not move, in a format whose seeks are not exact."""
+    """Write a still picture in a format whose seeks are inexact."""
     frames = [av.VideoFrame.from_ndarray(picture(0), format="rgb24")] * 48
     with av.open(str(path.with_suffix(".ts")), "w") as container:
         stream = container.add_stream("mpeg2video", rate=25, options={"g": "6"})
@@ -119,7 +119,7 @@ def still(path: Path) -> Path:
 
 
 def turned(path: Path) -> Path:
-    """An MP4 that says to be shown turned by 90 degrees, as phones write it."""
+    """Write an MP4 whose header rotates it by 90 degrees, as phones write them."""
     content = bytearray(write(path, 30).read_bytes())
     start = content.index(b"tkhd") + 4 + 40
     content[start : start + 36] = struct.pack(">9i", 0, 1 << 16, 0, -1 << 16, 0, 0, 0, 0, 1 << 30)
@@ -128,7 +128,7 @@ def turned(path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", CODECS)
-def test_frames_are_those_of_reading_forward(name: str, tmp_path: Path) -> None:
+def test_frames_equal_those_of_reading_forward(name: str, tmp_path: Path) -> None:
     codec, options, pixels = CODECS[name]
     path = encode(tmp_path / name, codec, options, pixels=pixels)
     expected = forward(path)
@@ -139,16 +139,16 @@ def test_frames_are_those_of_reading_forward(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["h264.mp4", "h264.mkv", "h264-open-gop.mp4", "hevc.mp4", "vp9.webm", "av1.mp4"])
-def test_chunks_begin_at_key_frames_and_not_at_the_files_beginning(
+def test_chunks_are_decoded_from_key_frames_not_from_the_beginning(
     name: str, tmp_path: Path, decoded: list[int]
 ) -> None:
     codec, options, pixels = CODECS[name]
     backward(encode(tmp_path / name, codec, options, pixels=pixels), 46)
-    assert len(decoded) < 47 * 2.5  # with all chunks from the beginning it would be 47 * 4
+    assert len(decoded) < 47 * 2.5  # decoding every chunk from the beginning would take 47 * 4
 
 
 @pytest.mark.parametrize("make", [variable_rate, turned, still])
-def test_times_and_turns_are_those_of_reading_forward(make: Callable[[Path], Path], tmp_path: Path) -> None:
+def test_times_and_rotations_equal_those_of_reading_forward(make: Callable[[Path], Path], tmp_path: Path) -> None:
     path = make(tmp_path / "v.mp4")
     expected = forward(path)
     assert len(expected) >= 30
@@ -157,10 +157,10 @@ def test_times_and_turns_are_those_of_reading_forward(make: Callable[[Path], Pat
 
 @pytest.mark.parametrize("ending", ["mp4", "mkv", "ts"])
 @pytest.mark.parametrize("seed", range(3))
-def test_damaged_file_reversed_gives_the_forward_frames(
+def test_damaged_file_gives_the_frames_of_reading_forward(
     ending: str, seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without threads: with them, reading it forward twice does not."""
+    """Threads are off: with them, even two forward readings differ."""
     monkeypatch.setattr(video_file, "THREADS", "NONE")
     whole = encode(tmp_path / f"v.{ending}", "libx264", {"preset": "ultrafast", "g": "12"})
     path = flip(whole, tmp_path / f"flipped.{ending}", seed)
@@ -169,7 +169,7 @@ def test_damaged_file_reversed_gives_the_forward_frames(
     assert_same(backward(path, len(expected) - 1), expected[::-1])
 
 
-def test_lost_packets_and_a_late_beginning_give_the_same_frames_too(tmp_path: Path) -> None:
+def test_lost_packets_and_a_late_beginning_give_the_frames_of_reading_forward(tmp_path: Path) -> None:
     hevc = encode(tmp_path / "v.mp4", "libx265", HEVC)
     late = encode(tmp_path / "v.ts", "libx265", HEVC)
     for path in (
@@ -180,7 +180,7 @@ def test_lost_packets_and_a_late_beginning_give_the_same_frames_too(tmp_path: Pa
         assert_same(backward(path, len(expected) - 1), expected[::-1])
 
 
-def test_unseekable_file_is_decoded_from_its_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unseekable_file_is_decoded_from_its_beginning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = encode(tmp_path / "v.mp4", "libx264", {**X264, "g": "12"})
     expected = forward(path)
 
@@ -191,8 +191,8 @@ def test_unseekable_file_is_decoded_from_its_start(tmp_path: Path, monkeypatch: 
     assert_same(backward(path, 47), expected[::-1])
 
 
-def test_frames_spoiled_by_a_seek_are_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As an open group of pictures can, or a damaged one: right times, other pixels."""
+def test_frames_that_differ_after_a_seek_are_not_returned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a seek, an open or damaged group of pictures can have the right times and other pixels."""
     path = encode(tmp_path / "v.mp4", "libx264", {**X264, "g": "12"})
     expected = forward(path)
     near = VideoFile.decode_near
@@ -207,7 +207,7 @@ def test_frames_spoiled_by_a_seek_are_dropped(tmp_path: Path, monkeypatch: pytes
     assert_same(backward(path, 47), expected[::-1])
 
 
-def test_a_folder_goes_backward(tmp_path: Path) -> None:
+def test_folder_of_images_is_read_backward(tmp_path: Path) -> None:
     for t in range(12):
         Image.fromarray(picture(t)).save(tmp_path / f"{t}.png")
     expected = forward(tmp_path)
@@ -218,7 +218,7 @@ def test_a_folder_goes_backward(tmp_path: Path) -> None:
         backward(tmp_path, 9)
 
 
-def test_missing_frame_is_named(tmp_path: Path) -> None:
+def test_frame_beyond_the_end_raises(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     Image.fromarray(picture(0)).save(tmp_path / "images/0.png")
     for path, frames in ((write(tmp_path / "v.mp4", 10), 10), (tmp_path / "images", 1)):
@@ -226,20 +226,20 @@ def test_missing_frame_is_named(tmp_path: Path) -> None:
             backward(path, 30)
 
 
-def test_limits_hold_backward(tmp_path: Path) -> None:
+def test_limits_hold_for_reading_backward(tmp_path: Path) -> None:
     counted = write(tmp_path / "v.mp4", 30)
     for path in (counted, remux(counted, tmp_path / "v.ts")):
         with pytest.raises(VideoError, match="has (30|more) frames; legal: up to 20"):
-            list(ReversedVideo(path, last=29, limits=VideoLimits(max_frames=20)).look())
-        assert len(list(ReversedVideo(path, last=19, limits=VideoLimits(max_frames=20)).look())) == 20
+            list(ReversedVideo(path, last=29, limits=VideoLimits(max_frames=20)).scan())
+        assert len(list(ReversedVideo(path, last=19, limits=VideoLimits(max_frames=20)).scan())) == 20
         with pytest.raises(VideoError, match="64x48, 3,072 pixels; legal: up to 3,071"):
-            list(ReversedVideo(path, last=9, limits=VideoLimits(max_pixels=WIDTH * HEIGHT - 1)).look())
+            list(ReversedVideo(path, last=9, limits=VideoLimits(max_pixels=WIDTH * HEIGHT - 1)).scan())
 
 
-def test_reading_holds_few_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_frames_in_memory_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = encode(tmp_path / "v.mp4", "libx264", {**X264, "g": "12"}, frames=120)
     alive, most = 0, 0
-    show = VideoFile.show
+    convert = VideoFile.convert
 
     def freed() -> None:
         nonlocal alive
@@ -247,14 +247,14 @@ def test_reading_holds_few_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     def counted(*args: Any) -> VideoFrame:
         nonlocal alive, most
-        shown = show(*args)
-        weakref.finalize(shown, freed)
+        converted = convert(*args)
+        weakref.finalize(converted, freed)
         alive += 1
         most = max(most, alive)
-        return shown
+        return converted
 
-    monkeypatch.setattr(VideoFile, "show", counted)
-    reader = ReversedVideo(path, last=119, held_bytes=10 * FRAME_BYTES)
-    assert len(list(reader.look())) == 120
+    monkeypatch.setattr(VideoFile, "convert", counted)
+    reader = ReversedVideo(path, last=119, buffer_bytes=10 * FRAME_BYTES)
+    assert len(list(reader.scan())) == 120
     assert sum(1 for _ in reader) == 120
-    assert most <= 10 + 1  # and the one that was given
+    assert most <= 10 + 1  # the last is the frame that was returned

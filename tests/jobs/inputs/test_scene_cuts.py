@@ -1,4 +1,4 @@
-"""Cuts are found where scenes are joined, and nowhere else."""
+"""Cuts are found exactly where scenes are joined."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 
 from jobs.inputs.images import VideoFrame
-from jobs.inputs.scene_cuts import AROUND, scenes
+from jobs.inputs.scene_cuts import NEIGHBOURS, scenes
 from jobs.inputs.video import Video
 from stcn_core.synthetic.clips import draw_clip
 from tests.parts import SHARED, needs_shared
 
 FRAMES = 12
-CUTS = {"cosmos-10s.mp4": [214], "v2d-test.mp4": [213]}  # looked at
+CUTS = {"cosmos-10s.mp4": [214], "v2d-test.mp4": [213]}  # verified by eye
 FOOTAGE = ("videos/*.mp4", "davis2016-dev/JPEGImages/*", "judo/JPEGImages")
 
 
 def cuts(frames: Iterable[VideoFrame]) -> list[int]:
-    """The frames that begin another scene."""
+    """Return the frames that begin a new scene."""
     found, last = [], 0
     for scene, frame in scenes(frames):
         if scene != last:
@@ -38,16 +38,16 @@ def clips() -> list[list[np.ndarray]]:
     return [list(draw_clip(seed, range(FRAMES), 120, width=160).frames) for seed in range(6)]
 
 
-def test_joined_clips_are_cut_where_they_join(clips: list[list[np.ndarray]]) -> None:
+def test_cuts_lie_where_clips_are_joined(clips: list[list[np.ndarray]]) -> None:
     images = [image for clip in clips for image in clip]
     assert cuts(numbered(images)) == list(range(FRAMES, len(images), FRAMES))
 
 
-def test_motion_is_no_cut(clips: list[list[np.ndarray]]) -> None:
+def test_motion_is_not_a_cut(clips: list[list[np.ndarray]]) -> None:
     assert not any(cuts(numbered(clip)) for clip in clips)
 
 
-def test_flash_and_fade_are_no_cuts(clips: list[list[np.ndarray]]) -> None:
+def test_flashes_and_fades_are_not_cuts(clips: list[list[np.ndarray]]) -> None:
     flash = [*clips[0]]
     flash[5] = np.full_like(flash[5], 255)
     fade = [(image * (1 - i / FRAMES)).astype(np.uint8) for i, image in enumerate(clips[0])]
@@ -55,9 +55,9 @@ def test_flash_and_fade_are_no_cuts(clips: list[list[np.ndarray]]) -> None:
     assert cuts(numbered(fade)) == []
 
 
-@pytest.mark.parametrize("length", range(1, 2 * AROUND + 2))
-def test_short_scenes(clips: list[list[np.ndarray]], length: int) -> None:
-    """Each frame comes once and in order, however few there are, and one that is followed by nothing is no scene."""
+@pytest.mark.parametrize("length", range(1, 2 * NEIGHBOURS + 2))
+def test_short_scenes_yield_each_frame_once(clips: list[list[np.ndarray]], length: int) -> None:
+    """Each frame comes once and in order, however few there are; a last frame alone is not a scene."""
     images = [*clips[0][:length], *clips[1][:3]]
     numbers = [(scene, frame.index) for scene, frame in scenes(numbered(images))]
     assert numbers == [(int(i >= length), i) for i in range(length + 3)]
@@ -65,7 +65,7 @@ def test_short_scenes(clips: list[list[np.ndarray]], length: int) -> None:
     assert list(scenes([])) == []
 
 
-def test_reading_holds_few_frames(clips: list[list[np.ndarray]]) -> None:
+def test_frames_in_memory_are_bounded(clips: list[list[np.ndarray]]) -> None:
     read = 0
 
     def frames() -> Iterator[VideoFrame]:
@@ -74,13 +74,13 @@ def test_reading_holds_few_frames(clips: list[list[np.ndarray]]) -> None:
             read += 1
             yield frame
 
-    assert all(read <= frame.index + 1 + AROUND for _, frame in scenes(frames()))
+    assert all(read <= frame.index + 1 + NEIGHBOURS for _, frame in scenes(frames()))
 
 
 @pytest.mark.heavy
 @needs_shared
 @pytest.mark.parametrize("pattern", FOOTAGE)
-def test_real_footage_is_cut_where_it_was_edited(pattern: str) -> None:
+def test_real_footage_is_cut_only_where_it_was_edited(pattern: str) -> None:
     for path in sorted(SHARED.glob(pattern)):
         with Video(path, end=300, short_side=240) as video:
             assert cuts(video) == CUTS.get(path.name, []), path.name

@@ -1,4 +1,4 @@
-"""Real files: frames, times and sizes are those that were written; damage and traps are refused."""
+"""Real files are read with the frames, times and sizes that were written; damaged and hostile files are refused."""
 
 import struct
 from fractions import Fraction
@@ -22,7 +22,7 @@ HEIGHT, WIDTH = 48, 64
 
 
 def picture(t: int, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
-    """Red on the left and blue on the right, brighter from frame to frame."""
+    """Draw red on the left and blue on the right, brighter from frame to frame."""
     image = np.zeros((height, width, 3), np.uint8)
     image[:, : width // 2, 0] = image[:, width // 2 :, 2] = 60 + 15 * t % 180
     return image
@@ -41,7 +41,7 @@ def read(path: Path, start: int = 0, end: int | None = None) -> tuple[Video, lis
 
 
 @pytest.mark.parametrize("rate", [Fraction(25), Fraction(30000, 1001), Fraction(15)])
-def test_a_file_gives_its_frames_and_times(rate: Fraction, tmp_path: Path) -> None:
+def test_file_gives_its_frames_and_times(rate: Fraction, tmp_path: Path) -> None:
     video, frames = read(write(tmp_path / "v.mp4", 10, rate))
     assert video.frames_expected == video.frames_decoded == 10
     assert video.frames_corrupt == 0
@@ -53,14 +53,14 @@ def test_a_file_gives_its_frames_and_times(rate: Fraction, tmp_path: Path) -> No
         assert np.abs(frame.image.astype(int) - picture(frame.index)).mean() < 6
 
 
-def test_window_keeps_original_frame_indices(tmp_path: Path) -> None:
+def test_window_keeps_the_videos_frame_numbers(tmp_path: Path) -> None:
     video, frames = read(write(tmp_path / "v.mp4"), start=3, end=6)
     assert [frame.index for frame in frames] == [3, 4, 5]
     assert frames[0].pts_seconds == pytest.approx(3 / 25)
     assert video.frames_expected == video.frames_decoded == 3
 
 
-def test_a_folder_gives_its_images_by_name(tmp_path: Path) -> None:
+def test_folder_gives_its_images_by_name(tmp_path: Path) -> None:
     for t in (0, 5, 10):
         Image.fromarray(picture(t)).save(tmp_path / f"{t:05d}.png")
     (tmp_path / "notes.txt").write_text("not a frame")
@@ -74,14 +74,14 @@ def test_a_folder_gives_its_images_by_name(tmp_path: Path) -> None:
     assert np.array_equal(frames[1].image, picture(5))
 
 
-def test_images_are_in_the_order_of_the_numbers_in_their_names(tmp_path: Path) -> None:
+def test_images_are_sorted_by_the_numbers_in_their_names(tmp_path: Path) -> None:
     for t in (1, 2, 10, 9):
         Image.fromarray(picture(t)).save(tmp_path / f"frame{t}.png")
     Image.fromarray(picture(0)).save(tmp_path / "._frame1.png")
     assert read(tmp_path)[0].names == ["frame1", "frame2", "frame9", "frame10"]
 
 
-def test_sixteen_bit_images_keep_their_picture(tmp_path: Path) -> None:
+def test_16_bit_images_are_scaled_to_8_bits(tmp_path: Path) -> None:
     grey = picture(3).max(axis=2)
     Image.fromarray(grey.astype(np.uint16) * 257).save(tmp_path / "0.png")
     _, (frame,) = read(tmp_path)
@@ -90,7 +90,7 @@ def test_sixteen_bit_images_keep_their_picture(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("degrees", "turns"), [(90, -1), (180, 2), (270, 1)])
 def test_rotated_file_is_read_upright(degrees: int, turns: int, tmp_path: Path) -> None:
-    """The track header's matrix says how far players turn the picture clockwise, as phones write it."""
+    """The track header's matrix gives the clockwise rotation, as phones write it."""
     path = write(tmp_path / "v.mp4", 3)
     content = bytearray(path.read_bytes())
     cos, sin = {90: (0, 1), 180: (-1, 0), 270: (0, -1)}[degrees]
@@ -101,12 +101,12 @@ def test_rotated_file_is_read_upright(degrees: int, turns: int, tmp_path: Path) 
     _, frames = read(path)
     expected = np.rot90(picture(0), turns)
     assert frames[0].image.shape == expected.shape
-    assert (frames[0].height, frames[0].width) == expected.shape[:2]  # what masks are scaled to
+    assert (frames[0].height, frames[0].width) == expected.shape[:2]  # the size that masks are scaled to
     assert np.abs(frames[0].image.astype(int) - expected).mean() < 6
 
 
-def test_of_a_file_and_of_a_folder_only_some_frames_are_read(tmp_path: Path) -> None:
-    """Frames are counted as before, and what is passed over is not looked at."""
+def test_only_selects_frames_of_files_and_folders(tmp_path: Path) -> None:
+    """Frames keep their numbers, and skipped images are not opened."""
     whole = read(write(tmp_path / "v.mp4"))[1]
     with Video(tmp_path / "v.mp4", start=2, only={0, 3, 5}) as video:
         frames = list(video)
@@ -121,7 +121,7 @@ def test_of_a_file_and_of_a_folder_only_some_frames_are_read(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("short_side", [24, 48, 100])
-def test_frames_are_scaled_down_as_they_are_read(short_side: int, tmp_path: Path) -> None:
+def test_frames_are_scaled_down_to_the_short_side(short_side: int, tmp_path: Path) -> None:
     path = write(tmp_path / "v.mp4", 3)
     (tmp_path / "images").mkdir()
     for t in range(3):
@@ -136,8 +136,8 @@ def test_frames_are_scaled_down_as_they_are_read(short_side: int, tmp_path: Path
             assert np.abs(frame.image.astype(int) - picture(frame.index, *frame.image.shape[:2])).mean() < 8
 
 
-def test_downscaling_averages_a_fine_pattern(tmp_path: Path) -> None:
-    """Scaling down by 4 without a low-pass filter would keep one of the pattern's two columns."""
+def test_scaling_averages_fine_patterns(tmp_path: Path) -> None:
+    """Scaling down by 4 without a low-pass filter would keep only one of the pattern's two columns."""
     stripes = np.zeros((64, 64, 3), np.uint8)
     stripes[:, ::2] = 200
     with VideoWriter(tmp_path / "v.mp4", Fraction(25)) as writer:
@@ -147,28 +147,28 @@ def test_downscaling_averages_a_fine_pattern(tmp_path: Path) -> None:
     assert np.abs(frame.image[4:-4, 4:-4].astype(int) - 100).max() < 20
 
 
-def test_a_frame_size_that_changes_is_refused(tmp_path: Path) -> None:
+def test_changing_frame_size_raises(tmp_path: Path) -> None:
     Image.fromarray(picture(0)).save(tmp_path / "0.png")
     Image.fromarray(picture(0, 50, 64)).save(tmp_path / "1.png")
     with pytest.raises(VideoError, match="changes at frame 1, from 64x48 to 64x50"):
         read(tmp_path)
 
 
-def test_an_empty_file_is_called_so(tmp_path: Path) -> None:
+def test_empty_file_raises(tmp_path: Path) -> None:
     (tmp_path / "v.mp4").touch()
     with pytest.raises(VideoError, match="is an empty file"):
         read(tmp_path / "v.mp4")
 
 
 @pytest.mark.parametrize("content", [b"no video at all", b"ffconcat version 1.0\nfile 'secret.mp4'\n"])
-def test_file_that_is_no_video_is_refused(content: bytes, tmp_path: Path) -> None:
+def test_file_that_is_not_a_video_raises(content: bytes, tmp_path: Path) -> None:
     write(tmp_path / "secret.mp4")
     (tmp_path / "v.mp4").write_bytes(content)
     with pytest.raises(VideoError, match="cannot be opened as a video"):
         read(tmp_path / "v.mp4")
 
 
-def test_a_file_that_is_cut_off_is_refused(tmp_path: Path) -> None:
+def test_truncated_mp4_raises(tmp_path: Path) -> None:
     path = write(tmp_path / "v.mp4")
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(VideoError):
@@ -176,7 +176,7 @@ def test_a_file_that_is_cut_off_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", ["mp4", "ts", "images"])
-def test_frames_of_more_pixels_than_are_allowed_are_refused(ending: str, tmp_path: Path) -> None:
+def test_frames_over_max_pixels_raise(ending: str, tmp_path: Path) -> None:
     path = tmp_path / "images"
     path.mkdir()
     Image.fromarray(picture(0)).save(path / "0.png")
@@ -189,8 +189,8 @@ def test_frames_of_more_pixels_than_are_allowed_are_refused(ending: str, tmp_pat
         list(video)
 
 
-def test_more_frames_than_are_allowed_are_refused(tmp_path: Path) -> None:
-    """At once where the file counts them, else where they come."""
+def test_more_frames_than_max_frames_raise(tmp_path: Path) -> None:
+    """At once if the file stores its number of frames, else when the frame over the limit is decoded."""
     counted = write(tmp_path / "v.mp4", 30)
     uncounted = remux(counted, tmp_path / "v.ts")
     with pytest.raises(VideoError, match="has 30 frames; legal: up to 29. Split it, or give `start` and `end`"):
@@ -205,47 +205,47 @@ def test_more_frames_than_are_allowed_are_refused(tmp_path: Path) -> None:
             assert len(list(video)) == 26
 
 
-def test_sample_table_larger_than_the_file_is_refused(tmp_path: Path) -> None:
-    """Of one size for all, as uncompressed sound has them: a table that needs no entry for each."""
+def test_claim_of_more_sample_bytes_than_the_file_has_raises(tmp_path: Path) -> None:
+    """The table gives one size for all samples, as for uncompressed sound, and needs no entry per sample."""
     path = write(tmp_path / "v.mp4", 12)
     content = path.read_bytes()
     path.write_bytes(replace_box(content, f"{TABLES}/stsz", struct.pack(">III", 0, 1, len(content) - 100)))
     with Video(path, start=0, end=12):
         pass
     path.write_bytes(replace_box(content, f"{TABLES}/stsz", struct.pack(">III", 0, 2, len(content))))
-    with pytest.raises(VideoError, match="its tables claim [0-9,]+ bytes of samples, and the file has"):
+    with pytest.raises(VideoError, match="its tables claim [0-9,]+ bytes of samples, but the file has"):
         Video(path, start=0, end=12).__enter__()
 
 
 @pytest.mark.parametrize("codec", ["tscc", "Hap1", "IV41"])
-def test_codec_outside_the_allowlist_is_refused_by_name(codec: str, tmp_path: Path) -> None:
+def test_codec_outside_the_allowlist_raises_with_its_name(codec: str, tmp_path: Path) -> None:
     (tmp_path / "v.avi").write_bytes(avi([(b"vids", codec.encode(), b"x" * 99)]))
     with pytest.raises(VideoError, match="is coded as (camtasia|hap|indeo4); legal: h264, hevc, vp8, .* Convert it"):
         read(tmp_path / "v.avi")
 
 
-def test_allowed_codecs_exist_in_ffmpeg() -> None:
-    """A name that FFmpeg has not would allow nothing."""
+def test_allowed_codecs_are_names_that_ffmpeg_knows() -> None:
+    """A name that FFmpeg does not know would allow nothing."""
     known = {name for name in CODECS if name in av.codecs_available}
     assert known == set(CODECS)
 
 
-def test_path_is_not_parsed_as_a_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """FFmpeg would read another file here: `concat:` means those that it names."""
+def test_path_that_looks_like_a_url_is_opened_as_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """FFmpeg would read other.mp4 here: it takes `concat:` for a protocol."""
     write(tmp_path / "other.mp4", 3)
     write(tmp_path / "concat:other.mp4", 7)
     monkeypatch.chdir(tmp_path)
     assert read(Path("concat:other.mp4"))[0].frames_decoded == 7
 
 
-def test_video_h264_cannot_encode_raises_video_error(tmp_path: Path) -> None:
+def test_size_or_rate_that_h264_lacks_raises_video_error(tmp_path: Path) -> None:
     for size, rate in (((1, 9), Fraction(25)), ((48, 64), Fraction(1, 2**31 - 1)), ((2, 20_000), Fraction(25))):
         refused = pytest.raises(VideoError, match="cannot be written as H.264")
         with refused, VideoWriter(tmp_path / "v.mp4", rate) as writer:
             writer.write(np.zeros((*size, 3), np.uint8))
 
 
-def test_a_folder_without_images_or_with_a_broken_one(tmp_path: Path) -> None:
+def test_folder_without_images_or_with_a_damaged_one_raises(tmp_path: Path) -> None:
     with pytest.raises(VideoError, match="holds no images"):
         read(tmp_path)
     (tmp_path / "0.jpg").write_bytes(b"no jpeg")
@@ -253,7 +253,7 @@ def test_a_folder_without_images_or_with_a_broken_one(tmp_path: Path) -> None:
         read(tmp_path)
 
 
-def test_writer_crops_odd_sizes(tmp_path: Path) -> None:
+def test_odd_size_is_written_without_its_last_row_and_column(tmp_path: Path) -> None:
     with VideoWriter(tmp_path / "v.mp4", Fraction(25)) as writer:
         writer.write(picture(0, 47, 63))
     _, frames = read(tmp_path / "v.mp4")

@@ -1,4 +1,4 @@
-"""A video's id changes with what its masks depend on, and with nothing else."""
+"""A work id changes with everything that the masks depend on, and with nothing else."""
 
 import os
 from pathlib import Path
@@ -23,12 +23,12 @@ def work_id(entry: Entry, model: str = "digest", **options: object) -> str:
     return identify([entry], model, PropagationConfig(**options))[0].work_id  # type: ignore[arg-type]
 
 
-def test_the_same_content_is_the_same_work(entry: Entry) -> None:
+def test_equal_content_has_equal_work_ids(entry: Entry) -> None:
     assert work_id(entry) == work_id(entry)
     assert work_id(entry) == work_id(entry, key_batch=1, decode_batch=1)
 
 
-def test_a_changed_video_prompt_model_or_option_is_new_work(entry: Entry) -> None:
+def test_changed_video_prompt_model_or_option_changes_the_work_id(entry: Entry) -> None:
     before = work_id(entry)
     others = [work_id(entry, model="other"), work_id(entry, memory_every=3), work_id(entry, short_side=None)]
     others += [work_id(entry, direction="both"), work_id(entry, direction="backward")]
@@ -56,8 +56,8 @@ def test_a_changed_video_prompt_model_or_option_is_new_work(entry: Entry) -> Non
     assert len({before, *others}) == 1 + len(others)
 
 
-def test_a_similarity_makes_new_work_only_where_it_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Outputs of runs from before the option existed must resume: the id was computed by that version."""
+def test_similarity_changes_the_work_id_only_if_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outputs from before the option existed must resume; the expected id was computed by that version."""
     monkeypatch.chdir(tmp_path)
     Path("archive/masks").mkdir(parents=True)
     files = {"archive/v.mp4": b"video" * 10_000, "archive/masks/00000.png": b"mask"}
@@ -72,7 +72,7 @@ def test_a_similarity_makes_new_work_only_where_it_is_given(tmp_path: Path, monk
     assert len({own, l2, cosine}) == 3
 
 
-def test_a_location_that_cannot_be_is_its_own_problem(entry: Entry, tmp_path: Path) -> None:
+def test_impossible_location_does_not_stop_other_videos(entry: Entry, tmp_path: Path) -> None:
     strange = [
         Entry(video_id=name, video=f"{tmp_path}/{'x' * 300}.mp4", prompts=entry.prompts) for name in ("long", "longer")
     ]
@@ -80,7 +80,7 @@ def test_a_location_that_cannot_be_is_its_own_problem(entry: Entry, tmp_path: Pa
     assert [item.entry.video_id for item in items] == ["v", "long", "longer"]
 
 
-def test_expected_frames_follow_the_size_and_the_window(entry: Entry) -> None:
+def test_expected_frames_depend_on_file_size_and_window(entry: Entry) -> None:
     def frames(start: int, end: int | None) -> int:
         windowed = Entry(video_id="v", video=entry.video, prompts=entry.prompts, start=start, end=end)
         return identify([windowed], "", PropagationConfig())[0].expected_frames

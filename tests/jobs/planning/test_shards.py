@@ -1,4 +1,4 @@
-"""The plan is a partition of what is not done, the same for the same input."""
+"""The plan is a deterministic partition of the unfinished work."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +18,7 @@ def item(number: int, frames: int) -> WorkItem:
 @given(
     st.lists(st.integers(1, 9000), max_size=60), st.sets(st.integers(0, 59)), st.integers(1, 8), st.integers(1, 5000)
 )
-def test_every_video_that_is_not_done_is_in_one_shard(
+def test_every_unfinished_video_is_in_exactly_one_shard(
     frames: list[int], done: set[int], actors: int, limit: int
 ) -> None:
     items = [item(number, count) for number, count in enumerate(frames)]
@@ -36,7 +36,7 @@ def test_every_video_that_is_not_done_is_in_one_shard(
     assert len({shard.shard_id for shard in shards}) == len(shards)
 
 
-def test_a_small_archive_is_shared_between_actors() -> None:
+def test_small_archive_is_divided_among_all_actors() -> None:
     shards = plan_shards([item(n, 40) for n in range(8)], set(), actors=2, frames_per_shard=4000)
     assert len(shards) == 8
     shards = plan_shards([item(n, 40) for n in range(1000)], set(), actors=2, frames_per_shard=4000)

@@ -1,4 +1,4 @@
-"""Where a video is cut, and which prompts each clip has."""
+"""A video is split at its cuts, and each clip has the prompts of its frames."""
 
 import numpy as np
 import pytest
@@ -28,19 +28,19 @@ def described(clip: Clip) -> tuple[int, int | None, list[int], dict[int, set[int
         ("split", [(10, 20, [2, 8], {5: {2}}), (30, None, [1], {3: {3}})]),  # object 1 is not in the last scene
     ],
 )
-def test_clips_of_a_video_with_cuts(
+def test_clips_and_their_prompts_follow_the_cuts(
     on_cut: OnCut, expected: list[tuple[int, int | None, list[int], dict[int, set[int]]]]
 ) -> None:
     assert [described(clip) for clip in split_into_clips(on_cut, [10, 20, 30], PROMPTS)] == expected
 
 
 @pytest.mark.parametrize("on_cut", ["keep", "stop", "split"])
-def test_a_video_without_cuts_is_one_clip(on_cut: OnCut) -> None:
+def test_video_without_cuts_is_one_clip(on_cut: OnCut) -> None:
     assert [described(clip) for clip in split_into_clips(on_cut, [], PROMPTS)] == [
         (0, None, [12, 18, 31], PROMPTS.removals)
     ]
 
 
-def test_unknown_on_cut_value_raises() -> None:
+def test_unknown_on_cut_raises() -> None:
     with pytest.raises(UserError, match="--on-cut fade is not usable; legal: keep, stop, split"):
         ClipOptions("fade")  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Cuts are reported, and a video goes on, ends, or begins anew at them; tracks are checked within their scene."""
+"""Cuts are reported, and propagation continues, ends or restarts at them; tracks are checked within their scene."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -27,7 +27,7 @@ STRICT = VideoRequirements(is_strict=True)
 
 @pytest.fixture(scope="module")
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """video.mp4 of three scenes, and prompts/."""
+    """A folder with video.mp4, of three scenes, and prompts/."""
     folder = tmp_path_factory.mktemp("scenes")
     clips = [draw_clip(seed, range(FRAMES), HEIGHT, width=WIDTH) for seed in SEEDS]
     with VideoWriter(folder / "video.mp4", Fraction(24)) as writer:
@@ -45,8 +45,8 @@ def segment(folder: Path, direction: str = "forward", **options: object) -> tupl
     item = WorkItem(entry=Entry(video_id="v", video="", prompts=""), work_id="work", expected_frames=1)
     config = PropagationConfig(direction=direction)  # type: ignore[arg-type]
     work = segment_video(
-        item, folder / "video.mp4", folder / "prompts", model=load_model("stcn-mini"), config=config, demands=STRICT,
-        options=ClipOptions(**options),  # type: ignore[arg-type]
+        item, folder / "video.mp4", folder / "prompts", model=load_model("stcn-mini"), config=config,
+        requirements=STRICT, options=ClipOptions(**options),  # type: ignore[arg-type]
     )  # fmt: skip
     return to_end(work)
 
@@ -55,7 +55,7 @@ def frames_of(masks: list[MaskRow], object_id: int) -> list[int]:
     return [mask["frame_index"] for mask in masks if mask["object_id"] == object_id]
 
 
-def test_masks_go_on_across_cuts_and_say_so(video: Path) -> None:
+def test_keep_propagates_across_cuts_and_reports_them(video: Path) -> None:
     row, masks, _ = segment(video)
     assert row.cuts == (FRAMES, 2 * FRAMES)
     assert row.frames_decoded == row.frames_expected == 3 * FRAMES
@@ -63,7 +63,7 @@ def test_masks_go_on_across_cuts_and_say_so(video: Path) -> None:
     assert frames_of(masks, 1) == list(range(2, 3 * FRAMES))
 
 
-def test_video_ended_at_a_cut_is_not_incomplete(video: Path) -> None:
+def test_stop_ends_at_the_first_cut_without_missing_frames(video: Path) -> None:
     row, masks, reports = segment(video, on_cut="stop")
     assert {mask["frame_index"] for mask in masks} == set(range(2, FRAMES))
     assert row.frames_decoded == row.frames_expected == FRAMES
@@ -73,7 +73,7 @@ def test_video_ended_at_a_cut_is_not_incomplete(video: Path) -> None:
 
 
 @pytest.mark.parametrize("direction", ["forward", "both"])
-def test_scenes_are_clips_of_their_own(video: Path, direction: str) -> None:
+def test_split_propagates_each_scene_independently(video: Path, direction: str) -> None:
     row, masks, reports = segment(video, direction, on_cut="split", cycle_check=True)
     assert row.cuts == (FRAMES, 2 * FRAMES)
     assert row.frames_decoded == row.frames_expected == reports[-1] == 3 * FRAMES
@@ -83,14 +83,14 @@ def test_scenes_are_clips_of_their_own(video: Path, direction: str) -> None:
     assert frames_of(masks, 1) == [*first, *second]
     assert frames_of(masks, 2) == list(range(FRAMES, 2 * FRAMES))
     distances = {mask["frame_index"]: mask["prompt_distance"] for mask in masks if mask["object_id"] == 1}
-    assert distances[FRAMES - 1] == FRAMES - 3  # not to the prompt behind the cut
+    assert distances[FRAMES - 1] == FRAMES - 3  # not the distance to the prompt after the cut
     cycles = {track.object_id: track.cycle for track in row.tracks or ()}
     assert all(cycle is not None and 0 <= cycle <= 1 for cycle in cycles.values())
     assert (cycles[1] or 0) > 0.4
 
 
-def test_a_track_that_a_cut_breaks_does_not_come_back(video: Path) -> None:
-    """Its object is not in the next scene."""
+def test_track_across_a_cut_fails_the_cycle_check(video: Path) -> None:
+    """The object is absent from the next scene."""
     (within, *_), (across, *_) = (
         segment(video, on_cut=on_cut, cycle_check=True)[0].tracks or () for on_cut in ("split", "keep")
     )
@@ -99,5 +99,5 @@ def test_a_track_that_a_cut_breaks_does_not_come_back(video: Path) -> None:
     assert across.cycle < within.cycle - 0.2
 
 
-def test_cycle_check_runs_only_when_asked(video: Path) -> None:
+def test_cycle_check_is_off_by_default(video: Path) -> None:
     assert [track.cycle for track in segment(video)[0].tracks or ()] == [None, None]

@@ -1,4 +1,4 @@
-"""One video from files to rows: every frame, with the times and sizes that the file holds."""
+"""Segmenting a video gives rows for every frame, with the times and sizes of the file."""
 
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from tests.parts import to_end
 def segment(
     video: Path, prompts: Path, direction: Direction = "forward", model: Network | None = None, **options: Any
 ) -> tuple[VideoRow, list[MaskRow], list[int]]:
-    """Rows, and the counts of frames that were reported on the way."""
+    """Segment a video; return its row, its masks, and the numbers of frames reported."""
     item = WorkItem(
         entry=Entry(video_id="v", video=str(video), prompts=str(prompts), **options), work_id="work", expected_frames=1
     )
@@ -55,7 +55,7 @@ def test_every_frame_and_object_has_a_row(archive: Path) -> None:
     ]
 
 
-def test_prompts_come_back_as_they_were_given(archive: Path) -> None:
+def test_prompt_rows_hold_the_prompts_themselves(archive: Path) -> None:
     _, masks, _ = segment(archive / "videos/b.mp4", archive / "prompts/b")
     prompted = {(m["frame_index"], m["object_id"]): m for m in masks if m["is_prompt"]}
     assert set(prompted) == {(0, 1), (4, 2)}
@@ -64,7 +64,7 @@ def test_prompts_come_back_as_they_were_given(archive: Path) -> None:
         assert np.array_equal(rle.decode(mask["counts"], 50, 70), given)
 
 
-def test_a_window_of_a_video(archive: Path) -> None:
+def test_window_is_segmented_with_the_prompts_inside_it(archive: Path) -> None:
     row, masks, _ = segment(archive / "videos/b.mp4", archive / "prompts/b", start=2, end=9)
     assert (row.frames_expected, row.frames_decoded) == (7, 7)
     assert {m["frame_index"] for m in masks} == set(range(4, 9))  # the prompt on frame 0 is outside
@@ -74,9 +74,7 @@ def test_a_window_of_a_video(archive: Path) -> None:
 
 
 @pytest.mark.parametrize("direction", ["forward", "both"])
-def test_an_object_that_is_removed_has_no_rows_until_it_is_masked_again(
-    direction: Direction, archive: Path, tmp_path: Path
-) -> None:
+def test_removed_object_has_no_rows_until_its_next_prompt(direction: Direction, archive: Path, tmp_path: Path) -> None:
     for frame, object_id in ((0, 1), (3, 2), (8, 1)):
         labels = np.zeros((50, 70), np.int32)
         labels[10:30, 10 * object_id : 10 * object_id + 20] = object_id
@@ -87,7 +85,7 @@ def test_an_object_that_is_removed_has_no_rows_until_it_is_masked_again(
     assert of_two == [*range(0 if direction == "both" else 3, 10)]
 
 
-def test_a_folder_of_images_names_its_frames(tmp_path: Path) -> None:
+def test_folder_of_images_gives_frame_names(tmp_path: Path) -> None:
     for name in ("00003", "00007", "00011"):
         Image.new("RGB", (40, 30)).save(tmp_path / f"{name}.jpg")
     labels = np.zeros((30, 40), np.int32)
@@ -101,24 +99,24 @@ def test_a_folder_of_images_names_its_frames(tmp_path: Path) -> None:
     ]
 
 
-def test_broken_video_raises_video_error(archive: Path) -> None:
+def test_damaged_video_raises_video_error(archive: Path) -> None:
     with pytest.raises(VideoError, match="cannot be opened"):
         segment(archive / "videos/d.mp4", archive / "prompts/d")
 
 
-def test_prompt_beyond_the_last_frame_raises(archive: Path, tmp_path: Path) -> None:
+def test_prompt_beyond_the_end_raises(archive: Path, tmp_path: Path) -> None:
     to_image(np.ones((48, 64), np.int32)).save(tmp_path / "00000.png")
     to_image(np.ones((48, 64), np.int32)).save(tmp_path / "00099.png")
     with pytest.raises(VideoError, match=r"prompts on frames \[99\], but the clip has frames 0 to 8"):
         segment(archive / "videos/a.mp4", tmp_path)
 
 
-def test_window_beyond_the_last_frame_raises(archive: Path) -> None:
+def test_window_beyond_the_end_raises(archive: Path) -> None:
     with pytest.raises(VideoError, match="no frame could be decoded from start=50 on; the file claims 9 frames"):
         segment(archive / "videos/a.mp4", archive / "prompts/a", start=50)
 
 
-def test_both_ways_each_object_is_on_every_frame(archive: Path) -> None:
+def test_both_directions_give_each_object_a_row_on_every_frame(archive: Path) -> None:
     row, masks, reports = segment(archive / "videos/b.mp4", archive / "prompts/b", "both")
     assert [(m["frame_index"], m["object_id"]) for m in masks] == [(frame, i) for frame in range(12) for i in (1, 2)]
     assert [m["prompt_distance"] for m in masks if m["object_id"] == 2] == [*range(4, 0, -1), *range(8)]
@@ -127,10 +125,10 @@ def test_both_ways_each_object_is_on_every_frame(archive: Path) -> None:
     assert (row.frames_decoded, row.frames_corrupt, row.objects, row.masks) == (12, 0, 2, 24)
     assert reports == sorted(reports)
     assert reports[-1] == 12
-    assert len(reports) >= 5 + 5 + 12  # looked at, gone through backward, and forward
+    assert len(reports) >= 5 + 5 + 12  # the scan, the backward pass, and the forward pass
 
 
-def test_backward_ends_at_an_objects_last_prompt(archive: Path) -> None:
+def test_backward_gives_no_rows_after_an_objects_last_prompt(archive: Path) -> None:
     row, masks, reports = segment(archive / "videos/b.mp4", archive / "prompts/b", "backward")
     assert [(m["frame_index"], m["object_id"]) for m in masks] == [
         (0, 1), (0, 2), (1, 2), (2, 2), (3, 2), (4, 2),
@@ -140,8 +138,8 @@ def test_backward_ends_at_an_objects_last_prompt(archive: Path) -> None:
 
 
 @pytest.mark.parametrize("direction", ["backward", "both"])
-def test_a_window_of_a_video_goes_backward(direction: Direction, archive: Path, tmp_path: Path) -> None:
-    """Prompts on frames 3 and 8 of frames 2 to 9, in a file and in a folder of its frames."""
+def test_window_is_segmented_backward(direction: Direction, archive: Path, tmp_path: Path) -> None:
+    """Prompts are on frames 3 and 8 of the window 2 to 9, in a video file and in a folder of its frames."""
     (tmp_path / "masks").mkdir()
     for frame in (3, 8):
         labels = np.zeros((50, 70), np.int32)
@@ -163,7 +161,7 @@ def test_a_window_of_a_video_goes_backward(direction: Direction, archive: Path, 
     assert found[0] == found[1]
 
 
-def test_prompt_beyond_the_last_frame_raises_backward(archive: Path, tmp_path: Path) -> None:
+def test_prompt_beyond_the_end_raises_for_both_directions(archive: Path, tmp_path: Path) -> None:
     to_image(np.ones((48, 64), np.int32)).save(tmp_path / "00099.png")
     with pytest.raises(VideoError, match="there is no frame 99; the video has frames 0 to 8"):
         segment(archive / "videos/a.mp4", tmp_path, "both")
