@@ -53,6 +53,13 @@ PRIVATE = {
 }
 PUBLIC_IN_SPITE_OF_ITS_NAME = {"._replace", "._asdict", "._fields", "os._exit"}
 MAY_KEEP_FREED_MEMORY = {"jobs/actors/actor", "jobs/cli/labels", "jobs/cli/models", "stcn_core/benchmark/__main__"}
+# Names of the first edition that explained themselves only to those who were there.
+OLD_NAMES = {
+    *("ahead", "attention", "board", "both_ways", "claims", "crew", "deaths", "desk", "enlarging", "footage", "given"),
+    *("halving", "holder", "kept", "layers", "notices", "parallel", "patience", "planes_on_disk", "reopened"),
+    *("retention", "tally", "walk", "way_back", "Ahead", "Board", "Crew", "Desk", "Footage", "Gathered", "GivenUp"),
+    *("KeptPlanes", "LastWords", "Tally", "TriedAgain"),
+}
 # The rooms of each package, from top to bottom: each imports only from lines below its own.
 FLOORS = {
     "jobs": (
@@ -344,3 +351,11 @@ def test_short_and_long_refuses_a_test_without_a_short_form() -> None:
         short_and_long("count", short=[], long=[1])
     _, values = short_and_long("count", short=[1], long=[2, 3]).args
     assert [[mark.name for mark in value.marks] for value in values] == [[], ["slow"], ["slow"]]
+
+
+@pytest.mark.parametrize("package", FLOORS)
+def test_no_module_class_or_function_has_an_old_name(package: str) -> None:
+    for path in (ROOT / package).rglob("*.py"):
+        nodes = ast.walk(ast.parse(path.read_text()))
+        defined = {node.name for node in nodes if isinstance(node, ast.ClassDef | ast.FunctionDef)}
+        assert not ({path.stem, path.parent.name} | defined) & OLD_NAMES, path
