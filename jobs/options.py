@@ -1,6 +1,6 @@
 """An option is declared once: a field of a config class carries its type, default, legal values and help text.
 
-`jobs.cli.options` makes flags of the fields, and `config_class` has pydantic check them.
+`jobs.cli.config_flags` makes flags of the fields, and `config_class` has pydantic check them.
 """
 
 import functools
@@ -15,7 +15,7 @@ from pydantic_core import core_schema
 from pydantic_core.core_schema import no_info_after_validator_function
 
 from jobs.errors import UserError
-from jobs.mistakes import Location, bounds_in, describe_bounds, explain
+from jobs.validation_errors import Location, bounds_in, describe_bounds, explain
 
 Config = TypeVar("Config")
 

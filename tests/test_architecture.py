@@ -21,15 +21,22 @@ ONLY_IN = {
         ),
         "training/processes",
     },
-    "av": {"inputs/container", "inputs/decoder_memory", "inputs/video_file", "outputs/video_writer"},
-    "typer": {f"cli/{name}" for name in ("__main__", "labels", "models", "options", "running")},
+    "av": {
+        "inputs/videos/container",
+        "inputs/videos/decoder_memory",
+        "inputs/videos/video_file",
+        "outputs/video_writer",
+    },
+    "typer": {
+        f"cli/{name}" for name in ("__main__", "config_flags", "label_commands", "model_commands", "run_commands")
+    },
     "fsspec": {"io/filesystem"},
     "pycocotools": {"outputs/rle"},
     "contourpy": {"exports/polygons"},
     "pydantic": {
-        "mistakes",
+        "validation_errors",
         "options",
-        "cli/options",
+        "cli/config_flags",
         *(f"{room}/config" for room in ("planning", "scores", "training")),
         "selections/criteria",
         "training/recipe",
@@ -44,15 +51,20 @@ NETWORK_NAMES = {*KIND_NAMES, *(node.name for node in NETWORK_NODES if isinstanc
 # The modules that use what a library does not publish, and what each uses. Each says what holds where that is gone.
 PRIVATE = {
     "jobs/actors/draining": {"ray._private.state"},
-    "jobs/inputs/decoder_memory": {"ctypes"},
-    "jobs/io/process_exit": {"multiprocessing.util"},
+    "jobs/inputs/videos/decoder_memory": {"ctypes"},
+    "jobs/concurrency/process_exit": {"multiprocessing.util"},
     "stcn_core/acceleration/allocator": {
         "ctypes"
     },  # of the C library, whose functions are public; and where it is glibc
     "stcn_core/acceleration/fused_convolution": {"._convolution_pointwise"},
 }
 PUBLIC_IN_SPITE_OF_ITS_NAME = {"._replace", "._asdict", "._fields", "os._exit"}
-MAY_KEEP_FREED_MEMORY = {"jobs/actors/actor", "jobs/cli/labels", "jobs/cli/models", "stcn_core/benchmark/__main__"}
+MAY_KEEP_FREED_MEMORY = {
+    "jobs/actors/actor",
+    "jobs/cli/label_commands",
+    "jobs/cli/model_commands",
+    "stcn_core/benchmark/__main__",
+}
 # Names of the first edition that explained themselves only to those who were there.
 OLD_NAMES = {
     *("ahead", "attention", "board", "both_ways", "claims", "crew", "deaths", "desk", "enlarging", "footage", "given"),
@@ -77,7 +89,7 @@ FLOORS = {
         ("io",),
         ("concurrency",),
         ("records", "options"),
-        ("mistakes",),
+        ("validation_errors",),
         ("errors",),
     ),
     "stcn_core": (
@@ -182,7 +194,7 @@ def test_only_listed_modules_lie_at_the_top_of_a_package(package: str) -> None:
         "__main__",
         "records",
         "options",
-        "mistakes",
+        "validation_errors",
         "errors",
         "config",
         "frames",
@@ -308,6 +320,7 @@ TEST_FILES = sorted((ROOT / "tests").rglob("*.py"))
 LONGEST_SLEEP = 0.1  # seconds; a test that waits for something asks again after less
 LONGER_SLEEPS = {  # why a test sleeps longer, by file: not to wait, but to be slow
     "jobs/concurrency/test_process_map.py": "a call that takes long, so that others overtake it or it is interrupted",
+    "jobs/io/test_storage_policy.py": "time in which a request without retries would have ended",
     "stores/test_fault_proxy.py": "a fault that does not know of closing",
 }
 

@@ -19,7 +19,7 @@ from jobs.concurrency.threads import inheriting_thread
 from jobs.errors import CredentialsError, PromptError, StorageError, VideoError
 from jobs.inputs.limits import ProcessLimits, VideoRequirements
 from jobs.io import scratch, storage
-from jobs.io.policy import StoragePolicy, storage_policy
+from jobs.io.storage_policy import StoragePolicy, storage_policy
 from jobs.records import Event, FramesDone, Shard, ShardWritten, VideoFailed, VideoFinished, VideoStarted, WorkItem
 from jobs.segmenting.failure_row import quarantined_row
 from jobs.segmenting.scene_clips import ClipOptions

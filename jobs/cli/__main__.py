@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from jobs.cli.labels import ExportCommand, evaluate, export, overlay, select
-from jobs.cli.models import bench, demo, train
-from jobs.cli.running import plan, retry, segment, status, verify
+from jobs.cli.label_commands import ExportCommand, evaluate, export, overlay, select
+from jobs.cli.model_commands import bench, demo, train
+from jobs.cli.run_commands import plan, retry, segment, status, verify
 from jobs.concurrency import interrupt
 from jobs.errors import ExitCode, FatalError, UserError
 

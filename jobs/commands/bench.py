@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from jobs.commands.archive import DrawnVideo, draw_archive
-from jobs.inputs.video import Video
+from jobs.inputs.videos.video import Video
 from jobs.outputs import store
 from jobs.outputs.label_maps import to_image
 from jobs.outputs.video_writer import VideoWriter

@@ -11,7 +11,7 @@ from rich.table import Table
 from jobs.commands.archive import DrawnVideo, draw_archive
 from jobs.commands.evaluate import evaluate_output
 from jobs.commands.overlay import overlay_output
-from jobs.inputs.video import Video
+from jobs.inputs.videos.video import Video
 from jobs.planning.config import SegmentConfig
 from jobs.records import VideoRow
 from jobs.run.driver import run

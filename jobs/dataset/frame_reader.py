@@ -9,7 +9,7 @@ import numpy as np
 
 from jobs.dataset.source_video import open_source_video
 from jobs.errors import StorageError, VideoError
-from jobs.inputs.images import VideoFrame
+from jobs.inputs.videos.images import VideoFrame
 from jobs.planning.config import SegmentConfig
 
 Frames = Generator[VideoFrame, None, None]

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from jobs.inputs.images import VideoFrame
+from jobs.inputs.videos.images import VideoFrame
 from jobs.outputs.stored_masks import VideoMasks
 from stcn_core.frames import resize_labels_nearest
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jobs.errors import VideoError
 from jobs.inputs.allowlist import describe_allowed, is_allowed
-from jobs.inputs.video import Video
+from jobs.inputs.videos.video import Video
 from jobs.io import scratch, storage
 from jobs.planning.config import SegmentConfig
 

@@ -11,7 +11,7 @@ from jobs.dataset.source_video import open_source_video
 from jobs.errors import UserError, VideoError
 from jobs.exports.export_units import PerVideoUnit, VideoExport, Written
 from jobs.exports.mask_batches import MasksFile, video_summaries
-from jobs.inputs.images import VideoFrame
+from jobs.inputs.videos.images import VideoFrame
 from jobs.io import storage
 from jobs.outputs import store
 from jobs.planning.config import SegmentConfig

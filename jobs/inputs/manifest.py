@@ -12,8 +12,8 @@ import pyarrow.json
 
 from jobs.errors import ManifestError
 from jobs.inputs.allowlist import describe_allowed, is_allowed
-from jobs.inputs.images import IMAGES
 from jobs.inputs.removals import parse_removals
+from jobs.inputs.videos.images import IMAGES
 from jobs.io import storage
 from jobs.outputs import store
 from jobs.records import Entry

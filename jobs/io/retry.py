@@ -14,7 +14,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_e
 
 from jobs.errors import CredentialsError, StorageError, UserError
 from jobs.io.filesystem import refusal
-from jobs.io.policy import current_policy
+from jobs.io.storage_policy import current_policy
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from jobs.io.process_exit import delete_at_exit
+from jobs.concurrency.process_exit import delete_at_exit
 
 PREFIX = "stcn-scratch-"
 LOCK = "lock"

@@ -13,7 +13,7 @@ from typing import BinaryIO, TypeVar, cast
 from jobs.errors import StorageError
 from jobs.io import integrity
 from jobs.io.filesystem import FileSystem, S3FileSystem, is_s3
-from jobs.io.policy import current_policy
+from jobs.io.storage_policy import current_policy
 
 COPIES = 3  # that are made before the file is given up
 

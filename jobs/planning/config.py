@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 from jobs.errors import UserError
 from jobs.inputs.limits import ProcessLimits, VideoLimits, VideoRequirements
 from jobs.io import storage
-from jobs.io.policy import RETRY_SECONDS
+from jobs.io.storage_policy import RETRY_SECONDS
 from jobs.options import Option, config_class, zero_or
 from jobs.segmenting.scene_clips import ClipOptions, OnCut
 from stcn_core.config import Direction, HasDefaults, PropagationConfig

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from jobs.errors import UserError
 from jobs.inputs.manifest import read_manifest
 from jobs.inputs.model_file import ModelFile, find_model
-from jobs.io.policy import StoragePolicy, storage_policy
+from jobs.io.storage_policy import StoragePolicy, storage_policy
 from jobs.ledger.ledger import Ledger
 from jobs.outputs.selection import refuse_selection
 from jobs.planning.config import SegmentConfig

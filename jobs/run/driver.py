@@ -16,7 +16,7 @@ from jobs.errors import FatalError
 from jobs.inputs.limits import ProcessLimits
 from jobs.io import storage
 from jobs.io.create_only import Create, record_creator
-from jobs.io.policy import StoragePolicy, storage_policy
+from jobs.io.storage_policy import StoragePolicy, storage_policy
 from jobs.io.store_checks import check_store
 from jobs.ledger import run_lock
 from jobs.ledger.ledger import ATTEMPTS

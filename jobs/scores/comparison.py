@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from jobs.errors import UserError
-from jobs.scores.metrics import TITLES
+from jobs.scores.reported_metrics import TITLES
 from jobs.scores.tables import ObjectScore, Scores
 
 EQUAL = 1e-6  # difference of J&F; a smaller one is rounding

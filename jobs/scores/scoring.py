@@ -13,7 +13,7 @@ from jobs.inputs.prompts.prompt_builder import MAX_OBJECTS
 from jobs.outputs import rle
 from jobs.outputs.store import MaskRow
 from jobs.outputs.stored_masks import EXTRA_COLUMNS, VideoMasks
-from jobs.scores.metrics import TITLES, copy_column, measure
+from jobs.scores.reported_metrics import TITLES, copy_column, measure
 from jobs.scores.rules import Rules
 from jobs.scores.tables import FRAMES, ObjectScore
 from jobs.scores.truth import Truth

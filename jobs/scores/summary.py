@@ -9,7 +9,7 @@ import numpy as np
 
 from jobs.errors import printable
 from jobs.scores.comparison import Comparison, Difference
-from jobs.scores.metrics import STATISTICS, TITLES
+from jobs.scores.reported_metrics import STATISTICS, TITLES
 from jobs.scores.rules import PROTOCOLS, VOID_RULES
 from jobs.scores.tables import COPY_COLUMNS, STATISTIC_COLUMNS, ObjectScore, Scores
 from jobs.scores.trust_curves import SHARES, TrustCurve

@@ -14,7 +14,7 @@ from jobs.io import storage
 from jobs.outputs import store
 from jobs.outputs.selection import SELECTED
 from jobs.outputs.stored_masks import EXTRA_COLUMNS
-from jobs.scores.metrics import BENCHMARK, STATISTICS, TITLES, copy_column
+from jobs.scores.reported_metrics import BENCHMARK, STATISTICS, TITLES, copy_column
 from jobs.scores.rules import PROTOCOLS, VOID_RULES
 from stcn_core.metrics import Statistics
 

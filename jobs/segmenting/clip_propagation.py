@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from jobs.errors import VideoError
-from jobs.inputs.images import VideoFrame
-from jobs.io.disk_plane_stack import DiskPlaneStack
+from jobs.inputs.videos.images import VideoFrame
 from jobs.outputs import rle
 from jobs.outputs.store import MaskRow
 from jobs.segmenting.backward_pass import propagate_backward
 from jobs.segmenting.cycle_check import check_tracks
+from jobs.segmenting.disk_plane_stack import DiskPlaneStack
 from jobs.segmenting.scene_clips import Clip
 from jobs.segmenting.tracks import Tracks
 from jobs.segmenting.video_context import VideoContext

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from jobs.concurrency.prefetch import Prefetch
 from jobs.errors import VideoError
 from jobs.inputs.prompts.prompt_builder import Prompts
-from jobs.inputs.reversed_video import ReversedVideo
+from jobs.inputs.videos.reversed_video import ReversedVideo
 from jobs.outputs import rle
 from jobs.segmenting.tracks import Tracks
 from jobs.segmenting.video_context import PREFETCH_FRAMES, VideoContext

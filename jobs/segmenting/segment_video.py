@@ -12,7 +12,7 @@ from jobs.inputs.limits import VideoRequirements
 from jobs.inputs.prompts.load import load_prompts
 from jobs.inputs.prompts.prompt_builder import Prompts
 from jobs.inputs.prompts.window import prompts_in_window
-from jobs.inputs.video import Video
+from jobs.inputs.videos.video import Video
 from jobs.outputs import store
 from jobs.records import Entry, VideoRow, WorkItem
 from jobs.segmenting.clip_propagation import segment_clip

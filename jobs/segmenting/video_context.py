@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from jobs.inputs.images import VideoFrame
 from jobs.inputs.limits import VideoLimits
-from jobs.inputs.scene_cuts import scenes
+from jobs.inputs.videos.images import VideoFrame
+from jobs.segmenting.scene_cuts import scenes
 
 PREFETCH_FRAMES = 16  # decoded before the network asks for them: 20 MB at 480p
 

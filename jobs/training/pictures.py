@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from jobs.errors import UserError
-from jobs.inputs.images import IMAGES, load_image, to_rgb
+from jobs.inputs.videos.images import IMAGES, load_image, to_rgb
 from stcn_core.synthetic.pictures import Pictures
 
 SIZE, THING_SIZE = (800, 600), (288, 288)  # pixels at most; clips show parts of photographs, and things whole

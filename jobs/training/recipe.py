@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from jobs.errors import UserError
-from jobs.mistakes import explain
+from jobs.validation_errors import explain
 from stcn_core.config import Locality, ModelConfig, Similarity
 from stcn_core.models.registry import presets
 from stcn_core.training.schedules import Points

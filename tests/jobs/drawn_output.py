@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from PIL import Image
 
-from jobs.inputs.video import Video
+from jobs.inputs.videos.video import Video
 from jobs.io import storage
 from jobs.outputs import rle, store
 from jobs.planning.config import SegmentConfig

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from jobs.cli import labels, models, running
+from jobs.cli import label_commands, model_commands, run_commands
 from jobs.errors import UserError
 from jobs.inputs.model_file import find_model
 from jobs.planning.config import SegmentConfig
@@ -28,10 +28,10 @@ from tests.parts import stcn
 @pytest.mark.parametrize(
     ("command", "config"),
     [
-        (running.segment, SegmentConfig),
-        (models.train, TrainingConfig),
-        (labels.select, Criteria),
-        (labels.evaluate, EvaluateConfig),
+        (run_commands.segment, SegmentConfig),
+        (model_commands.train, TrainingConfig),
+        (label_commands.select, Criteria),
+        (label_commands.evaluate, EvaluateConfig),
     ],
 )
 def test_flags_and_fields_are_the_same(command: Callable[..., None], config: Any) -> None:
@@ -39,7 +39,7 @@ def test_flags_and_fields_are_the_same(command: Callable[..., None], config: Any
     flags = {
         name: dataclasses.MISSING if parameter.default is inspect.Parameter.empty else parameter.default
         for name, parameter in inspect.signature(command).parameters.items()
-        if not (command is labels.select and name in ("output", "dest"))
+        if not (command is label_commands.select and name in ("output", "dest"))
     }
     assert flags == fields
 
@@ -68,7 +68,7 @@ main()
 
 
 def test_plan_takes_options_of_segment() -> None:
-    segment, plan = (inspect.signature(command).parameters for command in (running.segment, running.plan))
+    segment, plan = (inspect.signature(command).parameters for command in (run_commands.segment, run_commands.plan))
     assert set(plan) < set(segment)
     assert {name for name in plan if plan[name].default != segment[name].default} == {"actors"}
     assert {"model", "similarity", "memory_every", "direction", "strict", "allow"} < set(plan)

@@ -8,7 +8,7 @@ import typer
 from pydantic import Field
 from typer.testing import CliRunner
 
-from jobs.cli.options import flags_of
+from jobs.cli.config_flags import flags_of
 from jobs.errors import UserError
 from jobs.options import Option, config_class, fields, legal_values, zero_or
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from jobs.inputs.prompts.label_images import read_labels
-from jobs.inputs.video import Video
+from jobs.inputs.videos.video import Video
 from jobs.outputs import rle, store
 from jobs.outputs.label_maps import to_image
 from stcn_core import PropagationConfig, for_inference, load_model, propagate

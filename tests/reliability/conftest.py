@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import s3fs
 
-from jobs.io.policy import StoragePolicy, storage_policy
+from jobs.io.storage_policy import StoragePolicy, storage_policy
 from tests.reliability.grouped_archive import draw_groups
 from tests.stores.faults import FaultProxy
 

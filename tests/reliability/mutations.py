@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.jobs.inputs.test_damage import HEVC, VP9, encode
+from tests.jobs.inputs.videos.test_damage import HEVC, VP9, encode
 
 FRAMES = 6
 TABLES = 1_000  # bytes at a file's beginning and end, where containers keep theirs

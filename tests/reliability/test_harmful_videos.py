@@ -14,7 +14,7 @@ import pytest
 from jobs.commands.archive import DrawnVideo, draw_archive
 from jobs.outputs import store
 from jobs.records import VideoRow
-from tests.jobs.inputs.test_video import write
+from tests.jobs.inputs.videos.test_video import write
 from tests.lengths import short_and_long
 from tests.parts import stcn
 from tests.reliability.harmful_inputs import Striking, Unanswering, draw_hungry, draw_misnamed

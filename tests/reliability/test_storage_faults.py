@@ -11,7 +11,7 @@ import pytest
 from jobs.concurrency.threads import inheriting_pool
 from jobs.errors import StorageError
 from jobs.io import filesystem, retry, storage
-from jobs.io.policy import StoragePolicy, storage_policy
+from jobs.io.storage_policy import StoragePolicy, storage_policy
 from tests.reliability.small_run import FIRST, THEN, SmallRun, digest, verified
 from tests.stores import faults
 from tests.stores.faults import Fault, FaultProxy, Flipped, Shortened

@@ -18,7 +18,7 @@ import pytest
 from jobs.errors import CredentialsError, StorageError
 from jobs.io import retry, storage
 from jobs.io.local import UNFINISHED
-from jobs.io.policy import StoragePolicy, storage_policy
+from jobs.io.storage_policy import StoragePolicy, storage_policy
 from tests.reliability.disks import small_disk
 from tests.reliability.small_run import FIRST, THEN, SmallRun, check_readers, digest, verified
 from tests.stores import faults

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from jobs.records import VideoRow
-from tests.jobs.inputs.test_damage import encode, flip
+from tests.jobs.inputs.videos.test_damage import encode, flip
 from tests.parts import stcn
 from tests.reliability.small_run import masks, verified_rows
 

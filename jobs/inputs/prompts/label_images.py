@@ -8,10 +8,10 @@ import numpy as np
 from PIL import Image
 
 from jobs.errors import PromptError
-from jobs.inputs.images import load_image
 from jobs.inputs.limits import VideoLimits
 from jobs.inputs.prompts.prompt_builder import PromptBuilder
 from jobs.inputs.prompts.prompt_kind import FolderContents, PromptKind, PromptSource, files_with_suffix
+from jobs.inputs.videos.images import load_image
 from jobs.outputs.palette import voc_ids, voc_palette
 from jobs.records import Entry
 from stcn_core.frames import present_ids, resize_labels_nearest

@@ -15,7 +15,7 @@ from PIL import Image
 from jobs.commands.export import export_output
 from jobs.commands.overlay import overlay_output
 from jobs.errors import UserError
-from jobs.inputs.video import Video
+from jobs.inputs.videos.video import Video
 from jobs.io import storage
 from jobs.outputs import rle, store
 from jobs.outputs.file_names import file_name

@@ -9,7 +9,7 @@ from typing import Literal
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.cli import labels
+from jobs.cli import label_commands
 from jobs.commands.evaluate import evaluate_output
 from jobs.commands.export import export_output
 from jobs.commands.overlay import overlay_output
@@ -150,7 +150,7 @@ def test_report_lists_reasons_and_the_worst_videos_first(tmp_path: Path) -> None
 
 
 def test_flags_match_the_fields_of_criteria() -> None:
-    flags = {name: p.default for name, p in inspect.signature(labels.select).parameters.items()}
+    flags = {name: p.default for name, p in inspect.signature(label_commands.select).parameters.items()}
     del flags["output"], flags["dest"]
     assert Criteria(**flags) == Criteria()
 

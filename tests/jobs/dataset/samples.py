@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from jobs.dataset.sample import Sample
-from jobs.inputs.video import Video
+from jobs.inputs.videos.video import Video
 from jobs.outputs import store
 from jobs.outputs.label_maps import label_maps
 from jobs.outputs.stored_masks import masks_by_video

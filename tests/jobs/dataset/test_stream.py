@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 
 from jobs.dataset.mask_dataset import MaskDataset
 from jobs.errors import UserError
-from jobs.inputs.video import Video
+from jobs.inputs.videos.video import Video
 from tests.jobs.dataset.samples import ALL, ORDER, all_of, check_all, place_of
 
 pytestmark = pytest.mark.heavy

@@ -13,7 +13,7 @@ import pytest
 
 from jobs.dataset.mask_dataset import MaskDataset
 from jobs.dataset.sample import Sample
-from jobs.inputs.video import Video
+from jobs.inputs.videos.video import Video
 from jobs.io import storage
 from tests.jobs.dataset.samples import ALL, ORDER, all_of, check_all, place_of
 from tests.jobs.drawn_output import write_output

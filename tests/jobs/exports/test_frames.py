@@ -13,7 +13,7 @@ from PIL import Image
 
 from jobs.commands.export import export_output
 from jobs.exports.formats import FORMATS
-from jobs.inputs.video import Video
+from jobs.inputs.videos.video import Video
 from jobs.outputs.video_writer import VideoWriter
 from jobs.records import VideoRow
 from tests.jobs.exports.outputs import HEIGHT, WIDTH, blobs, rows, tree, write

@@ -13,8 +13,8 @@ def carefully(kind: str, path: Path) -> str:
     """Read a file as this project does, videos also backward, and describe the outcome."""
     from jobs.errors import VideoError
     from jobs.inputs.prompts.load import load_prompts
-    from jobs.inputs.reversed_video import ReversedVideo
-    from jobs.inputs.video import Video
+    from jobs.inputs.videos.reversed_video import ReversedVideo
+    from jobs.inputs.videos.video import Video
     from jobs.records import Entry
 
     try:

@@ -10,7 +10,7 @@ import pytest
 
 from jobs.errors import StorageError
 from jobs.io import integrity, storage
-from jobs.io.policy import StoragePolicy, storage_policy
+from jobs.io.storage_policy import StoragePolicy, storage_policy
 from tests.stores.faults import Exchange, FaultProxy
 
 CONTENT = bytes(range(256)) * 40

@@ -9,7 +9,7 @@ from PIL import Image
 
 from jobs.errors import PromptError, VideoError
 from jobs.inputs.prompts.label_images import read_labels
-from jobs.inputs.video import Video
+from jobs.inputs.videos.video import Video
 from jobs.outputs import rle
 from jobs.outputs.label_maps import to_image
 from jobs.outputs.store import MaskRow

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from jobs.errors import VideoError
-from jobs.inputs.container import CODECS
-from jobs.inputs.images import VideoFrame
 from jobs.inputs.limits import VideoLimits
-from jobs.inputs.video import Video
+from jobs.inputs.videos.container import CODECS
+from jobs.inputs.videos.images import VideoFrame
+from jobs.inputs.videos.video import Video
 from jobs.outputs.video_writer import VideoWriter
 from tests.jobs.inputs.containers import avi, remux, replace_box
 from tests.jobs.inputs.hostile_videos import TABLES

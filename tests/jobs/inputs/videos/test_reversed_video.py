@@ -13,15 +13,15 @@ import pytest
 from PIL import Image
 
 from jobs.errors import VideoError
-from jobs.inputs import video_file
-from jobs.inputs.images import VideoFrame
 from jobs.inputs.limits import VideoLimits
-from jobs.inputs.reversed_video import ReversedVideo
-from jobs.inputs.video import Video
-from jobs.inputs.video_file import VideoFile
+from jobs.inputs.videos import video_file
+from jobs.inputs.videos.images import VideoFrame
+from jobs.inputs.videos.reversed_video import ReversedVideo
+from jobs.inputs.videos.video import Video
+from jobs.inputs.videos.video_file import VideoFile
 from tests.jobs.inputs.containers import remux
-from tests.jobs.inputs.test_damage import HEVC, VP9, encode, flip, without_packets
-from tests.jobs.inputs.test_video import HEIGHT, WIDTH, picture, write
+from tests.jobs.inputs.videos.test_damage import HEVC, VP9, encode, flip, without_packets
+from tests.jobs.inputs.videos.test_video import HEIGHT, WIDTH, picture, write
 
 FRAME_BYTES = HEIGHT * WIDTH * 3
 X264 = {"preset": "veryfast", "crf": "20"}

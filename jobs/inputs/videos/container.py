@@ -5,9 +5,9 @@ from pathlib import Path
 import av
 
 from jobs.errors import VideoError
-from jobs.inputs import container_probe
-from jobs.inputs.decoder_memory import limit_blocks
 from jobs.inputs.limits import VideoLimits
+from jobs.inputs.videos import container_probe
+from jobs.inputs.videos.decoder_memory import limit_blocks
 
 # FFmpeg guesses the format from content. Some formats (playlists, concat scripts) open further files and connections,
 # so only self-contained formats are allowed.

@@ -6,7 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from jobs.io.disk_plane_stack import DiskPlaneStack
+from jobs.segmenting.disk_plane_stack import DiskPlaneStack
 from stcn_core.propagation.plane_stack import StackedPlanes
 
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import pytest
 
-from jobs.inputs.images import VideoFrame
-from jobs.inputs.scene_cuts import NEIGHBOURS, scenes
-from jobs.inputs.video import Video
+from jobs.inputs.videos.images import VideoFrame
+from jobs.inputs.videos.video import Video
+from jobs.segmenting.scene_cuts import NEIGHBOURS, scenes
 from stcn_core.synthetic.clips import draw_clip
 from tests.parts import SHARED, needs_shared
 

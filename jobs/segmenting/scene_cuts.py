@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from jobs.inputs.images import VideoFrame
+from jobs.inputs.videos.images import VideoFrame
 
 # Recall is 98.8 % of 2,000 joins of two clips (10 of real footage, 480p to 1080p, calm and wild), with no false cut in
 # 1,031 pairs of frames within clips. The missed cuts join wild motion to wild motion. Without the ratio, wild motion

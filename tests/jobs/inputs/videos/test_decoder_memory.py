@@ -5,7 +5,7 @@ import sys
 
 import av
 
-from jobs.inputs.decoder_memory import limit_blocks
+from jobs.inputs.videos.decoder_memory import limit_blocks
 
 
 def test_the_private_function_is_there() -> None:
@@ -17,7 +17,7 @@ def test_larger_blocks_are_refused() -> None:
     """In a process of its own: the limit stays."""
     script = """
 import av, numpy
-from jobs.inputs.decoder_memory import limit_blocks
+from jobs.inputs.videos.decoder_memory import limit_blocks
 av.VideoFrame(640, 480, "rgb24")
 assert limit_blocks(100_000)
 try:

@@ -15,9 +15,9 @@ from itertools import islice
 from pathlib import Path
 
 from jobs.errors import VideoError
-from jobs.inputs.images import VideoFrame, size_change_error
 from jobs.inputs.limits import VideoLimits
-from jobs.inputs.video_file import VideoFile
+from jobs.inputs.videos.images import VideoFrame, size_change_error
+from jobs.inputs.videos.video_file import VideoFile
 
 BUFFER_BYTES = 1 << 28  # of frames in memory: 218 frames of 480p
 UNKNOWN = -(1 << 63)  # stands for an unknown time

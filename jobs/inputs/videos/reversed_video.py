@@ -5,9 +5,9 @@ from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 
 from jobs.errors import VideoError
-from jobs.inputs.images import ImageFolder, VideoFrame, size_change_error
 from jobs.inputs.limits import VideoLimits
-from jobs.inputs.reversed_file import BUFFER_BYTES, ReversedFile
+from jobs.inputs.videos.images import ImageFolder, VideoFrame, size_change_error
+from jobs.inputs.videos.reversed_file import BUFFER_BYTES, ReversedFile
 
 
 @dataclass

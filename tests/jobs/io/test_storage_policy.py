@@ -9,7 +9,7 @@ import pytest
 from jobs.concurrency.threads import inheriting_thread
 from jobs.errors import StorageError, UserError
 from jobs.io import retry, storage
-from jobs.io.policy import StoragePolicy, current_policy, storage_policy
+from jobs.io.storage_policy import StoragePolicy, current_policy, storage_policy
 from jobs.planning.config import SegmentConfig
 from jobs.run.driver import run
 from jobs.run.progress import NullReporter

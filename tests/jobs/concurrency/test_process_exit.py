@@ -21,9 +21,8 @@ WITHOUT_FINALIZE = "del multiprocessing.util.Finalize\n"
 def test_the_folder_is_gone_when_the_process_is(script: str, tmp_path: Path) -> None:
     """If the first two fail, multiprocessing has changed: adapt `process_exit`."""
     (tmp_path / "x").mkdir()
-    imports = (
-        "import multiprocessing.util, sys\nfrom pathlib import Path\nfrom jobs.io.process_exit import delete_at_exit\n"
-    )
+    imports = "import multiprocessing.util, sys\nfrom pathlib import Path\n"
+    imports += "from jobs.concurrency.process_exit import delete_at_exit\n"
     command = [sys.executable, "-c", imports + script, str(tmp_path / "x")]
     subprocess.run(command, check=True, timeout=60)
     assert not (tmp_path / "x").exists()

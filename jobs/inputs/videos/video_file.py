@@ -10,10 +10,10 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from jobs.errors import VideoError
-from jobs.inputs import container_probe
-from jobs.inputs.container import check_size, open_container, video_stream
-from jobs.inputs.images import FOLDER_RATE, VideoFrame
 from jobs.inputs.limits import VideoLimits
+from jobs.inputs.videos import container_probe
+from jobs.inputs.videos.container import check_size, open_container, video_stream
+from jobs.inputs.videos.images import FOLDER_RATE, VideoFrame
 from stcn_core.frames import scaled_size
 
 # Threads over frames and slices. With them, the concealment of damaged H.264 differs from one reading to the next.

@@ -6,9 +6,9 @@ from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
-from jobs.inputs.images import FOLDER_RATE, ImageFolder, VideoFrame, size_change_error
 from jobs.inputs.limits import VideoLimits
-from jobs.inputs.video_file import VideoFile
+from jobs.inputs.videos.images import FOLDER_RATE, ImageFolder, VideoFrame, size_change_error
+from jobs.inputs.videos.video_file import VideoFile
 
 
 @dataclass

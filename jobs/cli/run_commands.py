@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from jobs.cli.options import Output, flag_of, flags_of
+from jobs.cli.config_flags import Output, flag_of, flags_of
 from jobs.errors import ExitCode
 from jobs.planning.config import SegmentConfig
 

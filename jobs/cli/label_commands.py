@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperOption
 
-from jobs.cli.options import Output, flags_of
+from jobs.cli.config_flags import Output, flags_of
 from jobs.errors import ExitCode
 from jobs.scores.config import EvaluateConfig
 from jobs.selections.criteria import Criteria

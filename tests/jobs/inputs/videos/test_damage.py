@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jobs.inputs.video import Video
+from jobs.inputs.videos.video import Video
 from tests.jobs.inputs.containers import matroska, remux, replace_box
-from tests.jobs.inputs.test_video import HEIGHT, WIDTH, picture, read, write
+from tests.jobs.inputs.videos.test_video import HEIGHT, WIDTH, picture, read, write
 from tests.parts import SHARED, needs_shared
 
 HEVC = {"preset": "ultrafast", "x265-params": "log-level=none:keyint=12:bframes=0"}

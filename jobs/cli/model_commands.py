@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from jobs.cli.options import flags_of
+from jobs.cli.config_flags import flags_of
 from jobs.errors import ExitCode, UserError
 from jobs.training.config import TrainingConfig
 
