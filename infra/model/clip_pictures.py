@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from stcn_core.synthetic import shapes, textures
-from stcn_core.synthetic.clips import draw_visible_scene
+from stcn_core.synthetic.clips import draw_unobstructed_scene
 from stcn_core.synthetic.exposure import Exposure
 from stcn_core.synthetic.rendering import render
 from stcn_core.synthetic.scene import Layer, Scene
@@ -27,7 +27,7 @@ NOTHING = Exposure(light=torch.zeros(6), tint=torch.ones(3), shutter=0.0, blur=0
 
 def still(seed: int = SEED, objects: int = 2) -> Scene:
     """A scene in which nothing moves and nothing is done to what the camera sees."""
-    scene = draw_visible_scene(seed, 0, HEIGHT, width=WIDTH, objects=objects, late={}, zoom=1.0)
+    scene = draw_unobstructed_scene(seed, 0, HEIGHT, width=WIDTH, objects=objects, late={}, zoom=1.0)
     return replace(scene, layers=[at_rest(layer) for layer in scene.layers], shadow=torch.zeros(4), exposure=NOTHING)
 
 

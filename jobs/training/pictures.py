@@ -18,7 +18,7 @@ SIZE, THING_SIZE = (800, 600), (288, 288)  # pixels at most; clips show parts of
 def load_pictures(folder: str) -> Pictures:
     """All pictures below it, scaled down. Raises UserError where there are none, or one cannot be read."""
     paths = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in IMAGES)
-    pictures = Pictures.of([_load(path) for path in paths])
+    pictures = Pictures.from_images([_load(path) for path in paths])
     if not pictures.photographs and not pictures.cut_outs:
         raise UserError(f"--textures {folder} holds no pictures; legal: files that end in {' '.join(IMAGES)}")
     return pictures

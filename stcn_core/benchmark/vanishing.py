@@ -11,7 +11,7 @@ from stcn_core.frames import present_ids
 from stcn_core.metrics import region_similarity
 from stcn_core.models.checkpoint import load_model
 from stcn_core.propagation.forward import propagate
-from stcn_core.synthetic.clips import draw_visible_scene
+from stcn_core.synthetic.clips import draw_unobstructed_scene
 from stcn_core.synthetic.rendering import render
 
 HEIGHT, WIDTH, FRAMES, OBJECTS = 144, 256, 900, 3
@@ -44,7 +44,7 @@ def compare_policies(device: torch.device, clips: int) -> dict[str, float]:
 
 def vanishing_clip(seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Frames (T, H, W, 3) and labels (T, H, W)."""
-    scene = draw_visible_scene(seed, 0, HEIGHT, width=WIDTH, objects=OBJECTS, late={}, zoom=1.0)
+    scene = draw_unobstructed_scene(seed, 0, HEIGHT, width=WIDTH, objects=OBJECTS, late={}, zoom=1.0)
     frames, labels = [], []
     for start in range(0, FRAMES, 10):
         away = {i for i in range(1, OBJECTS + 1) if _returns(i) - AWAY <= start < _returns(i)}
