@@ -14,7 +14,7 @@ from jobs.training.sequences import Sequence, find_sequences
 from stcn_core.training.batch import Batch
 from stcn_core.training.drawn_batch import Shape, draw_batch
 from stcn_core.training.real_clips import Sample, crop_sample
-from stcn_core.training.schedules import between
+from stcn_core.training.schedules import interpolate
 
 DRAWN_AHEAD = 3  # batches that wait for each process
 COPIES_APART = 10  # frames, as whose motion the deformation of copies counts
@@ -68,7 +68,7 @@ def draw_shape(rng: np.random.Generator, stage: Stage, progress: float) -> Shape
         clips=clips,
         frames=stage.frames,
         objects=objects,
-        longest_gap=round(between(stage.gaps, progress)),
+        longest_gap=round(interpolate(stage.gaps, progress)),
     )
 
 

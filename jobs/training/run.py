@@ -74,7 +74,7 @@ class Run:
                 if self.state and number == first:
                     trainer.load_state_dict(self.state)
                 self.steps(trainer, stage, number, before=before)
-                model = trainer.kept_model()
+                model = trainer.averaged_model()
             before += stage.steps
             if config.stop_after and before >= config.stop_after:
                 return model, config.stop_after
@@ -108,7 +108,7 @@ class Run:
                 if step % config.checkpoint_every == 0 or ended:
                     self.save(trainer, number)
                 if step % config.evaluate_every == 0 and not ended and self.process.is_first:
-                    self.evaluate(trainer.kept_model(), step, config.evaluate_clips)
+                    self.evaluate(trainer.averaged_model(), step, config.evaluate_clips)
         except KeyboardInterrupt:
             self.save(trainer, number)
             raise

@@ -1,7 +1,7 @@
-"""A network in training: one step after another of a stage, and what is kept of them.
+"""One stage of training: steps of the optimizer, and a running average of the weights.
 
-A batch may be computed in parts side by side, by threads of one process, and in several processes. Everything is a
-function of the batches, so that a run that is taken up again repeats what it would have been.
+Threads of one process compute parts of a batch side by side, and several processes a batch each. Every step is a
+function of the batches, so that a resumed run repeats the steps of an uninterrupted one.
 """
 
 import copy
@@ -16,33 +16,33 @@ from stcn_core.models.checkpoint import build_like
 from stcn_core.models.network import Network
 from stcn_core.training.batch import Batch
 from stcn_core.training.forward import forward_losses
-from stcn_core.training.schedules import Points, between, learning_rate
+from stcn_core.training.schedules import Points, interpolate, learning_rate
 
-Average = Callable[[Iterable[Tensor]], None]  # puts the mean over all processes in place of each tensor
+Average = Callable[[Iterable[Tensor]], None]  # replaces each tensor by its mean over all processes
 
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """How a stage is trained; what it sees is another matter."""
+    """How a stage is trained, whatever its batches hold."""
 
     steps: int
-    learning_rate: float  # its peak
+    learning_rate: float  # the peak
     warmup: int = 100  # steps
     drops: tuple[float, ...] = ()  # shares of the stage at which the rate falls to a tenth; none: a cosine
-    bootstrap: Points = ((0.2, 1.0), (0.6, 0.15))  # the hardest share of pixels that cross-entropy looks at
+    bootstrap: Points = ((0.2, 1.0), (0.6, 0.15))  # the share of hardest pixels in the cross-entropy
     weights: Mapping[str, float] = field(default_factory=lambda: {"dice": 0.5, "carried": 0.5, "surface": 0.25})
     weight_decay: float = 1e-4
     decoupled_decay: bool = True  # AdamW; else Adam, with decay in the gradient
     gradient_norm: float = 5.0  # longer gradients are clipped
-    freeze_batch_norm: bool = False  # statistics stay as they came, as in the published training
-    average_decay: float = 0.998  # of the running average of the weights that is kept; 0: the last ones are
+    freeze_batch_norm: bool = False  # keep the initial statistics, as in the published training
+    average_decay: float = 0.998  # of the running average of the weights; 0 keeps the last weights
 
 
 class Trainer:
-    """One stage.
+    """One stage of a network's training.
 
-    Batch norm sees a part of the batch; the first part's statistics stay. With several processes each has its own
-    batch, and gradients are averaged by `average`.
+    threads: parts of a batch that are computed side by side. Batch norm sees one part; the first part's statistics are
+    kept. average: puts the mean over all processes in place of each gradient; None: there is one process.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Trainer:
         self.optimizer = optimizer(
             self.parameters, lr=schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True
         )
-        self.kept = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+        self.average_state = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
         self.average_gradients = average
 
     @property
@@ -74,7 +74,7 @@ class Trainer:
         return device
 
     def train_step(self, batch: Batch) -> dict[str, float]:
-        """One update. Returns the terms of the loss, their weighted total "loss", "iou" and "gradient"."""
+        """One update. Returns the terms of the loss, their weighted sum "loss", "iou", and the norm "gradient"."""
         schedule = self.schedule
         rate = learning_rate(
             self.step, schedule.steps, schedule.learning_rate, warmup=schedule.warmup, drops=schedule.drops
@@ -93,13 +93,13 @@ class Trainer:
         norm = nn.utils.clip_grad_norm_(self.parameters, schedule.gradient_norm)
         self.optimizer.step()
         self.step += 1
-        self.update_kept()
+        self.update_average()
         terms = {name: sum(s * r[0][name] for s, r in zip(shares, results, strict=True)) for name in results[0][0]}
         return terms | {"gradient": norm.item()}
 
     def gradients(self, replica: Network, part: Batch) -> tuple[dict[str, float], tuple[Tensor, ...]]:
-        """The terms of the loss on a part of a batch, and the gradient of each parameter."""
-        share = between(self.schedule.bootstrap, self.step / self.schedule.steps)
+        """The terms of the loss on one part of a batch, and the gradient of each parameter."""
+        share = interpolate(self.schedule.bootstrap, self.step / self.schedule.steps)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
             terms = forward_losses(replica, part, share)
         known = {name: weight for name, weight in self.schedule.weights.items() if name in terms}
@@ -108,37 +108,37 @@ class Trainer:
         return {name: value.item() for name, value in (terms | {"loss": loss}).items()}, gradients
 
     @torch.no_grad()
-    def update_kept(self) -> None:
-        """Exponential moving average of weights and statistics; short at first, when weights move fast."""
+    def update_average(self) -> None:
+        """Move the average of weights and statistics on; it is short at first, when weights move fast."""
         decay = min(self.schedule.average_decay, self.step / (9 + self.step))
         for name, tensor in self.model.state_dict().items():
-            kept = self.kept[name]
-            if kept.is_floating_point():
-                kept.lerp_(tensor, 1 - decay)
+            average = self.average_state[name]
+            if average.is_floating_point():
+                average.lerp_(tensor, 1 - decay)
             else:
-                kept.copy_(tensor)
+                average.copy_(tensor)
 
-    def kept_model(self) -> Network:
+    def averaged_model(self) -> Network:
         """A copy of the network with the averaged weights, in evaluation mode."""
-        return build_like(self.model, self.kept)
+        return build_like(self.model, self.average_state)
 
     def state_dict(self) -> dict[str, object]:
-        """All that the next steps depend on, beside the batches."""
+        """Everything beside the batches that the next steps depend on."""
         return {
-            "network": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "kept": self.kept,
+            "network": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "kept": self.average_state,
             "step": self.step,
         }  # fmt: skip
 
     def load_state_dict(self, state: dict[str, object]) -> None:
-        """Take up what `state_dict` gave."""
+        """Resume from the result of `state_dict`."""
         self.model.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])  # type: ignore[arg-type]
-        self.kept = {name: tensor.clone().to(self.device) for name, tensor in state["kept"].items()}  # type: ignore[attr-defined]
+        self.average_state = {name: tensor.clone().to(self.device) for name, tensor in state["kept"].items()}  # type: ignore[attr-defined]
         self.step = int(state["step"])  # type: ignore[call-overload]
 
 
 def share_parameters(model: Network) -> Network:
-    """A network with the parameters of `model`, the same tensors, and batch statistics of its own."""
+    """A copy that shares the parameters of `model`, and has batch statistics of its own."""
     other = copy.deepcopy(model)
     for module, twin in zip(model.modules(), other.modules(), strict=True):
         twin._parameters.update(module._parameters)
@@ -146,7 +146,7 @@ def share_parameters(model: Network) -> Network:
 
 
 def freeze_batch_norm(model: Network) -> None:
-    """Use the statistics that there are, and neither they nor scale and shift are trained."""
+    """Fix the statistics, scales and shifts of all batch norms."""
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eval().requires_grad_(False)

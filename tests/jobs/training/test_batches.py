@@ -12,7 +12,7 @@ from jobs.training.batches import COPIES_APART, Plan, draw_shape, make_batch, to
 from jobs.training.pictures import digest, load_pictures
 from jobs.training.recipe import Size, Stage
 from jobs.training.sequences import find_sequences
-from stcn_core.training.drawn_batch import Shape, gaps
+from stcn_core.training.drawn_batch import Shape, draw_times
 from tests.jobs.training.trees import write_tree
 
 STAGE = Stage(steps=10, learning_rate=1e-3, clips=2, sizes=(Size(height=64, width=64),), gaps=((0.0, 2), (0.5, 4)))
@@ -93,7 +93,9 @@ def test_a_walk_turns_only_where_masks_are_fewer_than_steps() -> None:
 def test_short_gaps_of_drawn_clips_are_as_likely_as_long_ones() -> None:
     """Of 1 or 2 frames as of 6 to 20, where 20 is the longest: log(3) against log(21/6)."""
     times = torch.from_numpy(
-        gaps(np.random.default_rng(0), Shape(height=64, width=64, clips=2000, frames=3, objects=1, longest_gap=20))
+        draw_times(
+            np.random.default_rng(0), Shape(height=64, width=64, clips=2000, frames=3, objects=1, longest_gap=20)
+        )
     )
     steps = times.diff()
     assert (int(steps.min()), int(steps.max())) == (1, 20)

@@ -40,6 +40,6 @@ def test_training_from_scratch_lowers_the_loss_and_raises_j(tmp_path: Path) -> N
     before = mean_j(network().eval(), tmp_path)
     trainer, plan = Trainer(model, STAGE.schedule()), Plan(stage=STAGE, number=0, seed=0, data=(str(tmp_path),))
     losses = [trainer.train_step(make_batch(plan, step))["dice"] for step in range(STAGE.steps)]
-    after = mean_j(trainer.kept_model(), tmp_path)
+    after = mean_j(trainer.averaged_model(), tmp_path)
     assert np.mean(losses[-20:]) < 0.6 * np.mean(losses[:20])
     assert after > before + 0.2
