@@ -1,4 +1,4 @@
-"""What drawing clips takes, by itself and of a training step."""
+"""The time that drawing synthetic clips takes, alone and as a share of a training step."""
 
 from collections.abc import Callable
 from functools import partial
@@ -18,7 +18,7 @@ BATCHES = 8
 
 
 def drawing_rate(device: torch.device, repeats: int) -> float:
-    """Frames of 256 x 256 a second, of batches of 16 clips on a GPU and 4 on a CPU; the median batch."""
+    """Return the frames of 256 x 256 drawn a second, in batches of 16 clips on a GPU and 4 on a CPU: the median."""
     shape = Shape(
         height=SIZE, width=SIZE, clips=16 if device.type == "cuda" else 4, frames=3, objects=2, longest_gap=10
     )

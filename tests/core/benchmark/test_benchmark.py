@@ -1,4 +1,4 @@
-"""The benchmark measures what it says: the reference is right, budgets can fail, and every case runs."""
+"""The benchmark: the reference matches the product, budgets can fail, and every case runs."""
 
 import json
 import subprocess
@@ -23,7 +23,7 @@ from tests.core.tiny import tiny_model
 CPU = torch.device("cpu")
 
 
-def test_the_reference_and_the_product_agree() -> None:
+def test_reference_matches_product() -> None:
     frames, prompt = clip(13, 50, 70, objects=2)
     model, config = tiny_model("stcn", torch.float64), PropagationConfig(short_side=None)
     reference = list(propagate_frame_by_frame(model, frames, prompt, config=config))
@@ -36,13 +36,13 @@ def test_the_reference_and_the_product_agree() -> None:
             assert np.array_equal(labels, result.labels)
 
 
-def test_clips_never_show_the_same_frame_twice_and_have_their_objects() -> None:
+def test_clip_has_its_objects_and_no_two_equal_frames() -> None:
     frames, prompt = clip(20, 48, 64, objects=5)
     assert set(np.unique(prompt)) == set(range(6))
     assert len({frame.tobytes() for frame in frames}) == 20
 
 
-def test_operations_are_those_of_the_design() -> None:
+def test_operation_counts_match_the_design() -> None:
     """480x864: key encoder 27, f16 compression 8, decoder 100 and value encoder at least 15 GMAC every 5th frame."""
     one = operations_per_frame(ModelConfig(), 480, 864, objects=1, config=PropagationConfig()) / 2e9
     assert 27 + 8 + 100 + 15 / 5 < one < 150
@@ -58,13 +58,13 @@ def test_runs_are_timed_in_turn() -> None:
     assert median_ratio([2.0, 9.0, 6.0], [1.0, 3.0, 3.0]) == 2
 
 
-def test_memory_is_measured() -> None:
+def test_peak_and_extra_memory_cover_an_allocation() -> None:
     size = 64 * 2**20
     assert size * 0.9 < extra_memory(lambda: torch.ones(size // 4), CPU) < size * 1.5
     assert peak_memory(lambda: torch.ones(size // 4), CPU) > size
 
 
-def test_stages_cover_the_run() -> None:
+def test_every_stage_is_timed() -> None:
     frames, prompt = clip(12, 48, 64, objects=1)
     run = comparison.propagation(tiny_model(), frames, prompt, config=PropagationConfig())
     stages = stage_seconds(run, CPU, STAGES)
@@ -72,21 +72,21 @@ def test_stages_cover_the_run() -> None:
     assert min(stages.values()) > 0
 
 
-def test_budgets_name_what_is_behind() -> None:
+def test_missed_and_missing_figures_are_listed() -> None:
     demands = {"a.ratio": ">= 2.5", "a.extra": "<= 10", "b.ratio": ">= 1", "c.growth": "< 5"}
     results = {"a": {"ratio": 2.4, "extra": 10.0}, "c": {}}
     assert behind(results, demands) == ["a.ratio is 2.4; budget: >= 2.5", "c.growth is missing; budget: < 5"]
 
 
 @pytest.mark.parametrize("kind", ["cpu", "cuda"])
-def test_every_budget_is_of_a_case(kind: str) -> None:
+def test_every_budget_belongs_to_a_case(kind: str) -> None:
     of_jobs = {"end-to-end", "end-to-end-480p"}  # in jobs.commands.bench
     assert {name.split(".")[0] for name in budget(kind)} <= set(CASES) | of_jobs
 
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cases in seconds instead of minutes: a tiny network, and small frames."""
+    """Shorten cases from minutes to seconds, by a tiny network and small frames."""
     monkeypatch.setattr(comparison, "seeded_stcn", lambda device: tiny_model())
     monkeypatch.setattr(cases, "seeded_stcn", lambda device: tiny_model())
     monkeypatch.setattr(comparison, "HEIGHT", 48)
@@ -96,7 +96,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("name", ["one-object", "one-object-float32", "five-objects"])
-def test_comparisons_give_every_figure_that_is_budgeted(name: str) -> None:
+def test_comparisons_return_every_budgeted_figure(name: str) -> None:
     figures = CASES[name](Settings(CPU, repeats=1))
     demanded = {key.split(".", 1)[1] for kind in ("cpu", "cuda") for key in budget(kind) if key.startswith(f"{name}.")}
     assert demanded <= set(figures)
@@ -109,7 +109,7 @@ def test_comparisons_give_every_figure_that_is_budgeted(name: str) -> None:
     ) == pytest.approx(1)
 
 
-def test_the_command_runs_a_case_and_refuses_others() -> None:
+def test_command_runs_a_case_and_refuses_unknown_ones() -> None:
     command = [sys.executable, "-m", "stcn_core.benchmark"]
     done = subprocess.run(
         [*command, "memory-read", "--repeats", "1", "--json"], capture_output=True, text=True, check=True
@@ -121,7 +121,7 @@ def test_the_command_runs_a_case_and_refuses_others() -> None:
     assert "no such case: memory; there are: one-object" in wrong.stderr
 
 
-def test_reduced_precision_keeps_masks() -> None:
+def test_bfloat16_masks_match_float32() -> None:
     model, (frames, prompt) = load_model("stcn-mini"), clip(6, 96, 128, objects=1)
 
     def labels(precision: torch.dtype) -> np.ndarray:
