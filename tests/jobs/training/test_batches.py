@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from jobs.errors import UserError
-from jobs.training.batches import COPIES_APART, Plan, draw_shape, make_batch, to_and_fro
+from jobs.training.batches import COPY_GAP, Plan, draw_shape, draw_walk, make_batch
 from jobs.training.pictures import digest, load_pictures
 from jobs.training.recipe import Size, Stage
 from jobs.training.sequences import find_sequences
@@ -66,10 +66,10 @@ def test_frames_of_a_sparse_video_are_near_in_time_and_a_single_one_is_deformed(
     for step in range(4):
         batch = make_batch(Plan(stage=stage, number=0, seed=0, data=(str(tmp_path),)), step)
         assert all(not torch.equal(clip[0], clip[1]) for clip in batch.images)
-        assert {int(gap) for gap in batch.times.diff().abs().unique()} <= {5, 10, COPIES_APART}
+        assert {int(gap) for gap in batch.times.diff().abs().unique()} <= {5, 10, COPY_GAP}
 
 
-def test_a_video_with_fewer_masks_than_a_clip_runs_to_and_fro(tmp_path: Path) -> None:
+def test_a_video_with_fewer_masks_than_a_clip_runs_draw_walk(tmp_path: Path) -> None:
     write_tree(tmp_path, {"sparse": 3}, stride=5)
     stage = STAGE.model_copy(update={"drawn": 0.0, "frames": 6})
     batch = make_batch(Plan(stage=stage, number=0, seed=0, data=(str(tmp_path),)), 0)
@@ -79,7 +79,8 @@ def test_a_video_with_fewer_masks_than_a_clip_runs_to_and_fro(tmp_path: Path) ->
 def test_a_walk_turns_only_where_masks_are_fewer_than_steps() -> None:
     def walks_of(masks: int) -> list[list[int]]:
         return [
-            [index for index, _ in to_and_fro(np.random.default_rng(seed), masks, 6, longest=4)] for seed in range(40)
+            [index for index, _ in draw_walk(np.random.default_rng(seed), masks, 6, longest_gap=4)]
+            for seed in range(40)
         ]
 
     found = {"".join(map(str, walk)) for walk in walks_of(3)}
