@@ -1,4 +1,4 @@
-"""Two hundred steps from random weights teach a tiny network to follow squares: the loss falls, and J rises."""
+"""A tiny network learns to follow squares in 200 steps from random weights: the loss falls, and J rises."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ STAGE = Stage(
 
 
 def mean_j(model: Network, tree: Path) -> float:
-    """Of the last frames, their first one's masks given."""
+    """Mean J on the last frames, prompted by the masks of the first."""
     found = []
     for sequence in find_sequences(str(tree)):
         frames, labels = zip(*(sequence.load(index) for index in range(len(sequence.masks))), strict=True)
