@@ -1,11 +1,19 @@
-# `make demo` and `make test` need Python 3.11 or newer and make; all else goes into .venv.
+# `make demo` and `make test` need Python 3.11 or newer and make; all else goes into .venv. `make help` lists the targets.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test chaos check clean
+# Tests at a time. Two keep two cores busy: each may start a Ray cluster, a store and a few processes of its own.
+WORKERS ?= 2
+# A file's tests stay together, as they share fixtures; tests/conftest.py puts the files that take longest first.
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-install: $(VENV)/installed
+.PHONY: help install demo quick test test-all chaos check clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+install: $(VENV)/installed  ## .venv with all that the other targets need
 
 # A CUDA torch that is already installed is used as it is: .venv then sees the system's packages.
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -21,9 +29,14 @@ $(VENV)/installed: pyproject.toml constraints.txt
 demo: install  ## the main job on an archive that is drawn for it, into ./demo
 	$(BIN)/stcn demo demo
 
-# Two at a time: most tests wait for processes to start. Files stay whole, so that what they share is made once.
-test: install  ## all tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+quick: install  ## tests that start no process, no Ray and no store; under a minute on 2 cores
+	$(PYTEST) -m "not heavy and not slow"
+
+test: install  ## all tests, the longest in their short forms; under 8 minutes on 2 cores
+	$(PYTEST) -m "not slow"
+
+test-all: install  ## all tests, long forms included; under 25 minutes on 2 cores
+	$(PYTEST)
 
 chaos: install  ## 100 random kills of processes of runs, about 20 minutes; KILLS and SEED may be given
 	$(BIN)/python -m tests.reliability.chaos --kills $(or $(KILLS),100) $(if $(SEED),--seed $(SEED))

@@ -1,12 +1,11 @@
 """What a network is made of, and how a clip is propagated: plain, frozen data."""
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol, get_args
 
-Network = Literal["stcn", "stm"]
 Similarity = Literal["l2", "cosine", "dot"]
-MemoryPolicy = Literal["recent", "spread", "used"]
 Direction = Literal["forward", "backward", "both"]
 
 
@@ -28,8 +27,8 @@ class ModelConfig:
     4, 8 and 16 with bottleneck blocks (ResNet-50), and w, w*2 and w*4 with basic blocks (ResNet-18).
     """
 
-    network: Network = "stcn"
-    similarity: Similarity = "l2"
+    network: str = "stcn"  # its name in `models.registry`, which refuses unknown ones when the network is built
+    similarity: str = "l2"  # its name in `memory.similarities`, which refuses unknown ones when memory is read
     key_width: int = 64
     key_depths: tuple[int, int, int] = (3, 4, 6)  # bottleneck blocks of res2, res3, res4
     value_width: int = 64  # STCN only: STM's memory encoder has the key trunk's shape
@@ -44,8 +43,6 @@ class ModelConfig:
     object_positions: int | None = None  # that the smallest object is to cover: frames are enlarged for it; None: never
 
     def __post_init__(self) -> None:
-        _require(self.network in get_args(Network), "network", self.network, legal=get_args(Network))
-        _require(self.similarity in get_args(Similarity), "similarity", self.similarity, legal=get_args(Similarity))
         for name in ("key_width", "value_width", "key_dim", "value_dim", "decoder_dim"):
             size = getattr(self, name)
             _require(isinstance(size, int) and size > 0, name, size, legal="a positive integer")
@@ -62,25 +59,13 @@ class ModelConfig:
             _require(count is None or count > 0, name, count, legal="a positive integer, or None")
         _require(self.value_dim % 16 == 0, "value_dim", self.value_dim, legal="a multiple of 16")
 
-    @classmethod
-    def stm(cls) -> "ModelConfig":
-        """The published STM (ICCV 2019)."""
-        return cls(network="stm", similarity="dot", key_dim=128, attention=False)
 
-    @classmethod
-    def mini(cls) -> "ModelConfig":
-        """`stcn-mini`, the model that ships: STCN at a quarter of the trunks' width, and a decoder of an eighth."""
-        return cls(
-            key_width=16, key_depths=(2, 3, 6), value_width=16, value_depths=(1, 1, 1), key_dim=64, value_dim=128,
-            decoder_dims=(64, 32, 32), locality=Locality(0.06, 0.02), top_k=5,
-            object_positions=9,
-        )  # fmt: skip
+class HasDefaults(Protocol):
+    """A loaded network, or a record of one."""
 
-
-class HasConfig(Protocol):
-    """A loaded network."""
-
-    config: ModelConfig
+    @property
+    def propagation_defaults(self) -> Mapping[str, object]:
+        """Fields of PropagationConfig, with the network's values."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +76,7 @@ class PropagationConfig:
     top_k: int | None = 20  # memory positions that a query position attends to; None: all of them
     include_last: bool = False  # keep the previous frame in memory too, as a temporary last entry
     max_memory_frames: int | None = 64  # permanent ones; prompts count, and stay. 64: all of 320 frames; None: no bound
-    memory_policy: MemoryPolicy = "spread"  # which of them stay: the latest, evenly spread ones, the most attended
+    memory_policy: str = "spread"  # which of them stay: "recent", "spread", "used", or a registered policy's choice
     short_side: int | None = 480  # frames with a longer short side are scaled down to it; None: never
     direction: Direction = "forward"  # from each prompt; both: frames between two are fused from either side
     frame_step: int = 1  # frames of the video from one that is given to the next; what is local depends on it
@@ -103,8 +88,6 @@ class PropagationConfig:
             _require(getattr(self, name) >= 1, name, getattr(self, name), legal="at least 1")
         bound = self.max_memory_frames
         _require(bound is None or bound >= 2, "max_memory_frames", bound, legal="at least 2, or None for no bound")
-        policies = get_args(MemoryPolicy)
-        _require(self.memory_policy in policies, "memory_policy", self.memory_policy, legal=policies)
         _require(self.direction in get_args(Direction), "direction", self.direction, legal=get_args(Direction))
         _require(self.top_k is None or self.top_k >= 1, "top_k", self.top_k, legal="at least 1, or None for all")
         _require(
@@ -113,22 +96,13 @@ class PropagationConfig:
         )  # fmt: skip
 
     @classmethod
-    def for_config(cls, config: ModelConfig, **options: object) -> "PropagationConfig":
-        """The defaults published with a network, or its own, overridden by the `options` that are given.
-
-        Raises ValueError for an option that does not exist.
-        """
-        defaults: dict[str, object] = {"top_k": None, "include_last": True} if config.network == "stm" else {}
-        defaults |= {"top_k": config.top_k} if config.top_k else {}
+    def for_model(cls, model: HasDefaults, **options: object) -> "PropagationConfig":
+        """A network's defaults, overridden by `options`. Raises ValueError for an option that does not exist."""
         known = [field.name for field in dataclasses.fields(cls)]
-        for name in options:
+        merged = {**model.propagation_defaults, **options}
+        for name in merged:
             _require(name in known, "option", name, legal=known)
-        return cls(**(defaults | options))  # type: ignore[arg-type]
-
-    @classmethod
-    def for_model(cls, model: "HasConfig", **options: object) -> "PropagationConfig":
-        """`for_config` of a loaded model's."""
-        return cls.for_config(model.config, **options)
+        return cls(**merged)  # type: ignore[arg-type]
 
 
 def _require(holds: bool, name: str, value: object, *, legal: object) -> None:

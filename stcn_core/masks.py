@@ -141,7 +141,7 @@ def winners(planes: Tensor) -> tuple[Tensor, Tensor]:
 def mean_inside(values: Tensor, winner: Tensor, objects: int) -> Tensor:
     """Average values (H, W) over the pixels that each object wins: (objects,); 0 for an object that wins none."""
     sums = values.new_zeros(objects + 1).index_add_(0, winner.flatten(), values.flatten())
-    counts = winner.flatten().bincount(minlength=objects + 1)
+    counts = _count_labels(winner, objects)
     return (sums / counts.clamp(min=1))[1:]
 
 
@@ -155,6 +155,11 @@ def stability(planes: Tensor, winner: Tensor, margin: Tensor) -> Tensor:
     sharp edge gives 1. After SAM (Kirillov et al., ICCV 2023, section 4), which shifts one object's logit.
     """
     objects = len(planes) - 1
-    high = winner[margin >= STABILITY_MARGIN].bincount(minlength=objects + 1)[1:]
+    high = _count_labels(torch.where(margin >= STABILITY_MARGIN, winner, 0), objects)[1:]
     low = (planes.amax(dim=0) - planes[1:] < STABILITY_MARGIN).flatten(1).sum(dim=1)
     return high / low.clamp(min=1)
+
+
+def _count_labels(labels: Tensor, objects: int) -> Tensor:
+    """Pixels of each label 0 to `objects`: (objects + 1,). Unlike `bincount`, it does not wait for a GPU."""
+    return labels.new_zeros(objects + 1).index_add_(0, labels.flatten(), torch.ones_like(labels).flatten())

@@ -10,8 +10,9 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,8 +22,10 @@ from jobs.outputs.store import MaskRow
 from jobs.records import VideoRow
 from jobs.segmenting.segment_video import Segmented
 from stcn_core import save_model
+from tests.command import stcn as stcn
 from tests.core.tiny import tiny_model
 from tests.stores.choice import chosen_store, found_by_default, running
+from tests.stores.server import Server
 
 START_SECONDS = 60
 SHARED = Path(os.environ.get("STCN_SHARED", Path(__file__).parents[2] / "shared"))
@@ -54,9 +57,17 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def s3_endpoint() -> Iterator[str]:
+def running_store() -> Iterator[Callable[[type[Server]], Server]]:
+    """Starts a store of a kind, once a session: Ceph takes 6 s."""
+    with contextlib.ExitStack() as stack:
+        yield cache(lambda kind: stack.enter_context(running(kind)))
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint(running_store: Callable[[type[Server]], Server]) -> Iterator[str]:
     """An S3-compatible server, and the environment that leads s3fs to it: Ceph where it is installed, else moto."""
-    with running(chosen_store()) as store, found_by_default(store):
+    store = running_store(chosen_store())
+    with found_by_default(store):
         yield store.endpoint
 
 
@@ -108,12 +119,6 @@ def ray_head(environment: dict[str, str]) -> Iterator[tuple[str, str]]:
 def ray_command() -> str:
     """Ray's command, beside this interpreter."""
     return str(Path(sys.executable).with_name("ray"))
-
-
-def stcn(*args: str | Path, timeout: float = 300, **options: object) -> "subprocess.CompletedProcess[str]":
-    """Run the command to its end."""
-    command = [sys.executable, "-m", "jobs.cli", *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, **options)  # type: ignore[call-overload,no-any-return]
 
 
 def to_end(work: Generator[int, None, Segmented]) -> tuple[VideoRow, list[MaskRow], list[int]]:

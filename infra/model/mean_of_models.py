@@ -4,7 +4,7 @@
 
 Each model here was the start of the next, so they lie in one valley of the loss, and so does their mean
 (Wortsman et al., Model soups, ICML 2022, section 3). The options that reads go by are today's of
-`ModelConfig.mini()`, whatever they were when those before were trained.
+`STCN_MINI`, whatever they were when those before were trained.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from stcn_core import for_inference, load_model
 from stcn_core.config import ModelConfig
 from stcn_core.models.checkpoint import build_like, find_checkpoint, read_card, save_model
 from stcn_core.models.network import Network
+from stcn_core.models.stcn import STCN_MINI
 
 
 def mean(models: list[Network]) -> Network:
@@ -36,8 +37,9 @@ def mean_tensor(tensors: list[Tensor]) -> Tensor:
 
 def read_as_today(config: ModelConfig) -> ModelConfig:
     """The same network with the options of memory reads that `mini` has now."""
-    mini = ModelConfig.mini()
-    return replace(config, locality=mini.locality, top_k=mini.top_k, object_positions=mini.object_positions)
+    return replace(
+        config, locality=STCN_MINI.locality, top_k=STCN_MINI.top_k, object_positions=STCN_MINI.object_positions
+    )
 
 
 def main(output: Path, sources: list[str]) -> None:

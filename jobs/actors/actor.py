@@ -1,25 +1,25 @@
 """The Ray shell over `segment`: one process that holds a model and works through shards."""
 
-import threading
 import time
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import ray
 import torch
 from ray.exceptions import RayError
 
-from jobs.actors.mailbox import ExitReason, Message, ShardHandedOver
+from jobs.actors.handles import MailboxHandle
+from jobs.actors.mailbox import Message, ShardHandedOver
 from jobs.actors.shard_file import ShardFile
 from jobs.actors.watchdog import Watchdog
 from jobs.concurrency.prefetch import Prefetch
+from jobs.concurrency.threads import inheriting_thread
 from jobs.errors import CredentialsError, PromptError, StorageError, VideoError
 from jobs.inputs.limits import ProcessLimits, VideoRequirements
 from jobs.io import scratch, storage
-from jobs.io.retry import set_retry_seconds
+from jobs.io.policy import StoragePolicy, storage_policy
 from jobs.records import Event, FramesDone, Shard, ShardWritten, VideoFailed, VideoFinished, VideoStarted, WorkItem
 from jobs.segmenting.failure_row import quarantined_row
 from jobs.segmenting.scene_clips import ClipOptions
@@ -30,42 +30,43 @@ from stcn_core.config import PropagationConfig
 from stcn_core.models.checkpoint import load_model
 
 REPORT_SECONDS = 0.5  # between reports of frames done
-SEND_SECONDS = 3.0  # for last words to arrive
+POST_SECONDS = 3.0  # for a message to arrive
 EMPTY_HANDOVER = ShardHandedOver("", (), ShardWritten(None, 0, ""))
 VIDEO_STORAGE_ERRORS = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError, StorageError)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ActorSettings:
-    """What every actor of a run is told."""
+    """Settings of every actor of a run."""
 
     device: str
     precision: str
+    similarity: str | None  # that replaces the network's own
     threads: int
     options: PropagationConfig
     demands: VideoRequirements
     clip_options: ClipOptions
     allowance: ProcessLimits
-    storage_patience: float
+    storage: StoragePolicy
 
 
 class Segmenter:
     """Loads a model once, then segments whatever shards it is given. The driver makes it a Ray actor."""
 
-    def __init__(self, name: str, board: Any, model: bytes, *, setup: ActorSettings) -> None:
-        self._name, self._board, self._setup = name, board, setup
+    def __init__(self, name: str, mailbox: MailboxHandle, model: bytes, *, setup: ActorSettings) -> None:
+        self._name, self._mailbox, self._setup = name, mailbox, setup
         self._shard: ShardFile | None = None
         scratch.clear_abandoned()
-        set_retry_seconds(setup.storage_patience)
         torch.set_num_threads(setup.threads)
         device = setup.device
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
-        keep_freed_memory()
+        keep_freed_memory()  # the actor's process is the product's own
         precision = None if setup.precision == "auto" else getattr(torch, setup.precision)
-        self._model = for_inference(load_model(model, device), precision)
-        self._watchdog = Watchdog(setup.allowance, self._say)
-        threading.Thread(target=self._hand_over_when_told, daemon=True).start()
+        self._model = for_inference(load_model(model, device=device, similarity=setup.similarity), precision)
+        self._watchdog = Watchdog(setup.allowance, self._post)
+        with storage_policy(setup.storage):
+            inheriting_thread(self._hand_over_on_stop).start()
 
     def ready(self) -> str:
         """The id of the node it is on, once the model is loaded."""
@@ -76,7 +77,7 @@ class Segmenter:
 
         A video's own error becomes its row. Anything else is raised: it is the shard's.
         """
-        with scratch.temporary() as folder:
+        with storage_policy(self._setup.storage), scratch.temporary() as folder:
             name = f"{shard.shard_id}.parquet"
             self._shard = ShardFile(Path(folder) / name, attempt)
             with Prefetch((_FetchedVideo(item) for item in shard.items), most=1) as fetched:
@@ -127,18 +128,18 @@ class Segmenter:
                 yield FramesDone(frames - last_frames)
                 last_time, last_frames = time.monotonic(), frames
 
-    def _hand_over_when_told(self) -> None:
-        """In a thread: the video that runs is dropped, and what is finished of the shard is uploaded."""
-        with suppress(RayError):  # the board is gone: there is no driver to hand anything to
-            ray.get(self._board.wait_for_stop.remote(self._name))
+    def _hand_over_on_stop(self) -> None:
+        """In a thread: upload the finished videos of the shard once told to stop. The video under way is dropped."""
+        with suppress(RayError):  # the mailbox is gone: there is no driver to hand anything to
+            ray.get(self._mailbox.wait_for_stop.remote(self._name))
             if shard := self._shard:
-                self._say(ShardHandedOver(shard.attempt, *shard.upload()))
+                self._post(ShardHandedOver(shard.attempt, *shard.upload()))
             else:
-                self._say(EMPTY_HANDOVER)
+                self._post(EMPTY_HANDOVER)
 
-    def _say(self, word: Message | ExitReason) -> None:
-        with suppress(RayError):
-            ray.get(self._board.say.remote(self._name, word), timeout=SEND_SECONDS)
+    def _post(self, message: Message) -> None:
+        with suppress(RayError):  # the mailbox is gone, or too slow: the driver sees the process end all the same
+            ray.get(self._mailbox.post.remote(self._name, message), timeout=POST_SECONDS)
 
 
 class _FetchedVideo:

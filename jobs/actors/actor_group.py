@@ -1,30 +1,33 @@
-"""The actors of a run, each replaced when it goes: started, watched for hangs, taken off nodes that are about to go."""
+"""The actors of a run: started, watched for hangs, replaced when they die, evacuated from draining nodes."""
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import ray
 
-from jobs.actors.death_cause import draining_nodes
-from jobs.actors.pool_events import ActorsStillStarting
-from jobs.actors.worker import Worker
+from jobs.actors.draining import DrainingError, draining_nodes
+from jobs.actors.handles import SegmenterHandle, kill
+from jobs.actors.pool_events import ActorsStillStarting, DrainingUnknown
+from jobs.actors.worker import Worker, new_name
 from jobs.errors import FatalError
 
 DRAIN_CHECK_SECONDS = 2.0
-SILENCE_SECONDS = 60.0  # beyond a stall, for a process that hangs so that it cannot even end itself
+UNRESPONSIVE_SECONDS = 60.0  # beyond a stall, for a process that hangs so that it cannot end itself
 
 
 class ActorGroup:
     """As many workers as the run wants."""
 
-    def __init__(self, start: Callable[[str], Any], size: int, start_seconds: float, *, stall_seconds: float) -> None:
-        """start: starts an actor of this name. start_seconds: in which the first must be up. stall_seconds: in which
+    def __init__(
+        self, start: Callable[[str], SegmenterHandle], size: int, start_seconds: float, *, stall_seconds: float
+    ) -> None:
+        """start: starts an actor under a name. start_seconds: in which the first must be up. stall_seconds: after which
         an actor ends itself if its video hangs."""
         self._start = start
-        self._start_seconds, self.silence_seconds = start_seconds, stall_seconds + SILENCE_SECONDS
-        self._told = False  # that some actors have not started
-        self._looked = 0.0  # for draining nodes
+        self._start_seconds, self.unresponsive_seconds = start_seconds, stall_seconds + UNRESPONSIVE_SECONDS
+        self._has_reported_missing = self._has_reported_unknown = False
+        self._draining: set[str] = set()  # node ids
+        self._draining_checked = 0.0  # time
         self._since = time.monotonic()  # when actors were started, or the last one that was up died
         self._workers = [self._new_worker() for _ in range(size)]
 
@@ -33,7 +36,7 @@ class ActorGroup:
 
     def replace(self, worker: Worker) -> None:
         """Start another actor in the place of this one."""
-        ray.kill(worker.actor)  # it may only be out of reach
+        kill(worker.actor)  # it may only be out of reach
         self._workers[self._workers.index(worker)] = self._new_worker()
         if all(other.starting is not None for other in self._workers):
             self._since = time.monotonic()
@@ -41,10 +44,10 @@ class ActorGroup:
     def stop(self) -> None:
         """End all actors at once."""
         for worker in self._workers:
-            ray.kill(worker.actor)
+            kill(worker.actor)
 
     def check_start(self) -> Iterator[tuple[Worker, ActorsStillStarting]]:
-        """Say so once if actors are missing. Raises FatalError if all are."""
+        """Report once that actors are missing. Raises FatalError if all are."""
         up = sum(worker.starting is None for worker in self._workers)
         if up == len(self._workers) or time.monotonic() - self._since < self._start_seconds:
             return
@@ -53,27 +56,35 @@ class ActorGroup:
                 f"no actor started within {self._start_seconds:g} s; the cluster has {ray.cluster_resources()}, free "
                 f"are {ray.available_resources()}: lower --actors, --num-gpus-per-actor or --threads-per-actor"
             )
-        if not self._told:
-            self._told = True
+        if not self._has_reported_missing:
+            self._has_reported_missing = True
             yield self._workers[0], ActorsStillStarting(up, len(self._workers))
 
-    def end_silent_ones(self) -> None:
-        """A process that hangs in code that keeps Python's lock does not end itself."""
+    def kill_unresponsive(self) -> None:
+        """Kill processes that send no event: one that hangs in code that keeps Python's lock does not end itself."""
         for worker in self._workers:
-            if worker.running and time.monotonic() - worker.last_sign > self.silence_seconds:
-                worker.is_silenced = True
-                ray.kill(worker.actor)
+            if worker.running and time.monotonic() - worker.last_event > self.unresponsive_seconds:
+                worker.is_unresponsive = True
+                kill(worker.actor)
 
-    def on_leaving_nodes(self) -> list[Worker]:
-        """Those that are up where a node is about to go, and were not told to stop. Looks every 2 s; else says none."""
-        if time.monotonic() - self._looked < DRAIN_CHECK_SECONDS:
-            return []
-        self._looked = time.monotonic()
-        leaving = draining_nodes()
-        return [w for w in self._workers if w.node in leaving and w.starting is None and w.handing is None]
+    def check_draining(self) -> Iterator[tuple[Worker, DrainingUnknown]]:
+        """Ask every 2 s which nodes are being drained. Reports once that Ray does not say."""
+        if time.monotonic() - self._draining_checked < DRAIN_CHECK_SECONDS:
+            return
+        self._draining_checked = time.monotonic()
+        try:
+            self._draining = draining_nodes()
+        except DrainingError as error:
+            self._draining = set()
+            if not self._has_reported_unknown:
+                self._has_reported_unknown = True
+                yield self._workers[0], DrainingUnknown(str(error))
+
+    def on_draining_nodes(self) -> list[Worker]:
+        """The workers that are up on a draining node, and have not been told to stop."""
+        return [w for w in self._workers if w.node in self._draining and w.starting is None and w.handover is None]
 
     def _new_worker(self) -> Worker:
-        worker = Worker(actor=None)
-        worker.actor = self._start(worker.name)
-        worker.starting = worker.actor.ready.remote()
-        return worker
+        name = new_name()
+        actor = self._start(name)
+        return Worker(actor=actor, name=name, starting=actor.ready.remote())

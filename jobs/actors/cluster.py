@@ -8,12 +8,13 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from jobs.actors.actor import ActorSettings, Segmenter
+from jobs.actors.handles import MailboxHandle, SegmenterHandle
 from jobs.actors.mailbox import Mailbox
 from jobs.errors import FatalError
 from jobs.inputs.model_file import ModelFile
@@ -30,6 +31,8 @@ OPEN_INTERFACE_WARNING = (
     "Ray's jobs interface at {address} asks for no token: whoever reaches that port runs code on this cluster. Start "
     "Ray with RAY_AUTH_MODE=token (`ray get-auth-token --generate` makes one), or close the port to others"
 )
+
+RAY_ENVIRONMENT = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_USAGE_STATS_ENABLED": "0"}
 
 Resources = dict[str, float]
 
@@ -66,11 +69,26 @@ class Connection:
 @contextlib.contextmanager
 def connected() -> Iterator[Connection]:
     """Join the cluster that RAY_ADDRESS names (as `ray job submit` sets it), or start one on this machine."""
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    with _environment_defaults():
+        yield from _connection()
+
+
+@contextlib.contextmanager
+def _environment_defaults() -> Iterator[None]:
+    """Ray's variables that a run needs and the user has not set, as long as the run is connected."""
+    added = {name: value for name, value in RAY_ENVIRONMENT.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)
+
+
+def _connection() -> Iterator[Connection]:
     _check_address(os.environ.get("RAY_ADDRESS", ""))
     on_terminate = signal.getsignal(signal.SIGTERM)
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}  # as keywords of several types
     try:
         if os.environ.get("RAY_ADDRESS"):
             context = ray.init(**quiet)
@@ -140,22 +158,24 @@ def _largest_share(cpus: Sequence[float], actors: int) -> float:
     return next((s for s in shares if s and sum(int(node / s + 1e-9) for node in cpus) >= actors), 1.0)
 
 
-def start_actor(name: str, board: Any, division: Allocation, *, model: Any, setup: ActorSettings) -> Any:
+def start_actor(
+    name: str, mailbox: MailboxHandle, division: Allocation, *, model: "ray.ObjectRef[bytes]", setup: ActorSettings
+) -> SegmenterHandle:
     """Start one actor; it is not waited for. Its death is final: the driver decides what follows."""
     remote = ray.remote(Segmenter).options(
         num_cpus=division.cpus, num_gpus=division.gpus, max_restarts=0, max_task_retries=0
     )
-    return remote.remote(name, board, model, setup=setup)
+    return cast(SegmenterHandle, remote.remote(name, mailbox, model, setup=setup))
 
 
-def start_mailbox() -> Any:
-    """Start the board, on the driver's own node: if that goes, so does the run."""
+def start_mailbox() -> MailboxHandle:
+    """Start the mailbox, on the driver's own node: if that goes, so does the run."""
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     remote = ray.remote(Mailbox).options(num_cpus=0, max_concurrency=MAILBOX_CALLS, scheduling_strategy=here)
-    return remote.remote()
+    return cast(MailboxHandle, remote.remote())
 
 
-def share_model(file: ModelFile) -> Any:
+def share_model(file: ModelFile) -> "ray.ObjectRef[bytes]":
     """Put the model's bytes where every node's actors read them once."""
     return ray.put(file.content)
 

@@ -1,6 +1,6 @@
-"""Where an actor's watching thread and the driver leave word for each other while the actor itself is at work.
+"""Messages between the driver and the watching threads of actors, which exchange them while the actors are at work.
 
-A Ray actor of its own beside the driver: it answers whatever the others are doing, and outlives them.
+The mailbox is a Ray actor beside the driver: it answers while all other actors are busy, and it outlives them.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from jobs.records import ShardWritten, VideoRow
 
 @dataclass(frozen=True)
 class ExitReason:
-    """Why a process ends itself."""
+    """Why an actor's process ends itself."""
 
     error_class: str
     message: str
@@ -20,7 +20,7 @@ class ExitReason:
 
 @dataclass(frozen=True)
 class ShardHandedOver:
-    """What was finished of a shard when its actor was told to stop: as good as a whole one."""
+    """The finished videos of a shard whose actor was told to stop. They are committed like a whole shard."""
 
     attempt: str  # its folder
     rows: tuple[VideoRow, ...]
@@ -31,32 +31,32 @@ Message = ExitReason | ShardHandedOver
 
 
 class Mailbox:
-    """Words of actors, and orders to stop, each under the name of a worker."""
+    """Messages of actors, and orders to stop, each under the name of a worker."""
 
     def __init__(self) -> None:
         self._stopped: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
-        self._said: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
-        self._words: dict[str, Message] = {}
+        self._posted: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self._messages: dict[str, Message] = {}
 
     async def stop(self, name: str) -> None:
-        """Ask a worker to hand over what it has finished."""
+        """Order a worker to hand over the videos that it has finished."""
         self._stopped[name].set()
 
     async def wait_for_stop(self, name: str) -> None:
-        """Returns once the worker is asked to stop."""
+        """Return once the worker is ordered to stop."""
         await self._stopped[name].wait()
 
-    async def say(self, name: str, word: Message) -> None:
-        """Leave a word. The first one counts."""
-        self._words.setdefault(name, word)
-        self._said[name].set()
+    async def post(self, name: str, message: Message) -> None:
+        """Leave a worker's message. The first one counts."""
+        self._messages.setdefault(name, message)
+        self._posted[name].set()
 
-    async def word(self, name: str) -> Message:
-        """What a worker says, once it does."""
-        await self._said[name].wait()
-        return self._words[name]
+    async def message(self, name: str) -> Message:
+        """A worker's message, once there is one."""
+        await self._posted[name].wait()
+        return self._messages[name]
 
-    async def last_words(self, name: str) -> ExitReason | None:
-        """Why a worker ended itself, if it did."""
-        word = self._words.get(name)
-        return word if isinstance(word, ExitReason) else None
+    async def exit_reason(self, name: str) -> ExitReason | None:
+        """Why a worker ended itself; None if it left no reason."""
+        message = self._messages.get(name)
+        return message if isinstance(message, ExitReason) else None

@@ -1,4 +1,4 @@
-"""What the pool tells the driver."""
+"""Events that the pool reports to the driver."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from jobs.records import Event, WorkItem
 
 @dataclass(frozen=True, kw_only=True)
 class VideoGivenUp:
-    """A video that took its process down too often."""
+    """A video whose process died too often."""
 
     item: WorkItem
     error: BaseException
@@ -18,7 +18,7 @@ class VideoGivenUp:
 
 @dataclass(frozen=True)
 class VideoRetried:
-    """A video that failed, and has tries left."""
+    """A video that failed and has tries left."""
 
     item: WorkItem
     reason: str
@@ -32,4 +32,11 @@ class ActorsStillStarting:
     wanted: int
 
 
-PoolEvent = Event | VideoGivenUp | VideoRetried | ActorsStillStarting | ShardHandedOver
+@dataclass(frozen=True)
+class DrainingUnknown:
+    """Ray does not say which nodes are being drained."""
+
+    reason: str
+
+
+PoolEvent = Event | VideoGivenUp | VideoRetried | ActorsStillStarting | DrainingUnknown | ShardHandedOver

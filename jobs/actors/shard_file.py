@@ -4,7 +4,8 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+
+import pyarrow as pa
 
 from jobs.io import storage
 from jobs.io.retry import explain
@@ -29,7 +30,7 @@ class ShardFile:
         with self._whole():
             self._writer = store.MaskWriter(path)
 
-    def add(self, row: VideoRow, tables: Iterable[Any]) -> bool:
+    def add(self, row: VideoRow, tables: Iterable[pa.Table]) -> bool:
         """Append a video; False if the file is uploaded already."""
         with self._lock:
             if self._written:

@@ -1,7 +1,7 @@
-"""Watches over a process while it is at work: ends it, with a reason, where one video takes too much.
+"""Watches an actor's process: ends it, and leaves the reason, where one video takes too much time or memory.
 
-A thread, because what hangs or fills memory does not come back to say so. Only what keeps Python's lock for ever
-escapes it; the driver notices that by the silence.
+It is a thread, since code that hangs or fills memory does not return to say so. Only code that keeps Python's lock for
+ever escapes it; the driver notices that no event comes.
 """
 
 import os
@@ -19,26 +19,26 @@ GIB = 2**30
 
 
 class Watchdog:
-    """Looks after one process. `say` is told why the process ends, right before it does."""
+    """Watches one process. `post` is given the reason right before the process ends."""
 
-    def __init__(self, allowance: ProcessLimits, say: Callable[[ExitReason], None]) -> None:
-        self._allowance, self._say = allowance, say
+    def __init__(self, limits: ProcessLimits, post: Callable[[ExitReason], None]) -> None:
+        self._limits, self._post = limits, post
         self._process = psutil.Process()
         self._parent = os.getppid()
-        self._started: float | None = None  # the video that runs
-        self._progress = 0.0
+        self._started: float | None = None  # time at which the video under way began
+        self._progress = 0.0  # time of its last frame
         threading.Thread(target=self._watch, daemon=True).start()
 
     def video_starts(self) -> None:
-        """From here on time counts."""
+        """Begin to count the time of a video."""
         self._progress = self._started = time.monotonic()
 
     def video_goes_on(self) -> None:
-        """There was a frame."""
+        """Note that a frame came."""
         self._progress = time.monotonic()
 
     def video_ends(self) -> None:
-        """Nothing is expected any more."""
+        """Stop counting: no video is under way."""
         self._started = None
 
     def _watch(self) -> None:
@@ -46,12 +46,12 @@ class Watchdog:
             time.sleep(CHECK_SECONDS)
             if os.getppid() != self._parent:
                 os._exit(1)  # Ray's own process on this node is gone: another actor does the work
-            if word := self._reason():
-                self._say(word)
+            if reason := self._reason():
+                self._post(reason)
                 os._exit(1)
 
     def _reason(self) -> ExitReason | None:
-        now, started, allowed = time.monotonic(), self._started, self._allowance
+        now, started, allowed = time.monotonic(), self._started, self._limits
         if started is None:
             return None
         if now - self._progress > allowed.stall_seconds:

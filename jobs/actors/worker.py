@@ -1,56 +1,67 @@
-"""An actor, and what is in its hands."""
+"""An actor, and the shard that it works on."""
 
 import time
 import uuid
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
+from jobs.actors.handles import EventStream, SegmenterHandle
 from jobs.records import Shard, VideoRow, WorkItem
+
+if TYPE_CHECKING:
+    from ray import ObjectRef
+
+    from jobs.actors.mailbox import Message
 
 
 @dataclass(kw_only=True)
 class Worker:
-    """One actor with the shard that it works on. Ray's references are to what is awaited of it."""
+    """One actor with its shard, and Ray's references to the results that are awaited from it."""
 
-    actor: Any
-    name: str = field(default_factory=lambda: uuid.uuid4().hex)  # on the board
-    starting: Any = None  # while its model loads, or while it waits for a node
+    actor: SegmenterHandle
+    name: str  # in the mailbox
+    starting: "ObjectRef[str] | None"  # the id of its node, while the model loads or the actor waits for a node
     node: str = ""
     shard: Shard | None = None
     attempt: str = ""  # its folder, below the output
-    events: Any = None  # the stream of what it reports
-    handing: Any = None  # what it hands over, once it is told to stop
-    running: str | None = None  # work id of the video it is at
+    events: EventStream | None = None
+    handover: "ObjectRef[Message] | None" = None  # once it is told to stop
+    running: str | None = None  # work id of the video that it segments
     is_written: bool = False  # the shard is in storage, whole
     quarantined: list[VideoRow] = field(default_factory=list)  # of the shard, out of tries
-    taken_back: set[str] = field(default_factory=set)  # work ids of the shard that go into one of their own
-    last_sign: float = 0.0  # time of the last event
-    is_silenced: bool = False  # killed, since it gave no sign
+    requeued: set[str] = field(default_factory=set)  # work ids of the shard that go into a shard of their own
+    last_event: float = 0.0  # its time, in seconds of the monotonic clock
+    is_unresponsive: bool = False  # killed, since no event came
 
     @property
     def is_idle(self) -> bool:
         """Whether it can be given a shard."""
-        return self.starting is None and self.shard is None and self.handing is None
+        return self.starting is None and self.shard is None and self.handover is None
 
     @property
-    def awaited(self) -> list[Any]:
+    def awaited(self) -> "list[ObjectRef[str] | ObjectRef[Message] | EventStream]":
         """References to what may come of it next."""
         if self.starting is not None:
             return [self.starting]
-        return [reference for reference in (self.events, self.handing) if reference is not None]
+        return [reference for reference in (self.events, self.handover) if reference is not None]
 
-    def take(self, shard: Shard, attempt: str, events: Any) -> None:
-        """Begin with a shard."""
+    def begin_shard(self, shard: Shard, attempt: str, events: EventStream) -> None:
+        """Note that it works on a shard, and that nothing of it is done."""
         self.shard, self.attempt, self.events, self.running = shard, attempt, events, None
-        self.is_written, self.quarantined, self.taken_back = False, [], set()
-        self.last_sign = time.monotonic()
+        self.is_written, self.quarantined, self.requeued = False, [], set()
+        self.last_event = time.monotonic()
 
-    def put_down(self) -> None:
-        """Be done with the shard."""
+    def end_shard(self) -> None:
+        """Note that it is done with the shard."""
         self.shard = self.events = self.running = None
 
-    def items(self) -> list[WorkItem]:
-        """The videos in its hands, whose outcome is lost if it dies."""
+    def unfinished_items(self) -> list[WorkItem]:
+        """The videos of its shard whose outcome is lost if it dies."""
         if self.shard is None or self.is_written:
             return []
-        return [item for item in self.shard.items if item.work_id not in self.taken_back]
+        return [item for item in self.shard.items if item.work_id not in self.requeued]
+
+
+def new_name() -> str:
+    """A name that no other worker has."""
+    return uuid.uuid4().hex

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from jobs.cli.labels import evaluate, export, overlay, select
+from jobs.cli.labels import ExportCommand, evaluate, export, overlay, select
 from jobs.cli.models import bench, demo, train
 from jobs.cli.running import plan, retry, segment, status, verify
 from jobs.concurrency import interrupt
@@ -20,7 +20,7 @@ app = typer.Typer(
 )
 
 for command in (segment, retry, plan, status, verify, select, evaluate, export, overlay, train, demo, bench):
-    app.command()(command)
+    app.command(cls=ExportCommand if command is export else None)(command)
 
 
 def _print_version(is_asked: bool) -> None:
@@ -39,11 +39,11 @@ def every_command(
 
 
 def main(args: list[str] | None = None) -> None:
-    """Run the command; turn a user's mistakes into messages, and outcomes into exit codes."""
+    """Run the command; report errors as messages, and the outcome as exit code."""
     interrupt.listen()
     code = _run(args)
     if code == ExitCode.INTERRUPTED:
-        print("interrupted; what was finished is kept, and the same command goes on from there", file=sys.stderr)
+        print("interrupted; finished videos are kept, and the same command goes on from there", file=sys.stderr)
     sys.exit(code)
 
 

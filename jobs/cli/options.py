@@ -1,55 +1,84 @@
-"""The options of `stcn segment`, which `plan` and `retry` share: types, and what `--help` says."""
+"""A command's flags, made of the fields of its config class."""
 
-from typing import Annotated
+import functools
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType, NoneType
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
+from pydantic.fields import FieldInfo
 
-Manifest = Annotated[
-    str, typer.Argument(help="Table of videos (.parquet, .csv, .jsonl), or a DAVIS / YouTube-VOS tree.")
-]
-Output = Annotated[str, typer.Argument(help="Folder or URL prefix for the masks.")]
-Model = Annotated[str, typer.Option(help="A shipped model's name, a path, or a URL.")]
-Sha256 = Annotated[str | None, typer.Option(help="Refuse a model file with another digest.")]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-Precision = Annotated[str, typer.Option(help="auto, float32 or bfloat16; auto: bfloat16 on GPUs and CPUs with AMX.")]
-Actors = Annotated[int | None, typer.Option(help="Processes with a model each. (default: one a GPU; one for 4 CPUs)")]
-Gpus = Annotated[float | None, typer.Option(help="GPUs for each actor, such as 0.5. (default: 1 if there are any)")]
-Threads = Annotated[int | None, typer.Option(help="CPU threads of each actor. (default: an even share)")]
-MemoryEvery = Annotated[int | None, typer.Option(help="Frames between memory frames. (default: 5)")]
-TopK = Annotated[
-    int | None, typer.Option(help="Memory positions attended to. (default: STCN 20, STM all, stcn-mini 5); 0: all")
-]
-IncludeLast = Annotated[
-    bool | None, typer.Option(help="Keep the previous frame in memory too. (default: STCN no, STM yes)")
-]
-Direction = Annotated[
-    str, typer.Option(help="forward, backward or both: where masks go from a prompt; between two of both, fused.")
-]
-OnCut = Annotated[
-    str, typer.Option(help="At a scene cut: keep (masks go on), stop (the video ends), split (each scene is a clip).")
-]
-CycleCheck = Annotated[
-    bool, typer.Option("--cycle-check", help="Carry last masks back to their prompts, and note how they compare.")
-]
-ShortSide = Annotated[int, typer.Option(help="Scale frames with a longer short side down to it; 0: never.")]
-FramesPerShard = Annotated[int, typer.Option(help="Expected frames that are committed together.")]
-MaxAttempts = Annotated[int, typer.Option(help="Times that a video is tried before it is quarantined.")]
-MaxFailures = Annotated[int | None, typer.Option(help="End early over so many quarantined videos. (default: never)")]
-Strict = Annotated[bool, typer.Option("--strict", help="Quarantine videos with damaged or missing frames.")]
-MaxPixels = Annotated[int, typer.Option(help="Of a frame.")]
-MaxFrames = Annotated[int, typer.Option(help="Of a video.")]
-StallSeconds = Annotated[float, typer.Option(help="That a video may bring no frame before its process is ended.")]
-MaxVideoSeconds = Annotated[float, typer.Option(help="That a video may take before its process is ended.")]
-Memory = Annotated[float | None, typer.Option(help="GiB that an actor may hold. (default: an even share of its node)")]
-Allow = Annotated[
-    list[str] | None,
-    typer.Option(help="Prefix that videos and prompts must lie under; may be repeated. (default: no web addresses)"),
-]
-SingleWriter = Annotated[
-    bool, typer.Option("--single-writer", help="Work on a store that ignores create-only writes: one run at a time!")
-]
-StoragePatience = Annotated[float, typer.Option(help="Seconds that a failing request to storage is tried again.")]
-MaxMemoryFrames = Annotated[int | None, typer.Option(help="Memory frames at most; 0: no bound. (default: 64)")]
-MemoryPolicy = Annotated[
-    str | None, typer.Option(help="Which memory frames stay: recent, spread, used. (default: spread)")
-]
+from jobs.options import Option, fields, flag, legal_values, option_of
+
+Command = Callable[..., None]
+Output = Annotated[str, typer.Argument(help="Folder or URL prefix that holds a run's masks.")]
+NO_DEFAULTS: Mapping[str, object] = MappingProxyType({})
+
+
+def flags_of(
+    config: type, *, when: Callable[[Option], bool] = lambda option: True, defaults: Mapping[str, object] = NO_DEFAULTS
+) -> Callable[[Command], Command]:
+    """Give a command the fields of a config class as flags; a field without a default becomes an argument.
+
+    The command is called with a config of the flags' values, and with its own further parameters, which are listed
+    before the flags. when: fields that become flags. defaults: values that replace those of the fields.
+    """
+
+    def decorate(command: Command) -> Command:
+        own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+        flags = [
+            _parameter(name, field, defaults.get(name, field.default))
+            for name, field in fields(config).items()
+            if when(option_of(field))
+        ]
+
+        @functools.wraps(command)
+        def run(**values: object) -> None:
+            further = {parameter.name: values.pop(parameter.name) for parameter in own}
+            command(config(**values), **further)
+
+        parameters = [*own, *flags]
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return run
+
+    return decorate
+
+
+def flag_of(config: type, name: str, *, unset: str) -> Any:
+    """The flag of one field, for a command that builds no config; None means `unset`."""
+    return _flag(name, fields(config)[name], None, unset=unset)
+
+
+def _parameter(name: str, field: FieldInfo, default: object) -> inspect.Parameter:
+    kind = inspect.Parameter.KEYWORD_ONLY
+    is_argument = field.is_required()
+    info = typer.Argument(help=option_of(field).help) if is_argument else _flag(name, field, default)
+    annotation: Any = Annotated[_plain(field.annotation), info]
+    return inspect.Parameter(
+        name, kind, default=inspect.Parameter.empty if is_argument else default, annotation=annotation
+    )
+
+
+def _flag(name: str, field: FieldInfo, default: object, *, unset: str | None = None) -> Any:
+    option = option_of(field)
+    names = [flag(name)] if default is False else []  # else Typer adds --no-NAME
+    told = (unset or option.unset or True) if default in (None, "") else True
+    return typer.Option(*names, help=" ".join(_sentences(field)), rich_help_panel=option.panel, show_default=told)
+
+
+def _sentences(field: FieldInfo) -> Iterator[str]:
+    yield option_of(field).help
+    if legal := legal_values(field):
+        yield f"Legal: {legal}."
+
+
+def _plain(annotation: Any) -> Any:
+    """The type as Typer reads it: a Literal is text, since pydantic checks it together with all other options."""
+    parts = [part for part in get_args(annotation) if part is not NoneType]
+    if get_origin(annotation) is Literal:
+        return str
+    if len(parts) < len(get_args(annotation)):
+        return _plain(parts[0]) | None
+    return annotation

@@ -45,7 +45,9 @@ def bench(cases: Sequence[str], device: str, actors: int, *, repeats: int, as_js
 
 def end_to_end(settings: Settings) -> Figures:
     """An MP4 to Parquet against the network alone on frames in memory: stcn-mini, 240p, 1 object, 150 frames."""
-    return _whole_video(settings, for_inference(load_model("stcn-mini", settings.device)), 240, width=426, frames=150)
+    return _whole_video(
+        settings, for_inference(load_model("stcn-mini", device=settings.device)), 240, width=426, frames=150
+    )
 
 
 def end_to_end_480p(settings: Settings) -> Figures:

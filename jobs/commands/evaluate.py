@@ -2,8 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +15,7 @@ from jobs.io import storage
 from jobs.outputs.selection import is_selection
 from jobs.outputs.stored_masks import VideoMasks, masks_by_video
 from jobs.scores.comparison import compare
+from jobs.scores.config import EvaluateConfig
 from jobs.scores.rules import Rules, rules
 from jobs.scores.scoring import VideoScores, score_video
 from jobs.scores.summary import as_json, format_comparison, format_scores, format_trust
@@ -26,39 +26,23 @@ from jobs.scores.truth import TruthTree, open_truth
 Call = tuple[VideoMasks, str, Rules]
 
 
-@dataclass(frozen=True, kw_only=True)
-class EvaluateConfig:
-    """What `stcn evaluate` is told; the command's help says what each option means."""
-
-    output: str
-    truth: str | None = None
-    protocol: str = "auto"
-    void: str = "ignore"
-    workers: int | None = None
-    scores: str | None = None
-    against: str | None = None
-    trust: bool = False
-    combine: Sequence[str] | None = None
-    json: bool = False
-
-
 def evaluate(config: EvaluateConfig) -> str:
-    """Score, write, compare and tell. Raises UserError."""
-    if config.combine and not config.trust:
-        raise UserError("--combine needs --trust: it names columns whose curves are told")
+    """Score an output, write and compare the scores, and return the report. Raises UserError."""
     check_combinations(config.combine or ())
     if config.scores is not None and _is_file(config.scores):
         raise UserError(f"--scores {config.scores} is a file; legal: a folder, new or with earlier scores")
-    scores = _scores_of(config.output, config)
+    scores = _load_scores(config.output, config)
     if config.scores is not None:
         write_scores(config.scores, scores)
-    other = None if config.against is None else _scores_of(config.against, config)
+    other = None if config.against is None else _load_scores(config.against, config)
     comparison = None if other is None else compare(scores, other)
     curves = trust_curves(scores.frames, config.combine or ()) if config.trust else None
     if config.json:
         return json.dumps(as_json(scores, comparison, curves), allow_nan=False)
-    told = [format_scores(scores) if comparison is None else format_comparison(comparison)]
-    return "\n\n".join(told if curves is None else [*told, format_trust(curves)])
+    sections = [format_scores(scores) if comparison is None else format_comparison(comparison)]
+    if curves is not None:
+        sections.append(format_trust(curves))
+    return "\n\n".join(sections)
 
 
 def _is_file(location: str) -> bool:
@@ -68,12 +52,12 @@ def _is_file(location: str) -> bool:
         return False
 
 
-def _scores_of(location: str, config: EvaluateConfig) -> Scores:
-    """Of an output, or those that were written into a folder."""
+def _load_scores(location: str, config: EvaluateConfig) -> Scores:
+    """Read the scores in a folder, or score an output."""
     if holds_scores(location):
         return read_scores(location)
     if config.truth is None:
-        raise UserError(f"{location} holds no scores; give --truth, and its masks are scored")
+        raise UserError(f"{location} holds no scores; give --truth to score its masks")
     workers = len(os.sched_getaffinity(0)) if config.workers is None else config.workers
     return evaluate_output(location, config.truth, config.protocol, void=config.void, workers=workers)
 
@@ -83,9 +67,9 @@ def evaluate_output(
 ) -> Scores:
     """Score every object of every video that has a folder of true masks, `workers` videos at a time.
 
-    output: of a run, or a selection, of which only the masks that it has are scored. truth: as `TruthTree` says; a true
-    mask belongs to the frame of its name.
-    protocol, void: as `rules` says; protocol may be auto, the tree's own. Raises UserError.
+    output: of a run, or a selection, of which only the stored masks are scored. truth: see `TruthTree`; a true mask
+    belongs to the frame of its name.
+    protocol, void: see `rules`; the protocol "auto" is that of the tree. Raises UserError.
     """
     tree = TruthTree(truth)
     chosen = rules(tree.protocol if protocol == "auto" else protocol, void, only_given=is_selection(output))
@@ -97,17 +81,17 @@ def evaluate_output(
     calls = chain(head, calls)
     results = process_map(_score, calls, len(head)) if len(head) > 1 else (_score(*call) for call in calls)
     videos = list(results)
-    found = sorted((video for video in videos if video.objects), key=lambda video: video.objects[0].video_id)
-    if not found:
+    with_scores = sorted((video for video in videos if video.objects), key=lambda video: video.objects[0].video_id)
+    if not with_scores:
         raise UserError(f"--truth {truth} has true masks of none of the videos of {output}; legal: a folder for each")
-    objects = [score for video in found for score in video.objects]
-    frames = pa.concat_tables(video.frames for video in found)
+    objects = [score for video in with_scores for score in video.objects]
+    frames = pa.concat_tables(video.frames for video in with_scores)
     too_late = sorted(pair for video in videos for pair in video.too_late)
     return Scores(objects=objects, frames=frames, unscored=sorted(tree.names - scored), too_late=too_late)
 
 
 def _calls(output: str, tree: TruthTree, chosen: Rules, *, scored: set[str]) -> Iterator[Call]:
-    """What is to be scored; the names of its folders are noted in `scored`."""
+    """Arguments of `_score` for each video with true masks. Adds the names of their folders to `scored`."""
     for number, masks in enumerate(masks_by_video(output)):
         if number and tree.is_one_video:
             raise UserError(
@@ -120,7 +104,7 @@ def _calls(output: str, tree: TruthTree, chosen: Rules, *, scored: set[str]) -> 
 
 
 def _score(masks: VideoMasks, folder: str, chosen: Rules) -> VideoScores:
-    """Score one video, in any process."""
+    """Score one video, in this process or another."""
     with TemporaryDirectory(prefix="stcn-") as local:
         try:
             return score_video(masks, open_truth(folder, Path(local)), chosen)

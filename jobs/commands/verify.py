@@ -1,4 +1,4 @@
-"""Prove from storage alone that an output is whole: nothing lost, nothing twice, nothing else."""
+"""Verify from storage alone that an output is complete: nothing lost, nothing twice, nothing else."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -22,17 +22,17 @@ KEY = ["video_id", "frame_index", "object_id"]
 
 @dataclass(kw_only=True)
 class Findings:
-    """What verifying found."""
+    """Results of a verification."""
 
-    rows: Counter[str] = field(default_factory=Counter)  # videos by status
+    rows: Counter[str] = field(default_factory=Counter)  # status -> number of videos
     files: int = 0
     masks: int = 0
     problems: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)  # that are as they should be after a kill
+    notes: list[str] = field(default_factory=list)  # normal after a kill; the next run deals with them
 
 
 def verify(output: str) -> Findings:
-    """Check the log, the manifest's rows, and every file of masks. Raises UserError if no run wrote the output."""
+    """Check the log, the rows of videos, and every file of masks. Raises UserError if no run wrote the output."""
     refuse_selection(output)
     found = Findings()
     try:
@@ -42,17 +42,17 @@ def verify(output: str) -> Findings:
         return found
     found.rows = Counter(row.status for row in rows)
     found.problems += _check_rows(output, rows, ledger)
-    masks = _Masks(output, ledger, found)
+    check = _MasksCheck(output, ledger, found)
     for name, file in ledger.files.items():
         if file is not None:
-            masks.check(name, file)
+            check.run(name, file)
     found.problems += _find_orphans(output, ledger)
     found.notes += _find_leftovers(output)
     return found
 
 
 def describe(found: Findings, output: str) -> str:
-    """The findings in words."""
+    """The findings as text."""
     counts = ", ".join(f"{found.rows[status]} {status}" for status in ("done", "quarantined", "pending"))
     lines = [f"{output}: {found.rows.total()} videos: {counts}; {found.files} files, {found.masks} masks"]
     lines += [f"  PROBLEM {text}" for text in found.problems]
@@ -66,14 +66,14 @@ def describe(found: Findings, output: str) -> str:
 
 
 def _check_rows(output: str, rows: list[VideoRow], ledger: Ledger) -> Iterator[str]:
-    """Each row of the manifest once, and each with what its status calls for."""
+    """Problems of rows: each video of the manifest needs one row, with the fields that its status needs."""
     ids = Counter(row.video_id for row in rows)
     yield from (f"video {name!r} has {count} rows" for name, count in ids.items() if count > 1)
     try:
         config = read_config(output)
         expected = {entry.video_id for entry in read_manifest(config.manifest, config.allow or ())}
     except (OSError, UserError) as error:
-        yield f"the manifest cannot be read, so that nobody can say which rows there should be: {error}"
+        yield f"the manifest cannot be read, so its videos cannot be compared with the rows: {error}"
     else:
         yield from (f"video {name!r} of the manifest has no row" for name in sorted(expected - set(ids)))
         yield from (f"video {name!r} has a row, but is not in the manifest" for name in sorted(set(ids) - expected))
@@ -84,14 +84,14 @@ def _check_rows(output: str, rows: list[VideoRow], ledger: Ledger) -> Iterator[s
             yield f"video {row.video_id!r} is quarantined without a reason"
 
 
-class _Masks:
-    """The files of masks, one after another."""
+class _MasksCheck:
+    """Checks the files of masks, one by one."""
 
     def __init__(self, output: str, ledger: Ledger, found: Findings) -> None:
         self._output, self._found, self._published = output, found, PublishedMasks(output)
         self._held_by = {row.video_id: row for row in ledger.videos.values() if row.masks_file is not None}
 
-    def check(self, name: str, file: Placement) -> None:
+    def run(self, name: str, file: Placement) -> None:
         """Check one committed file."""
         try:
             content = storage.read(storage.join(self._output, "masks", name))
@@ -135,7 +135,7 @@ class _Masks:
 
 
 def _find_orphans(output: str, ledger: Ledger) -> list[str]:
-    """What a reader would see, and nobody committed."""
+    """Files that a reader would see, and that no run committed."""
     names = (name for name in PublishedMasks(output).sizes() if not name.endswith(local.UNFINISHED))
     return [f"masks/{name} was never committed, or is replaced" for name in names if not ledger.files.get(name)]
 

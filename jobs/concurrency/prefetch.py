@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 from queue import SimpleQueue
-from threading import Event, Semaphore, Thread
+from threading import Event, Semaphore
 from types import TracebackType
 from typing import Generic, TypeVar
+
+from jobs.concurrency.threads import inheriting_thread
 
 T = TypeVar("T")
 
@@ -21,7 +23,7 @@ class Prefetch(Generic[T]):
         self._room = Semaphore(most)
         self._stopped = Event()
         self._ready: SimpleQueue[tuple[bool, T | BaseException | None]] = SimpleQueue()
-        self._thread = Thread(target=self._work, daemon=True)
+        self._thread = inheriting_thread(self._work)
 
     def _work(self) -> None:
         try:
@@ -30,7 +32,7 @@ class Prefetch(Generic[T]):
                 self._ready.put((True, next(items)))
         except StopIteration:
             self._ready.put((False, None))
-        except BaseException as error:
+        except BaseException as error:  # raised again in the thread that takes the items
             self._ready.put((False, error))
 
     def __enter__(self) -> Iterator[T]:

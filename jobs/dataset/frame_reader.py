@@ -1,8 +1,9 @@
 """Frames of an output's videos, read again from where its run read them."""
 
-import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from functools import cache
+from weakref import WeakSet
 
 import numpy as np
 
@@ -11,10 +12,13 @@ from jobs.errors import StorageError, VideoError
 from jobs.inputs.images import VideoFrame
 from jobs.planning.config import SegmentConfig
 
-# A fork copies decoders without their threads, and to free such a copy is to wait for these for ever. So the child
-# keeps what its parent has open, and does not collect what its parent had yet to.
-_of_parent: list[object] = []
-os.register_at_fork(after_in_child=gc.freeze)
+Frames = Generator[VideoFrame, None, None]
+
+# A fork copies decoders without their threads, and to free such a copy is to wait for these threads for ever. So a
+# child holds references to what its parent's readers had open: none of it is freed, not even what the parent had
+# dropped in a cycle that was not collected yet.
+_open: WeakSet[Frames] = WeakSet()  # of this process and, in a fork, of its parents
+_of_parents: list[Frames] = []
 
 
 class FrameReader:
@@ -37,10 +41,12 @@ class FrameReader:
         wanted: all frames of the video that may be read, ascending.
         """
         if self._pid != os.getpid():
-            _of_parent.append(self._frames)
             self._location, self._pid = "", os.getpid()
         if location != self._location or index < self._next:
-            self._frames = _frames(location, index, wanted, config=self._config, short_side=self._short_side)
+            _hold_in_forks()
+            frames = _frames(location, index, wanted, config=self._config, short_side=self._short_side)
+            _open.add(frames)
+            self._frames = frames
         self._next, self._location = index + 1, ""  # after an error there is nothing to read on from
         for frame in self._frames:
             if frame.index == index:
@@ -49,9 +55,13 @@ class FrameReader:
         raise VideoError(f"ends before frame {index}: it has changed since it was segmented")
 
 
-def _frames(
-    location: str, start: int, wanted: np.ndarray, *, config: SegmentConfig, short_side: int | None
-) -> Iterator[VideoFrame]:
+@cache
+def _hold_in_forks() -> None:
+    """Called before the first video is opened, so that a process that only imports this is left as it is."""
+    os.register_at_fork(after_in_child=lambda: _of_parents.extend(_open))
+
+
+def _frames(location: str, start: int, wanted: np.ndarray, *, config: SegmentConfig, short_side: int | None) -> Frames:
     """Those wanted from `start` on. No method: a reader that holds itself would keep its video open until collected."""
     only, end = frozenset(wanted.tolist()), int(wanted[-1]) + 1
     try:

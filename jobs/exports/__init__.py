@@ -1,4 +1,4 @@
-"""Masks of an output in other tools' formats: one module a format, over shared batches of masks.
+"""Masks of an output in the formats of other tools: one module a format, listed in `formats`, over shared batches.
 
-Stands on `dataset` and `outputs`. Only `commands` imports it.
+Stands on `dataset` and `outputs`. Only `commands` and `cli` import it.
 """

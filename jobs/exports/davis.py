@@ -1,9 +1,7 @@
-"""Label maps as indexed PNGs, as DAVIS and YouTube-VOS have them: a folder for each video."""
+"""Label maps as indexed PNGs, in the layout of DAVIS and YouTube-VOS: a folder for each video."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-from jobs.exports.mask_batches import MaskBatch, MasksFile
+from jobs.exports.export_format import ExportContext, ExportFormat
+from jobs.exports.export_units import PerVideoUnit, VideoExport, Written
 from jobs.outputs.file_names import own_name
 from jobs.outputs.label_maps import label_maps, to_image
 
@@ -11,15 +9,30 @@ COLUMNS = ("frame_name", "counts")
 MAX_INDEXED = 255
 
 
-def write_video(file: MasksFile, video_id: str, batches: Iterator[MaskBatch], folder: Path) -> tuple[int, str | None]:
-    """Write the PNGs of one video; returns how many masks they hold, and a warning if there is cause for one."""
-    folder.mkdir(parents=True)
+def _unit(context: ExportContext) -> PerVideoUnit:
+    """A tree with Annotations/ if the frames are exported, too; otherwise a folder of results."""
+    place = "Annotations/{}" if context.with_frames else "{}"
+    return PerVideoUnit(place=place, columns=COLUMNS, write=write_video)
+
+
+def write_video(video: VideoExport) -> Written:
+    """Write a PNG for each frame. Warns of ids that do not fit an indexed PNG."""
+    video.path.mkdir(parents=True)
     masks, highest = 0, 0
-    for batch in batches:
-        for _, name, labels in label_maps(file.decoded(batch)):
-            to_image(labels).save(folder / f"{own_name(name)}.png")
+    for batch in video.batches:
+        for _, name, labels in label_maps(video.file.decoded(batch)):
+            to_image(labels).save(video.path / f"{own_name(name)}.png")
             highest = max(highest, int(labels.max()))
         masks += len(batch.masks)
     if highest <= MAX_INDEXED:
-        return masks, None
-    return masks, f"ids up to {highest}: PNGs with one over {MAX_INDEXED} are 16-bit grey, which not every reader takes"
+        return Written(masks)
+    warning = f"ids up to {highest}: PNGs with an id over {MAX_INDEXED} are 16-bit grey, which not every reader accepts"
+    return Written(masks, warning)
+
+
+FORMAT = ExportFormat(
+    name="davis",
+    description="DAVIS and YouTube-VOS, indexed PNGs",
+    masks=_unit,
+    frames_folder="JPEGImages",
+)

@@ -1,16 +1,16 @@
-"""The frames of an output as JPEG: read again within the limits of its run."""
+"""The frames of an output as JPEG, decoded again within the limits of the output's run."""
 
 import io
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from functools import cached_property
-from pathlib import Path
+from functools import cached_property, partial
 
 from PIL import Image
 
 from jobs.dataset.source_video import open_source_video
 from jobs.errors import UserError, VideoError
-from jobs.exports.mask_batches import MaskBatch, MasksFile, video_summaries
+from jobs.exports.export_units import PerVideoUnit, VideoExport, Written
+from jobs.exports.mask_batches import MasksFile, video_summaries
 from jobs.inputs.images import VideoFrame
 from jobs.io import storage
 from jobs.outputs import store
@@ -22,13 +22,13 @@ QUALITY = 95
 
 
 class JpegFrames:
-    """The frames of one video, from the first on; those that are asked for, in order, as JPEG."""
+    """The frames of one video as JPEG. They are read in order, each at most once."""
 
     def __init__(self, frames: Iterator[VideoFrame]) -> None:
         self._frames = frames
 
     def jpeg(self, index: int, size: tuple[int, int]) -> bytes:
-        """A frame after those that were asked for before. size: height and width. Raises VideoError."""
+        """The frame of an index, higher than that of the previous call. size: height and width. Raises VideoError."""
         try:
             frame = next((frame for frame in self._frames if frame.index >= index), None)
         except OSError as error:
@@ -44,7 +44,7 @@ class JpegFrames:
 
 @contextmanager
 def open_jpeg_frames(row: VideoRow, config: SegmentConfig, end: int) -> Iterator[JpegFrames]:
-    """Frames of a video up to `end`. Raises VideoError, whatever the reason."""
+    """Open the frames of a video before the index `end`. Raises VideoError, whatever the reason."""
     with ExitStack() as stack:
         try:
             frames = JpegFrames(iter(stack.enter_context(open_source_video(row.video, config, end))))
@@ -53,32 +53,47 @@ def open_jpeg_frames(row: VideoRow, config: SegmentConfig, end: int) -> Iterator
         yield frames
 
 
-def write_frames(frames: JpegFrames, batches: Iterator[MaskBatch], folder: Path, *, numbered: bool) -> int:
-    """Write the frames that have masks; returns how many. numbered: names are numbers even where images have names."""
-    folder.mkdir(parents=True)
-    count = 0
-    for batch in batches:
-        names = [f"{index:05d}" for index in batch.frames.tolist()] if numbered else batch.names()
-        for index, name in zip(batch.frames.tolist(), names, strict=True):
-            (folder / f"{name}.jpg").write_bytes(frames.jpeg(index, batch.size))
-        count += len(names)
-    return count
-
-
 class OutputVideos:
-    """The videos of an output."""
+    """The videos of an output, and where to read their frames."""
 
     def __init__(self, output: str) -> None:
         self._output = output
-        self.rows = {row.video_id: row for row in store.read_videos(storage.join(output, store.VIDEOS_FILE))}
+        self._rows = {row.video_id: row for row in store.read_videos(storage.join(output, store.VIDEOS_FILE))}
 
     @cached_property
     def config(self) -> SegmentConfig:
-        """Of the output's last run. Raises UserError."""
+        """Options of the output's last run. Raises UserError."""
         return read_config(self._output)
 
-    def opened(self, file: MasksFile, video_id: str) -> AbstractContextManager[JpegFrames]:
-        """A video's frames, up to the last that has masks in a file. Raises VideoError."""
-        if video_id not in self.rows:
+    def row(self, video_id: str) -> VideoRow:
+        """What the output says of a video; a row without details if the video has left the manifest."""
+        empty = VideoRow(video_id=video_id, work_id="", status="done", video="", prompts="")
+        return self._rows.get(video_id, empty)
+
+    def open_frames(self, file: MasksFile, video_id: str) -> AbstractContextManager[JpegFrames]:
+        """Open a video's frames up to the last one with masks in a file. Raises VideoError."""
+        if video_id not in self._rows:
             raise VideoError("videos.parquet does not say where it is")
-        return open_jpeg_frames(self.rows[video_id], self.config, video_summaries(file)[video_id].last_frame + 1)
+        return open_jpeg_frames(self._rows[video_id], self.config, video_summaries(file)[video_id].last_frame + 1)
+
+
+def frames_unit(folder: str, videos: OutputVideos, *, is_numbered: bool) -> PerVideoUnit:
+    """The unit that writes the frames with masks into a folder, by video.
+
+    is_numbered: files are named by frame index even where images have names of their own.
+    """
+    write = partial(_write_frames, videos=videos, is_numbered=is_numbered)
+    return PerVideoUnit(place=f"{folder}/{{}}", columns=("frame_name",), write=write)
+
+
+def _write_frames(video: VideoExport, *, videos: OutputVideos, is_numbered: bool) -> Written:
+    with videos.open_frames(video.file, video.video_id) as frames:
+        video.path.mkdir(parents=True)
+        count = 0
+        for batch in video.batches:
+            indices = batch.frames.tolist()
+            names = [f"{index:05d}" for index in indices] if is_numbered else batch.names()
+            for index, name in zip(indices, names, strict=True):
+                (video.path / f"{name}.jpg").write_bytes(frames.jpeg(index, batch.size))
+            count += len(names)
+    return Written(count)

@@ -1,4 +1,4 @@
-"""Parquet that Hugging Face's `datasets` loads as it is: a row for each frame, with lists of what its masks are."""
+"""Parquet that Hugging Face's `datasets` loads directly: a row for each frame, with lists of its masks' fields."""
 
 import json
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from jobs.concurrency import interrupt
 from jobs.errors import VideoError
+from jobs.exports.export_format import ExportContext, ExportFormat
 from jobs.exports.export_units import ExportSummary
 from jobs.exports.frames import OutputVideos
 from jobs.exports.journal import Journal
@@ -23,19 +24,19 @@ from jobs.outputs import store
 from jobs.outputs.file_names import file_name
 
 COLUMNS = ("frame_name", "pts_seconds", "object_name", "box", "counts", "score", "stability", "is_prompt", "scene")
-OF_FRAME = ("video_id", "frame_index", "frame_name", "pts_seconds", "height", "width")
-LISTS = {
+FRAME_COLUMNS = ("video_id", "frame_index", "frame_name", "pts_seconds", "height", "width")
+LISTS = {  # list of the export -> column of the masks
     "object_ids": "object_id", "object_names": "object_name", "areas": "area", "boxes": "box", "rles": "counts",
     "scores": "score", "stabilities": "stability", "is_prompt": "is_prompt", "scenes": "scene",
 }  # fmt: skip
-FRAMES = 100  # of a row group: JPEGs that are held at once
+FRAMES = 100  # in a row group; so many JPEGs are in memory at once
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 
 def schema(with_images: bool) -> Any:
-    """The columns, with what `datasets` takes them for in the metadata."""
-    fields = [store.MASKS.field(name).remove_metadata() for name in OF_FRAME]
-    fields += [pa.field(name, pa.list_(store.MASKS.field(of).type)) for name, of in LISTS.items()]
+    """The columns, with the features of `datasets` in the metadata."""
+    fields = [store.MASKS.field(name).remove_metadata() for name in FRAME_COLUMNS]
+    fields += [pa.field(name, pa.list_(store.MASKS.field(column).type)) for name, column in LISTS.items()]
     if with_images:
         fields.append(pa.field("image", IMAGE))
     features = {field.name: _feature(field.type) for field in fields}
@@ -43,31 +44,32 @@ def schema(with_images: bool) -> Any:
 
 
 def _feature(kind: Any) -> dict[str, Any]:
-    """How `datasets` spells a type."""
+    """A type as `datasets` spells it."""
     if kind == IMAGE:
         return {"_type": "Image"}
     if pa.types.is_fixed_size_list(kind):
         return {"feature": _feature(kind.value_type), "length": kind.list_size, "_type": "Sequence"}
-    if pa.types.is_list(kind):  # "Sequence", not "List", which `datasets` knows only from version 4 on
+    if pa.types.is_list(kind):  # "Sequence", because "List" needs version 4 of `datasets`
         return {"feature": _feature(kind.value_type), "_type": "Sequence"}
     names = {pa.float64(): "float64", pa.float32(): "float32"}
     return {"dtype": names.get(kind, str(kind)), "_type": "Value"}
 
 
-def write_shard(file: MasksFile, path: Path, source: OutputVideos | None) -> tuple[int, int, dict[str, str]]:
-    """Write what a file of masks becomes; returns how many masks and images, and which videos lack images, and why.
+def write_shard(file: MasksFile, path: Path, videos: OutputVideos | None) -> tuple[int, int, dict[str, str]]:
+    """Write one Parquet file for a file of masks.
 
-    source: where frames come from; None: there is no column for them.
+    videos: where frames come from; None: the column `image` is left out.
+    Returns the numbers of masks and images, and for each video that lacks images the reason.
     """
-    columns, masks, images, failures = schema(source is not None), 0, 0, dict[str, str]()
+    columns, masks, images, failures = schema(videos is not None), 0, 0, dict[str, str]()
     with pq.ParquetWriter(path, columns, **store.COMPRESSION) as writer:
         for video_id, batches in file.videos(*COLUMNS):
             with ExitStack() as stack:
-                jpegs = _Jpegs(source, file, video_id, stack=stack) if source else None
+                jpegs = _Jpegs(videos, file, video_id, stack=stack) if videos else None
                 for batch in chain.from_iterable(batch.split(FRAMES) for batch in batches):
-                    table = _frames(batch, file.areas(batch))
+                    table = _frame_columns(batch, file.areas(batch))
                     if jpegs:
-                        table["image"] = jpegs.of(batch)
+                        table["image"] = jpegs.images(batch)
                         images += len(batch.frames) - table["image"].null_count
                     writer.write_table(pa.table(table, schema=columns))
                     masks += len(batch.masks)
@@ -77,17 +79,17 @@ def write_shard(file: MasksFile, path: Path, source: OutputVideos | None) -> tup
 
 
 class _Jpegs:
-    """The frames of one video; from where they cannot be read on, there are none."""
+    """The frames of one video. After the first frame that cannot be read, all images are null."""
 
-    def __init__(self, source: OutputVideos, file: MasksFile, video_id: str, *, stack: ExitStack) -> None:
+    def __init__(self, videos: OutputVideos, file: MasksFile, video_id: str, *, stack: ExitStack) -> None:
         self.failure: str | None = None
         try:
-            self._frames = stack.enter_context(source.opened(file, video_id))
+            self._frames = stack.enter_context(videos.open_frames(file, video_id))
         except VideoError as error:
             self.failure = str(error)
 
-    def of(self, batch: MaskBatch) -> Any:
-        """Of a batch, as an array of IMAGE."""
+    def images(self, batch: MaskBatch) -> Any:
+        """The frames of a batch, as an array of IMAGE."""
         return pa.array([self._image(index, batch.size) for index in batch.frames.tolist()], IMAGE)
 
     def _image(self, index: int, size: tuple[int, int]) -> dict[str, Any] | None:
@@ -99,38 +101,49 @@ class _Jpegs:
         return None
 
 
-def _frames(batch: MaskBatch, areas: np.ndarray) -> dict[str, Any]:
-    """A batch with a row for each frame."""
+def _frame_columns(batch: MaskBatch, areas: np.ndarray) -> dict[str, Any]:
+    """The columns of a batch, with a row for each frame."""
     firsts = batch.masks.take(pa.array(batch.starts))
     offsets = pa.array(np.append(batch.starts, len(batch.masks)), pa.int32())
     values = {name: batch.masks[name].combine_chunks() for name in LISTS.values() if name != "area"}
     values["area"] = pa.array(areas)
-    lists = {name: pa.ListArray.from_arrays(offsets, values[of]) for name, of in LISTS.items()}
-    return {name: firsts[name] for name in OF_FRAME} | lists
+    lists = {name: pa.ListArray.from_arrays(offsets, values[column]) for name, column in LISTS.items()}
+    return {name: firsts[name] for name in FRAME_COLUMNS} | lists
 
 
 @dataclass(frozen=True)
 class HfUnit:
-    """source: where frames come from; None: without."""
+    """A Parquet file for each file of masks."""
 
-    source: OutputVideos | None
+    videos: OutputVideos | None  # where frames come from; None: export without frames
 
-    def run(self, files: Sequence[MasksFile], journal: Journal, exported: ExportSummary) -> int:
-        """Do what is not done; returns how many masks there are in all. A shard that lacks frames is not done."""
-        total = 0
-        for file in files:
-            interrupt.check()
-            target = f"data/train-{file_name(storage.name_of(file.info.location))}"
-            key = [file.identity, self.source is not None]
-            exported.targets.add(target)
-            result = journal.made(target, key)
-            if result is None:
-                with journal.making(target) as path:
-                    masks, images, failures = write_shard(file, path, self.source)
-                result = {"masks": masks, "images": images}
-                if not failures:
-                    journal.record(target, key, result)
-                exported.failures |= failures
-            exported.frames += int(result["images"])
-            total += int(result["masks"])
-        return total
+    def run(self, files: Sequence[MasksFile], journal: Journal, summary: ExportSummary) -> int:
+        """Write the files that are missing, or that lack frames; returns the number of masks in all."""
+        return sum(self._run_file(file, journal, summary) for file in files)
+
+    def _run_file(self, file: MasksFile, journal: Journal, summary: ExportSummary) -> int:
+        interrupt.check()
+        target = f"data/train-{file_name(storage.name_of(file.info.location))}"
+        key = [file.identity, self.videos is not None]
+        summary.targets.add(target)
+        result = journal.completed(target, key)
+        if result is None:
+            with journal.writing(target) as path:
+                masks, images, failures = write_shard(file, path, self.videos)
+            result = {"masks": masks, "images": images}
+            if not failures:
+                journal.record(target, key, result)
+            summary.failures |= failures
+        summary.frames += int(result["images"])
+        return int(result["masks"])
+
+
+def _unit(context: ExportContext) -> HfUnit:
+    return HfUnit(context.videos if context.with_frames else None)
+
+
+FORMAT = ExportFormat(
+    name="hf",
+    description="Parquet for Hugging Face's datasets",
+    masks=_unit,
+)

@@ -1,6 +1,6 @@
-"""One JSON file of all masks, in several long lists.
+"""One JSON file of all masks, with several long lists.
 
-Each file of masks gives a part of each list; the parts are joined once all are there.
+Each file of masks becomes a part of each list. The parts are joined when all are complete.
 """
 
 import json
@@ -21,7 +21,7 @@ HEAD = b'{"info":{"description":"masks of stcn"},"licenses":[]'
 
 @dataclass(kw_only=True)
 class Counts:
-    """How many there are so far: ids go on from here, so a part follows from those before it."""
+    """Numbers of elements so far. Ids continue from here, so a part depends on the parts before it."""
 
     videos: int = 0
     images: int = 0
@@ -31,12 +31,15 @@ class Counts:
     categories: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON."""
+        """The counts as plain JSON values."""
         return asdict(self)
 
 
 def join(parts: Sequence[Path], sections: Sequence[str], categories: Sequence[str], *, path: Path) -> None:
-    """Write the file. parts: a folder each, with a file for each of `sections`: objects, each with a comma after it."""
+    """Write the file.
+
+    parts: folders with a file for each of `sections`, which holds JSON objects with a comma after each.
+    """
     named = [{"id": number, "name": name} for number, name in enumerate(categories, start=1)]
     with path.open("wb") as out:
         out.write(HEAD + b',"categories":' + json.dumps(named).encode())
@@ -48,15 +51,15 @@ def join(parts: Sequence[Path], sections: Sequence[str], categories: Sequence[st
                     shutil.copyfileobj(file, out, 2**20)
                     is_empty &= file.tell() == 0
             if not is_empty:
-                drop_comma(out)
+                drop_last_comma(out)
             out.write(b"]")
         out.write(b"}\n")
         out.flush()
         os.fsync(out.fileno())
 
 
-def drop_comma(out: BinaryIO) -> None:
-    """Let what is written next take the place of the last byte."""
+def drop_last_comma(out: BinaryIO) -> None:
+    """Step back by one byte, so that the next write overwrites the comma."""
     out.seek(-1, os.SEEK_CUR)
 
 
@@ -65,21 +68,21 @@ PARTS = f"{FOLDER}/parts"
 
 @dataclass(frozen=True, kw_only=True)
 class JoinedJsonUnit:
-    """One file. write_part: writes a file for each section, and moves the counts on."""
+    """One JSON file for the whole output."""
 
     name: str
-    sections: tuple[str, ...]
-    write_part: Callable[[MasksFile, Counts, Path], None]
-    options: Any = None
+    sections: tuple[str, ...]  # names of the lists
+    write_part: Callable[[MasksFile, Counts, Path], None]  # writes a file for each section, and advances the counts
+    options: Any = None  # plain JSON; the file is written again when it changes
 
-    def run(self, files: Sequence[MasksFile], journal: Journal, exported: ExportSummary) -> int:
-        """Do what is not done; returns how many masks there are in all."""
-        exported.targets.add(self.name)
+    def run(self, files: Sequence[MasksFile], journal: Journal, summary: ExportSummary) -> int:
+        """Write the file if it is not complete; returns the number of masks in all."""
+        summary.targets.add(self.name)
         key = [[file.identity for file in files], self.options]
-        result = journal.made(self.name, key)
+        result = journal.completed(self.name, key)
         if result is None:
             counts, parts = self._parts(files, journal)
-            with journal.making(self.name) as path:
+            with journal.writing(self.name) as path:
                 join(parts, self.sections, counts.categories, path=path)
             result = counts.as_dict()
             journal.record(self.name, key, result)
@@ -87,14 +90,14 @@ class JoinedJsonUnit:
         return int(result["masks"])
 
     def _parts(self, files: Sequence[MasksFile], journal: Journal) -> tuple[Counts, list[Path]]:
-        """A part's ids go on from those of the parts before, so it follows from their counts, too."""
+        """Write the parts that are missing. A part's key holds the counts before it, as its ids continue from them."""
         counts, parts = Counts(), []
         for number, file in enumerate(files):
             interrupt.check()
             part, key = f"{PARTS}/{number:06d}", [file.identity, self.options, counts.as_dict()]
-            result = journal.made(part, key)
+            result = journal.completed(part, key)
             if result is None:
-                with journal.making(part) as path:
+                with journal.writing(part) as path:
                     path.mkdir()
                     self.write_part(file, counts, path)
                 result = counts.as_dict()

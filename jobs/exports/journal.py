@@ -1,4 +1,4 @@
-"""What of an export is done, in a hidden folder of its destination: a process that is killed is gone on from there."""
+"""Which units of an export are complete, in a hidden folder of the destination: a killed export resumes from it."""
 
 import fcntl
 import hashlib
@@ -14,20 +14,20 @@ from jobs.errors import UserError
 from jobs.io import local
 
 FOLDER = ".stcn-export"
-UNDER_WAY = "under way"  # the key of a unit that may be in its place, and is not noted as whole
+UNDER_WAY = "under way"  # key of a unit that may be in its place already, but is not known to be complete
 
-Result = dict[str, Any]  # what is kept of a unit: plain JSON
+Result = dict[str, Any]  # of a unit: plain JSON
 
 
 class Journal:
-    """Units of work that are whole, each with a key of all that it follows from, and its result.
+    """The units that are complete, each with a key of all its inputs, and its result.
 
-    A context manager; one process at a time works at a destination. Raises UserError if another does, or if the
-    destination holds what another output, or another format, became.
+    A context manager, which locks the destination. Raises UserError if another process has locked it, or if the
+    destination holds an export of another output or in another format.
     """
 
     def __init__(self, dest: Path, settings: dict[str, Any]) -> None:
-        """settings: what all units have in common."""
+        """settings: shared by all units, such as the format."""
         self.dest, self.folder = dest, dest / FOLDER
         self._settings, self._path = settings, self.folder / "done.jsonl"
         self._done: dict[str, dict[str, Any]] = {}
@@ -52,47 +52,47 @@ class Journal:
         os.close(self._lock)
 
     def result(self, unit: str, key: Any) -> Result | None:
-        """What was kept of a unit, if it was done under this key."""
+        """The result of a unit that was completed under this key."""
         done = self._done.get(unit)
         return done["result"] if done and done["key"] == digest(key) else None
 
     def record(self, unit: str, key: Any, result: Result) -> None:
-        """A unit is whole, and where it belongs."""
+        """Note that a unit is complete and in its place."""
         self._done[unit] = {"unit": unit, "key": digest(key), "result": result}
         self._file.write(json.dumps(self._done[unit]) + "\n")
         self._file.flush()
 
     def delete_all_but(self, units: set[str]) -> None:
-        """Delete what was made at the destination and is none of these."""
+        """Delete the units below the destination that are not among these."""
         for unit in [unit for unit in self._done if (self.dest / unit).exists() and unit not in units]:
             remove(self.dest / unit)
             del self._done[unit]
-        self._keep()
+        self._rewrite()
 
-    def made(self, unit: str, key: Any) -> Result | None:
-        """The same of a unit that is named by its path below the destination, if it is there."""
+    def completed(self, unit: str, key: Any) -> Result | None:
+        """The result of a unit named by its path below the destination, if the path still exists."""
         return self.result(unit, key) if (self.dest / unit).exists() else None
 
     @contextmanager
-    def making(self, unit: str) -> Iterator[Path]:
-        """A path at which to write a file or a folder; it is moved to where the unit belongs when it is whole.
+    def writing(self, unit: str) -> Iterator[Path]:
+        """A path to write a file or folder to, which is then moved to the unit's place.
 
-        Raises UserError where something lies that no export made: it may be somebody's videos.
+        Raises UserError if something is there that no export wrote: it may be the user's videos.
         """
         target, under_way = self.dest / unit, self.folder / "under-way"
         if unit not in self._done:
             if target.exists():
-                raise UserError(f"{target} is there, and no export made it; give another folder")
+                raise UserError(f"{target} exists, and no export wrote it; give another folder")
             self.record(unit, UNDER_WAY, {})
         remove(under_way)
         yield under_way
         target.parent.mkdir(parents=True, exist_ok=True)
-        if target.is_dir():  # a folder that is not empty cannot be replaced at a stroke
+        if target.is_dir():  # os.replace does not replace a folder that is not empty
             shutil.rmtree(target)
         os.replace(under_way, target)
 
     def _load(self) -> None:
-        """Read what is whole of the journal, and leave behind the half of a line that a kill may have left."""
+        """Read the complete lines of the journal. A kill may have left half a line."""
         lines = self._path.read_text(errors="replace").splitlines() if self._path.exists() else []
         records = [json.loads(line) for line in lines if line.endswith("}") and _is_json(line)]
         if records and records[0] != self._settings:
@@ -102,21 +102,21 @@ class Journal:
             )
         for record in records[1:]:
             self._done[record["unit"]] = record
-        self._keep()
+        self._rewrite()
 
-    def _keep(self) -> None:
-        """Write the journal anew, of what counts."""
-        kept = "".join(json.dumps(record) + "\n" for record in [self._settings, *self._done.values()])
-        local.write(self._path, kept.encode())
+    def _rewrite(self) -> None:
+        """Write the journal again, with the latest record of each unit."""
+        lines = "".join(json.dumps(record) + "\n" for record in [self._settings, *self._done.values()])
+        local.write(self._path, lines.encode())
 
 
 def digest(value: Any) -> str:
-    """Of any JSON."""
+    """Hexadecimal digest of any JSON value."""
     return hashlib.blake2b(json.dumps(value, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
 def remove(path: Path) -> None:
-    """Delete a file, or a folder with all that is in it, if it is there."""
+    """Delete a file or a folder with its content, if it exists."""
     if path.is_dir():
         shutil.rmtree(path)
     path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""One walk through the masks of an output: batches of a video's rows, checked, and about a thousand at once."""
+"""The masks of an output in batches: about a thousand checked rows of one video at a time."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,24 +20,24 @@ from jobs.outputs import rle, store
 from jobs.outputs.file_names import own_name
 from jobs.outputs.stored_masks import VideoMasks, checked, damaged
 
-ROWS = 1_000  # read at once: 0.7 MB of texts at 480p
-MAX_BYTES = 2**30  # of them; Arrow joins texts up to twice that
-MAX_FRAME_ROWS = 65_535  # masks of one frame, which are held together
-MAX_PLACES = 10**8  # frames x objects of a video, in formats that have a place for each
+ROWS = 1_000  # of a batch: 0.7 MB of texts at 480p
+MAX_BYTES = 2**30  # of a batch; Arrow joins texts of up to twice as many
+MAX_FRAME_ROWS = 65_535  # a batch holds all masks of a frame
+MAX_PLACES = 10**8  # frames x objects of a video, for formats with a list element for each
 SORTING = ("video_id", "frame_index", "object_id", "height", "width")
 
 
 @dataclass(frozen=True)
 class MaskBatch:
-    """Rows of one video, sorted by frame and object: whole frames, at least one."""
+    """Rows of one video, sorted by frame and object: all rows of at least one frame."""
 
     video_id: str
     masks: Any  # pyarrow.Table
-    starts: np.ndarray = field(repr=False)  # row at which each frame begins
+    starts: np.ndarray = field(repr=False)  # first row of each frame
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width of its masks."""
+        """Height and width of the masks."""
         return int(self.masks["height"][0].as_py()), int(self.masks["width"][0].as_py())
 
     @property
@@ -47,11 +47,11 @@ class MaskBatch:
 
     @property
     def frame_of_row(self) -> np.ndarray:
-        """Which of its frames each row is of, counted from 0."""
+        """For each row the position of its frame in `frames`."""
         return np.repeat(np.arange(self.starts.size), np.diff(self.starts, append=len(self.masks)))
 
     def split(self, frames: int) -> Iterator["MaskBatch"]:
-        """The same in batches of so many frames."""
+        """Smaller batches, of up to `frames` frames each."""
         bounds = [*self.starts[::frames].tolist(), len(self.masks)]
         return (_batch(self.masks.slice(start, end - start)) for start, end in pairwise(bounds))
 
@@ -61,7 +61,7 @@ class MaskBatch:
         return np.asarray((pc.fill_null(column, 0) if column.null_count else column).to_numpy(), np.int64)
 
     def names(self) -> list[str]:
-        """Of each frame, as files have them: its image's own, or its number."""
+        """A file name for each frame: that of its image, or its number."""
         given = self.masks["frame_name"].take(pa.array(self.starts)).to_pylist()
         return [own_name(name or f"{index:05d}") for name, index in zip(given, self.frames.tolist(), strict=True)]
 
@@ -75,19 +75,19 @@ class MasksFile:
 
     @property
     def identity(self) -> list[str | int]:
-        """What changes when its content does. A name is used once, but for selections that are made again."""
+        """Changes with the content. A run uses each name once; a repeated selection uses names again."""
         return [storage.name_of(self.info.location), self.info.num_bytes, self.info.version]
 
     def videos(self, *columns: str) -> Iterator[tuple[str, Iterator[MaskBatch]]]:
-        """Its videos with their rows, in these columns and those that sort. Raises UserError for what is damaged."""
+        """The videos with their rows: these columns, and those of SORTING. Raises UserError if the file is damaged."""
         return groupby(self._batches(columns), key=attrgetter("video_id"))
 
     def damaged(self, what: str) -> UserError:
-        """The error that it is not as a run leaves it."""
+        """The error for a file that no run has left like this."""
         return damaged(self.info.location, self.output, what)
 
     def areas(self, batch: MaskBatch) -> np.ndarray:
-        """Pixels of each mask, int64, as its runs have them. Raises UserError if one is no RLE of its size."""
+        """Pixels of each mask, int64, computed from its RLE. Raises UserError for an invalid RLE."""
         counts = batch.masks["counts"].combine_chunks()
         offsets = np.frombuffer(counts.buffers()[1], np.int32)[counts.offset : counts.offset + len(counts) + 1]
         texts = np.frombuffer(counts.buffers()[2], np.uint8)[offsets[0] : offsets[-1]]
@@ -99,15 +99,15 @@ class MasksFile:
         return areas
 
     def decoded(self, batch: MaskBatch) -> VideoMasks:
-        """The rows of a batch as they are decoded."""
+        """The rows of a batch, ready to decode."""
         return VideoMasks(
             video_id=batch.video_id, rows=batch.masks.to_pylist(), file=self.info.location, output=self.output
         )
 
     def _batches(self, columns: tuple[str, ...]) -> Iterator[MaskBatch]:
-        """Cut where a video ends, and else between two frames."""
+        """Batches end at the end of a video, or between two frames."""
         seen: set[str] = set()
-        rest: Any = None  # rows of the latest frame, of which more may come
+        rest: Any = None  # rows of the latest frame, which the next piece may continue
         for piece in self._pieces(columns):
             video_id = _video(piece)
             if rest is not None and _video(rest) == video_id:
@@ -155,7 +155,7 @@ def masks_files(output: str) -> list[MasksFile]:
 
 @dataclass(frozen=True)
 class VideoSummary:
-    """What has to be known of a video before its rows are read."""
+    """What a format needs to know of a video before the first batch."""
 
     objects: np.ndarray  # ids, sorted
     last_frame: int
@@ -163,16 +163,16 @@ class VideoSummary:
 
 @lru_cache(1)
 def video_summaries(file: MasksFile) -> dict[str, VideoSummary]:
-    """Of each video of a file; not even its counts are read for that."""
-    found = {}
+    """The summary of each video of a file, from the columns of SORTING alone."""
+    summaries = {}
     for video_id, batches in file.videos():
         ids, last = np.zeros(0, np.int64), 0
         for batch in batches:
             ids, last = np.union1d(ids, batch.numbers("object_id")), int(batch.frames[-1])
         if (last + 1) * ids.size > MAX_PLACES:
             raise file.damaged(f"video {video_id!r} has {ids.size} objects up to frame {last}")
-        found[video_id] = VideoSummary(ids, last)
-    return found
+        summaries[video_id] = VideoSummary(ids, last)
+    return summaries
 
 
 def _check_boxes(column: Any) -> None:
@@ -192,7 +192,7 @@ def _batch(table: Any) -> MaskBatch:
 
 
 def _disorder(table: Any) -> str | None:
-    """Why these are no rows of one video as a run writes them; None if they are."""
+    """Why a run cannot have written these rows of one video; None if it can."""
     places = (table["frame_index"].to_numpy().astype(np.int64) << 32) + table["object_id"].to_numpy()
     if (np.diff(places) <= 0).any():
         return "its rows are not sorted by frame and object"

@@ -10,14 +10,14 @@ from jobs.errors import UserError
 from jobs.outputs.store import MaskRow
 from jobs.outputs.stored_masks import VideoMasks
 
-MOST_POINTS = 10**6  # of one mask: 12 MB of text
+MAX_POINTS = 10**6  # of one mask: 12 MB of text
 
 
-def parts(mask: np.ndarray) -> list[np.ndarray]:
-    """A polygon (N, 2), x and y in pixels, for each connected part of a mask (H, W); none for an empty one.
+def mask_polygons(mask: np.ndarray) -> list[np.ndarray]:
+    """A polygon (N, 2), x and y in pixels, for each connected part of a mask (H, W); none for an empty mask.
 
-    Corners of pixels are cut at their edges' midpoints, as marching squares does: filled at pixel centres, the polygon
-    is the mask again. A part with holes is one polygon: a slit without width leads to each hole.
+    Marching squares cut the corners of pixels at the midpoints of their edges. Filled at pixel centres, the polygons
+    give the same mask. A part with holes is one polygon, with a slit of zero width to each hole.
     Raises ValueError if the polygons have over a million points.
     """
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
@@ -28,25 +28,25 @@ def parts(mask: np.ndarray) -> list[np.ndarray]:
     generator = contour_generator(z=inside, name="serial", fill_type=FillType.OuterOffset)
     found = []
     for points, offsets in zip(*generator.filled(0.5, 2), strict=True):
-        rings = [_without_straight(points[start:end]) for start, end in pairwise(offsets)]
-        found.append(chained(rings) + np.array((left - 0.5, top - 0.5)))
-    if sum(map(len, found)) > MOST_POINTS:
-        raise ValueError(f"its polygons have over {MOST_POINTS:,} points; RLE has no such limit")
+        rings = [_drop_collinear(points[start:end]) for start, end in pairwise(offsets)]
+        found.append(join_polygons(rings) + np.array((left - 0.5, top - 0.5)))
+    if sum(map(len, found)) > MAX_POINTS:
+        raise ValueError(f"its polygons have over {MAX_POINTS:,} points; RLE has no such limit")
     return found
 
 
-def parts_of_row(masks: VideoMasks, row: MaskRow) -> list[np.ndarray]:
-    """The same of a row's mask. Raises UserError."""
+def row_polygons(masks: VideoMasks, row: MaskRow) -> list[np.ndarray]:
+    """The polygons of a row's mask, as `mask_polygons` describes. Raises UserError."""
     mask = masks.decode(row)
     try:
-        return parts(mask)
+        return mask_polygons(mask)
     except ValueError as error:
         where = f"object {row['object_id']} on frame {row['frame_index']} of video {masks.video_id!r}"
         raise UserError(f"the mask of {where}: {error}") from error
 
 
-def chained(rings: Sequence[np.ndarray]) -> np.ndarray:
-    """One polygon of closed ones (N, 2): from each a line goes to the next, and back along itself."""
+def join_polygons(rings: Sequence[np.ndarray]) -> np.ndarray:
+    """Closed polygons (N, 2) joined into one: a line leads from each to the next, and back along itself."""
     heads, tails = [], []
     for ring, following in pairwise(rings):
         nearest = int(np.argmin(np.abs(ring - following[0]).sum(axis=1)))
@@ -55,8 +55,8 @@ def chained(rings: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate([*heads, rings[-1], *reversed(tails)])
 
 
-def _without_straight(ring: np.ndarray) -> np.ndarray:
-    """A closed ring without the points between two that lie on a line with them; first and last point are the same."""
+def _drop_collinear(ring: np.ndarray) -> np.ndarray:
+    """A closed ring without the points that lie on a line with both neighbours; its first and last point are equal."""
     steps = np.diff(ring, axis=0)
     before = np.roll(steps, 1, axis=0)
     kept = ring[:-1][(steps[:, 0] * before[:, 1] != steps[:, 1] * before[:, 0])]

@@ -1,15 +1,17 @@
-"""SA-V's JSON, one a video: for each frame from the first on, a mask of each object, or null where there is none."""
+"""SA-V JSON, one file a video: for each frame from the first on, a mask of each object, or null."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from jobs.exports import json_columns
-from jobs.exports.joined_json import drop_comma
-from jobs.exports.mask_batches import MaskBatch, MasksFile, video_summaries
+from jobs.exports.export_format import ExportContext, ExportFormat
+from jobs.exports.export_units import PerVideoUnit, VideoExport, Written
+from jobs.exports.frames import OutputVideos
+from jobs.exports.joined_json import drop_last_comma
+from jobs.exports.mask_batches import MaskBatch, video_summaries
 from jobs.outputs.file_names import file_name
 from jobs.records import VideoRow
 
@@ -18,7 +20,7 @@ SIZES, BUCKETS = (32**2, 96**2), ("small", "medium", "large")  # pixels
 
 
 class Masklets:
-    """What is counted of each object while its masks go by: arrays with a place for each."""
+    """Statistics of each object, collected batch by batch: arrays with an element for each object."""
 
     def __init__(self, ids: np.ndarray) -> None:
         self._ids = ids
@@ -27,7 +29,7 @@ class Masklets:
         self._last = np.full(ids.size, -2)
 
     def add(self, batch: MaskBatch, areas: np.ndarray) -> None:
-        """Count the rows of a batch. areas: pixels of each."""
+        """Count the rows of a batch. areas: pixels of each mask."""
         places, frames = np.searchsorted(self._ids, batch.numbers("object_id")), batch.numbers("frame_index")
         self._rows += self._count(places)
         self._prompts += self._count(places[batch.masks["is_prompt"].fill_null(False).to_numpy()])
@@ -47,7 +49,7 @@ class Masklets:
         return np.bincount(places, minlength=self._ids.size)
 
     def fields(self, pixels: int, last_frame: int) -> dict[str, Any]:
-        """SA-V's fields of masklets. pixels: of a frame."""
+        """SA-V's fields of masklets. pixels: number of a frame's pixels."""
         size = self._pixels / np.maximum(self._visible, 1)
         changes = 2 * self._runs - 1 - (self._last == last_frame)
         return {
@@ -65,33 +67,38 @@ class Masklets:
         }
 
 
-def write_video(file: MasksFile, batches: Iterator[MaskBatch], path: Path, row: VideoRow) -> int:
-    """Write one video; returns how many masks. row: what is known of the video."""
-    outline = video_summaries(file)[row.video_id]
-    masklets, count, following, size = Masklets(outline.objects), 0, 0, (0, 0)
-    absent = b"[" + b",".join([b"null"] * outline.objects.size) + b"],"
-    with path.open("wb") as out:
+def _unit(context: ExportContext) -> PerVideoUnit:
+    return PerVideoUnit(place="{}_manual.json", columns=COLUMNS, write=partial(write_video, videos=context.videos))
+
+
+def write_video(video: VideoExport, *, videos: OutputVideos) -> Written:
+    """Write one video. videos: the output's rows of videos."""
+    summary = video_summaries(video.file)[video.video_id]
+    masklets, count, following, size = Masklets(summary.objects), 0, 0, (0, 0)
+    absent = b"[" + b",".join([b"null"] * summary.objects.size) + b"],"
+    with video.path.open("wb") as out:
         out.write(b'{"masklet":[')
-        for batch in batches:
-            areas, size = file.areas(batch), batch.size
+        for batch in video.batches:
+            areas, size = video.file.areas(batch), batch.size
             masklets.add(batch, areas)
-            places = np.searchsorted(outline.objects, batch.numbers("object_id"))
+            places = np.searchsorted(summary.objects, batch.numbers("object_id"))
             ends = np.append(batch.starts[1:], len(batch.masks)).tolist()
             texts = json_columns.rle(batch)
             for frame, start, end in zip(batch.frames.tolist(), batch.starts.tolist(), ends, strict=True):
                 for _ in range(frame - following):
                     out.write(absent)
-                out.write(_frame(texts.slice(start, end - start), places[start:end], outline.objects.size))
+                out.write(_frame(texts.slice(start, end - start), places[start:end], summary.objects.size))
                 following = frame + 1
             count += len(batch.masks)
-        drop_comma(out)
-        known = {**_video(row, size, following), **masklets.fields(size[0] * size[1], outline.last_frame)}
-        out.write(b"]," + json.dumps(known)[1:].encode())
-    return count
+        drop_last_comma(out)
+        fields = _video_fields(videos.row(video.video_id), size, following)
+        fields |= masklets.fields(size[0] * size[1], summary.last_frame)
+        out.write(b"]," + json.dumps(fields)[1:].encode())
+    return Written(count)
 
 
 def _frame(texts: Any, places: np.ndarray, objects: int) -> bytes:
-    """A frame's masks, each at its object's place."""
+    """A frame's masks as a JSON list, each at its object's place."""
     if places.size == objects:
         return b"[" + bytes(json_columns.content(json_columns.joined(texts, ",")))[:-1] + b"],"
     every = np.full(objects, "null", object)
@@ -99,8 +106,8 @@ def _frame(texts: Any, places: np.ndarray, objects: int) -> bytes:
     return f"[{','.join(every)}],".encode()
 
 
-def _video(row: VideoRow, size: tuple[int, int], frames: int) -> dict[str, Any]:
-    """SA-V's fields of the video. Where it is, nobody said."""
+def _video_fields(row: VideoRow, size: tuple[int, int], frames: int) -> dict[str, Any]:
+    """SA-V's fields of the video. The environment, indoor or outdoor, is unknown."""
     frames = max(frames, row.frames_decoded or 0)
     return {
         "video_id": file_name(row.video_id),
@@ -112,3 +119,12 @@ def _video(row: VideoRow, size: tuple[int, int], frames: int) -> dict[str, Any]:
         "video_environment": None,
         "video_split": "train",
     }
+
+
+FORMAT = ExportFormat(
+    name="sav",
+    description="SA-V, a JSON for each video",
+    masks=_unit,
+    frames_folder="JPEGImages",
+    has_numbered_frames=True,  # SA-V's reader finds frames by number
+)

@@ -1,4 +1,4 @@
-"""YouTube-VIS: an annotation for each track, with a mask or null for each frame of its video."""
+"""YouTube-VIS JSON: an annotation for each track, with a mask or null for each frame of the track's video."""
 
 import json
 from contextlib import ExitStack
@@ -13,12 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from jobs.exports import json_columns
-from jobs.exports.joined_json import Counts, drop_comma
+from jobs.exports.export_format import ExportContext, ExportFormat
+from jobs.exports.joined_json import Counts, JoinedJsonUnit, drop_last_comma
 from jobs.exports.mask_batches import MAX_PLACES, MaskBatch, MasksFile
 from jobs.exports.numbering import Categories, TrackIds
 from jobs.outputs.file_names import file_name
 
-FILE = "instances.json"
 SECTIONS = ("videos", "annotations")
 COLUMNS = ("frame_name", "object_name", "scene", "box", "counts")
 LISTS = ("segmentations", "bboxes", "areas")
@@ -27,10 +27,10 @@ NULL = "null,"
 
 @dataclass
 class Piece:
-    """What a batch adds to the three lists of a track: places in the spool, after so many that are null."""
+    """What one batch adds to the three lists of a track: some nulls, and then texts that lie in the spool."""
 
     nulls: int
-    texts: list[tuple[int, int]]  # start and size, in bytes
+    texts: list[tuple[int, int]]  # start and size in bytes, for each of LISTS
 
 
 @dataclass
@@ -38,12 +38,12 @@ class Track:
     """One track of a video."""
 
     category: int
-    filled: int = 0  # places of its lists so far
+    filled: int = 0  # length of its lists so far
     pieces: list[Piece] = field(default_factory=list)
 
 
 class Tracks:
-    """The tracks of a video, their lists on disk until its last frame is known."""
+    """The tracks of a video. Their lists stay on disk until the video's last frame is known."""
 
     def __init__(self, spool: BinaryIO, latest: int) -> None:
         self._spool, self._ids = spool, TrackIds(latest)
@@ -51,12 +51,12 @@ class Tracks:
 
     @property
     def latest(self) -> int:
-        """The highest id that is in use."""
+        """The highest id in use."""
         return self._ids.latest
 
     def add(self, batch: MaskBatch, areas: np.ndarray, length: int, *, categories: Categories) -> None:
-        """Take the masks of a batch that are not empty. length: frames of the video before it."""
-        tracks = self._ids.of(batch)
+        """Add the masks of a batch that are not empty. length: number of the video's frames before the batch."""
+        tracks = self._ids.ids(batch)
         rows = np.flatnonzero(areas)
         rows = rows[np.argsort(tracks[rows], kind="stable")]
         places = length + batch.frame_of_row[rows]
@@ -73,21 +73,21 @@ class Tracks:
         names = categories.numbers(batch.masks["object_name"].take(taken))
         for start, end in pairwise([*starts.tolist(), rows.size]):
             track = self._tracks.setdefault(int(tracks[rows[start]]), Track(1 + int(names[start])))
-            texts = [self._keep(of.slice(start, end - start)) for of in lists]
+            texts = [self._spool_texts(column.slice(start, end - start)) for column in lists]
             track.pieces.append(Piece(int(places[start]) - track.filled, texts))
             track.filled = int(places[end - 1]) + 1
 
-    def _keep(self, texts: Any) -> tuple[int, int]:
+    def _spool_texts(self, texts: Any) -> tuple[int, int]:
         return self._spool.tell(), self._spool.write(json_columns.content(texts))
 
     def write(self, length: int, video: dict[str, Any], first: int, *, out: BinaryIO) -> int:
         """Write an annotation for each track; returns how many.
 
-        length: frames of the video; video: what its annotations have in common; first: the id of the first.
+        length: number of the video's frames. video: fields of all annotations. first: the first annotation's id.
         """
         for number, (track_id, track) in enumerate(self._tracks.items()):
-            known = {"id": first + number, "track_id": track_id, "category_id": track.category, **video, "iscrowd": 0}
-            out.write(json.dumps(known)[:-1].encode())
+            fields = {"id": first + number, "track_id": track_id, "category_id": track.category, **video, "iscrowd": 0}
+            out.write(json.dumps(fields)[:-1].encode())
             for kind, name in enumerate(LISTS):
                 out.write(f',"{name}":['.encode())
                 for piece in track.pieces:
@@ -95,14 +95,18 @@ class Tracks:
                     self._spool.seek(piece.texts[kind][0])
                     out.write(self._spool.read(piece.texts[kind][1]))
                 out.write(NULL.encode() * (length - track.filled))
-                drop_comma(out)
+                drop_last_comma(out)
                 out.write(b"]")
             out.write(b"},")
         return len(self._tracks)
 
 
+def _unit(context: ExportContext) -> JoinedJsonUnit:
+    return JoinedJsonUnit(name="instances.json", sections=SECTIONS, write_part=write_part)
+
+
 def write_part(file: MasksFile, counts: Counts, folder: Path) -> None:
-    """What a file of masks adds to each section. `counts` goes on."""
+    """Write what a file of masks adds to each section, and advance `counts`."""
     categories = Categories(counts.categories)
     with ExitStack() as stack:
         videos, annotations = (stack.enter_context((folder / name).open("wb")) for name in SECTIONS)
@@ -125,3 +129,11 @@ def write_part(file: MasksFile, counts: Counts, folder: Path) -> None:
             entry = {"id": counts.videos, "name": video_id, "height": size[0], "width": size[1], "length": len(names)}
             videos.write(json_columns.line({**entry, "file_names": files}))
     counts.categories = categories.names
+
+
+FORMAT = ExportFormat(
+    name="ytvis",
+    description="YouTube-VIS, one instances.json",
+    masks=_unit,
+    frames_folder="JPEGImages",
+)

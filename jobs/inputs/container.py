@@ -1,14 +1,12 @@
 """Opening a video file, so that it leads nowhere else and takes no more memory than it may."""
 
-import ctypes
-from functools import cache
 from pathlib import Path
 
 import av
-import av.utils
 
 from jobs.errors import VideoError
 from jobs.inputs import container_probe
+from jobs.inputs.decoder_memory import limit_blocks
 from jobs.inputs.limits import VideoLimits
 
 # The decoder guesses formats from content, and some of them (playlists, concat scripts) open further
@@ -34,7 +32,7 @@ def open_container(path: Path, limits: VideoLimits) -> av.container.InputContain
             raise VideoError("is an empty file")
         if (claimed := container_probe.claimed_bytes(path)) > size:
             raise VideoError(f"its tables claim {claimed:,} bytes of samples, and the file has {size:,}: it is damaged")
-        _limit_memory(BYTES_PER_PIXEL * max(limits.max_pixels, VideoLimits.max_pixels))
+        limit_blocks(BYTES_PER_PIXEL * max(limits.max_pixels, VideoLimits.max_pixels))
         return av.open(
             f"file:{path.absolute()}",
             options={"max_pixels": str(limits.max_pixels)},  # of the decoders that look at the first frames
@@ -69,16 +67,3 @@ def check_size(width: int, height: int, limits: VideoLimits) -> None:
             f"its frames are {width}x{height}, {width * height:,} pixels; legal: up to {limits.max_pixels:,}. Scale it "
             "down"
         )
-
-
-@cache
-def _limit_memory(block_bytes: int) -> None:
-    """FFmpeg takes no larger block from now on, anywhere in this process.
-
-    An edit list that repeats a video 9,000 times makes an index of 3.1 GB of a file of 756 kB: with this, 0.8 GB.
-    PyAV has no name for this function of FFmpeg's, but every module of it is linked with its library.
-    """
-    try:
-        ctypes.CDLL(av.utils.__file__).av_max_alloc(ctypes.c_size_t(block_bytes))
-    except (OSError, AttributeError):  # a build that hides it
-        return

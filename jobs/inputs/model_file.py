@@ -1,30 +1,36 @@
 """Find a model's file: one that ships, a path, or a URL that is downloaded once."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.errors import UserError
 from jobs.io import storage
 from stcn_core.config import ModelConfig
-from stcn_core.models.checkpoint import CheckpointError, find_checkpoint, load_model
+from stcn_core.models.checkpoint import find_checkpoint, load_model
+from stcn_core.models.network import Network
+from stcn_core.models.weights_file import CheckpointError
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFile:
-    """A model that was found and read once, to be handed to every actor."""
+    """A model file, found and read once; its content goes to every actor."""
 
     name: str
     content: bytes
     sha256: str
     config: ModelConfig
+    propagation_defaults: Mapping[str, object]  # the network's, for `PropagationConfig.for_model`
 
 
-def find_model(source: str, sha256: str | None = None) -> ModelFile:
-    """Read a shipped model's name, a path or a URL, and check that it loads.
+def find_model(source: str, sha256: str | None = None, *, similarity: str | None = None) -> ModelFile:
+    """Read a model file, and check that it loads.
 
-    sha256: refuse any other content. A URL with it is kept in the cache folder, and not downloaded
-    again. Raises UserError.
+    source: a shipped model's name, a path or a URL.
+    sha256: refuse content with another digest. A URL with a digest is downloaded once, into the cache folder.
+    similarity: the name of one that replaces the network's own; None: keep its own.
+    Raises UserError.
     """
     path = _cached(sha256) if sha256 and "://" in source else None
     try:
@@ -37,7 +43,14 @@ def find_model(source: str, sha256: str | None = None) -> ModelFile:
     if path and not path.exists():
         storage.write(str(path), content)
     name = source if "://" in source else find_checkpoint(source).name
-    return ModelFile(name=name, content=content, sha256=digest, config=_config_of(name, content))
+    model = _loaded(name, content, similarity)
+    return ModelFile(
+        name=name,
+        content=content,
+        sha256=digest,
+        config=model.config,
+        propagation_defaults=model.propagation_defaults,
+    )
 
 
 def _read(source: str) -> bytes:
@@ -49,8 +62,10 @@ def _cached(sha256: str) -> Path:
     return root / "stcn" / "models" / sha256.lower()
 
 
-def _config_of(name: str, content: bytes) -> ModelConfig:
+def _loaded(name: str, content: bytes, similarity: str | None) -> Network:
     try:
-        return load_model(content).config
+        return load_model(content, similarity=similarity)
     except CheckpointError as error:
         raise UserError(f"--model {name}: {error}") from error
+    except ValueError as error:
+        raise UserError(f"--similarity {similarity}: {error}") from error

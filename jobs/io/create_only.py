@@ -1,39 +1,36 @@
-"""Create-only writes, on which commits rest: whether a store honours them, and what to do where it does not."""
+"""Create-only writes, on which commits rest: whether a store honours them, and a substitute where it does not."""
 
 import uuid
 from collections.abc import Callable
 
-from jobs.errors import UserError
 from jobs.io import storage
 
 Create = Callable[[str, bytes], bool]
 
 
-def record_creator(output: str, is_single_writer: bool) -> Create:
-    """How to create a record in this output. Raises UserError if its store ignores create-only writes."""
-    if is_single_writer:
-        return create_unguarded
-    check_create_only(output)
-    return storage.create
+def record_creator(is_single_writer: bool) -> Create:
+    """The function that creates records: guarded by the store, or by the user's promise of a single writer."""
+    return create_unguarded if is_single_writer else storage.create
 
 
-def check_create_only(output: str) -> None:
-    """Create a file twice; the second time must be refused. Raises UserError."""
+def check_create_only(output: str) -> str | None:
+    """Create a file twice. Returns the problem if the store accepts the second write. Raises OSError."""
     location = storage.join(output, "_ledger", f"probe-{uuid.uuid4().hex}")
     try:
         storage.create(location, b"first")
-        if storage.create(location, b"second"):
-            raise UserError(
-                f"the store of {output} ignores create-only writes (If-None-Match: *), on which commits rest; legal: a "
-                "store that honours them, such as S3, Ceph or MinIO. Or give --single-writer, and see to it yourself "
-                "that no two runs ever write to this output, also not one that was believed dead"
-            )
+        if not storage.create(location, b"second"):
+            return None
+        return (
+            f"the store of {output} ignores create-only writes (If-None-Match: *), on which commits rest; legal: a "
+            "store that honours them, such as S3, Ceph or MinIO. Or give --single-writer, and make sure yourself that "
+            "no two runs ever write to this output, not even one that you believe dead"
+        )
     finally:
         storage.remove(location)
 
 
 def create_unguarded(location: str, content: bytes) -> bool:
-    """Write a file if there is none, as well as it goes without the store's help: two at once can both succeed."""
+    """Write a file if it does not exist. Without the store's help, two writers at once can both succeed."""
     if storage.exists(location):
         return storage.read(location) == content
     storage.write(location, content)

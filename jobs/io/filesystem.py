@@ -1,36 +1,96 @@
-"""Any storage as an fsspec file system. Only `storage` uses this."""
+"""Any storage as an fsspec file system. Only `storage` and what it stands on use this.
 
-from typing import Any
+fsspec shares its instances with all code of a process, so an S3 file system with settings of ours is an instance of
+our own. It is shared by all threads, and with it the connections that it keeps open.
+"""
 
-from fsspec.core import url_to_fs
+import os
+import threading
+from typing import Any, Protocol
+
+from fsspec import filesystem
+from fsspec.core import strip_protocol, url_to_fs
 
 from jobs.errors import UserError
 
-# Retries happen in `retry`: botocore and s3fs would together do it 25 times, for 40 s or an hour.
+# Retries happen in `retry`: botocore and s3fs would together retry 25 times, for 40 s or an hour.
 S3_OPTIONS = {"config_kwargs": {"connect_timeout": 10, "read_timeout": 20, "retries": {"total_max_attempts": 1}}}
-S3_TRIES = 2  # of s3fs: it goes on with a download where the connection broke off
+S3_TRIES = 2  # of s3fs: it resumes a download whose connection broke off
+
+Entry = dict[str, Any]  # what fsspec says of a file: "name", "type", "size", and more by kind of storage
 
 
-def open_location(location: str) -> tuple[Any, str]:
+class FileSystem(Protocol):
+    """The part of fsspec's `AbstractFileSystem` that is used here; fsspec has no types."""
+
+    protocol: str | tuple[str, ...]
+
+    def ls(self, path: str, detail: bool) -> list[Entry]: ...
+    def info(self, path: str) -> Entry: ...
+    def exists(self, path: str) -> bool: ...
+    def cat_file(self, path: str, start: int | None = None, end: int | None = None) -> bytes: ...
+    def get_file(self, rpath: str, lpath: str) -> None: ...
+    def pipe_file(self, path: str, value: bytes, mode: str = ..., *, timeout: float) -> None: ...
+    def cp_file(self, path1: str, path2: str) -> None: ...
+    def rm(self, path: str, recursive: bool) -> None: ...
+    def unstrip_protocol(self, name: str) -> str: ...
+
+
+class S3FileSystem(FileSystem, Protocol):
+    """What s3fs has beyond that."""
+
+    retries: int
+
+    def call_s3(self, method: str, **kwargs: object) -> dict[str, Any]: ...
+    def split_path(self, path: str) -> tuple[str, str, str | None]: ...
+
+
+class _OwnS3:
+    """The S3 file systems of one process, by version awareness: one each, for the environment as it is now."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[bool, tuple[tuple[tuple[str, str], ...], S3FileSystem]] = {}
+
+    def get(self, is_versioned: bool) -> S3FileSystem:
+        """Make the file system, or find the one that was made for these credentials and this endpoint."""
+        environment = tuple((name, value) for name, value in os.environ.items() if name.startswith("AWS_"))
+        with self._lock:
+            known = self._known.get(is_versioned)
+            if known is None or known[0] != environment:
+                fs: S3FileSystem = filesystem(
+                    "s3", skip_instance_cache=True, use_listings_cache=False, version_aware=is_versioned, **S3_OPTIONS
+                )
+                fs.retries = S3_TRIES
+                known = self._known[is_versioned] = environment, fs
+            return known[1]
+
+
+# By process id. A fork gets a file system of its own and keeps its parent's: to free that is to wait for threads that a
+# fork does not copy. Its lock is its own too, as its parent's may have been held.
+_own_s3: dict[int, _OwnS3] = {}
+
+
+def open_location(location: str) -> tuple[FileSystem, str]:
     """The file system of a path or URL, and the path in it. Raises UserError."""
     if "::" in location:
         raise UserError(f"{location!r}: chained URLs ('::') are not supported; give a plain path or URL")
-    options = S3_OPTIONS if scheme_of(location) in ("s3", "s3a") else {}
     try:
-        fs, path = url_to_fs(location, use_listings_cache=False, **options)
+        if scheme_of(location) in ("s3", "s3a"):
+            own = _own_s3.setdefault(os.getpid(), _OwnS3())
+            return own.get("?versionId=" in location), str(strip_protocol(location))
+        fs, path = url_to_fs(location, use_listings_cache=False)
     except (ValueError, ImportError) as error:
         raise UserError(f"{location!r}: {error}; legal: a local path, or a URL such as s3://bucket/key") from error
-    if options:
-        fs.retries = S3_TRIES
     return fs, str(path)
 
 
 def refusal(location: str) -> Exception | None:
-    """What a store says to a download of one byte: its code, where a HEAD is answered with a status alone."""
+    """The error that a download of one byte raises: it has the store's code, where a HEAD has a status alone."""
     fs, path = open_location(location)
     try:
         fs.cat_file(path, start=0, end=1)
-    except Exception as error:
+    except Exception as error:  # the answer, whatever class the store's library gives it
         return error
     return None
 
@@ -41,16 +101,20 @@ def scheme_of(location: str) -> str:
     return scheme.lower() if mark else ""
 
 
-def is_local(fs: Any) -> bool:
+def is_local(fs: FileSystem) -> bool:
     """Whether paths in it are those of this machine."""
-    return "file" in ((fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol)
+    return "file" in _protocols(fs)
 
 
-def is_s3(fs: Any) -> bool:
+def is_s3(fs: FileSystem) -> bool:
     """Whether its ETags are S3's."""
-    return "s3" in ((fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol)
+    return "s3" in _protocols(fs)
 
 
-def location_of(fs: Any, path: str) -> str:
+def location_of(fs: FileSystem, path: str) -> str:
     """The path or URL that leads to a path in a file system."""
     return path if is_local(fs) else str(fs.unstrip_protocol(path))
+
+
+def _protocols(fs: FileSystem) -> tuple[str, ...]:
+    return (fs.protocol,) if isinstance(fs.protocol, str) else tuple(fs.protocol)

@@ -1,6 +1,7 @@
-"""Which storage errors pass by themselves, and for how long that is waited for.
+"""Retries of storage operations: which errors are transient, and how an error that remains is explained.
 
-All waiting happens here: the libraries below are told to try next to nothing again themselves.
+All retries happen here: the libraries below have theirs disabled, but for one that resumes a broken download.
+`policy` says for how long.
 """
 
 import errno
@@ -9,16 +10,16 @@ import tempfile
 from collections.abc import Callable, Iterator
 from typing import Concatenate, ParamSpec, TypeVar
 
-from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
+from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
 from jobs.errors import CredentialsError, StorageError, UserError
 from jobs.io.filesystem import refusal
+from jobs.io.policy import current_policy
 
 P = ParamSpec("P")
 R = TypeVar("R")
 Operation = Callable[Concatenate[str, P], R]
 
-RETRY_SECONDS = 300.0  # outages of a minute are common, those of over five call for a person
 MAX_WAIT_SECONDS = 10.0  # between two tries
 
 CREDENTIALS_CODES = {
@@ -46,26 +47,24 @@ PERMANENT_ERRORS = (
     UserError, MemoryError,
 )  # fmt: skip
 
-_retry_seconds = RETRY_SECONDS
-
-
-def set_retry_seconds(seconds: float) -> None:
-    """How long this process tries again what fails."""
-    global _patience_seconds
-    _retry_seconds = seconds
-
 
 def with_retries(operation: Operation[P, R]) -> Operation[P, R]:
-    """Try an operation on a location again while its error may pass; then raise an OSError, whatever it was.
+    """Retry an operation on a location while its error is transient; then raise an OSError, whatever it was.
 
-    The operation must not mind being carried out twice: its first try may have had an effect and lost the reply.
+    The operation must be idempotent: its first try may have had its effect and lost the reply.
     """
 
     @functools.wraps(operation)
     def wrapped(location: str, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        policy = current_policy()
+
+        def is_out_of_time(state: RetryCallState) -> bool:
+            """Asked after each try, since an interrupted run shortens its policy while requests are under way."""
+            return (state.seconds_since_start or 0.0) >= policy.retry_seconds
+
         tries = Retrying(
             retry=retry_if_exception(lambda error: is_transient(error, is_remote="://" in location)),
-            stop=stop_after_delay(_retry_seconds),
+            stop=is_out_of_time,
             wait=wait_random_exponential(0.2, max=MAX_WAIT_SECONDS),
             reraise=True,
         )
@@ -73,7 +72,7 @@ def with_retries(operation: Operation[P, R]) -> Operation[P, R]:
             return tries(operation, location, *args, **kwargs)
         except UserError:
             raise
-        except Exception as error:
+        except Exception as error:  # each library below has classes of its own; callers are promised an OSError
             raise explain(location, error) from error
 
     return wrapped
@@ -111,7 +110,8 @@ def explain(location: str, error: Exception) -> OSError:
     ):
         return error if location in str(error) or isinstance(error, FileNotFoundError) else OSError(error.errno, text)
     return StorageError(
-        f"{text}; it was tried again for {_retry_seconds:g} s: run the same command again once storage works"
+        f"{text}; it was tried again for {current_policy().retry_seconds:g} s: run the same command again once storage "
+        "works"
     )
 
 

@@ -1,5 +1,5 @@
-"""A folder for this process's files under way. A process that is killed leaves its own behind; the next one here
-clears it away: a folder is abandoned if nobody holds its lock any more."""
+"""A folder for the temporary files of this process. A killed process leaves its folder behind, and the next process on
+this machine deletes it: a folder is abandoned if no process holds its lock."""
 
 import contextlib
 import fcntl
@@ -7,8 +7,9 @@ import os
 import shutil
 import tempfile
 import time
-from multiprocessing.util import Finalize
 from pathlib import Path
+
+from jobs.io.process_exit import delete_at_exit
 
 PREFIX = "stcn-scratch-"
 LOCK = "lock"
@@ -37,8 +38,7 @@ def _folder() -> Path:
         descriptor = os.open(folder / LOCK, os.O_CREAT | os.O_RDWR, 0o600)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         _own = os.getpid(), folder, descriptor
-        # At exit, and where multiprocessing ends a worker, which atexit is not told of.
-        Finalize(None, shutil.rmtree, (folder,), {"ignore_errors": True}, exitpriority=0)
+        delete_at_exit(folder)
     return _own[1]
 
 

@@ -1,8 +1,8 @@
 """Files anywhere fsspec reaches: read, list, download, and write so that nothing partial is ever seen.
 
-Locations are local paths or URLs (`s3://bucket/key`). Writing through `fs.open` is avoided on purpose:
-leaving it by an exception still publishes what was written so far. Everything is tried again while its
-error may pass (`retry`), and what comes from S3 is compared with its ETag (`integrity`).
+Locations are local paths or URLs (`s3://bucket/key`). Writing through `fs.open` is avoided on purpose: leaving it by an
+exception still publishes what was written so far. Every operation is retried while its error is transient (`retry`),
+and each file from S3 is compared with what was stored (`verified_copy`).
 """
 
 import errno
@@ -10,16 +10,17 @@ import hashlib
 import io
 import os
 import posixpath
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import BinaryIO
 
 from jobs.errors import StorageError
-from jobs.io import integrity, local
-from jobs.io.filesystem import is_local, is_s3, location_of, open_location
+from jobs.io import local
+from jobs.io.filesystem import Entry, FileSystem, is_local, is_s3, location_of, open_location
 from jobs.io.retry import with_retries
+from jobs.io.verified_copy import verified_copy
 
 LEADS_NOWHERE = (errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
 MOST_TO_CREATE = 50 * 2**20  # bytes; twice as many would go in parts
@@ -27,10 +28,6 @@ UPLOAD_SECONDS, UPLOAD_BYTES_PER_SECOND = 60.0, 10**6  # at least; s3fs itself w
 # Of a folder whose folders are looked into, by a request each: more than a video's objects, fewer than a data set's.
 MOST_FOLDERS = 300
 PARENTS = (".", "..")  # keys of a store may hold these
-
-File = TypeVar("File", bound=BinaryIO)
-
-COPIES = 3  # of an object whose ETag does not tell whether a copy is right: two must be equal
 
 
 @dataclass(frozen=True)
@@ -156,7 +153,7 @@ def create(location: str, content: bytes) -> bool:
         fs.pipe_file(path, content, mode="create", timeout=_upload_seconds(content))
         return True
     except Exception:
-        # Refused (as FileExistsError or EINVAL, by server), or accepted and the reply was lost.
+        # Refused (as FileExistsError or EINVAL, by server), or accepted and the reply lost: what is there now tells.
         try:
             return _read(fs, path) == content
         except FileNotFoundError:
@@ -228,7 +225,7 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _followed(fs: Any, entries: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
+def _followed(fs: FileSystem, entries: Iterable[Entry]) -> Iterable[Entry]:
     """Entries of a folder: links as what they lead to, and without the "folder/" objects that S3 consoles make."""
     for entry in entries:
         if entry.get("islink"):
@@ -237,16 +234,15 @@ def _followed(fs: Any, entries: Iterable[dict[str, Any]]) -> Iterable[dict[str, 
             yield entry
 
 
-def _describe(fs: Any, entry: dict[str, Any]) -> FileInfo:
+def _describe(fs: FileSystem, entry: Entry) -> FileInfo:
     version = entry.get("ETag") or entry.get("mtime") or entry.get("LastModified") or entry.get("created") or ""
     return FileInfo(location_of(fs, entry["name"]), int(entry["size"]), str(version).strip('"'))
 
 
-def _read(fs: Any, path: str) -> bytes:
+def _read(fs: FileSystem, path: str) -> bytes:
     if not is_s3(fs):
         return bytes(fs.cat_file(path))
-    copy = _copied_right(fs, path, lambda: io.BytesIO(fs.cat_file(path)))
-    return copy.getvalue()
+    return verified_copy(fs, path, lambda: io.BytesIO(fs.cat_file(path))).getvalue()
 
 
 @with_retries
@@ -259,24 +255,8 @@ def _fetch(location: str, target: Path) -> Path:
         return target.open("rb")
 
     try:
-        _copied_right(fs, path, fetch).close()
-    except BaseException:
+        verified_copy(fs, path, fetch).close()
+    except BaseException:  # also an interrupt: half a file must not be taken for a whole one
         target.unlink(missing_ok=True)
         raise
     return target
-
-
-def _copied_right(fs: Any, path: str, take: Callable[[], File]) -> File:
-    """A copy that is as it was stored: its ETag says so, or where that is no MD5, another copy like it."""
-    before = b""
-    for _ in range(COPIES):
-        info, copy = fs.info(path), take()
-        if copy.seek(0, io.SEEK_END) == info["size"]:
-            if not is_s3(fs) or integrity.has_etag(copy, info["size"], info.get("ETag", "")):
-                return copy
-            digest = integrity.digest(copy)
-            if digest == before:
-                return copy
-            before = digest
-        copy.close()
-    raise StorageError(f"{COPIES} copies came, none as it was stored")

@@ -5,9 +5,9 @@ A record carries the digest of itself.
 """
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from jobs.concurrency.threads import inheriting_pool
 from jobs.errors import FatalError
 from jobs.io import storage
 from jobs.io.create_only import Create
@@ -50,7 +50,7 @@ class Log:
             if storage.name_of(info.location) != _name(number):
                 raise FatalError(f"{self._folder} lacks {_name(number)}: what is done cannot be known without it")
         locations = [info.location for info in infos]
-        with ThreadPoolExecutor(PARALLEL_READS) as pool:
+        with inheriting_pool(PARALLEL_READS) as pool:
             records = list(pool.map(_parse, locations, pool.map(storage.read, locations)))
         self.next = len(records)
         return records

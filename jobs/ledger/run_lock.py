@@ -1,7 +1,8 @@
-"""Which process works on an output, and whether it is alive: one small file that it writes again every few seconds.
+"""Which process works on an output, and whether it is alive: a small file that the process renews every few seconds.
 
-This is a courtesy between runs: it spares the second one from doing the work of the first. What keeps them from
-harming each other is the log (`ledger`).
+The check is best-effort; the log (`ledger`) guarantees correctness. The log alone does not suffice: its record of a run
+says who began it, not whether that process lives, and a second run that begins takes the output over. A scheduler that
+starts a command twice would thus end a healthy run, and lose its uncommitted work.
 """
 
 import getpass
@@ -18,6 +19,7 @@ from typing import Any
 import psutil
 
 from jobs.concurrency import interrupt
+from jobs.concurrency.threads import inheriting_thread
 from jobs.errors import UserError
 from jobs.io import storage
 
@@ -44,7 +46,7 @@ def run_lock(output: str, run: str, me: dict[str, Any]) -> Iterator[None]:
     location = storage.join(output, LOCK_FILE)
     _refuse_if_locked(output, location)
     ended = threading.Event()
-    beats = threading.Thread(target=_heartbeat, args=(location, {"run": run, **me}, ended), daemon=True)
+    beats = inheriting_thread(_heartbeat, location, {"run": run, **me}, ended)
     storage.write(location, json.dumps({"run": run, **me}).encode())
     beats.start()
     try:

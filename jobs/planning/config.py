@@ -1,117 +1,238 @@
-"""What a run is told: one frozen dataclass, whose fields are the flags of `stcn segment`."""
+"""The options of a run: one frozen dataclass. Each field is an option of `stcn segment`, checked by pydantic."""
 
 import dataclasses
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
 
 from jobs.errors import UserError
 from jobs.inputs.limits import ProcessLimits, VideoLimits, VideoRequirements
 from jobs.io import storage
-from jobs.io.retry import RETRY_SECONDS
-from jobs.segmenting.scene_clips import ClipOptions
-from stcn_core.config import ModelConfig, PropagationConfig
+from jobs.io.policy import RETRY_SECONDS
+from jobs.options import Option, config_class, zero_or
+from jobs.segmenting.scene_clips import ClipOptions, OnCut
+from stcn_core.config import Direction, HasDefaults, PropagationConfig
+from stcn_core.memory.eviction import policy_names
 
-PRECISIONS = ("auto", "float32", "bfloat16")
+MODEL, MEMORY, VIDEOS, CLUSTER, FAILURES, STORAGE = "Model", "Memory", "Videos", "Cluster", "Failures", "Storage"
+PROPAGATION_OPTIONS = ("memory_every", "top_k", "include_last", "max_memory_frames", "memory_policy")
+UNBOUNDED_AT_ZERO = ("top_k", "max_memory_frames")
+Count = Annotated[int, Field(ge=1)]
+CountOrNone = Annotated[int | None, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
 
 
-@dataclass(frozen=True, kw_only=True)
+def _whole_above_one(gpus: float | None) -> float | None:
+    """Ray shares one GPU among actors, and gives several to one actor only whole."""
+    if gpus is not None and gpus > 1 and not gpus.is_integer():
+        raise ValueError("several GPUs are given whole")
+    return gpus
+
+
+@config_class
 class SegmentConfig:
-    """Options of one run. None for a propagation option means the network's published default."""
+    """Options of one run. None for a memory option means the network's published default."""
 
-    manifest: str  # a table of videos, or a DAVIS / YouTube-VOS tree
-    output: str  # folder or URL prefix
-    model: str = "stcn-mini"  # a shipped model's name, a path, or a URL
-    model_sha256: str | None = None  # refuse a model file with another digest
-    device: str = "auto"  # "cpu", "cuda", or "auto": cuda where an actor has a GPU
-    precision: str = "auto"  # "float32", "bfloat16", or "auto": bfloat16 where matrix units compute it
-    actors: int | None = None  # processes with a model each; None: as many as GPUs, or one on CPUs
-    num_gpus_per_actor: float | None = None  # None: 1 where the cluster has GPUs, else 0
-    threads_per_actor: int | None = None  # None: an even share of the CPUs; the same number gives the same bits
-    memory_every: int | None = None
-    top_k: int | None = None
-    include_last: bool | None = None
-    max_memory_frames: int | None = None
-    memory_policy: str | None = None
-    direction: str = "forward"  # from each prompt; "backward", or "both"
-    on_cut: str = "keep"  # masks go on across scene cuts; "stop": the video ends there; "split": scenes are clips
-    cycle_check: bool = False  # carry last masks back to their prompts, and note how they compare
-    short_side: int = 480  # 0: never scale down
-    frames_per_shard: int = 4000  # expected frames that are committed together, about 10 minutes on a CPU
-    max_attempts: int = 3  # times that a video is tried before it is quarantined
-    max_failures: int | None = None  # end early if a run quarantines more videos than this; None: never
-    strict: bool = False  # quarantine videos with damaged or missing frames
-    max_pixels: int = VideoLimits.max_pixels  # of a frame
-    max_frames: int = VideoLimits.max_frames  # of a video
-    stall_seconds: float = ProcessLimits.stall_seconds  # that a video may bring no frame before its process is ended
-    max_video_seconds: float = ProcessLimits.video_seconds  # that a video may take before its process is ended
-    memory_per_actor: float | None = None  # GiB; None: an even share of its node's
-    allow: list[str] | None = None  # prefixes that videos and prompts must lie under; None: see `inputs.allowlist`
-    single_writer: bool = False  # for a store that ignores create-only writes: the user sees to it
-    storage_patience: float = RETRY_SECONDS  # for how long a failing request is tried again
+    manifest: Annotated[str, Option("Table of videos (.parquet, .csv, .jsonl), or a DAVIS or YouTube-VOS tree.")]
+    output: Annotated[str, Option("Folder or URL prefix to write the masks to.")]
+
+    model: Annotated[str, Option("Network: the name of a shipped model, a path, or a URL.", MODEL)] = "stcn-mini"
+    model_sha256: Annotated[str | None, Option("Refuse a model file whose SHA-256 digest differs.", MODEL)] = None
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"],
+        Option("Where networks run; auto: on a GPU if the actor has one.", MODEL, run_only=True),
+    ] = "auto"
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16"],
+        Option("Number format of the network; auto: bfloat16 on GPUs and CPUs with AMX, else float32.", MODEL),
+    ] = "auto"
+
+    memory_every: Annotated[CountOrNone, Option("Memorise every Nth frame.", MEMORY, unset="5")] = None
+    top_k: Annotated[
+        int | None,
+        Field(ge=0),
+        Option(
+            "Memory positions that each position of a frame attends to.",
+            MEMORY,
+            unset="STCN: 20, STM: all, stcn-mini: 5",
+            legal="1 or more; 0: all",
+        ),
+    ] = None
+    similarity: Annotated[
+        str | None,
+        Option(
+            "How the keys of a frame and of memory are compared: l2, cosine, dot, or a registered name.",
+            MEMORY,
+            unset="the model's own",
+        ),
+    ] = None
+    include_last: Annotated[
+        bool | None, Option("Keep the previous frame in memory as well.", MEMORY, unset="STCN: no, STM: yes")
+    ] = None
+    max_memory_frames: Annotated[
+        int | None,
+        zero_or(2),
+        Option(
+            "Keep at most this many frames in memory; prompted frames always stay.",
+            MEMORY,
+            unset="64",
+            legal="2 or more; 0: no bound",
+        ),
+    ] = None
+    memory_policy: Annotated[
+        str | None,
+        Option(
+            "Frames that stay when memory is full: the latest (recent), evenly spread ones (spread), or the ones "
+            "attended to most (used).",
+            MEMORY,
+            unset="spread",
+            names=policy_names,
+        ),
+    ] = None
+
+    direction: Annotated[
+        Direction,
+        Option(
+            "Carry masks from each prompt forward, backward, or both ways; both fuses the two masks of a frame "
+            "between two prompts.",
+            VIDEOS,
+        ),
+    ] = "forward"
+    on_cut: Annotated[
+        OnCut,
+        Option(
+            "At a scene cut, carry masks on (keep), end the video (stop), or segment each scene as a clip of its "
+            "own (split).",
+            VIDEOS,
+        ),
+    ] = "keep"
+    cycle_check: Annotated[
+        bool, Option("Carry each object's last mask back to its prompt, and store the IoU of the two.", VIDEOS)
+    ] = False
+    short_side: Annotated[
+        int,
+        zero_or(16),
+        Option(
+            "Scale frames down so that the shorter side has at most this many pixels.",
+            VIDEOS,
+            legal="16 or more; 0: never scale down",
+        ),
+    ] = 480
+    max_pixels: Annotated[
+        Count, Option("Quarantine videos whose frames have more pixels than this.", VIDEOS, run_only=True)
+    ] = VideoLimits.max_pixels
+    max_frames: Annotated[Count, Option("Quarantine videos with more frames than this.", VIDEOS, run_only=True)] = (
+        VideoLimits.max_frames
+    )
+
+    actors: Annotated[
+        CountOrNone,
+        Option("Actors: processes that each hold a model.", CLUSTER, unset="one per GPU; without GPUs, one per 4 CPUs"),
+    ] = None
+    num_gpus_per_actor: Annotated[
+        float | None,
+        Field(ge=0),
+        AfterValidator(_whole_above_one),
+        Option(
+            "GPUs of each actor.",
+            CLUSTER,
+            unset="1 if the cluster has GPUs, else 0",
+            legal="0 to 1, such as 0.5, or a whole number",
+            run_only=True,
+        ),
+    ] = None
+    threads_per_actor: Annotated[
+        CountOrNone,
+        Option(
+            "CPU threads of each actor; equal numbers give masks that are equal bit for bit.",
+            CLUSTER,
+            unset="an even share of the CPUs",
+            run_only=True,
+        ),
+    ] = None
+    memory_per_actor: Annotated[
+        float | None,
+        Field(gt=0),
+        Option(
+            "End an actor that holds more GiB of memory than this.",
+            CLUSTER,
+            unset="an even share of its node's",
+            legal="more than 0 GiB",
+            run_only=True,
+        ),
+    ] = None
+    frames_per_shard: Annotated[
+        Count,
+        Option(
+            "Commit videos in groups of about this many frames; 4000 frames take about 10 minutes on a CPU.", CLUSTER
+        ),
+    ] = 4000
+
+    max_attempts: Annotated[Count, Option("Quarantine a video after this many attempts.", FAILURES, run_only=True)] = 3
+    max_failures: Annotated[
+        int | None,
+        Field(ge=0),
+        Option(
+            "End the run once more videos than this are quarantined.", FAILURES, unset="never end early", run_only=True
+        ),
+    ] = None
+    strict: Annotated[bool, Option("Quarantine videos with damaged or missing frames.", FAILURES)] = False
+    stall_seconds: Annotated[
+        Positive, Option("End an actor whose video yields no frame for this many seconds.", FAILURES, run_only=True)
+    ] = ProcessLimits.stall_seconds
+    max_video_seconds: Annotated[
+        Positive, Option("End an actor whose video takes more seconds than this.", FAILURES, run_only=True)
+    ] = ProcessLimits.video_seconds
+
+    allow: Annotated[
+        list[str] | None,
+        Option(
+            "Read videos and prompts only below this path or URL prefix. Repeatable.",
+            STORAGE,
+            unset="paths and object stores, no web addresses",
+        ),
+    ] = None
+    single_writer: Annotated[
+        bool,
+        Option(
+            "Accept storage that ignores create-only writes. You must then start only one run at a time.",
+            STORAGE,
+            run_only=True,
+        ),
+    ] = False
+    storage_patience: Annotated[
+        Positive, Option("Retry a failing storage request for this many seconds.", STORAGE, run_only=True)
+    ] = RETRY_SECONDS
+    verify_downloads: Annotated[
+        bool, Option("Download an object twice if the store offers no checksum of its content.", STORAGE)
+    ] = False
 
     def __post_init__(self) -> None:
-        _require(self.device in ("auto", "cpu", "cuda"), "--device", self.device, legal="auto, cpu, cuda")
-        _require(self.precision in PRECISIONS, "--precision", self.precision, legal=", ".join(PRECISIONS))
-        _require(self.actors is None or self.actors >= 1, "--actors", self.actors, legal="1 or more")
-        gpus = self.num_gpus_per_actor
-        legal = gpus is None or 0 <= gpus <= 1 or (gpus > 1 and gpus.is_integer())
-        _require(legal, "--num-gpus-per-actor", gpus, legal="0 to 1, such as 0.5, or a whole number")
-        _require(not (self.device == "cpu" and gpus), "--num-gpus-per-actor", gpus, legal="0 with --device cpu")
-        threads = self.threads_per_actor
-        _require(threads is None or threads >= 1, "--threads-per-actor", threads, legal="1 or more")
-        _require(self.frames_per_shard >= 1, "--frames-per-shard", self.frames_per_shard, legal="1 or more")
-        _require(self.max_attempts >= 1, "--max-attempts", self.max_attempts, legal="1 or more")
-        failures = self.max_failures
-        _require(failures is None or failures >= 0, "--max-failures", failures, legal="0 or more")
-        for name in ("max_pixels", "max_frames", "stall_seconds", "max_video_seconds", "storage_patience"):
-            _require(getattr(self, name) > 0, f"--{name.replace('_', '-')}", getattr(self, name), legal="more than 0")
-        memory = self.memory_per_actor
-        _require(memory is None or memory > 0, "--memory-per-actor", memory, legal="more than 0 GiB")
-        _require(
-            self.short_side == 0 or self.short_side >= 16, "--short-side", self.short_side, legal="16 or more; 0: never"
-        )
-        _require(self.top_k is None or self.top_k >= 0, "--top-k", self.top_k, legal="1 or more; 0: all")
+        if self.device == "cpu" and self.num_gpus_per_actor:
+            raise UserError(f"--num-gpus-per-actor {self.num_gpus_per_actor} is not usable; legal: 0 with --device cpu")
+        if self.cycle_check and self.direction == "backward":
+            raise UserError("--cycle-check with --direction backward is not usable; legal: forward, both")
         for name in ("manifest", "output"):  # actors have working folders of their own
             object.__setattr__(self, name, storage.absolute(getattr(self, name)))
         if self.allow is not None:
             object.__setattr__(self, "allow", [storage.absolute(prefix) for prefix in self.allow])
-        _require(
-            not (self.cycle_check and self.direction == "backward"),
-            "--cycle-check", f"with --direction {self.direction}", legal="forward, both",
-        )  # fmt: skip
-        self.clip_options()
-        try:
-            self.propagation(ModelConfig())
-        except ValueError as error:
-            raise UserError(str(error)) from error
 
-    def propagation(self, network: ModelConfig) -> PropagationConfig:
-        """The propagation options for a network: its defaults, and what was given."""
-        return PropagationConfig.for_config(network, **self.given_options())
-
-    def given_options(self) -> dict[str, Any]:
-        """Propagation options that were given."""
-        names = ("memory_every", "top_k", "include_last", "max_memory_frames", "memory_policy")
-        options = {name: getattr(self, name) for name in names}
-        given = {name: value for name, value in options.items() if value is not None}
-        for name in ("top_k", "max_memory_frames"):
-            if given.get(name) == 0:
-                given[name] = None
-        return given | {"short_side": self.short_side or None, "direction": self.direction}
+    def propagation(self, model: HasDefaults) -> PropagationConfig:
+        """The propagation options of a run: the network's defaults, overridden by the options that are set."""
+        values = {name: getattr(self, name) for name in PROPAGATION_OPTIONS}
+        options = {name: value for name, value in values.items() if value is not None}
+        options |= {name: None for name in UNBOUNDED_AT_ZERO if options.get(name) == 0}
+        options |= {"short_side": self.short_side or None, "direction": self.direction}
+        return PropagationConfig.for_model(model, **options)
 
     def clip_options(self) -> ClipOptions:
-        """What is done with scenes and tracks."""
-        return ClipOptions(self.on_cut, self.cycle_check)  # type: ignore[arg-type]
+        """How scenes and tracks are handled."""
+        return ClipOptions(self.on_cut, self.cycle_check)
 
     def demands(self) -> VideoRequirements:
-        """What each video must keep to."""
+        """The requirements that each video must meet."""
         return VideoRequirements(VideoLimits(self.max_pixels, self.max_frames), self.strict)
 
     def as_dict(self) -> dict[str, Any]:
-        """For run.json."""
+        """The options as run.json stores them."""
         return dataclasses.asdict(self)
-
-
-def _require(holds: bool, flag: str, value: object, *, legal: str) -> None:
-    if not holds:
-        raise UserError(f"{flag} {value} is not usable; legal: {legal}")

@@ -8,8 +8,8 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 
+from jobs.concurrency.threads import inheriting_pool
 from jobs.io import storage
 from jobs.records import Entry, WorkItem
 from jobs.segmenting.scene_clips import DEFAULT_CLIP_OPTIONS, ClipOptions
@@ -28,12 +28,18 @@ def identify(
     *,
     precision: str = "auto",
     clip_options: ClipOptions = DEFAULT_CLIP_OPTIONS,
+    similarity: str | None = None,
 ) -> list[WorkItem]:
-    """Give every entry its id, asking storage for size and version of what it names."""
+    """Give every entry its id, asking storage for size and version of what it names.
+
+    similarity: one that replaces the model's own. None is left out of the ids, which are then those of runs from before
+    the option existed.
+    """
     options = {k: v for k, v in dataclasses.asdict(config).items() if k not in NEUTRAL_OPTIONS}
     options |= dataclasses.asdict(clip_options)
     common = {"schema": SCHEMA, "model": model_sha256, "options": options, "precision": precision}
-    with ThreadPoolExecutor(PARALLEL_REQUESTS) as pool:
+    common |= {} if similarity is None else {"similarity": similarity}
+    with inheriting_pool(PARALLEL_REQUESTS) as pool:
         return list(pool.map(lambda entry: _identify(entry, common), entries))
 
 

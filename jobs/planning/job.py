@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from jobs.errors import UserError
 from jobs.inputs.manifest import read_manifest
 from jobs.inputs.model_file import ModelFile, find_model
-from jobs.io.retry import set_retry_seconds
+from jobs.io.policy import StoragePolicy, storage_policy
 from jobs.ledger.ledger import Ledger
 from jobs.outputs.selection import refuse_selection
 from jobs.planning.config import SegmentConfig
@@ -53,13 +53,20 @@ def prepare_job(config: SegmentConfig, only: Sequence[str] | None = None) -> Job
 
     only: classes of errors whose videos are taken out of quarantine; empty: all of them; None: none.
     """
-    set_retry_seconds(config.storage_patience)
-    refuse_selection(config.output)
-    entries = read_manifest(config.manifest, config.allow or ())
-    model = find_model(config.model, config.model_sha256)
-    options = config.propagation(model.config)
-    items = identify(entries, model.sha256, options, precision=config.precision, clip_options=config.clip_options())
-    ledger = Ledger(config.output)
+    with storage_policy(StoragePolicy(config.storage_patience, config.verify_downloads)):
+        refuse_selection(config.output)
+        entries = read_manifest(config.manifest, config.allow or ())
+        model = find_model(config.model, config.model_sha256, similarity=config.similarity)
+        options = config.propagation(model)
+        items = identify(
+            entries,
+            model.sha256,
+            options,
+            precision=config.precision,
+            clip_options=config.clip_options(),
+            similarity=config.similarity,
+        )
+        ledger = Ledger(config.output)
     _check_classes(only or (), ledger)
     return Job(
         config=config, model=model, options=options, items=items, ledger=ledger, again=_again(config.strict, only)

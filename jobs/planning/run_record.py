@@ -1,4 +1,4 @@
-"""What an output records of its last run: the options, and what became of each video."""
+"""Reads an output's record of its last run: the options, and the row of each video."""
 
 from jobs.errors import UserError
 from jobs.io import storage
@@ -15,8 +15,16 @@ def read_config(output: str) -> SegmentConfig:
     except FileNotFoundError:
         raise UserError(f"{output} holds no run: there is no {store.RUN_FILE}; start one with `stcn segment`") from None
     except (ValueError, KeyError, TypeError) as error:
-        damaged = f"{output}/{store.RUN_FILE} is damaged, or of another version: {type(error).__name__}: {error}"
-        raise UserError(f"{damaged}; the same `stcn segment` writes it again") from error
+        raise _damaged(output, f"{type(error).__name__}: {error}") from error
+    except UserError as error:
+        raise _damaged(output, str(error).replace("\n", "; ")) from error
+
+
+def _damaged(output: str, reason: str) -> UserError:
+    return UserError(
+        f"{output}/{store.RUN_FILE} is damaged, or of another version: {reason}; "
+        "the same `stcn segment` writes it again"
+    )
 
 
 def read_video_rows(output: str) -> list[VideoRow]:

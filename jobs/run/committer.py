@@ -1,10 +1,9 @@
-"""Where what the pool brings arrives: it is committed, counted, and what went wrong is said."""
+"""Handles the events of the pool: finished work is committed and counted, failures are reported."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from jobs.actors.mailbox import ShardHandedOver
-from jobs.actors.pool_events import ActorsStillStarting, VideoGivenUp, VideoRetried
+from jobs.actors.pool_events import ActorsStillStarting, DrainingUnknown, PoolEvent, VideoGivenUp, VideoRetried
 from jobs.actors.worker import Worker
 from jobs.errors import FatalError, printable
 from jobs.planning.job import Job
@@ -14,13 +13,13 @@ from jobs.segmenting.failure_row import quarantined_row
 
 
 class Committer:
-    """One run's desk."""
+    """Commits the work of one run."""
 
     def __init__(self, job: Job, counts: Counts, report: Reporter) -> None:
         self._job, self._counts, self._report = job, counts, report
         self._rows: dict[str, list[VideoRow]] = {}  # attempt -> what its videos came to
 
-    def take(self, worker: Worker, event: Any) -> None:
+    def take(self, worker: Worker, event: PoolEvent) -> None:
         """Deal with one notice of the pool. Raises FatalError over `--max-failures`, and TakenOverError."""
         if isinstance(event, FramesDone):
             self._counts.frames += event.frames
@@ -39,6 +38,11 @@ class Committer:
             self._commit(f"{worker.attempt}-given-up", [row], None)
         elif isinstance(event, ActorsStillStarting):
             self._report.note(f"{event.up} of {event.wanted} actors have started; the run goes on with those")
+        elif isinstance(event, DrainingUnknown):
+            self._report.note(
+                f"this Ray does not say which nodes are being drained ({event.reason}): the videos under way on a node "
+                "that goes away are done again"
+            )
         self._report.update(self._counts)
 
     def _commit(self, attempt: str, rows: Sequence[VideoRow], written: ShardWritten | None) -> None:

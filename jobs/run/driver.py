@@ -3,7 +3,7 @@
 import json
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import version
 
@@ -15,8 +15,9 @@ from jobs.actors.pool import Pool
 from jobs.errors import FatalError
 from jobs.inputs.limits import ProcessLimits
 from jobs.io import storage
-from jobs.io.create_only import record_creator
-from jobs.io.retry import set_retry_seconds
+from jobs.io.create_only import Create, record_creator
+from jobs.io.policy import StoragePolicy, storage_policy
+from jobs.io.store_checks import check_store
 from jobs.ledger import run_lock
 from jobs.ledger.ledger import ATTEMPTS
 from jobs.outputs import store
@@ -28,11 +29,21 @@ from jobs.run.progress import Counts, Reporter
 from jobs.run.status import describe_outdated
 
 HAND_OVER_SECONDS = 2.0  # for actors to upload what they have finished; `ray job stop` kills after 3
-LAST_PATIENCE_SECONDS = 2.0  # with storage, for a run that is told to stop
+LAST_PATIENCE_SECONDS = 2.0  # for storage requests of a run that is told to stop
 
 
 def run(config: SegmentConfig, report: Reporter, only: Sequence[str] | None = None) -> list[VideoRow]:
-    """Segment what is missing; returns the rows of all videos. An interrupt leaves whole work committed."""
+    """Segment what is missing; returns the rows of all videos. An interrupt leaves whole work committed.
+
+    The process is left as it was: the storage policy of `config` holds until this returns or raises.
+    """
+    with storage_policy(StoragePolicy(config.storage_patience, config.verify_downloads)) as policy:
+        return _run(config, report, only, policy=policy)
+
+
+def _run(
+    config: SegmentConfig, report: Reporter, only: Sequence[str] | None, *, policy: StoragePolicy
+) -> list[VideoRow]:
     job, name = prepare_job(config, only), f"{time.strftime('%Y%m%dT%H%M%S')}-{uuid.uuid4().hex[:8]}"
     create = _creator(config)
     with run_lock.run_lock(config.output, name, me := run_lock.describe_process()):
@@ -49,9 +60,9 @@ def run(config: SegmentConfig, report: Reporter, only: Sequence[str] | None = No
                     expected_frames=sum(item.expected_frames for item in todo),
                 )
                 with cluster.connected() as connection, report:
-                    _segment(job, name, connection, counts=counts, report=report)
-        except BaseException:
-            set_retry_seconds(LAST_PATIENCE_SECONDS)
+                    _segment(job, name, connection, counts=counts, report=report, policy=policy)
+        except BaseException:  # also an interrupt; it is raised again
+            policy.retry_seconds = LAST_PATIENCE_SECONDS
             with suppress(OSError):  # storage may be what failed; the next run writes it again
                 _write_last_videos(job)
             raise
@@ -59,21 +70,23 @@ def run(config: SegmentConfig, report: Reporter, only: Sequence[str] | None = No
     return job.rows()
 
 
-def _segment(job: Job, name: str, connection: cluster.Connection, *, counts: Counts, report: Reporter) -> None:
+def _segment(
+    job: Job, name: str, connection: cluster.Connection, *, counts: Counts, report: Reporter, policy: StoragePolicy
+) -> None:
     report.update(counts)
     if warning := connection.describe_open_interface():
         report.note(warning)
     division = cluster.allocate(cluster.node_resources(), job.config, connection.grows)
     start_seconds = cluster.AUTOSCALE_SECONDS if connection.grows else cluster.START_SECONDS
     pool = _start_pool(job, f"{ATTEMPTS}/{name}", division, start_seconds=start_seconds)
-    desk = Committer(job, counts, report)
+    committer = Committer(job, counts, report)
     try:
         for worker, event in pool.run(job.shards(division.actors)):
-            desk.take(worker, event)
+            committer.take(worker, event)
     except (KeyboardInterrupt, FatalError, OSError):
-        set_retry_seconds(LAST_PATIENCE_SECONDS)
+        policy.retry_seconds = LAST_PATIENCE_SECONDS
         with suppress(OSError):  # storage may be what failed; the next run does again what is lost here
-            _take_what_is_finished(job, pool, desk)
+            _take_what_is_finished(job, pool, committer)
         raise
     finally:
         pool.stop()
@@ -82,32 +95,33 @@ def _segment(job: Job, name: str, connection: cluster.Connection, *, counts: Cou
                 storage.remove(storage.join(job.config.output, ATTEMPTS, name))
 
 
-def _take_what_is_finished(job: Job, pool: Pool, desk: Committer) -> None:
+def _take_what_is_finished(job: Job, pool: Pool, committer: Committer) -> None:
     job.ledger.refresh()
     if not job.ledger.is_taken_over:
-        for worker, word in pool.hand_over(HAND_OVER_SECONDS):
-            desk.take(worker, word)
+        for worker, message in pool.hand_over(HAND_OVER_SECONDS):
+            committer.take(worker, message)
 
 
 def _start_pool(job: Job, folder: str, division: cluster.Allocation, *, start_seconds: float) -> Pool:
-    config, board, model = job.config, cluster.start_mailbox(), cluster.share_model(job.model)
+    config, mailbox, model = job.config, cluster.start_mailbox(), cluster.share_model(job.model)
     setup = ActorSettings(
         device=config.device,
         precision=config.precision,
+        similarity=config.similarity,
         threads=division.threads,
         options=job.options,
         demands=config.demands(),
         clip_options=config.clip_options(),
         allowance=ProcessLimits(config.stall_seconds, config.max_video_seconds, division.memory_gib),
-        storage_patience=config.storage_patience,
+        storage=StoragePolicy(config.storage_patience, config.verify_downloads),
     )
-    crew = ActorGroup(
-        start=lambda name: cluster.start_actor(name, board, division, model=model, setup=setup),
+    group = ActorGroup(
+        start=lambda name: cluster.start_actor(name, mailbox, division, model=model, setup=setup),
         size=min(division.actors, len(job.shards(division.actors))),
         start_seconds=start_seconds,
         stall_seconds=config.stall_seconds,
     )
-    return Pool(crew, board, Budgets(config.max_attempts), output=config.output, folder=folder)
+    return Pool(group, mailbox, Budgets(config.max_attempts), output=config.output, folder=folder)
 
 
 def _tell_what_is_replaced(job: Job, lost: Sequence[str], report: Reporter) -> None:
@@ -117,13 +131,14 @@ def _tell_what_is_replaced(job: Job, lost: Sequence[str], report: Reporter) -> N
         report.note(f"{video_id}: its masks are gone from {job.config.output}/masks, and are made again")
 
 
-def _creator(config: SegmentConfig) -> Callable[[str, bytes], bool]:
+def _creator(config: SegmentConfig) -> Create:
     try:
-        return record_creator(config.output, config.single_writer)
+        check_store(config.output, is_single_writer=config.single_writer)
     except OSError as error:
         raise FatalError(
             f"OUTPUT {config.output} cannot be written ({error}); legal: a folder or URL prefix that you may write"
         ) from error
+    return record_creator(config.single_writer)
 
 
 def _write_videos(job: Job) -> None:

@@ -1,4 +1,4 @@
-"""Which frames count, and what pixels of 255 in the truth mean: where benchmarks differ, and so results do."""
+"""The rules on which benchmarks differ: which frames count, and what pixels of 255 in the truth mean."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -12,7 +12,7 @@ PROTOCOLS = {
     "davis": "an object counts from the frame after its first true mask to the last frame but one",
     "youtube-vos": "an object counts from the frame after its first true mask to the last frame",
 }
-VOID_RULES = {  # what became of 255 in a video's truth
+VOID_RULES = {  # how 255 in the truth of a video was treated
     "none": "no pixel is 255",
     "object": "255 is the only object",
     "ignored": "255 is beside other ids: such pixels count for neither side",
@@ -22,11 +22,11 @@ VOID_RULES = {  # what became of 255 in a video's truth
 
 @dataclass(frozen=True)
 class Rules:
-    """How an output is scored."""
+    """The rules by which an output is scored."""
 
     protocol: Protocol = "davis"
     void: Void = "ignore"  # pixels of 255 where the truth has other ids, too
-    only_given: bool = False  # a frame without a row does not count, as in a selection; else it has an empty mask
+    only_given: bool = False  # frames without a row do not count, as in a selection; else their masks are empty
 
     def void_rule(self, is_there: bool, is_only: bool) -> str:
         """One of VOID_RULES. is_there: some pixel is 255. is_only: no true mask has another id."""

@@ -1,4 +1,4 @@
-"""The scores of one video: its masks against the truth, frame by frame."""
+"""Score the masks of one video against the truth, frame by frame."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,27 +13,28 @@ from jobs.inputs.prompts.prompt_builder import MAX_OBJECTS
 from jobs.outputs import rle
 from jobs.outputs.store import MaskRow
 from jobs.outputs.stored_masks import EXTRA_COLUMNS, VideoMasks
+from jobs.scores.metrics import TITLES, copy_column, measure
 from jobs.scores.rules import Rules
 from jobs.scores.tables import FRAMES, ObjectScore
 from jobs.scores.truth import Truth
 from stcn_core.frames import present_ids
-from stcn_core.metrics import j_and_f, statistics
+from stcn_core.metrics import statistics
 
 
 @dataclass(frozen=True)
 class VideoScores:
-    """What one video brings to `Scores`."""
+    """The scores of one video."""
 
     objects: list[ObjectScore]
-    frames: Any  # an Arrow table, as FRAMES says
-    too_late: list[tuple[str, int]]  # objects without scores: the last frame that counts is the first to show them
+    frames: Any  # an Arrow table with the schema FRAMES
+    too_late: list[tuple[str, int]]  # (video id, object id) first shown on the last frame that counts
 
 
 def score_video(masks: VideoMasks, truth: Truth, rules: Rules) -> VideoScores:
-    """Score each object on each frame that counts, from the one after that which first shows it.
+    """Score each object on each frame that counts, from the frame after its first true mask on.
 
-    Raises UserError if no true mask has the name of one of the video's frames, or a mask is damaged; PromptError for
-    true masks that cannot be used.
+    Raises UserError if no true mask has the name of one of the video's frames, or if a mask is damaged. Raises
+    PromptError for unusable true masks.
     """
     rows = _match(masks.rows, truth.names)
     if rows and truth.names and not set(truth.names) & {name for name, _ in rows}:
@@ -45,7 +46,7 @@ def score_video(masks: VideoMasks, truth: Truth, rules: Rules) -> VideoScores:
     frames = _Frames(masks, rows, rules)
     found = [row for name in names for row in frames.score(name, truth.read(name))]
     if not frames.is_void_an_object:
-        found = [row for row in found if row["object_id"] != VOID]  # it was one before there were other ids
+        found = [row for row in found if row["object_id"] != VOID]  # scored before another id appeared
     void = rules.void_rule(frames.has_void, frames.is_void_an_object)
     found.sort(key=lambda row: row["object_id"])  # frames stay in order
     objects = _objects(found, rules.protocol, void)
@@ -56,7 +57,7 @@ def score_video(masks: VideoMasks, truth: Truth, rules: Rules) -> VideoScores:
 
 
 class _Frames:
-    """Scores of one frame after another; of each object, its first true mask is kept, encoded."""
+    """Scores frames in order, and keeps the first true mask of each object, encoded."""
 
     def __init__(self, masks: VideoMasks, rows: Mapping[tuple[str, int], MaskRow], rules: Rules) -> None:
         self._masks, self._rows = masks, rows
@@ -64,15 +65,15 @@ class _Frames:
         self._ignores_void, self._only_given = rules.void == "ignore", rules.only_given
         self._firsts: dict[int, str] = {}  # counts of COCO's RLE
         self.has_void = False
-        self.is_void_an_object = True  # until there is another id
+        self.is_void_an_object = True  # until another id appears
 
     @property
     def seen(self) -> set[int]:
-        """Objects that a true mask has shown."""
+        """Ids of objects with a true mask so far."""
         return set(self._firsts) - (set() if self.is_void_an_object else {VOID})
 
     def score(self, name: str, labels: np.ndarray) -> Iterator[dict[str, Any]]:
-        """Rows of the objects that an earlier frame shows."""
+        """Score the objects that an earlier frame shows; yields a row for each."""
         if self._masks.rows:
             labels = fit(labels, self._masks.rows[0]["height"], self._masks.rows[0]["width"])
         present = set(present_ids(labels))
@@ -89,7 +90,7 @@ class _Frames:
         self._firsts |= {i: mask.counts for i, mask in zip(new, rle.encode(labels, new), strict=True)}
 
     def _void(self, labels: np.ndarray, present: set[int]) -> np.ndarray | None:
-        """The pixels that count for neither side; once there is another id, 255 is not among those present."""
+        """The pixels to ignore. Removes VOID from `present` once the truth has another id."""
         self.has_void |= VOID in present
         self.is_void_an_object &= present <= {VOID}
         if self.is_void_an_object or VOID not in present:
@@ -100,46 +101,41 @@ class _Frames:
     def _score(
         self, row: MaskRow | None, true: np.ndarray, copied: np.ndarray, *, void: np.ndarray | None
     ) -> dict[str, Any]:
-        """A frame without a row has an empty mask."""
+        """The values of a row of FRAMES. Without a row in the output, the mask is empty."""
         mask = np.zeros(true.shape, bool) if row is None else self._masks.decode(row)
-        told = {name: (row or {}).get(name) for name in EXTRA_COLUMNS}
-        (j, f), (copy_j, copy_f) = j_and_f(mask, true, void), j_and_f(copied, true, void)
-        area = None if row is None else int(np.count_nonzero(mask))
+        copies = {copy_column(column): value for column, value in measure(copied, true, void).items()}
         return {
-            "video_id": self._masks.video_id, "j": j, "f": f, "copy_j": copy_j, "copy_f": copy_f,
-            "area": area, "true_area": int(np.count_nonzero(true)), **told,
-        }  # fmt: skip
+            "video_id": self._masks.video_id,
+            **measure(mask, true, void),
+            **copies,
+            "area": None if row is None else int(np.count_nonzero(mask)),
+            "true_area": int(np.count_nonzero(true)),
+            **{name: (row or {}).get(name) for name in EXTRA_COLUMNS},
+        }
 
 
 def _match(rows: Iterable[MaskRow], names: Sequence[str]) -> dict[tuple[str, int], MaskRow]:
-    """Find each true mask's row by its frame's name; for video files, whose frames have none, by number."""
+    """Rows by frame name and object id. Frames of a video file have no names and match by number."""
     by_number = {int(name): name for name in names if name.isdecimal()}
     return {(row["frame_name"] or by_number.get(row["frame_index"], ""), row["object_id"]): row for row in rows}
 
 
 def _objects(rows: Sequence[Mapping[str, Any]], protocol: str, void: str) -> list[ObjectScore]:
-    of_object: dict[int, list[Mapping[str, Any]]] = {}
+    by_object: dict[int, list[Mapping[str, Any]]] = {}
     for row in rows:
-        of_object.setdefault(row["object_id"], []).append(row)
-    return [_object(own, protocol, void) for own in of_object.values()]
+        by_object.setdefault(row["object_id"], []).append(row)
+    return [_object(own, protocol, void) for own in by_object.values()]
 
 
 def _object(rows: Sequence[Mapping[str, Any]], protocol: str, void: str) -> ObjectScore:
-    j, f, copy_j, copy_f = (statistics([row[name] for row in rows]) for name in ("j", "f", "copy_j", "copy_f"))
     return ObjectScore(
         video_id=rows[0]["video_id"],
         object_id=rows[0]["object_id"],
         frames=len(rows),
         missing=sum(row["area"] is None for row in rows),
         prompts=sum(bool(row["is_prompt"]) for row in rows),
-        j_mean=j.mean,
-        j_recall=j.recall,
-        j_decay=j.decay,
-        f_mean=f.mean,
-        f_recall=f.recall,
-        f_decay=f.decay,
-        copy_j_mean=copy_j.mean,
-        copy_f_mean=copy_f.mean,
+        statistics={column: statistics([row[column] for row in rows]) for column in TITLES},
+        copy_means={column: statistics([row[copy_column(column)] for row in rows]).mean for column in TITLES},
         protocol=protocol,
         void=void,
     )

@@ -1,4 +1,4 @@
-"""Scores, comparisons and curves of trust in words, and as what becomes JSON."""
+"""Reports of scores, comparisons and trust curves, as text and as plain data for JSON."""
 
 import dataclasses
 from collections import Counter
@@ -9,20 +9,24 @@ import numpy as np
 
 from jobs.errors import printable
 from jobs.scores.comparison import Comparison, Difference
+from jobs.scores.metrics import STATISTICS, TITLES
 from jobs.scores.rules import PROTOCOLS, VOID_RULES
-from jobs.scores.tables import ObjectScore, Scores
+from jobs.scores.tables import COPY_COLUMNS, STATISTIC_COLUMNS, ObjectScore, Scores
 from jobs.scores.trust_curves import SHARES, TrustCurve
 
-NAMED = 5  # videos, of those that are left out
-STATISTICS = ("j_mean", "j_recall", "j_decay", "f_mean", "f_recall", "f_decay", "mean")
-COPY = ("copy_j_mean", "copy_f_mean", "copy_mean")
-HEADER = ("J", "recall", "decay", "F", "recall", "decay", "J&F", "copy J", "F", "J&F")
+NAMED = 5  # videos that a note lists by name
+AVERAGED = (*STATISTIC_COLUMNS, "mean", *COPY_COLUMNS, "copy_mean")  # over objects
+FIRST_TITLE, *OTHER_TITLES = TITLES.values()
+HEADER = (
+    *(name for title in TITLES.values() for name in (title, *STATISTICS[1:])), "J&F",
+    f"copy {FIRST_TITLE}", *OTHER_TITLES, "J&F",
+)  # fmt: skip
 
 
 def format_scores(scores: Scores) -> str:
-    """A line an object, a line a video, the mean over all objects pooled, and the rules.
+    """A line for each object, a line for each video, the mean over all objects, and the rules.
 
-    On the right stands what a copy of the object's first true mask scores.
+    The columns on the right are the scores of a copy of the object's first true mask.
     """
     objects = [[printable(s.video_id), str(s.object_id), str(s.frames), *_numbers([s])] for s in scores.objects]
     videos = [
@@ -40,8 +44,9 @@ def format_scores(scores: Scores) -> str:
 
 
 def format_comparison(comparison: Comparison) -> str:
-    """A line a video, the worst loss first, and one for all."""
-    header = ["video", "objects", "better", "worse", "J&F", "against", "difference", "of J", "of F"]
+    """A line for each video, the largest loss first, and a line for all videos."""
+    titles = [f"of {title}" for title in TITLES.values()]
+    header = ["video", "objects", "better", "worse", "J&F", "against", "difference", *titles]
     lines = _aligned([header, *(_difference(video) for video in (*comparison.videos, comparison.all))])
     for count, text in (
         (comparison.only_first, "objects have scores only in the first"),
@@ -53,7 +58,7 @@ def format_comparison(comparison: Comparison) -> str:
 
 
 def format_trust(curves: Sequence[TrustCurve]) -> str:
-    """A line a column: its rank correlation with J, and the mean J of the masks kept by it, from all to a tenth."""
+    """A line for each column: its rank correlation with J, and the mean J of the masks that it keeps, 100 % to 10 %."""
     rows = [["J of kept", "masks", "spearman", *(f"{share:.0%}" for share in SHARES)]]
     for curve in curves:
         correlation = "-" if curve.spearman is None else f"{curve.spearman:.3f}"
@@ -62,9 +67,9 @@ def format_trust(curves: Sequence[TrustCurve]) -> str:
 
 
 def as_json(scores: Scores, comparison: Comparison | None, curves: Sequence[TrustCurve] | None) -> dict[str, Any]:
-    """All of it as plain data."""
+    """All results as plain data."""
     found: dict[str, Any] = {
-        "objects": [dataclasses.asdict(score) | {"mean": score.mean} for score in scores.objects],
+        "objects": [score.as_row() | {"mean": score.mean} for score in scores.objects],
         "videos": [{"video_id": video_id, **_means(own)} for video_id, own in _by_video(scores.objects)],
         "all": _means(scores.objects),
         "protocol": _videos_by("protocol", scores.objects),
@@ -73,14 +78,14 @@ def as_json(scores: Scores, comparison: Comparison | None, curves: Sequence[Trus
         "too_late": [{"video_id": video_id, "object_id": object_id} for video_id, object_id in scores.too_late],
     }
     if comparison is not None:
-        found["against"] = dataclasses.asdict(comparison)
+        found["against"] = comparison.as_dict()
     if curves is not None:
         found["trust"] = {"shares": SHARES, "curves": [dataclasses.asdict(curve) for curve in curves]}
     return found
 
 
 def _notes(scores: Scores) -> list[str]:
-    """The rules, and what the means do not show."""
+    """The rules, and what is excluded from the means or distorts them."""
     protocols, voids = (_videos_by(rule, scores.objects) for rule in ("protocol", "void"))
     lines = [f"protocol {name}: {PROTOCOLS[name]}" for name in protocols]
     lines += [f"void {name}: {VOID_RULES[name]} ({count} videos)" for name, count in voids.items()]
@@ -91,7 +96,7 @@ def _notes(scores: Scores) -> list[str]:
         lines.append(f"{prompts} of {frames} masks are prompts")
     if missing:
         there = scores.frames.filter(scores.frames["area"].is_valid())
-        kept = [f"{name.upper()} {np.mean(there[name].to_numpy()):.3f}" for name in ("j", "f") if len(there)]
+        kept = [f"{title} {np.mean(there[name].to_numpy()):.3f}" for name, title in TITLES.items() if len(there)]
         others = f"; the others have a mean {', '.join(kept)}" if kept else ""
         lines.append(f"{missing} of {frames} masks are missing and count as empty{others}")
     if scores.unscored:
@@ -117,29 +122,30 @@ def _by_video(objects: Iterable[ObjectScore]) -> list[tuple[str, list[ObjectScor
 
 
 def _videos_by(rule: str, objects: Iterable[ObjectScore]) -> dict[str, int]:
-    """How many videos were scored by each form of a rule."""
+    """The number of videos by value of a rule."""
     return dict(Counter(name for _, name in sorted({(score.video_id, getattr(score, rule)) for score in objects})))
 
 
 def _means(objects: Sequence[ObjectScore]) -> dict[str, Any]:
-    means = {name: float(np.mean([getattr(score, name) for score in objects])) for name in (*STATISTICS, *COPY)}
+    rows = [score.as_row() | {"mean": score.mean, "copy_mean": score.copy_mean} for score in objects]
+    means = {name: float(np.mean([row[name] for row in rows])) for name in AVERAGED}
     return {"objects": len(objects), "frames": sum(score.frames for score in objects), **means}
 
 
 def _numbers(objects: Sequence[ObjectScore]) -> list[str]:
     means = _means(objects)
-    return [f"{means[name]:.3f}" for name in (*STATISTICS, *COPY)]
+    return [f"{means[name]:.3f}" for name in AVERAGED]
 
 
 def _difference(one: Difference) -> list[str]:
     name = "all" if one.video_id is None else printable(one.video_id)
     counts = [str(count) for count in (one.objects, one.better, one.worse)]
-    gains = [f"{value:+.3f}" for value in (one.difference, one.j_difference, one.f_difference)]
+    gains = [f"{value:+.3f}" for value in (one.difference, *one.differences.values())]
     return [name, *counts, f"{one.mean:.3f}", f"{one.against:.3f}", *gains]
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Columns of text: names on the left, numbers to the right."""
+    """Lines of aligned columns: the first to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(

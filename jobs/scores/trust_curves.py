@@ -1,4 +1,4 @@
-"""How well what a run says of its masks predicts their J: rank correlations and risk-coverage curves."""
+"""How well the columns of masks predict their J: rank correlations and risk-coverage curves."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,35 +9,35 @@ import pyarrow.compute as pc
 
 from jobs.errors import UserError
 
-# The columns, and whether a higher value speaks for a mask (1) or against it (-1).
+# The columns, and whether a higher value means a better mask (1) or a worse one (-1).
 SIGNS = {"trust": 1, "score": 1, "stability": 1, "area_change": -1, "prompt_distance": -1, "scene": -1}
-SHARES = tuple(percent / 100 for percent in range(100, 0, -10))  # of the masks, that are kept
-IDEAL = "j"  # masks kept by J itself: no column can do better
+SHARES = tuple(percent / 100 for percent in range(100, 0, -10))  # of the masks that are kept
+IDEAL = "j"  # the curve of masks kept by J itself, an upper bound
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrustCurve:
-    """What keeping the masks that one column trusts most would bring."""
+    """Mean J of the masks that a column ranks highest, by the share that is kept."""
 
     name: str
     masks: int
-    spearman: float | None  # rank correlation of the column, as it is, with J; None where one of them never varies
-    kept: tuple[float, ...]  # mean J of the share of masks that is kept, for each of SHARES
+    spearman: float | None  # rank correlation of the column with J; None if one of them is constant
+    kept: tuple[float, ...]  # mean J of the masks that are kept, for each of SHARES
 
 
 def check_combinations(combinations: Sequence[str]) -> None:
-    """Raise UserError if a name is none of a column."""
+    """Raise UserError for the name of an unknown column."""
     for name in (name for combination in combinations for name in combination.split("+")):
         if name not in SIGNS:
             raise UserError(f"--combine: {name!r} is no column that tells of trust; legal: {', '.join(SIGNS)}")
 
 
 def trust_curves(frames: Any, combinations: Sequence[str] = ()) -> list[TrustCurve]:
-    """A curve for each column, each combination, and the ideal, over all masks that are no prompts.
+    """A curve for each column, each combination, and the ideal, over all masks that are not prompts.
 
-    frames: a table as `tables.FRAMES` says. combinations: names joined by "+": the mean of the columns' ranks, by
-    which none needs a scale. Masks on which a column has no value are left out of its curve. Raises UserError for
-    names that are no columns, and where there are no masks.
+    frames: a table with the schema `tables.FRAMES`. combinations: names joined by "+". A combination is the mean of the
+    columns' ranks, which need no common scale. A column's curve excludes masks without a value. Raises UserError for
+    unknown columns, and if there are no masks.
     """
     check_combinations(combinations)
     masks = frames.filter(pc.and_(pc.is_valid(frames["area"]), pc.invert(pc.fill_null(frames["is_prompt"], False))))
@@ -53,7 +53,7 @@ def trust_curves(frames: Any, combinations: Sequence[str] = ()) -> list[TrustCur
 
 
 def spearman(a: np.ndarray, b: np.ndarray) -> float | None:
-    """Spearman's rank correlation; ties have their mean rank. None where a or b never varies."""
+    """Spearman's rank correlation, with mean ranks for ties. None if a or b is constant."""
     ranks = [mean_ranks(values) for values in (a, b)]
     deviations = [rank - rank.mean() for rank in ranks]
     scale = float(np.sqrt((deviations[0] ** 2).sum() * (deviations[1] ** 2).sum()))
@@ -61,17 +61,16 @@ def spearman(a: np.ndarray, b: np.ndarray) -> float | None:
 
 
 def mean_ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks from 1 up, ascending; equal values have the mean of theirs."""
+    """Ranks from 1 up, ascending; equal values get their mean rank."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     return np.asarray((last - (counts - 1) / 2)[inverse])
 
 
 def risk_coverage(trust: np.ndarray, j: np.ndarray, shares: Sequence[float] = SHARES) -> tuple[float, ...]:
-    """Mean J of the most trusted masks, for each share that is kept, rounded to whole masks and at least one.
+    """Mean J of the most trusted masks for each share, rounded to whole masks and at least one.
 
-    Where the cut falls among equally trusted masks, each of them counts with their mean J: which of them would be kept
-    is chance.
+    If the cut falls among equally trusted masks, each of them counts with their mean J, as any of them may be kept.
     """
     _, group, counts = np.unique(-trust, return_inverse=True, return_counts=True)
     means = np.bincount(group, j) / counts

@@ -25,7 +25,7 @@ class Truth:
 
 
 class TruthTree:
-    """Where each video's true masks are."""
+    """The locations of the true masks of each video."""
 
     def __init__(self, location: str) -> None:
         """location: a DAVIS or YouTube-VOS tree, a folder with a folder for each video, or one video's folder.
@@ -43,9 +43,9 @@ class TruthTree:
         self.names = {storage.name_of(folder) for folder in folders}
 
     def name_of(self, video_id: str) -> str | None:
-        """The name of a video's folder; None if it has none.
+        """The name of a video's folder; None if there is none.
 
-        An id that no folder can be called, such as a/b, has its masks in the folder that `export` writes for it.
+        An id that is no legal folder name, such as a/b, has its masks in the folder that `export` writes for it.
         """
         if self.is_one_video:
             return ""
@@ -58,7 +58,7 @@ class TruthTree:
 
 
 def open_truth(folder: str, local: Path) -> Truth:
-    """The masks of one folder; from storage elsewhere they come into a local folder. `read` raises PromptError."""
+    """The masks of one folder. Remote files are downloaded to `local` as they are read. `read` raises PromptError."""
     files = {Path(info.location).stem: info.location for info in storage.find(folder, [".png"])}
     names = sorted(files, key=in_counting_order)
     return Truth(names, lambda name: read_labels(storage.download(files[name], local)))

@@ -33,7 +33,7 @@ def propagate_backward(
         try:
             images = (frame.image for frame in ahead)
             done = run_backward_pass(
-                model, images, prompts.labels, config=config, kept=stack, size=context.size, removals=prompts.removals
+                model, images, prompts.labels, config=config, stack=stack, size=context.size, removals=prompts.removals
             )
             for index in trimming_memory(done):
                 yield frames - index

@@ -74,7 +74,7 @@ def _rows_of_frames(
     try:
         images = _images(frames, under_way)
         results = run_forward_pass(
-            model, images, prompts.labels, config=config, kept=stack, size=context.size, removals=prompts.removals
+            model, images, prompts.labels, config=config, stack=stack, size=context.size, removals=prompts.removals
         )
         for result in trimming_memory(results):
             yield _rows(context.video_id, *under_way.popleft(), result=result, tracks=tracks)

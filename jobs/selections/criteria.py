@@ -1,52 +1,53 @@
-"""What a selection is to hold: one frozen dataclass, whose fields are the flags of `stcn select`."""
+"""The criteria of a selection: a frozen dataclass. Each field is an option of `stcn select`."""
 
-import dataclasses
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Literal
 
-from jobs.errors import UserError
+from pydantic import Field
 
-UNITS = ("frame", "mask")
-SHARES = ("min_score", "min_stability", "min_cycle", "min_trust")  # 0 to 1
+from jobs.options import Option, config_class
+
+THRESHOLDS, AMOUNT, UNITS = "Thresholds", "Amount", "Units"
+Share = Annotated[float | None, Field(ge=0, le=1)]
 
 
-@dataclass(frozen=True, kw_only=True)
+@config_class
 class Criteria:
-    """Options of one selection; None: not asked for."""
+    """Options of one selection; None drops nothing."""
 
-    min_score: float | None = None
-    min_stability: float | None = None
-    min_cycle: float | None = None  # of a mask's object
-    min_area: int | None = None  # pixels
-    min_trust: float | None = None
-    best: float | None = None  # share of the units that pass everything before it
-    max_per_video: int | None = None  # units
-    every: int | None = None  # of the frames, counted from a video's first
-    unit: str = "frame"  # what is kept or dropped as one: a whole frame, or a single mask
-    prompts: bool = True  # whether prompts are kept
-    events: bool = True  # whether frames on which something was amiss with an object are kept
+    min_score: Annotated[Share, Option("Drop masks with a lower score.", THRESHOLDS)] = None
+    min_stability: Annotated[Share, Option("Drop masks with a lower stability.", THRESHOLDS)] = None
+    min_cycle: Annotated[
+        Share, Option("Drop masks of objects with a lower cycle IoU, from --cycle-check.", THRESHOLDS)
+    ] = None
+    min_area: Annotated[
+        int | None,
+        Field(ge=0),
+        Option("Drop smaller masks.", THRESHOLDS, legal="0 pixels or more"),
+    ] = None
+    min_trust: Annotated[
+        Share, Option("Drop masks with a lower trust, an estimate of the IoU with the truth.", THRESHOLDS)
+    ] = None
 
-    def __post_init__(self) -> None:
-        for name in SHARES:
-            self._require(name, "0 to 1", lambda value: 0 <= value <= 1)
-        self._require("best", "more than 0, up to 1, such as 0.5", lambda value: 0 < value <= 1)
-        self._require("min_area", "0 pixels or more", lambda value: value >= 0)
-        for name in ("max_per_video", "every"):
-            self._require(name, "1 or more", lambda value: value >= 1)
-        self._require("unit", " or ".join(UNITS), lambda value: value in UNITS)
+    best: Annotated[
+        float | None,
+        Field(gt=0, le=1),
+        Option(
+            "Keep this share of the units that pass all thresholds: the most trusted ones.",
+            AMOUNT,
+            legal="more than 0, up to 1, such as 0.5",
+        ),
+    ] = None
+    max_per_video: Annotated[
+        int | None,
+        Field(ge=1),
+        Option("Keep at most this many units of each video: trusted ones, spread over it.", AMOUNT),
+    ] = None
+    every: Annotated[int | None, Field(ge=1), Option("Keep every Nth frame, counted from a video's first.", AMOUNT)] = (
+        None
+    )
 
-    def _require(self, name: str, legal: str, holds: Callable[[Any], bool]) -> None:
-        value = getattr(self, name)
-        if value is not None and not holds(value):  # a NaN holds nothing
-            raise UserError(f"{flag(name)} {value} is not usable; legal: {legal}")
-
-    def given(self) -> dict[str, object]:
-        """What was asked for, by field."""
-        fields = {field.name: field.default for field in dataclasses.fields(self)}
-        return {name: value for name, value in dataclasses.asdict(self).items() if value != fields[name]}
-
-
-def flag(name: str) -> str:
-    """A field as the flag that sets it."""
-    return f"--{name.replace('_', '-')}"
+    unit: Annotated[
+        Literal["frame", "mask"], Option("Keep or drop whole frames (frame), or each mask by itself (mask).", UNITS)
+    ] = "frame"
+    prompts: Annotated[bool, Option("Keep prompted masks.", UNITS)] = True
+    events: Annotated[bool, Option("Keep frames on which an object drifted or vanished.", UNITS)] = True

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from jobs.errors import printable
-from jobs.selections.criteria import Criteria, flag
+from jobs.options import flag
+from jobs.selections.criteria import Criteria
 from jobs.selections.judging import KEPT, REASONS, Ints, Units
 
 IN_WORDS = {

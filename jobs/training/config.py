@@ -1,48 +1,101 @@
-"""One training run: a frozen dataclass, whose fields are the flags of `stcn train`."""
+"""The options of one training run: a frozen dataclass. Each field is an option of `stcn train`."""
 
 import dataclasses
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from jobs.errors import UserError
+from jobs.options import Option, config_class, flag
 
+RECIPE, VIDEOS, MACHINE, PROGRESS = "Recipe", "Training clips", "Machine", "Checkpoints and evaluation"
 CHANGE_WEIGHTS = (
     "config", "init", "textures", "steps", "learning_rate", "clips", "seed", "threads", "processes", "stop_after",
 )  # fmt: skip
-LEAST = {"seed": 0, "makers": 0, "stop_after": 0, "final_clips": 0}  # of numbers; of others 1
 
 
-@dataclass(frozen=True, kw_only=True)
+@config_class
 class TrainingConfig:
-    """Options of one run. What changes the weights must be the same when it is resumed."""
+    """Options of one run. A resumed run must repeat the options that change the weights."""
 
-    output: str  # the model, .safetensors
-    config: str = "mini"  # a preset, or a file
-    data: list[str] | None = None  # trees, outputs, selections
-    textures: str = ""  # a folder of photographs, and of pictures with alpha, that clips are made of, too
-    init: str = ""  # weights to begin with: a name or a file, as segment's --model
-    steps: int | None = None  # these three are of the recipe's stage; None: as it says
-    learning_rate: float | None = None
-    clips: int | None = None
-    seed: int = 0
-    checkpoint: str = ""  # default: the output's name with .checkpoint; taken up if it is there
-    stop_after: int = 0  # steps after which to end all the same; 0: all of them
-    device: str = "auto"
-    threads: int = 2  # parts of a batch that are computed side by side, by one thread each; on a CPU
-    processes: int = 1  # that train side by side, on a GPU each where there are GPUs; each step sees a batch of each
-    makers: int = 1  # processes of each that make batches; 0: none, and clips are drawn on the device
-    log_every: int = 50  # steps
-    checkpoint_every: int = 250  # steps
-    evaluate_every: int = 1000  # steps
-    evaluate_clips: int = 4  # of the 20 fixed ones, while training
-    final_clips: int = 20  # of them, at the end; 0: none, for who has clips of their own to score on
+    output: Annotated[str, Option("Model file to write; its name ends in .safetensors.")]
+
+    config: Annotated[str, Option("Recipe: mini, long, finetune, stcn, or the path of a TOML file.", RECIPE)] = "mini"
+    init: Annotated[
+        str, Option("Weights to begin with: a model, or a ResNet's checkpoint.", RECIPE, unset="random weights")
+    ] = ""
+    steps: Annotated[int | None, Field(ge=1), Option("Steps to train.", RECIPE, unset="the recipe's")] = None
+    learning_rate: Annotated[
+        float | None, Field(gt=0, lt=1), Option("Peak of the learning rate.", RECIPE, unset="the recipe's")
+    ] = None
+    clips: Annotated[
+        int | None,
+        Field(ge=1),
+        Option(
+            "Clips per step at the recipe's first frame size; larger frames get fewer.", RECIPE, unset="the recipe's"
+        ),
+    ] = None
+    seed: Annotated[int, Field(ge=0), Option("Seed of the random weights and clips.", RECIPE)] = 0
+    stop_after: Annotated[
+        int,
+        Field(ge=0),
+        Option("End after this step even if the recipe has more.", RECIPE, legal="1 or more; 0: never"),
+    ] = 0
+
+    data: Annotated[
+        list[str] | None,
+        Option(
+            "Videos with masks: a DAVIS or YouTube-VOS tree, an output, or a selection. Repeatable.",
+            VIDEOS,
+        ),
+    ] = None
+    textures: Annotated[
+        str,
+        Option(
+            "Folder of pictures to draw clips with; pictures with an alpha channel become objects.",
+            VIDEOS,
+        ),
+    ] = ""
+
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"], Option("Where to train; auto: on a GPU if there is one.", MACHINE)
+    ] = "auto"
+    threads: Annotated[
+        int, Field(ge=1), Option("Parts of a batch computed side by side on a CPU, by one thread each.", MACHINE)
+    ] = 2
+    processes: Annotated[
+        int,
+        Field(ge=1),
+        Option("Processes that train side by side, on one GPU each; a step takes a batch from each.", MACHINE),
+    ] = 1
+    makers: Annotated[
+        int,
+        Field(ge=0),
+        Option(
+            "Processes that make batches ahead, for each training process.",
+            MACHINE,
+            legal="1 or more; 0: draw clips on the device",
+        ),
+    ] = 1
+
+    checkpoint: Annotated[
+        str,
+        Option("Checkpoint file; training resumes from it if it exists.", PROGRESS, unset="OUTPUT's name, .checkpoint"),
+    ] = ""
+    checkpoint_every: Annotated[int, Field(ge=1), Option("Write a checkpoint every N steps.", PROGRESS)] = 250
+    log_every: Annotated[int, Field(ge=1), Option("Print a line every N steps.", PROGRESS)] = 50
+    evaluate_every: Annotated[int, Field(ge=1), Option("Evaluate every N steps.", PROGRESS)] = 1000
+    evaluate_clips: Annotated[
+        int, Field(ge=1), Option("Clips, of the 20 fixed ones, to evaluate on during training.", PROGRESS)
+    ] = 4
+    final_clips: Annotated[
+        int,
+        Field(ge=0),
+        Option("Clips, of the 20 fixed ones, to evaluate on at the end.", PROGRESS, legal="1 or more; 0: none"),
+    ] = 20
 
     def __post_init__(self) -> None:
-        counts = ("threads", "processes", "log_every", "checkpoint_every", "evaluate_every", "evaluate_clips", *LEAST)
-        for name in counts:
-            if getattr(self, name) < LEAST.get(name, 1):
-                given = f"--{name.replace('_', '-')} {getattr(self, name)}"
-                raise UserError(f"{given} is not usable; legal: at least {LEAST.get(name, 1)}")
         if Path(self.output).suffix != ".safetensors":
             raise UserError(f"{self.output} is no name for a model; legal: one that ends in .safetensors")
 
@@ -52,22 +105,21 @@ class TrainingConfig:
 
     @property
     def log_folder(self) -> Path:
-        """What a run says, beside its model."""
+        """The folder of the run's log and report, beside its model."""
         return Path(self.output).with_suffix(".log")
 
     @property
     def overrides(self) -> dict[str, object]:
-        """What is given in place of the recipe's."""
-        given = {"steps": self.steps, "learning_rate": self.learning_rate, "clips": self.clips}
-        return {name: value for name, value in given.items() if value is not None}
+        """The values that replace those of the recipe's stage."""
+        values = {"steps": self.steps, "learning_rate": self.learning_rate, "clips": self.clips}
+        return {name: value for name, value in values.items() if value is not None}
 
     def command(self) -> str:
-        """The command line that makes these weights, without what is at its default, and without folders of files."""
+        """The command line that makes these weights: options that differ from their defaults, paths without folders."""
         defaults = {field.name: field.default for field in dataclasses.fields(self)}
-        given = {name: getattr(self, name) for name in CHANGE_WEIGHTS if getattr(self, name) != defaults[name]}
+        values = {name: getattr(self, name) for name in CHANGE_WEIGHTS if getattr(self, name) != defaults[name]}
         options = [
-            f"--{name.replace('_', '-')} {Path(value).name if isinstance(value, str) else value}"
-            for name, value in given.items()
+            f"{flag(name)} {Path(value).name if isinstance(value, str) else value}" for name, value in values.items()
         ]
         trees = [f"--data {Path(tree).name}" for tree in self.data or ()]
         return " ".join(["stcn train", Path(self.output).name, *options, *trees])

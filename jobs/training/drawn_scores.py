@@ -10,7 +10,7 @@ from jobs.outputs.palette import blend
 from stcn_core.config import PropagationConfig
 from stcn_core.metrics import contour_accuracy, region_similarity
 from stcn_core.models.network import Network
-from stcn_core.propagation.forward import propagate
+from stcn_core.propagation.propagate import propagate
 from stcn_core.synthetic.clips import DrawnClip, draw_clip
 
 FIRST_SEED = 2**41  # seeds of training clips are below 2**40

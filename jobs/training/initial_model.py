@@ -1,4 +1,4 @@
-"""The network that a run begins with."""
+"""The network that training starts from."""
 
 from collections.abc import Mapping
 
@@ -8,17 +8,21 @@ from torch import Tensor
 from jobs.errors import UserError
 from jobs.training.recipe import Recipe
 from stcn_core.config import ModelConfig
-from stcn_core.models.checkpoint import CheckpointError, load_model, read_entries
+from stcn_core.models.checkpoint import load_model, read_entries
 from stcn_core.models.network import Network
-from stcn_core.models.stcn import STCN
-from stcn_core.models.stm import STM
+from stcn_core.models.registry import build_network
+from stcn_core.models.weights_file import CheckpointError
 from stcn_core.training.initialization import backbone_entries, init_residual_blocks_as_identity, load_matching_entries
 
 LEAST_TAKEN = 10  # entries; fewer are a mistake
 
 
 def initial_network(recipe: Recipe, init: str, seed: int) -> tuple[Network, dict[str, object]]:
-    """The recipe's network, or the one of `init`; and how much of it came from there. Raises UserError."""
+    """The network that a recipe trains.
+
+    init: a shipped model's name or a file. A recipe without a network takes the file's; a recipe with one takes the
+    entries that fit it. Returns the network, and which entries were taken and left. Raises UserError.
+    """
     torch.manual_seed(seed)
     config = recipe.sizes()
     if config is None:
@@ -38,8 +42,8 @@ def initial_network(recipe: Recipe, init: str, seed: int) -> tuple[Network, dict
 
 
 def new_network(config: ModelConfig) -> Network:
-    """With random weights, and residual blocks that do nothing yet."""
-    model: Network = STCN(config) if config.network == "stcn" else STM(config)
+    """A network with random weights, whose residual blocks begin as their shortcuts."""
+    model = build_network(config)
     init_residual_blocks_as_identity(model)
     return model
 

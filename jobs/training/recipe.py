@@ -1,4 +1,4 @@
-"""What a model is trained by: TOML files, of which three come with the project. docs/TRAINING.md explains them."""
+"""Training recipes: TOML files. Four presets ship with the project, and docs/TRAINING.md explains them."""
 
 import dataclasses
 import tomllib
@@ -6,10 +6,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from jobs.errors import UserError
+from jobs.mistakes import explain
 from stcn_core.config import Locality, ModelConfig, Similarity
+from stcn_core.models.registry import presets
 from stcn_core.training.schedules import Points
 from stcn_core.training.trainer import Schedule
 
@@ -25,7 +27,7 @@ class _Strict(BaseModel):
 
 
 class Size(_Strict):
-    """Of the frames of a batch, in pixels, and how often batches have it."""
+    """A size of a batch's frames, in pixels, and how often batches have it."""
 
     height: Annotated[int, Field(ge=32, multiple_of=STRIDE)]
     width: Annotated[int, Field(ge=32, multiple_of=STRIDE)]
@@ -33,7 +35,7 @@ class Size(_Strict):
 
 
 class Stage(_Strict):
-    """One stage: how many steps, on what, and how."""
+    """One stage: its steps, their batches, and their schedule."""
 
     steps: Count
     learning_rate: Annotated[float, Field(gt=0, lt=1)]
@@ -65,7 +67,7 @@ class Stage(_Strict):
         return self
 
     def schedule(self) -> Schedule:
-        """What the trainer goes by."""
+        """The stage's options that the trainer needs."""
         return Schedule(
             steps=self.steps,
             learning_rate=self.learning_rate,
@@ -84,17 +86,24 @@ class Stage(_Strict):
 class Recipe(_Strict):
     """A network and its stages."""
 
-    network: Literal["mini", "stcn", "stm"] | None = None  # None: that of --init
+    network: str | None = None  # the name of a network's preset; None: the network of --init
     similarity: Similarity | None = None  # of a new network; None: its own
-    locality: Locality | Literal[False] | None = None  # as well; False: its reads have none
+    locality: Locality | Literal[False] | None = None  # of a new network's memory reads; None: its own; False: none
     bf16: bool = False  # where the device computes so
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
 
+    @field_validator("network")
+    @classmethod
+    def _is_a_preset(cls, network: str | None) -> str | None:
+        if network is not None and network not in presets():
+            raise ValueError(f"legal: {', '.join(presets())}")
+        return network
+
     def sizes(self) -> ModelConfig | None:
-        """Of a new network."""
+        """Sizes of a new network; None if the recipe trains the network of --init."""
         if self.network is None:
             return None
-        config = {"mini": ModelConfig.mini, "stcn": ModelConfig, "stm": ModelConfig.stm}[self.network]()
+        config = presets()[self.network]
         locality = config.locality if self.locality is None else self.locality or None
         return dataclasses.replace(config, similarity=self.similarity or config.similarity, locality=locality)
 
@@ -103,10 +112,13 @@ class Recipe(_Strict):
 
 
 def read_recipe(source: str, **overrides: object) -> Recipe:
-    """A preset's name, or a file. overrides: values for its stage, where it has one. Raises UserError."""
-    presets = sorted(Path(entry.name).stem for entry in PRESETS.iterdir() if entry.name.endswith(".toml"))
+    """Read a recipe from a preset's name or a file.
+
+    overrides: values that replace those of its stage, where it has one stage. Raises UserError.
+    """
+    names = sorted(Path(entry.name).stem for entry in PRESETS.iterdir() if entry.name.endswith(".toml"))
     try:
-        path = PRESETS / f"{source}.toml" if source in presets else Path(source)
+        path = PRESETS / f"{source}.toml" if source in names else Path(source)
         content = tomllib.loads(path.read_text())
         stages = content.get("stages", [])
         if overrides and len(stages) != 1:
@@ -115,9 +127,9 @@ def read_recipe(source: str, **overrides: object) -> Recipe:
             )
         return Recipe(**(content | {"stages": [stage | overrides for stage in stages]}))
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"--config {source} cannot be read: {error}; legal: {', '.join(presets)}, or a file") from error
+        raise UserError(f"--config {source} cannot be read: {error}; legal: {', '.join(names)}, or a file") from error
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"--config {source} is no TOML: {error}") from error
     except ValidationError as error:
-        said = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-        raise UserError(f"--config {source}: {said}") from error
+        mistakes = explain(error, name=lambda location: ".".join(map(str, location)))
+        raise UserError(f"--config {source}: {mistakes}") from error

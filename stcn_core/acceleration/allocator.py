@@ -1,4 +1,8 @@
-"""How this process takes memory from the system."""
+"""How a process takes memory from the system.
+
+`keep_freed_memory` changes all of a process, so only processes that the product owns call it: actors, and the commands
+of `stcn` and of the benchmark, which begin with it. No function that a library user calls may.
+"""
 
 import ctypes
 import os
@@ -16,7 +20,9 @@ _results = count(1)  # of this process, as is its memory
 
 
 def keep_freed_memory() -> bool:
-    """Let freed memory be used again instead of giving it back, in pages of 2 MB; says whether the C library can.
+    """Let freed memory be used again instead of giving it back, in pages of 2 MB; whether the C library can.
+
+    For processes that belong to the product alone: it sets an environment variable, and it cannot be undone.
 
     glibc takes any block over 32 MB from the system anew, and the kernel fills it with zeros, 4 KB at a time. One
     activation of STCN's decoder has 26 MB a frame at 480p: kept, propagation is 1.0 to 1.5 times as fast. Large pages
@@ -28,7 +34,7 @@ def keep_freed_memory() -> bool:
 
 
 def trimming_memory(results: Iterable[T]) -> Iterator[T]:
-    """Hand results on, and return what is free to the system after every `GIVE_BACK_EVERY` of them.
+    """Hand results on, and return what is free to the system after every `TRIM_EVERY` of them.
 
     Kept memory is cut into ever smaller pieces: it grew by 130 MB in 9,000 frames, and by nothing with this.
     """

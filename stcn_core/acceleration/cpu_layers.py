@@ -1,21 +1,23 @@
-"""The layers of a network in the forms in which a CPU computes float32 fastest.
+"""Layers in the forms that a CPU computes fastest in float32, for inference only.
 
-Each computes what the layer that it replaces computes, up to rounding. For inference only.
+Each gives the result of the layer that it replaces, up to rounding. Shapes: B images, O objects, C channels, H x W
+positions.
 """
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from stcn_core.acceleration.fused_convolution import conv_add_relu, conv_relu
 from stcn_core.acceleration.winograd import WinogradConv, is_3x3
 from stcn_core.models.backbones import Bottleneck
 from stcn_core.models.blocks import SharedConv, add_to_objects
 
-WINOGRAD_CHANNELS = 96  # fewer do not repay the transforms: 0.7 of a direct convolution's speed at 48, 1.1 at 96
+WINOGRAD_CHANNELS = 96  # fewer do not repay the transforms: at 48 0.7 times a direct convolution's speed, at 96 1.1
 
 
 def use_cpu_layers(module: nn.Module) -> None:
-    """Replace layers of a network whose batch norms are folded, in place."""
+    """Replace, in place, the layers of a network whose batch norms are folded. Layers of unknown kinds stay."""
     for name, child in module.named_children():
         if isinstance(child, SharedConv):
             setattr(module, name, _SplitSharedConv(child))
@@ -23,7 +25,7 @@ def use_cpu_layers(module: nn.Module) -> None:
             setattr(module, name, _fastest(child))
         else:
             use_cpu_layers(child)
-            if isinstance(child, Bottleneck) and torch.backends.mkldnn.is_available():
+            if isinstance(child, Bottleneck):
                 setattr(module, name, FusedBottleneck(child))
 
 
@@ -34,10 +36,9 @@ def _fastest(conv: nn.Conv2d) -> nn.Module:
 
 
 class FusedBottleneck(nn.Module):
-    """A `Bottleneck` whose 1x1 convolutions do the addition and the ReLUs after them.
+    """A `Bottleneck` whose convolutions also compute the ReLUs and the addition that follow them.
 
-    These are memory-bound passes of their own otherwise: 14 % of a block at stride 4. The operators are those that
-    `torch.compile` calls for the same purpose; PyTorch has no public name for them.
+    As passes of their own these are bound by memory, and take 14 % of a block's time at stride 4.
     """
 
     def __init__(self, block: Bottleneck) -> None:
@@ -46,27 +47,16 @@ class FusedBottleneck(nn.Module):
         self.downsample = block.downsample
 
     def forward(self, x: Tensor) -> Tensor:
-        y = _conv_relu(self.conv1, x)
-        y = _conv_relu(self.conv2, y) if isinstance(self.conv2, nn.Conv2d) else self.conv2(y).relu_()
+        y = conv_relu(self.conv1, x)
+        y = conv_relu(self.conv2, y) if isinstance(self.conv2, nn.Conv2d) else self.conv2(y).relu_()
         shortcut = x if self.downsample is None else self.downsample(x)
-        fused = torch.ops.mkldnn._convolution_pointwise.binary
-        added: Tensor = fused(y, shortcut, *_arguments(self.conv3), "add", 1.0, "relu", [], None)
-        return added
-
-
-def _conv_relu(conv: nn.Conv2d, x: Tensor) -> Tensor:
-    y: Tensor = torch.ops.mkldnn._convolution_pointwise(x, *_arguments(conv), "relu", [], None)
-    return y
-
-
-def _arguments(conv: nn.Conv2d) -> tuple[object, ...]:
-    return conv.weight, conv.bias, conv.padding, conv.stride, conv.dilation, conv.groups
+        return conv_add_relu(self.conv3, y, shortcut)
 
 
 class OneChannelConv(nn.Module):
-    """A 3x3 convolution to one channel: a matrix product to the nine products of each input, then their sums.
+    """A 3x3 convolution to one channel: a matrix product gives each input's nine products, and a fold sums them.
 
-    Direct convolutions compute 16 output channels at least: 16 ms a frame at 480p, this 5.
+    Direct convolutions compute at least 16 output channels: they take 16 ms a frame at 480p, this form 5 ms.
     """
 
     weight: Tensor  # 9, C
@@ -77,14 +67,14 @@ class OneChannelConv(nn.Module):
         self.bias = conv.bias
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W), best in channels-last memory format -> B, 1, H, W."""
+        """x (B, C, H, W), fastest in channels-last memory format -> B, 1, H, W."""
         products = F.linear(x.permute(0, 2, 3, 1), self.weight)  # B, H, W, 9
         sums = F.fold(products.flatten(1, 2).transpose(1, 2), x.shape[-2:], kernel_size=3, padding=1)
         return sums if self.bias is None else sums.add_(self.bias[:, None, None])
 
 
 class _SplitSharedConv(nn.Module):
-    """A `SharedConv` whose two parts are modules."""
+    """A `SharedConv` split into two convolutions, each in its fastest form."""
 
     def __init__(self, conv: SharedConv) -> None:
         super().__init__()

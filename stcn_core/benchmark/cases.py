@@ -18,6 +18,7 @@ from stcn_core.benchmark.comparison import compare, propagation
 from stcn_core.benchmark.drawing import drawing_rate, drawing_share
 from stcn_core.benchmark.inputs import clip, endless_clip, seeded_stcn
 from stcn_core.benchmark.measure import Run, extra_memory, in_turn, median_ratio, resident_memory
+from stcn_core.benchmark.online import compare_session
 from stcn_core.benchmark.vanishing import compare_policies
 from stcn_core.config import PropagationConfig
 from stcn_core.frames import present_ids
@@ -25,7 +26,7 @@ from stcn_core.memory.affinity import affinity, readout, similarity
 from stcn_core.memory.top_k import read_top_k
 from stcn_core.metrics import region_similarity
 from stcn_core.models.checkpoint import load_model
-from stcn_core.propagation.forward import propagate
+from stcn_core.propagation.propagate import propagate
 from stcn_core.synthetic.clips import draw_clip
 
 Figures = dict[str, float]
@@ -72,7 +73,7 @@ def large_frames(settings: Settings) -> Figures:
 
 def reduced_precision(settings: Settings) -> Figures:
     """How alike masks in bfloat16 and float32 are: stcn-mini on drawn clips, 240p."""
-    plain = load_model("stcn-mini", settings.device)
+    plain = load_model("stcn-mini", device=settings.device)
     models = [for_inference(plain, precision) for precision in (torch.float32, torch.bfloat16)]
     config = PropagationConfig.for_model(plain)
     equal, overlaps = [], []
@@ -97,7 +98,7 @@ def memory_read(settings: Settings) -> Figures:
 
     def tiled(frames: int) -> Run:
         held = frames * positions
-        return lambda: read_top_k(keys[..., :held], values[:, :held], query, kind="l2", k=20)
+        return lambda: read_top_k(keys[..., :held], values[:, :held], query, similarity_name="l2", k=20)
 
     def whole() -> None:
         readout(affinity(similarity(keys, query[None], "l2"), 20), values.transpose(1, 2))
@@ -115,7 +116,7 @@ def memory_read(settings: Settings) -> Figures:
 
 def long_clip(settings: Settings) -> Figures:
     """What grows and what slows down over 10,000 frames with bounded memory: stcn-mini, 240p."""
-    model = for_inference(load_model("stcn-mini", settings.device))
+    model = for_inference(load_model("stcn-mini", device=settings.device))
     config = PropagationConfig.for_model(model)
     prompt = clip(1, 240, 427, objects=1)[1]
     started, held = [time.perf_counter()], [resident_memory()]
@@ -131,6 +132,11 @@ def long_clip(settings: Settings) -> Figures:
         "speed_kept": rates[9] / rates[1],
         "frames_per_second": rates[9],
     }
+
+
+def session(settings: Settings) -> Figures:
+    """A session against `propagate` with key_batch=1: stcn-mini, 240p, 41 frames, 1 object."""
+    return compare_session(settings.device, settings.repeats)
 
 
 def memory_policies(settings: Settings) -> Figures:
@@ -157,6 +163,7 @@ CASES: dict[str, Callable[[Settings], Figures]] = {
     "reduced-precision": reduced_precision,
     "memory-read": memory_read,
     "long-clip": long_clip,
+    "session": session,
     "memory-policies": memory_policies,
     "drawing": drawing,
 }

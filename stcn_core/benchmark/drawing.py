@@ -7,8 +7,7 @@ import numpy as np
 import torch
 
 from stcn_core.benchmark.measure import timed
-from stcn_core.config import ModelConfig
-from stcn_core.models.stcn import STCN
+from stcn_core.models.registry import build_network, presets
 from stcn_core.training.batch import Batch
 from stcn_core.training.drawn_batch import Shape, draw_batch
 from stcn_core.training.trainer import Schedule, Trainer
@@ -28,7 +27,7 @@ def drawing_rate(device: torch.device, repeats: int) -> float:
 
 def drawing_share(device: torch.device, repeats: int) -> float:
     """Of the time to draw a batch of the shipped model's training and to make a step with it, one after the other."""
-    trainer = Trainer(STCN(ModelConfig.mini()).to(device), Schedule(steps=1_000, learning_rate=1e-4))
+    trainer = Trainer(build_network(presets()["mini"]).to(device), Schedule(steps=1_000, learning_rate=1e-4))
     shape = Shape(height=128, width=128, clips=6, frames=3, objects=2, longest_gap=10)
     drawn = trained = 0.0
     for seed in range(BATCHES * repeats):

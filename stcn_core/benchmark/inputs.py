@@ -7,13 +7,13 @@ import torch
 
 from stcn_core.config import ModelConfig
 from stcn_core.models.network import Network
-from stcn_core.models.stcn import STCN
+from stcn_core.models.registry import build_network
 
 
 def seeded_stcn(device: torch.device) -> Network:
     """The published STCN's sizes with random weights: as fast as the trained ones, and no download."""
     torch.manual_seed(0)
-    return STCN(ModelConfig()).to(device).eval().requires_grad_(False)
+    return build_network(ModelConfig()).to(device).eval().requires_grad_(False)
 
 
 def clip(frames: int, height: int, width: int, *, objects: int) -> tuple[list[np.ndarray], np.ndarray]:

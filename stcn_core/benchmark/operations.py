@@ -4,7 +4,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from stcn_core.config import ModelConfig, PropagationConfig
-from stcn_core.models.stcn import STCN
+from stcn_core.models.registry import build_network
 
 
 def operations_per_frame(
@@ -17,7 +17,7 @@ def operations_per_frame(
     Memory reads are not counted: they add 2 * key_dim * N for each query position.
     """
     with torch.device("meta"):
-        network = STCN(model)
+        network = build_network(model)
         images = torch.empty(1, 3, height, width)
         masks = torch.empty(1, objects, height, width)
         readout = torch.empty(1, objects, model.value_dim, height // 16, width // 16)

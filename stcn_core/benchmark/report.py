@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
-from stcn_core.acceleration.allocator import keep_freed_memory
 from stcn_core.acceleration.inference import cpu_capabilities
 from stcn_core.benchmark.budget import behind, budget
 from stcn_core.benchmark.cases import Figures, Settings
@@ -21,7 +20,6 @@ def run_cases(cases: Cases, names: Sequence[str], settings: Settings, *, as_json
     """
     if unknown := sorted(set(names) - set(cases)):
         raise ValueError(f"no such case: {', '.join(unknown)}; there are: {', '.join(cases)}")
-    keep_freed_memory()
     results: dict[str, Figures] = {}
     for name in names or cases:
         results[name] = cases[name](settings)

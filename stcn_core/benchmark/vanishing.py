@@ -10,7 +10,7 @@ from stcn_core.config import PropagationConfig
 from stcn_core.frames import present_ids
 from stcn_core.metrics import region_similarity
 from stcn_core.models.checkpoint import load_model
-from stcn_core.propagation.forward import propagate
+from stcn_core.propagation.propagate import propagate
 from stcn_core.synthetic.clips import draw_unobstructed_scene
 from stcn_core.synthetic.rendering import render
 
@@ -22,7 +22,7 @@ FIRST_SEED = 30_000  # of clips that no model was trained on
 
 def compare_policies(device: torch.device, clips: int) -> dict[str, float]:
     """Mean J while an object is to be seen, of all its frames and of the 100 after it came back, by policy."""
-    model = for_inference(load_model("stcn-mini", device))
+    model = for_inference(load_model("stcn-mini", device=device))
     configs = {"unbounded": PropagationConfig.for_model(model, max_memory_frames=None)}
     for bound in BOUNDS:
         for policy in ("recent", "spread", "used"):

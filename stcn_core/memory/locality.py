@@ -1,8 +1,8 @@
-"""The locality of a memory read: most things are near where they were, the nearer the shorter ago it was.
+"""The locality of a memory read: a prior for positions near the query's own place, since objects move little.
 
-Space-time memory networks compare appearance alone, so what looks alike is taken for the same wherever it is. Here the
-affinity has a Gaussian around the query's own place as its prior, wider the older the memory frame. (KMN, Seong et al.,
-ECCV 2020, section 3.2, puts one around each memory position's best match instead.)
+Space-time memory networks compare appearance alone, so they confuse objects that look alike, wherever they are. Here
+the affinity has a Gaussian around the query's own place as its prior, wider the older the memory frame. (KMN, Seong et
+al., ECCV 2020, section 3.2, puts one around each memory position's best match instead.)
 
 Shapes: T memory frames and one query frame of h x w positions, N = T*h*w, Q = h*w.
 """
@@ -25,8 +25,7 @@ class LocalityPrior(NamedTuple):
 def locality_prior(locality: Locality, ages: Tensor, height: int, *, width: int) -> LocalityPrior:
     """ages (..., T): frames between each memory frame and the query's. height, width: h and w.
 
-    -|m - q|^2 / 2s^2 as a product of four channels each, so that the prior costs a read four channels more and no
-    matrix of its own.
+    -|m - q|^2 / 2s^2 as a product of four channels each: the prior costs a read four more channels, and no matrix.
     """
     rows, columns = (torch.arange(size, device=ages.device) - (size - 1) / 2 for size in (height, width))
     y, x = (axis.flatten() / min(height, width) for axis in torch.meshgrid(rows, columns, indexing="ij"))

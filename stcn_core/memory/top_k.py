@@ -1,7 +1,7 @@
 """The memory read over the top k memory positions alone, without ever holding the whole affinity.
 
-STCN's affinity has k = 20 entries a column that are not 0, of tens of thousands. So the similarities are
-computed in tiles, of each tile only the k best are kept, and only those positions' values are gathered.
+STCN's affinity has k = 20 nonzero entries a column, of tens of thousands. So similarities are computed in tiles, each
+tile keeps its k best, and only the values of those positions are gathered.
 
 Shapes: K key sets (1 where all objects share keys, else O), O objects, CK/CV key/value channels, N memory
 positions, Q query positions.
@@ -11,13 +11,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from stcn_core.config import Similarity
 from stcn_core.memory.affinity import similarity_product
 from stcn_core.memory.locality import LocalityPrior
 
-TILE_POSITIONS = 16_384  # memory positions: with 256 queries 16 MB of scores, which stay in a last cache
+TILE_POSITIONS = 16_384  # memory positions: with 256 queries 16 MB of scores, which stay in the last-level cache
 QUERIES_PER_TILE = {"cpu": 256, "cuda": 4096}
-BLOCK_POSITIONS = 32  # positions of which the best is looked at first
+BLOCK_POSITIONS = 32  # positions whose best is looked at first
 
 
 def read_top_k(
@@ -25,30 +24,30 @@ def read_top_k(
     values: Tensor,
     query: Tensor,
     *,
-    kind: Similarity,
+    similarity_name: str,
     k: int,
-    received: Tensor | None = None,
-    near: LocalityPrior | None = None,
+    attention_received: Tensor | None = None,
+    prior: LocalityPrior | None = None,
 ) -> Tensor:
     """Keys (K, CK, N), values (O, N, CV) and query (CK, Q) give (O, Q, CV): STCN eq. 1 and 3, section 3.3.
 
-    near: a prior that the affinity has. received (N): the attention that each position gets is added to it.
+    attention_received (N): the attention that each position receives is added to it. prior: of the affinity.
     """
-    scores, positions = most_similar(keys, query, kind, k=k, near=near)
+    scores, positions = most_similar(keys, query, similarity_name, k=k, prior=prior)
     weights = scores.softmax(-1)
-    if received is not None:
-        received.index_add_(0, positions.flatten(), weights.flatten().to(received.dtype))
+    if attention_received is not None:
+        attention_received.index_add_(0, positions.flatten(), weights.flatten().to(attention_received.dtype))
     weights = weights.to(values.dtype)
     reads = []
     for index, value in enumerate(values):
-        of_keys = index if len(keys) > 1 else 0
+        key_set = index if len(keys) > 1 else 0
         # Gathers and averages in one step: 4 times as fast as value[positions] and a product.
-        reads.append(F.embedding_bag(positions[of_keys], value, per_sample_weights=weights[of_keys], mode="sum"))
+        reads.append(F.embedding_bag(positions[key_set], value, per_sample_weights=weights[key_set], mode="sum"))
     return torch.stack(reads)
 
 
 def most_similar(
-    keys: Tensor, query: Tensor, kind: Similarity, *, k: int, near: LocalityPrior | None = None
+    keys: Tensor, query: Tensor, similarity_name: str, *, k: int, prior: LocalityPrior | None = None
 ) -> tuple[Tensor, Tensor]:
     """The k most similar memory positions of each query position, and their similarities, (K, Q, k) each."""
     size = QUERIES_PER_TILE.get(query.device.type, 4096)
@@ -56,8 +55,8 @@ def most_similar(
     divisor = 1.0
     for start in range(0, keys.shape[-1], TILE_POSITIONS):
         tile = slice(start, start + TILE_POSITIONS)
-        prior = near and LocalityPrior(near.memory[..., tile], near.query)
-        memory, factor, bias, divisor = similarity_product(keys[..., tile], query, kind, near=prior)
+        prior_of_tile = prior and LocalityPrior(prior.memory[..., tile], prior.query)
+        memory, factor, bias, divisor = similarity_product(keys[..., tile], query, similarity_name, prior=prior_of_tile)
         if bias is not None:  # as one more channel, which the product adds for nothing
             memory = torch.cat((memory, bias.unsqueeze(-2)), dim=-2)
             factor = torch.cat((factor, torch.ones_like(factor[..., :1, :])), dim=-2)
@@ -75,9 +74,9 @@ def most_similar(
 
 
 def _top_k(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k largest along the last dimension, or all: like `Tensor.topk`, 3 times as fast where there are many.
+    """The k largest along the last dimension, or all: as `Tensor.topk`, and 3 times as fast where there are many.
 
-    The k largest lie in the k blocks with the largest maxima (or are equal to what does).
+    The k largest lie in the k blocks with the largest maxima, or are equal to scores that do.
     """
     count = scores.shape[-1]
     if count <= k * BLOCK_POSITIONS:

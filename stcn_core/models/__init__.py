@@ -1,4 +1,5 @@
-"""Networks and their checkpoints: the contract that propagation relies on, and STCN and STM, which keep it.
+"""Networks and their checkpoints: the contract that propagation relies on, the registry, and STCN and STM.
 
-Stands on the precision helpers and masks alone. Everything from `acceleration` upward may import it.
+Stands on the precision helpers and masks alone. Everything from `acceleration` upward may import it, but for the
+networks' own files, which only `registry` imports.
 """

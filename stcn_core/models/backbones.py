@@ -3,14 +3,15 @@
 Shapes: B images, C channels, H x W pixels. A number in a name is a stride.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 
 class Bottleneck(nn.Module):
-    """1x1, 3x3 (which carries the stride), 1x1 to four times the width."""
+    """A 1x1 convolution, a 3x3 one that carries the stride, and a 1x1 one to four times the width."""
 
     expansion = 4
 
@@ -33,7 +34,7 @@ class Bottleneck(nn.Module):
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions. Unlike torchvision's, they have biases: the published value encoder does."""
+    """Two 3x3 convolutions. They have biases, unlike torchvision's: the published value encoder has them."""
 
     expansion = 1
 
@@ -55,7 +56,11 @@ Block = type[Bottleneck] | type[BasicBlock]
 
 
 class Trunk(nn.Module):
-    """Stem and three stages; `stages` names them as the checkpoint does."""
+    """A stem and three stages of blocks.
+
+    width: channels of the stem; stage i has width * 2**i, times the block's expansion. depths: blocks of each stage.
+    stages: their attribute names, as the checkpoint has them.
+    """
 
     def __init__(
         self,
@@ -78,11 +83,11 @@ class Trunk(nn.Module):
             dim = stage_width * block.expansion
 
     def stem(self, x: Tensor) -> Tensor:
-        """B, C, H, W -> B, width, H/2, W/2, before normalisation."""
+        """Images (B, C, H, W) -> B, width, H/2, W/2, before batch norm."""
         return self.conv1(x)  # type: ignore[no-any-return]
 
     def features(self, stem: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The stem's output -> f4, f8, f16."""
+        """The stem's output (B, width, H/2, W/2) -> f4, f8, f16."""
         x = F.max_pool2d(self.bn1(stem).relu_(), 3, 2, 1)
         f4 = self.get_submodule(self.stages[0])(x)
         f8 = self.get_submodule(self.stages[1])(f4)
@@ -101,3 +106,20 @@ def _shortcut(in_dim: int, out_dim: int, stride: int, *, bias: bool) -> nn.Seque
     if stride == 1 and in_dim == out_dim:
         return None
     return nn.Sequential(nn.Conv2d(in_dim, out_dim, 1, stride, bias=bias), nn.BatchNorm2d(out_dim))
+
+
+def stage_depths(entries: Iterable[str], trunk: str, stages: tuple[str, str, str]) -> tuple[int, int, int]:
+    """Blocks of each stage of a checkpoint's trunk: entries number them 0, 1, 2, ...
+
+    Raises KeyError with the entry that a stage without blocks lacks.
+    """
+
+    def depth(stage: str) -> int:
+        pattern = re.compile(rf"{trunk}\.{stage}\.(\d+)\.")
+        numbers = [int(match[1]) for name in entries if (match := pattern.match(name))]
+        if not numbers:
+            raise KeyError(f"{trunk}.{stage}.0.conv1.weight")
+        return max(numbers) + 1
+
+    first, second, third = (depth(stage) for stage in stages)
+    return first, second, third

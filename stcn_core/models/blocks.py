@@ -9,12 +9,12 @@ from torch.nn import functional as F
 
 
 def upsample(x: Tensor, factor: int) -> Tensor:
-    """Bilinear upsampling with half-pixel centres, as both papers use it."""
+    """Bilinear upsampling (B, C, H, W) -> B, C, H*factor, W*factor with half-pixel centres, as in both papers."""
     return F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
 
 
 def add_to_objects(x: Tensor, of_image: Tensor) -> Tensor:
-    """Add to x (B*O, C, H, W), in place, what is one per image (B, C, H, W)."""
+    """Add an image's features (B, C, H, W) to those of each of its objects, x (B*O, C, H, W), in place."""
     x.unflatten(0, (len(of_image), -1)).add_(of_image[:, None])
     return x
 
@@ -30,7 +30,7 @@ class PreactivatedConv(nn.Conv2d):
 
 
 class ResBlock(nn.Module):
-    """Pre-activation residual block; the shortcut is a 3x3 convolution where the widths differ."""
+    """Pre-activation residual block (He et al., ECCV 2016); where widths differ the shortcut is a 3x3 convolution."""
 
     def __init__(self, in_dim: int, out_dim: int) -> None:
         super().__init__()
@@ -44,21 +44,21 @@ class ResBlock(nn.Module):
 
 
 class SharedConv(nn.Conv2d):
-    """A 3x3 convolution over an object's channels, then its image's: the latter are convolved once for all objects."""
+    """A 3x3 convolution over an object's channels and its image's, which it convolves once for all objects."""
 
     def __init__(self, own_dim: int, shared_dim: int, out_dim: int) -> None:
         super().__init__(own_dim + shared_dim, out_dim, 3, padding=1)
         self.own_dim = own_dim
 
     def forward(self, x: Tensor, shared: Tensor) -> Tensor:  # type: ignore[override]
-        """x (B*O, C, H, W) is one per image and object, shared (B, C', H, W) one per image."""
+        """x (B*O, C, H, W), one per image and object, shared (B, C', H, W), one per image -> B*O, out_dim, H, W."""
         of_object = F.conv2d(x, self.weight[:, : self.own_dim], padding=1)
         of_image = F.conv2d(shared, self.weight[:, self.own_dim :], self.bias, padding=1)
         return add_to_objects(of_object, of_image)
 
 
 class MergeBlock(nn.Module):
-    """ResBlock over an object's channels, then its image's."""
+    """ResBlock over an object's channels and its image's."""
 
     def __init__(self, own_dim: int, shared_dim: int, out_dim: int) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ class MergeBlock(nn.Module):
         self.conv2 = PreactivatedConv(out_dim, out_dim)
 
     def forward(self, x: Tensor, shared: Tensor) -> Tensor:
-        """x (B*O, C, H, W) is one per image and object, shared (B, C', H, W) one per image."""
+        """x (B*O, C, H, W), one per image and object, shared (B, C', H, W), one per image -> B*O, out_dim, H, W."""
         residual: Tensor = self.conv2(self.conv1(F.relu(x), F.relu(shared)))
         return residual.add_(self.downsample(x, shared))
 
@@ -81,7 +81,7 @@ class UpsampleBlock(nn.Module):
         self.out_conv = ResBlock(up_dim, out_dim)
 
     def forward(self, skip: Tensor, x: Tensor) -> Tensor:
-        """skip (B, C, H, W) is one per image; x (B*O, C', H/2, W/2) is one per image and object."""
+        """skip (B, C, H, W), one per image, x (B*O, C', H/2, W/2), one per image and object -> B*O, out_dim, H, W."""
         merged: Tensor = self.out_conv(add_to_objects(upsample(x, 2), self.skip_conv(skip)))
         return merged
 
@@ -137,7 +137,7 @@ class FeatureFusion(nn.Module):
         self.block2 = ResBlock(out_dim, out_dim)
 
     def forward(self, x: Tensor, f16: Tensor) -> Tensor:
-        """x (B*O, C, h, w) is one per image and object, f16 (B, C', h, w) one per image."""
+        """x (B*O, C, h, w), one per image and object, f16 (B, C', h, w), one per image -> B*O, out_dim, h, w."""
         x = self.block1(x, f16)
         if self.attention is not None:
             x = x + self.attention(x)

@@ -5,27 +5,43 @@ Shapes: B images, O objects, CK/CV key/value channels, H x W pixels, h x w = H/1
 A number in a name is a stride. Attribute names are those of the published checkpoint.
 """
 
+from types import MappingProxyType
+
 import torch
 from torch import Tensor, nn
 
-from stcn_core.config import ModelConfig
-from stcn_core.masks import IMAGE_MEAN, IMAGE_STD, Padding, other_objects
-from stcn_core.models.backbones import BasicBlock, Bottleneck, Trunk
-from stcn_core.models.blocks import FeatureFusion, MergeBlock, UpsampleBlock, upsample
+from stcn_core.config import Locality, ModelConfig
+from stcn_core.masks import IMAGE_MEAN, IMAGE_STD, Padding
+from stcn_core.models.backbones import Bottleneck, Trunk, stage_depths
+from stcn_core.models.kind import NetworkKind, State
 from stcn_core.models.network import Network, Query
+from stcn_core.models.stcn_modules import VALUE_STAGES, Decoder, ValueEncoder
 from stcn_core.precision import at_least_float32
+
+KEY_STAGES = ("res2", "layer2", "layer3")
+
+# `stcn-mini`, the model that ships: a quarter of the trunks' width, and a decoder of an eighth.
+STCN_MINI = ModelConfig(
+    key_width=16, key_depths=(2, 3, 6), value_width=16, value_depths=(1, 1, 1), key_dim=64, value_dim=128,
+    decoder_dims=(64, 32, 32), locality=Locality(0.06, 0.02), top_k=5, object_positions=9,
+)  # fmt: skip
 
 
 class STCN(Network):
-    """The network. See ModelConfig for its sizes."""
+    """The network.
 
-    memorises_padding = True  # masks go to memory as predicted, the padded border included
-    memorises_prompt_exactly = False  # a prompt goes through soft aggregation first
+    config: key_width, key_depths, value_width, value_depths, key_dim, value_dim, decoder_dims and attention.
+    """
+
+    memorises_padding = True
+    memorises_prompt_exactly = False
+    keys_from_image = True
+    published_options = MappingProxyType({"top_k": 20, "include_last": False})  # the authors' eval_davis.py
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
         f16_dim, value_dim = config.key_width * 16, config.value_dim
-        self.key_encoder = Trunk(Bottleneck, config.key_width, config.key_depths, stages=("res2", "layer2", "layer3"))
+        self.key_encoder = Trunk(Bottleneck, config.key_width, config.key_depths, stages=KEY_STAGES)
         self.value_encoder = ValueEncoder(config)
         self.key_proj = nn.ModuleDict({"key_proj": nn.Conv2d(f16_dim, config.key_dim, 3, padding=1)})
         self.key_comp = nn.Conv2d(f16_dim, value_dim, 3, padding=1)
@@ -61,37 +77,42 @@ class STCN(Network):
         return foreground
 
 
-class ValueEncoder(Trunk):
-    """ResNet-18 over image, mask and the other objects' masks, fused with the key encoder's f16."""
+def _infer_config(state: State) -> ModelConfig:
+    """Sizes, read off the shapes of the entries."""
+    value_dim = len(state["key_comp.weight"])
+    at_16, at_8, at_4 = (
+        len(state[f"decoder.{block}.conv2.weight"]) for block in ("compress", "up_16_8.out_conv", "up_8_4.out_conv")
+    )
+    return ModelConfig(
+        key_width=len(state["key_encoder.conv1.weight"]),
+        key_depths=stage_depths(state, "key_encoder", KEY_STAGES),
+        value_width=len(state["value_encoder.conv1.weight"]),
+        value_depths=stage_depths(state, "value_encoder", VALUE_STAGES),
+        key_dim=len(state["key_proj.key_proj.weight"]),
+        value_dim=value_dim,
+        decoder_dims=None if (at_16, 2 * at_8, 2 * at_4) == (value_dim,) * 3 else (at_16, at_8, at_4),
+        attention=any(name.startswith("value_encoder.fuser.attention.") for name in state),
+    )
 
-    def __init__(self, config: ModelConfig) -> None:
-        stages = ("layer1", "layer2", "layer3")
-        super().__init__(BasicBlock, config.value_width, config.value_depths, stages=stages, in_dim=5, stem_bias=True)
-        self.fuser = FeatureFusion(
-            config.value_width * 4, config.key_width * 16, config.value_dim, attention=config.attention
-        )
 
-    def forward(self, images: Tensor, f16: Tensor, masks: Tensor) -> Tensor:  # type: ignore[override]
-        """(B, 3, H, W), (B, C, h, w), (B, O, H, W) -> values (B, O, CV, h, w)."""
-        objects = masks.shape[1]
-        planes = torch.stack((masks, other_objects(masks)), dim=2).flatten(0, 1)  # B*O, 2, H, W
-        images = images.repeat_interleave(objects, dim=0)
-        *_, x = super().forward(torch.cat((images, planes.to(images.dtype)), dim=1))
-        return self.fuser(x, f16).unflatten(0, (-1, objects))  # type: ignore[no-any-return]
+def _with_five_channels(state: State) -> State:
+    """Give the stage-0 file's stem, trained with one object, its fifth channel: the other objects' mask.
+
+    Zero weights make it ignore that mask, as the authors' loader does.
+    """
+    name = "value_encoder.conv1.weight"
+    stem = state.get(name)
+    if stem is None or stem.ndim != 4 or stem.shape[1] != 4:
+        return state
+    return {**state, name: torch.cat((stem, torch.zeros_like(stem[:, :1])), dim=1)}
 
 
-class Decoder(nn.Module):
-    """From stride 16 to 4 over two skip connections, then to full size (section 3.2)."""
-
-    def __init__(self, value_dim: int, f8_dim: int, f4_dim: int, *, dims: tuple[int, int, int]) -> None:
-        super().__init__()
-        self.compress = MergeBlock(value_dim, value_dim, dims[0])
-        self.up_16_8 = UpsampleBlock(f8_dim, dims[0], dims[1])
-        self.up_8_4 = UpsampleBlock(f4_dim, dims[1], dims[2])
-        self.pred = nn.Conv2d(dims[2], 1, 3, padding=1)
-
-    def forward(self, readout: Tensor, value: Tensor, f8: Tensor, f4: Tensor) -> Tensor:
-        """Readouts (B*O, CV, h, w) with one value (CV), f8 and f4 an image -> logits (B*O, 1, H, W)."""
-        x = self.up_16_8(f8, self.compress(readout, value))
-        x = self.up_8_4(f4, x)
-        return upsample(self.pred(x.relu_()), 4)
+STCN_KIND = NetworkKind(
+    name="stcn",
+    build=STCN,
+    marker_entry="key_encoder.conv1.weight",
+    infer_config=_infer_config,
+    mend=_with_five_channels,
+    published_files="STCN (stcn.pth; its 4-channel stage-0 file; with or without CBAM)",
+    presets={"stcn": ModelConfig(), "mini": STCN_MINI},
+)

@@ -5,22 +5,38 @@ key/value channels, H x W pixels, h x w = H/16 x W/16. A number in a name is a s
 published checkpoint's attribute names, where res2 is stride 4, r4 and res4 are stride 16.
 """
 
-import torch
+from collections.abc import Iterable
+from dataclasses import replace
+from types import MappingProxyType
+
 from torch import Tensor, nn
 
 from stcn_core.config import ModelConfig
-from stcn_core.masks import IMAGE_MEAN, IMAGE_STD, Padding, other_objects
-from stcn_core.models.backbones import Bottleneck, Trunk
-from stcn_core.models.blocks import ResBlock, SharedConv, add_to_objects, upsample
+from stcn_core.masks import Padding
+from stcn_core.models.backbones import stage_depths
+from stcn_core.models.folding import FoldableNorm
+from stcn_core.models.kind import NetworkKind, State
 from stcn_core.models.network import Network, Query
+from stcn_core.models.stm_modules import STAGES, Decoder, KeyValue, MemoryEncoder, QueryEncoder
 from stcn_core.precision import at_least_float32
+
+STM_PUBLISHED = ModelConfig(network="stm", similarity="dot", key_dim=128, attention=False)
 
 
 class STM(Network):
-    """The network. See ModelConfig for its sizes."""
+    """The network.
 
-    memorises_padding = False  # the border is cut off predictions, and is zero in memory
-    memorises_prompt_exactly = True  # the first prompt is memorised as it is given, not soft
+    config: key_width and key_depths, of both encoders, key_dim, value_dim and decoder_dim.
+    """
+
+    memorises_padding = False
+    memorises_prompt_exactly = True
+    keys_from_image = False
+    # The published aggregation takes log(p / (1 - p)) of float32 probabilities near 1: another order of sums moves
+    # 0.4 % of a clip's probabilities by 1e-3, float64 moves 13 %.
+    amplifies_rounding = True
+    # The authors' eval_DAVIS.py reads all of memory, and keeps the previous frame in it.
+    published_options = MappingProxyType({"top_k": None, "include_last": True})
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
@@ -60,81 +76,28 @@ class STM(Network):
         foreground: Tensor = at_least_float32(logits).softmax(dim=1)[:, 1].unflatten(0, (batch, objects))
         return foreground
 
-
-class QueryEncoder(Trunk):
-    """ResNet-50 over the image."""
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, config: ModelConfig) -> None:
-        super().__init__(Bottleneck, config.key_width, config.key_depths, stages=("res2", "res3", "res4"))
-        self.register_buffer("mean", torch.tensor(IMAGE_MEAN).view(1, 3, 1, 1))
-        self.register_buffer("std", torch.tensor(IMAGE_STD).view(1, 3, 1, 1))
-
-    def stem(self, x: Tensor) -> Tensor:
-        return super().stem((x - self.mean) / self.std)
+    def foldable_norms(self) -> Iterable[FoldableNorm]:
+        """All but the memory encoder's first norm, which follows a sum of three convolutions."""
+        return [pair for pair in super().foldable_norms() if pair.module is not self.Encoder_M]
 
 
-class MemoryEncoder(QueryEncoder):
-    """ResNet-50 over image, mask and the other objects' masks; each enters through a convolution."""
-
-    def __init__(self, config: ModelConfig) -> None:
-        super().__init__(config)
-        self.conv1_m = nn.Conv2d(1, config.key_width, 7, 2, 3, bias=False)
-        self.conv1_o = nn.Conv2d(1, config.key_width, 7, 2, 3, bias=False)
-
-    def forward(self, images: Tensor, masks: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # type: ignore[override]
-        """(B, 3, H, W), (B, O, H, W) -> f4, f8, f16 of B*O pairs."""
-        masks = masks.to(images.dtype)
-        mask = masks.flatten(0, 1)[:, None]  # B*O, 1, H, W
-        others = other_objects(masks).clamp(0, 1).flatten(0, 1)[:, None]
-        stem = self.stem(images).repeat_interleave(masks.shape[1], dim=0)
-        return self.features(stem + self.conv1_m(mask) + self.conv1_o(others))
+def _infer_config(state: State) -> ModelConfig:
+    """Sizes, read off the shapes of the entries; the rest as published."""
+    return replace(
+        STM_PUBLISHED,
+        key_width=len(state["Encoder_M.conv1.weight"]),
+        key_depths=stage_depths(state, "Encoder_M", STAGES),
+        key_dim=len(state["KV_M_r4.Key.weight"]),
+        value_dim=len(state["KV_M_r4.Value.weight"]),
+        decoder_dim=len(state["Decoder.convFM.weight"]),
+    )
 
 
-class KeyValue(nn.Module):
-    """Embeds f16 into key and value (section 3.1)."""
-
-    def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
-        self.Key = nn.Conv2d(config.key_width * 16, config.key_dim, 3, padding=1)
-        self.Value = nn.Conv2d(config.key_width * 16, config.value_dim, 3, padding=1)
-
-    def forward(self, f16: Tensor) -> tuple[Tensor, Tensor]:
-        return self.Key(f16.to(self.Key.weight.dtype)), self.Value(f16)
-
-
-class Refine(nn.Module):
-    """One refinement module: merge the next finer features (section 3.3)."""
-
-    def __init__(self, skip_dim: int, dim: int) -> None:
-        super().__init__()
-        self.convFS = nn.Conv2d(skip_dim, dim, 3, padding=1)
-        self.ResFS = ResBlock(dim, dim)
-        self.ResMM = ResBlock(dim, dim)
-
-    def forward(self, skip: Tensor, x: Tensor) -> Tensor:
-        """skip (B, C, H, W) is one per image; x (B*O, C', H/2, W/2) is one per image and object."""
-        skip = self.ResFS(self.convFS(skip))
-        merged: Tensor = self.ResMM(add_to_objects(upsample(x, 2), skip))
-        return merged
-
-
-class Decoder(nn.Module):
-    """From stride 16 to 4 over two refinement modules, two channels out (section 3.3)."""
-
-    def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
-        dim = config.decoder_dim
-        self.convFM = SharedConv(config.value_dim, config.value_dim, dim)
-        self.ResMM = ResBlock(dim, dim)
-        self.RF3 = Refine(config.key_width * 8, dim)
-        self.RF2 = Refine(config.key_width * 4, dim)
-        self.pred2 = nn.Conv2d(dim, 2, 3, padding=1)
-
-    def forward(self, readout: Tensor, value: Tensor, f8: Tensor, f4: Tensor) -> Tensor:
-        """Readouts (B*O, CV, h, w) with one value (CV), f8 and f4 an image -> logits (B*O, 2, H, W)."""
-        x = self.RF3(f8, self.ResMM(self.convFM(readout, value)))
-        x = self.RF2(f4, x)
-        return upsample(self.pred2(x.relu_()), 4)
+STM_KIND = NetworkKind(
+    name="stm",
+    build=STM,
+    marker_entry="Encoder_M.conv1.weight",
+    infer_config=_infer_config,
+    published_files="STM (STM_weights.pth)",
+    presets={"stm": STM_PUBLISHED},
+)

@@ -1,4 +1,4 @@
-"""A clip's prompted masks carried through its frames: forward, backward or both, and the cycle check.
+"""Prompted masks carried through a clip's frames, the whole clip in any direction or frame by frame; the cycle check.
 
 Stands on `models`, `memory` and `acceleration`. `training` and `benchmark` may import it.
 """

@@ -1,60 +1,31 @@
-"""Carry prompted masks backward, or both ways: between two prompts of an object, from either one.
+"""The two passes over a clip, backward and forward, whose planes become one between two prompts of an object.
 
-The backward pass comes first and leaves its planes on a stack, of which the forward pass takes one a frame. So no pass
-holds more than the frames of a few blocks, and masks come in the order of frames.
+The backward pass comes first and leaves its planes on a stack; the forward pass takes one a frame from there. So no
+pass holds more than the frames of a few blocks, and masks come in the order of frames.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.profiler import record_function
 
 from stcn_core.config import PropagationConfig
 from stcn_core.frames import present_ids, prompted_frames
+from stcn_core.memory.read import MemoryRead, read_memory
 from stcn_core.models.network import Network
-from stcn_core.propagation.forward import NOTHING_REMOVED, Removals, propagate_planes
+from stcn_core.propagation.clip_state import LABELS
+from stcn_core.propagation.forward import propagate_planes
+from stcn_core.propagation.frame_stream import Frame, frame_size, validated_frames, validated_indexed_frames
 from stcn_core.propagation.fusion import fuse, with_background
 from stcn_core.propagation.plane_stack import PlaneStack, StackedPlanes
 from stcn_core.propagation.results import FrameMasks, FramePlanes, masks_at_full_size
-from stcn_core.propagation.validation import validated_frames, validated_indexed_frames
-
-Prompts = Mapping[int, np.ndarray]
-
-
-def propagate_bidirectional(
-    model: Network,
-    frames: Iterable[np.ndarray],
-    frames_backward: Iterable[np.ndarray],
-    *,
-    prompts: Prompts,
-    config: PropagationConfig,
-    return_probabilities: bool = False,
-    size: tuple[int, int] | None = None,
-    removals: Removals = NOTHING_REMOVED,
-) -> Iterator[FrameMasks]:
-    """`propagate` in the direction that the config says, with what the backward pass leaves in memory.
-
-    frames_backward: the same frames from the last prompted one down to frame 0. Going forward alone they are not asked
-    for. Other arguments, results and errors are those of `propagate`; objects are there before their first prompt too.
-    """
-    kept: list[StackedPlanes] = []
-    for _ in run_backward_pass(model, frames_backward, prompts, config=config, kept=kept, size=size, removals=removals):
-        pass
-    return run_forward_pass(
-        model,
-        frames,
-        prompts,
-        config=config,
-        kept=kept,
-        return_probabilities=return_probabilities,
-        size=size,
-        removals=removals,
-    )
+from stcn_core.propagation.validation import NOTHING_REMOVED, Prompts, Removals
 
 
 def num_backward_frames(prompts: Prompts, config: PropagationConfig) -> int:
-    """How many frames the backward pass has: from the last on which an object is prompted down to frame 0."""
+    """Number of frames of the backward pass: from the last on which an object is prompted down to frame 0."""
     if config.direction == "forward":
         return 0
     return 1 + max((index for index, labels in prompts.items() if np.any(labels)), default=-1)
@@ -62,59 +33,73 @@ def num_backward_frames(prompts: Prompts, config: PropagationConfig) -> int:
 
 def run_backward_pass(
     model: Network,
-    frames_backward: Iterable[np.ndarray],
+    frames_backward: Iterable[Frame],
     prompts: Prompts,
     *,
     config: PropagationConfig,
-    kept: PlaneStack,
+    stack: PlaneStack,
     size: tuple[int, int] | None = None,
     removals: Removals = NOTHING_REMOVED,
+    memory_read: MemoryRead = read_memory,
 ) -> Iterator[int]:
-    """The backward pass: puts every frame's planes on the stack, and yields its index."""
+    """The backward pass: puts every frame's planes on the stack, and yields its index.
+
+    frames_backward: from the last frame on which an object is prompted down to frame 0. Where masks only go forward, no
+    frame is taken. Raises ValueError for illegal frames, and where they end before frame 0.
+    """
     last = num_backward_frames(prompts, config) - 1
     if last < 0:
         return
     images = _reversed_frames(frames_backward, last, prompts, size=size)
     mirrored = {last - index: labels for index, labels in prompts.items() if index <= last}
     gone = {last - index: ids for index, ids in removals_backward(prompts, removals).items() if index <= last}
-    for planes in propagate_planes(model, images, mirrored, config=config, size=size, removals=gone):
+    passed = propagate_planes(model, images, mirrored, config=config, size=size, removals=gone, memory_read=memory_read)
+    for planes in passed:
         index = last - planes.frame_index
-        kept.append(StackedPlanes(index, planes.object_ids, _quantized(planes.planes)))
+        stack.append(StackedPlanes(index, planes.object_ids, _quantized(planes.planes)))
         yield index
 
 
 def run_forward_pass(
     model: Network,
-    frames: Iterable[np.ndarray],
+    frames: Iterable[Frame],
     prompts: Prompts,
     *,
     config: PropagationConfig,
-    kept: PlaneStack,
+    stack: PlaneStack,
     return_probabilities: bool = False,
     size: tuple[int, int] | None = None,
     removals: Removals = NOTHING_REMOVED,
+    memory_read: MemoryRead = read_memory,
 ) -> Iterator[FrameMasks]:
-    """The second pass, over the frames in order: yields masks, of the stack's planes and of its own."""
+    """The second pass, over the frames in order: yields masks, of the stack's planes and of its own.
+
+    Arguments and errors are those of `propagate`, whose prompts and removals are validated already.
+    """
     last = num_backward_frames(prompts, config) - 1
     prompted = prompted_frames(prompts)
     if config.direction == "backward":
         streamed = _without_objects(frames, prompts, size)
     else:
-        streamed = propagate_planes(model, frames, prompts, config=config, size=size, removals=removals)
+        streamed = propagate_planes(
+            model, frames, prompts, config=config, size=size, removals=removals, memory_read=memory_read
+        )
     for planes in streamed:
         index = planes.frame_index
         if index <= last:
-            behind = _dequantized(kept.pop(), planes.size, next(model.parameters()))
+            behind = _dequantized(stack.pop(), planes.size, next(model.parameters()))
             fused = fuse(planes, behind, prompted)
         else:
             fused = planes
-        yield masks_at_full_size(fused, prompts.get(index), return_probabilities)
+        with record_function(LABELS):
+            result = masks_at_full_size(fused, prompts.get(index), return_probabilities)
+        yield result
 
 
 def removals_backward(prompts: Prompts, removals: Removals) -> dict[int, set[int]]:
-    """Where objects go as frames are gone through backward: before the prompt that ended a removal.
+    """The removals of the backward pass: an object goes on the frame before the prompt that ended a removal.
 
-    So an object that is removed on frame r and prompted again on frame q is on no frame of r to q - 1.
+    So an object that is removed on frame r and prompted again on frame q is on none of the frames r to q - 1.
     """
     gone: set[int] = set()
     backward: dict[int, set[int]] = {}
@@ -128,9 +113,9 @@ def removals_backward(prompts: Prompts, removals: Removals) -> dict[int, set[int
 
 
 def _reversed_frames(
-    frames: Iterable[np.ndarray], last: int, prompts: Prompts, *, size: tuple[int, int] | None
-) -> Iterator[np.ndarray]:
-    """The frames from `last` down to 0, refused under their own numbers."""
+    frames: Iterable[Frame], last: int, prompts: Prompts, *, size: tuple[int, int] | None
+) -> Iterator[Frame]:
+    """The frames from `last` down to 0; errors name them by their own numbers."""
     left = last + 1
     for index, frame in validated_indexed_frames(zip(range(last, -1, -1), frames, strict=False), prompts, size):
         left = index
@@ -139,19 +124,17 @@ def _reversed_frames(
         raise ValueError(f"frames backward are missing from {left - 1} down; legal: all from frame {last} down to 0")
 
 
-def _without_objects(
-    frames: Iterable[np.ndarray], prompts: Prompts, size: tuple[int, int] | None
-) -> Iterator[FramePlanes]:
+def _without_objects(frames: Iterable[Frame], prompts: Prompts, size: tuple[int, int] | None) -> Iterator[FramePlanes]:
     for index, frame in validated_frames(frames, prompts, size):
-        yield FramePlanes(index, (), torch.ones(1, 1, 1), size or frame.shape[:2])
+        yield FramePlanes(index, (), torch.ones(1, 1, 1), size or frame_size(index, frame))
 
 
 def _quantized(planes: Tensor) -> np.ndarray:
-    """Planes (1 + O, h, w), without the background, which is what they leave."""
+    """Planes (1 + O, h, w) in 8 bits, without the background: `with_background` restores it."""
     return (planes[1:].float() * 255).round().byte().cpu().numpy()
 
 
-def _dequantized(kept: StackedPlanes, size: tuple[int, int], like: Tensor) -> FramePlanes:
+def _dequantized(stacked: StackedPlanes, size: tuple[int, int], like: Tensor) -> FramePlanes:
     """On the device of `like`, and in its precision, or float32 where that is more."""
-    objects = torch.from_numpy(kept.planes).to(like.device, torch.promote_types(like.dtype, torch.float32)) / 255
-    return FramePlanes(kept.frame_index, kept.object_ids, with_background(objects), size)
+    objects = torch.from_numpy(stacked.planes).to(like.device, torch.promote_types(like.dtype, torch.float32)) / 255
+    return FramePlanes(stacked.frame_index, stacked.object_ids, with_background(objects), size)

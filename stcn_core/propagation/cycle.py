@@ -1,7 +1,7 @@
-"""The cycle check: masks carried to a clip's end are carried back to the prompt, and compared with it there.
+"""The cycle check: masks at a clip's end are carried back to the prompt, and compared with it there.
 
-A track that went over to something else on its way comes back as something else (Wang et al., CVPR 2019, train on such
-cycles). It needs no truth.
+A track that drifted to another object comes back as another object (Wang et al., CVPR 2019, train on such cycles). The
+check needs no ground truth.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,11 +13,11 @@ import numpy as np
 from stcn_core.config import PropagationConfig
 from stcn_core.metrics import region_similarity
 from stcn_core.models.network import Network
-from stcn_core.propagation.forward import propagate
+from stcn_core.propagation.propagate import propagate
 
 
 class TrackEnds(NamedTuple):
-    """One object's mask where it was prompted first, and where it was seen last: frame index, boolean (H, W)."""
+    """One object's first prompt and its last mask: frame index and boolean (H, W) of each."""
 
     first_frame: int
     first: np.ndarray
@@ -44,7 +44,7 @@ def cycle_ious(
 ) -> Iterator[tuple[int, dict[int, float]]]:
     """Yield each frame's index, and the IoU of the objects whose prompt it is: object id -> 0 to 1.
 
-    frames: index and RGB uint8 (H, W, 3) of those that `frames_of_a_cycle` names, in its order; all are memorised.
+    frames: index and RGB uint8 (H, W, 3) of those that `cycle_frames` names, in its order; all are memorised.
     ends: by object id. size: of their masks, where frames have been scaled down already.
     """
     order: list[int] = []

@@ -1,4 +1,4 @@
-"""One frame's planes, made of those that came to it forward and those that came to it backward.
+"""One frame's planes, fused from those of the forward pass and those of the backward pass.
 
 Shapes: O objects, h x w pixels at the network's size.
 """
@@ -11,18 +11,17 @@ from torch import Tensor
 from stcn_core import masks
 from stcn_core.propagation.results import FramePlanes
 
-MIN_CONFIDENCE = (
-    1e-6  # score of an object that a side has nowhere: the other side has the say, and distance where both have not
-)
+# Of an object that a side shows nowhere: the other side decides, and where neither shows it, the distance does.
+MIN_CONFIDENCE = 1e-6
 
 
 def fuse(forward: FramePlanes, backward: FramePlanes, prompted: Mapping[int, Sequence[int]]) -> FramePlanes:
     """Both sides' planes as one; a side without objects leaves the other as it is.
 
-    An object that both know is their mean, weighted by how near its prompt is on that side and how sure the side is of
-    it (`nearness` times `confidence`); one that a single side knows keeps that side's plane. Background is what they
-    leave, and where objects together have more than a whole, each has its share. prompted: object id -> ascending
-    frames on which it is prompted.
+    An object known to both sides gets their mean, weighted by `nearness` (of its prompt on that side) times
+    `confidence` (of that side). An object known to one side keeps that side's plane. The background takes the
+    remainder; where objects add up to more than 1, each is scaled down. prompted: object id -> ascending frames of its
+    prompts.
     """
     if not backward.object_ids or not forward.object_ids:
         return forward if forward.object_ids else backward
@@ -31,8 +30,8 @@ def fuse(forward: FramePlanes, backward: FramePlanes, prompted: Mapping[int, Seq
     planes = []
     for object_id in ids:
         if object_id in ahead and object_id in behind:
-            near = nearness(forward.frame_index, prompted[object_id])
-            weight = near * ahead[object_id] / (near * ahead[object_id] + (1 - near) * behind[object_id])
+            share = nearness(forward.frame_index, prompted[object_id])
+            weight = share * ahead[object_id] / (share * ahead[object_id] + (1 - share) * behind[object_id])
             planes.append(torch.lerp(_plane(backward, object_id), _plane(forward, object_id), weight))
         else:
             planes.append(_plane(forward if object_id in ahead else backward, object_id))
@@ -40,9 +39,9 @@ def fuse(forward: FramePlanes, backward: FramePlanes, prompted: Mapping[int, Seq
 
 
 def nearness(frame: int, prompted: Sequence[int]) -> float:
-    """Weight of the forward side of two that add up to 1, each inverse to the frames from the object's prompt there."""
-    before = min((frame - near for near in prompted if near <= frame), default=0)
-    after = min((near - frame for near in prompted if near >= frame), default=0)
+    """The forward side's weight. The two weights add up to 1, each inverse to the distance of that side's prompt."""
+    before = min((frame - other for other in prompted if other <= frame), default=0)
+    after = min((other - frame for other in prompted if other >= frame), default=0)
     return after / max(1, before + after)
 
 

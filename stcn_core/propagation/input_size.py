@@ -1,7 +1,7 @@
-"""How large the network sees a clip's frames: larger than they are, where a prompted object has too few positions.
+"""The size at which the network sees a clip's frames: enlarged where a prompted object has too few positions.
 
-Keys and values have one position for 16 x 16 pixels. What covers one or two of them is told by its outline alone, and a
-small network loses it. The published networks see frames as they are, or scaled down.
+Keys and values have one position for 16 x 16 pixels. A small network loses an object that covers one or two of them.
+The published networks see frames as they are, or scaled down.
 """
 
 import math
@@ -12,7 +12,7 @@ import numpy as np
 from stcn_core.frames import scaled_size
 
 MAX_ENLARGEMENT = 2.0  # times the sides, which is four times the work
-MAX_ENLARGED_SHORT_SIDE = 480  # pixels of the shorter side: frames are not enlarged beyond, nor beyond `short_side`
+MAX_ENLARGED_SHORT_SIDE = 480  # pixels: frames are not enlarged beyond it, nor beyond `short_side`
 PIXELS_PER_POSITION = 16 * 16  # pixels
 
 
@@ -26,7 +26,8 @@ def input_size(
     """(height, width) for frames of `frame_size`, before padding: `scaled_size`, or more for the smallest object.
 
     prompts: label maps of any size, by frame. object_positions: as in ModelConfig. Frames are enlarged until the
-    smallest object covers as many, but at most `MOST` times, and to no longer short side than `LONGEST`.
+    smallest object covers as many, at most `MAX_ENLARGEMENT` times, and to a short side of at most
+    `MAX_ENLARGED_SHORT_SIDE`.
     """
     height, width = scaled_size(*frame_size, short_side)
     share = smallest_object_share(prompts) if object_positions else None
@@ -39,7 +40,7 @@ def input_size(
 
 
 def smallest_object_share(prompts: Mapping[int, np.ndarray]) -> float | None:
-    """Of the frame, by the object that is smallest in its largest prompt; None where nothing is prompted."""
+    """Share of the frame that the smallest object covers in its largest prompt; None where nothing is prompted."""
     largest: dict[int, float] = {}
     for labels in prompts.values():
         ids, pixels = np.unique(labels, return_counts=True)

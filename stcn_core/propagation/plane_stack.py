@@ -1,4 +1,4 @@
-"""What one pass over a clip leaves for the other, without torch."""
+"""Planes that the backward pass leaves for the forward pass. Needs no torch."""
 
 from typing import NamedTuple, Protocol
 
@@ -14,10 +14,10 @@ class StackedPlanes(NamedTuple):
 
 
 class PlaneStack(Protocol):
-    """Where planes wait for the other direction. A list is one, and holds O * h * w bytes a frame."""
+    """Where planes wait for the other direction. A list is legal, and holds O * h * w bytes a frame."""
 
-    def append(self, kept: StackedPlanes, /) -> None:
-        """Put on top."""
+    def append(self, planes: StackedPlanes, /) -> None:
+        """Put a frame's planes on top."""
 
     def pop(self) -> StackedPlanes:
-        """Take what was put there last."""
+        """Take the planes from the top."""

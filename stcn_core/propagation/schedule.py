@@ -1,7 +1,7 @@
 """Which frames are memorised, and how a clip is cut into blocks at them.
 
-Between two memory frames nothing changes in memory, so those frames are segmented as one batch. The
-last frame of a block is the only one that can be a memory frame.
+Between two memory frames nothing changes in memory, so those frames are segmented as one batch. Only the last frame of
+a block can be a memory frame.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -10,55 +10,59 @@ from typing import NamedTuple
 import numpy as np
 
 from stcn_core.config import PropagationConfig
-
-Frame = tuple[int, np.ndarray]  # frame index, RGB uint8 (H, W, 3)
+from stcn_core.propagation.frame_stream import IndexedFrame
+from stcn_core.propagation.validation import NOTHING_REMOVED, Prompts, Removals
 
 
 class Block(NamedTuple):
-    """Frames in order, and whether the last of them is memorised for good."""
+    """Frames in order, and all that happens on them."""
 
-    frames: list[Frame]
-    ends_in_memory_frame: bool
+    frames: list[IndexedFrame]
+    ends_in_memory_frame: bool  # whether the last frame is memorised for good
+    prompt: np.ndarray | None = None  # of the last frame
+    removed: Collection[int] = ()  # objects that are gone from the first frame on
 
 
-def next_memory_frame(memory_frame: int, prompted: Collection[int], memory_every: int) -> int:
-    """The memory frame after `memory_frame`: `memory_every` frames later, or the next prompted one before that.
+def is_memory_frame(index: int, last_memory_frame: int | None, *, is_prompted: bool, memory_every: int) -> bool:
+    """Whether a frame is memorised for good: `memory_every` frames after the last one that was, and where prompted.
 
-    So a prompted frame is always memorised, and restarts the count (as the published code does).
+    So a prompt restarts the count, as in the published code. last_memory_frame: None before the first prompt.
     """
-    later = [frame for frame in prompted if frame > memory_frame]
-    return min([memory_frame + memory_every, *later])
+    return is_prompted or (last_memory_frame is not None and index - last_memory_frame >= memory_every)
 
 
 def blocks(
-    frames: Iterable[Frame], prompted: Collection[int], config: PropagationConfig, *, removed: Collection[int] = ()
+    frames: Iterable[IndexedFrame], prompts: Prompts, config: PropagationConfig, *, removals: Removals = NOTHING_REMOVED
 ) -> Iterator[Block]:
-    """Cut frames, the first of which is prompted, at memory frames, and before frames on which objects are removed.
+    """Cut frames, the first of which is prompted, after memory frames, and before frames with removals.
 
-    Blocks are at most `key_batch` long. With `include_last` every frame is a block, since each reads
-    the one before it.
+    Blocks have at most `key_batch` frames. With `include_last` each frame is a block, since it reads the one before it.
     """
     longest = 1 if config.include_last else config.key_batch
-    memory_frame: int | None = None
-    block: list[Frame] = []
+    last_memory_frame: int | None = None
+    block: list[IndexedFrame] = []
+
+    def finished(*, ends_in_memory_frame: bool = False, prompt: np.ndarray | None = None) -> Block:
+        return Block(block, ends_in_memory_frame, prompt, removals.get(block[0][0], ()))
+
     for index, frame in frames:
-        if block and index in removed:
-            yield Block(block, ends_in_memory_frame=False)
+        if block and index in removals:
+            yield finished()
             block = []
         block.append((index, frame))
-        memory_frame = index if memory_frame is None else memory_frame
-        if index == memory_frame:
-            yield Block(block, ends_in_memory_frame=True)
-            block, memory_frame = [], next_memory_frame(index, prompted, config.memory_every)
+        prompt = prompts.get(index)
+        if is_memory_frame(index, last_memory_frame, is_prompted=prompt is not None, memory_every=config.memory_every):
+            yield finished(ends_in_memory_frame=True, prompt=prompt)
+            block, last_memory_frame = [], index
         elif len(block) == longest:
-            yield Block(block, ends_in_memory_frame=False)
+            yield finished()
             block = []
     if block:
-        yield Block(block, ends_in_memory_frame=False)
+        yield finished()
 
 
 def windows(blocks: Iterable[Block], key_batch: int) -> Iterator[list[Block]]:
-    """Group whole blocks until they have `key_batch` frames: keys do not depend on masks, and go ahead of them."""
+    """Group whole blocks until they have `key_batch` frames: keys do not depend on masks, and are encoded ahead."""
     window: list[Block] = []
     for block in blocks:
         window.append(block)

@@ -1,7 +1,7 @@
-"""A batch through the network, as at inference: the terms of the loss.
+"""The terms of the loss: a batch goes through the network as a clip does at inference.
 
-Frame 0 is given with its mask, frame 1 is read from it, frame 2 from frame 0 and from frame 1 as it was predicted,
-and so on.
+Frame 0 enters memory with its true mask; each later frame reads all frames before it, and enters memory with its
+predicted mask.
 
 Shapes: B clips, T frames, O objects, CK/CV key/value channels, H x W pixels, h x w = H/16 x W/16, N = h*w.
 """
@@ -19,17 +19,18 @@ from stcn_core.training.batch import Batch
 
 
 def forward_losses(model: Network, batch: Batch, share: float) -> dict[str, Tensor]:
-    """The terms of the loss on a batch, and "iou", the mean IoU of what was predicted.
+    """The terms of the loss on a batch, and "iou", the mean IoU of the predicted masks.
 
-    share: of the pixels, the hardest, that cross-entropy looks at. "carried" and "surface" are for networks whose keys
-    come from images alone, "surface" for drawn clips.
+    share: cross-entropy takes this share of the pixels, the hardest ones.
+    Returns scalars: "cross_entropy", "dice", "iou"; "carried" for networks with `keys_from_image`; and for these
+    "surface" too, on drawn clips.
     """
     targets = F.one_hot(batch.labels, batch.objects + 1).permute(0, 1, 4, 2, 3).float()  # B, T, 1 + O, H, W
     times = batch.images.shape[1]
     images = model.preprocess(batch.images.flatten(0, 1).float() / 255).contiguous(memory_format=torch.channels_last)
     queries = split_frames(model.encode_query(images), times)
     predicted = predict(model, images.unflatten(0, (-1, times)), queries, first=targets[:, 0], times=batch.times)
-    terms = key_losses(model, queries, targets, surfaces=batch.surfaces) if model.config.network == "stcn" else {}
+    terms = key_losses(model, queries, targets, surfaces=batch.surfaces) if model.keys_from_image else {}
     stacked, truth = torch.cat(predicted), targets[:, 1:].transpose(0, 1).flatten(0, 1)
     labels = batch.labels[:, 1:].transpose(0, 1).flatten(0, 1)
     terms["cross_entropy"] = losses.bootstrapped_cross_entropy(stacked, labels, share)
@@ -45,7 +46,10 @@ def split_frames(query: Query, times: int) -> list[Query]:
 
 
 def predict(model: Network, images: Tensor, queries: list[Query], *, first: Tensor, times: Tensor) -> list[Tensor]:
-    """Planes (B, 1 + O, H, W) of every frame but the first, whose own are given; all frames stay in memory."""
+    """Planes (B, 1 + O, H, W) of every frame but the first, whose true planes are `first`; all stay in memory.
+
+    images (B, T, 3, H, W) are preprocessed, times (B, T) are frame numbers.
+    """
     keys: list[Tensor] = []
     values: list[Tensor] = []
     predicted = [first]
@@ -59,10 +63,10 @@ def predict(model: Network, images: Tensor, queries: list[Query], *, first: Tens
 
 
 def read_and_segment(model: Network, keys: list[Tensor], values: list[Tensor], *, query: Query, ages: Tensor) -> Tensor:
-    """Probabilities (B, O, H, W) of a frame from memory keys (B, 1 or O, CK, N) and values (B, O, CV, N).
+    """Probabilities (B, O, H, W) of a frame from each memory frame's keys (B, 1 or O, CK, N) and values (B, O, CV, N).
 
-    ages (B, T): frames between each memory frame and this one. All positions are read: what was trained to read 5, as
-    it does at inference, came to 0.825 J&F on drawn clips, from 0.849.
+    ages (B, T): frames between each memory frame and this one. Training reads all positions: a network that was trained
+    to read the best 5, as it does at inference, reached 0.825 J&F on drawn clips instead of 0.849.
     """
     (height, width), locality = query.key.shape[-2:], model.config.locality
     near = locality_prior(locality, ages.unsqueeze(1), height, width=width) if locality else None
@@ -74,13 +78,17 @@ def read_and_segment(model: Network, keys: list[Tensor], values: list[Tensor], *
 def training_similarity(
     model: Network, memory_key: Tensor, query_key: Tensor, *, near: LocalityPrior | None = None
 ) -> Tensor:
-    """Their similarity, in float32 also where the rest is in bfloat16, which is 0.2 off in these exponents."""
+    """Similarity of keys in float32, under autocast too: bfloat16 is 0.2 off in these exponents."""
     with torch.autocast(query_key.device.type, enabled=False):
-        return similarity(memory_key, query_key, model.config.similarity, near=near)
+        return similarity(memory_key, query_key, model.config.similarity, prior=near)
 
 
 def key_losses(model: Network, queries: list[Query], targets: Tensor, *, surfaces: Tensor | None) -> dict[str, Tensor]:
-    """What the keys alone carry between pairs of frames. targets (B, T, 1 + O, H, W)."""
+    """Losses of the keys alone, over all pairs of frames.
+
+    targets (B, T, 1 + O, H, W) are true planes, surfaces (B, T, h, w, 3) what each place shows. Returns "carried", how
+    badly keys carry masks from one frame to the other, and with surfaces "surface", how badly they match places.
+    """
     carried, surface = [], []
     pairs = [(memory, query) for query in range(len(queries)) for memory in range(query)]
     for memory, query in pairs:
@@ -93,7 +101,7 @@ def key_losses(model: Network, queries: list[Query], targets: Tensor, *, surface
 
 
 def mean_iou(planes: Tensor, targets: Tensor) -> Tensor:
-    """Mean IoU over the objects present in planes and targets (B, 1 + O, H, W)."""
+    """Mean IoU over the objects that are present in planes or targets (B, 1 + O, H, W)."""
     chosen = F.one_hot(planes.argmax(1), planes.shape[1]).permute(0, 3, 1, 2)[:, 1:].bool()
     truth = targets[:, 1:].bool()
     union = (chosen | truth).sum((-2, -1))

@@ -1,18 +1,17 @@
-"""What a network begins training with."""
+"""Initial weights: residual blocks as identities, and entries taken from other files."""
 
 from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from stcn_core.models.backbones import BasicBlock, Bottleneck
+from stcn_core.models.backbones import BasicBlock, Bottleneck, Trunk
 from stcn_core.models.network import Network
 
-# Names of the trunks' stages in torchvision's ResNets, by those of the networks here.
-STAGES = {"res2": "layer1", "res3": "layer2", "res4": "layer3"}
+TORCHVISION_STAGES = ("layer1", "layer2", "layer3")
 
 
 def init_residual_blocks_as_identity(model: Network) -> None:
-    """Let each residual block of the trunks begin as its shortcut alone (Goyal et al., 2017, section 5.1)."""
+    """Zero each residual block's last scale: it begins as its shortcut (Goyal et al., 2017, section 5.1)."""
     for module in model.modules():
         if isinstance(module, (Bottleneck, BasicBlock)):
             last = module.bn3 if isinstance(module, Bottleneck) else module.bn2
@@ -20,7 +19,10 @@ def init_residual_blocks_as_identity(model: Network) -> None:
 
 
 def load_matching_entries(model: Network, state: Mapping[str, Tensor]) -> dict[str, object]:
-    """Begin with the entries that have the same names and sizes; returns how many, and what was left as it was."""
+    """Load the entries whose names and shapes the network has.
+
+    Returns how many were "taken", and the names that were "left" as they were.
+    """
     own = model.state_dict()
     fitting = {name: tensor for name, tensor in state.items() if name in own and tensor.shape == own[name].shape}
     model.load_state_dict(fitting, strict=False)
@@ -29,24 +31,28 @@ def load_matching_entries(model: Network, state: Mapping[str, Tensor]) -> dict[s
 
 
 def backbone_entries(model: Network, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A ResNet's weights, as torchvision publishes them, under the names that the network's trunks have.
+    """A ResNet's weights, as torchvision publishes them, under the names of the network's trunks.
 
-    Each trunk gets what fits it: ResNet-50 the trunks of bottlenecks, ResNet-18 the others. A stem that sees masks,
-    too, takes the image's part, and the rest of its own.
+    Shapes decide, in `load_matching_entries`: ResNet-50 fits trunks of bottlenecks, ResNet-18 trunks of basic blocks.
+    A stem that sees masks too takes the image's channels, and keeps its own weights for the rest.
     """
     found: dict[str, Tensor] = {}
-    for name, own in model.state_dict().items():
-        trunk, _, entry = name.partition(".")
-        stage, _, rest = entry.partition(".")
-        tensor = state.get(f"{STAGES.get(stage, stage)}.{rest}" if rest else entry)
-        if trunk not in TRUNKS or tensor is None or tensor.ndim != own.ndim:
+    for trunk_name, trunk in model.named_children():
+        if not isinstance(trunk, Trunk):
             continue
-        if entry == "conv1.weight" and tensor.shape[1] < own.shape[1] and tensor.shape[0] == own.shape[0]:
-            found[name] = own.clone()
-            found[name][:, : tensor.shape[1]] = tensor
-        else:
-            found[name] = tensor
+        published = dict(zip(trunk.stages, TORCHVISION_STAGES, strict=True))
+        for entry, own in trunk.state_dict().items():
+            stage, _, rest = entry.partition(".")
+            tensor = state.get(f"{published.get(stage, stage)}.{rest}")
+            if tensor is not None and tensor.ndim == own.ndim:
+                found[f"{trunk_name}.{entry}"] = _widened(tensor, own) if entry == "conv1.weight" else tensor
     return found
 
 
-TRUNKS = ("key_encoder", "value_encoder", "Encoder_M", "Encoder_Q")
+def _widened(stem: Tensor, own: Tensor) -> Tensor:
+    """A stem (C, 3, 7, 7) as the first channels of `own` (C, 3 or more, 7, 7), where it fits."""
+    if stem.shape[0] != own.shape[0] or stem.shape[1] >= own.shape[1]:
+        return stem
+    widened = own.clone()
+    widened[:, : stem.shape[1]] = stem
+    return widened

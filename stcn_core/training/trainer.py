@@ -141,7 +141,8 @@ def share_parameters(model: Network) -> Network:
     """A copy that shares the parameters of `model`, and has batch statistics of its own."""
     other = copy.deepcopy(model)
     for module, twin in zip(model.modules(), other.modules(), strict=True):
-        twin._parameters.update(module._parameters)
+        for name, parameter in module.named_parameters(recurse=False):
+            twin.register_parameter(name, parameter)
     return other
 
 

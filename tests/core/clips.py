@@ -6,21 +6,20 @@ import numpy as np
 import torch
 from hypothesis import strategies as st
 
-from stcn_core import ModelConfig, PropagationConfig, propagate
-from stcn_core.config import Network as Kind
-from stcn_core.propagation.forward import NOTHING_REMOVED
+from stcn_core import PropagationConfig, propagate
 from stcn_core.propagation.results import FrameMasks
+from stcn_core.propagation.validation import NOTHING_REMOVED
 from tests.core import recipe
 from tests.core.tiny import tiny_model
 
 
 def segment(
-    frames: Collection[np.ndarray], prompts: dict[int, np.ndarray], kind: Kind = "stcn",
+    frames: Collection[np.ndarray], prompts: dict[int, np.ndarray], kind: str = "stcn",
     removals: Mapping[int, Collection[int]] = NOTHING_REMOVED, **options: object,
 ) -> list[FrameMasks]:  # fmt: skip
     """Propagate with the tiny network; every result's own parts must agree."""
-    config = PropagationConfig.for_config(ModelConfig(network=kind), **{"short_side": None, **options})
     model = tiny_model(kind, torch.float64)
+    config = PropagationConfig.for_model(model, **{"short_side": None, **options})
     results = list(propagate(model, frames, prompts, config=config, return_probabilities=True, removals=removals))
     assert [result.frame_index for result in results] == list(range(len(frames)))
     for result, frame in zip(results, frames, strict=True):

@@ -3,13 +3,14 @@
 import pytest
 
 from stcn_core import ModelConfig, PropagationConfig
+from tests.core.tiny import tiny_model
 
 
 def test_published_defaults_of_each_network() -> None:
-    stcn, stm = (PropagationConfig.for_config(config) for config in (ModelConfig(), ModelConfig.stm()))
+    stcn, stm = (PropagationConfig.for_model(tiny_model(kind)) for kind in ("stcn", "stm"))
     assert (stcn.memory_every, stcn.top_k, stcn.include_last) == (5, 20, False)
     assert (stm.memory_every, stm.top_k, stm.include_last) == (5, None, True)
-    assert PropagationConfig.for_config(ModelConfig.stm(), top_k=20).top_k == 20
+    assert PropagationConfig.for_model(tiny_model("stm"), top_k=20).top_k == 20
 
 
 @pytest.mark.parametrize(
@@ -23,12 +24,10 @@ def test_propagation_options_out_of_range(options: dict[str, int]) -> None:
 
 def test_unknown_options_are_named_with_the_known_ones() -> None:
     with pytest.raises(ValueError, match=r"'topk'.*'top_k'"):
-        PropagationConfig.for_config(ModelConfig(), topk=3)
+        PropagationConfig.for_model(tiny_model(), topk=3)
 
 
-@pytest.mark.parametrize(
-    "sizes", [{"network": "xmem"}, {"similarity": "l1"}, {"key_width": 0}, {"key_depths": (1, 2)}, {"value_dim": 24}]
-)
+@pytest.mark.parametrize("sizes", [{"key_width": 0}, {"key_depths": (1, 2)}, {"value_dim": 24}])
 def test_sizes_that_make_no_network(sizes: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(sizes))):
         ModelConfig(**sizes)  # type: ignore[arg-type]

@@ -5,11 +5,9 @@ from functools import cache
 import torch
 
 from stcn_core.config import ModelConfig
-from stcn_core.config import Network as Kind
 from stcn_core.models.checkpoint import load_model
 from stcn_core.models.network import Network
-from stcn_core.models.stcn import STCN
-from stcn_core.models.stm import STM
+from stcn_core.models.registry import build_network
 from tests.core import recipe
 
 STCN_SIZES = ModelConfig(
@@ -22,9 +20,9 @@ STM_SIZES = ModelConfig(
 
 
 @cache
-def tiny_model(kind: Kind = "stcn", dtype: torch.dtype = torch.float32) -> Network:
+def tiny_model(kind: str = "stcn", dtype: torch.dtype = torch.float32) -> Network:
     """A network with the recipe's seeded weights."""
-    model: Network = STCN(STCN_SIZES) if kind == "stcn" else STM(STM_SIZES)
+    model = build_network({"stcn": STCN_SIZES, "stm": STM_SIZES}[kind])
     state = {
         name: tensor
         if name.endswith(("num_batches_tracked", ".mean", ".std"))

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import torch
 
-from stcn_core.config import Locality, ModelConfig
+from stcn_core.config import Locality
 from stcn_core.models.checkpoint import build_like
+from stcn_core.models.stcn import STCN_MINI
 from tests.core.tiny import tiny_model
 
 SCRIPT = Path(__file__).parents[2] / "infra/model/mean_of_models.py"
@@ -23,5 +24,5 @@ def test_weights_and_statistics_are_averaged_but_counters_are_not() -> None:
 
 
 def test_mean_model_has_current_read_options_of_mini() -> None:
-    before = replace(ModelConfig.mini(), locality=Locality(0.3, 0.1), top_k=None, object_positions=None)
-    assert runpy.run_path(str(SCRIPT))["read_as_today"](before) == ModelConfig.mini()
+    before = replace(STCN_MINI, locality=Locality(0.3, 0.1), top_k=None, object_positions=None)
+    assert runpy.run_path(str(SCRIPT))["read_as_today"](before) == STCN_MINI

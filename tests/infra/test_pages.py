@@ -1,4 +1,4 @@
-"""Pages for contributors: records of decisions keep their shape, each room is described, links lead somewhere."""
+"""Pages: records of decisions keep their shape, each room is described, links and modules exist."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.test_architecture import FLOORS
 ROOT = Path(__file__).parents[2]
 RECORDS = sorted((ROOT / "docs/adr").glob("[0-9]*.md"))
 RECORD_HEADINGS = ["Status", "Context", "Decision", "Rejected", "Consequences", "Figures"]
-PAGES = [*RECORDS, ROOT / "docs/adr/README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("infra/*.md")])
 
 
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
@@ -35,8 +35,11 @@ def test_the_contributors_guide_describes_each_room_in_one_line() -> None:
         assert sorted(described) == sorted(rooms)
 
 
-def test_recipes_have_their_place() -> None:
-    assert (ROOT / "CONTRIBUTING.md").read_text().count("<!-- recipes -->") == 1
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_pages_name_modules_that_exist(page: Path) -> None:
+    """Paths with a placeholder, such as jobs/exports/<name>.py, and of a network that a recipe adds, are examples."""
+    named = re.findall(r"(?<![\w/])((?:jobs|stcn_core|tests|infra|examples)/[\w/]+\.py)", page.read_text())
+    assert not [path for path in named if not (ROOT / path).exists() and "xyz" not in path]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

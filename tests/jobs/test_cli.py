@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import json
 import os
 import subprocess
 import sys
@@ -13,34 +14,42 @@ from typing import Any
 import pytest
 
 from jobs.cli import labels, models, running
-from jobs.commands.evaluate import EvaluateConfig
 from jobs.errors import UserError
+from jobs.inputs.model_file import find_model
 from jobs.planning.config import SegmentConfig
 from jobs.planning.run_record import read_config
+from jobs.scores.config import EvaluateConfig
+from jobs.selections.criteria import Criteria
 from jobs.training.config import TrainingConfig
-from stcn_core.config import ModelConfig
+from tests.core.tiny import tiny_model
 from tests.parts import stcn
 
 
 @pytest.mark.parametrize(
     ("command", "config"),
-    [(running.segment, SegmentConfig), (models.train, TrainingConfig), (labels.evaluate, EvaluateConfig)],
+    [
+        (running.segment, SegmentConfig),
+        (models.train, TrainingConfig),
+        (labels.select, Criteria),
+        (labels.evaluate, EvaluateConfig),
+    ],
 )
 def test_flags_and_fields_are_the_same(command: Callable[..., None], config: Any) -> None:
     fields = {field.name: field.default for field in dataclasses.fields(config)}
     flags = {
         name: dataclasses.MISSING if parameter.default is inspect.Parameter.empty else parameter.default
         for name, parameter in inspect.signature(command).parameters.items()
+        if not (command is labels.select and name in ("output", "dest"))
     }
     assert flags == fields
 
 
 def test_zero_stands_for_no_limit() -> None:
     config = SegmentConfig(manifest="m.csv", output="out", top_k=0, short_side=0, max_memory_frames=0).propagation(
-        ModelConfig()
+        tiny_model()
     )
     assert (config.top_k, config.short_side, config.max_memory_frames) == (None, None, None)
-    assert SegmentConfig(manifest="m.csv", output="out").propagation(ModelConfig()).top_k == 20
+    assert SegmentConfig(manifest="m.csv", output="out").propagation(tiny_model()).top_k == 20
 
 
 def test_an_interrupt_while_imports_are_under_way_is_one() -> None:
@@ -59,8 +68,10 @@ main()
 
 
 def test_plan_takes_options_of_segment() -> None:
-    segment = inspect.signature(running.segment).parameters
-    assert set(inspect.signature(running.plan).parameters) < set(segment)
+    segment, plan = (inspect.signature(command).parameters for command in (running.segment, running.plan))
+    assert set(plan) < set(segment)
+    assert {name for name in plan if plan[name].default != segment[name].default} == {"actors"}
+    assert {"model", "similarity", "memory_every", "direction", "strict", "allow"} < set(plan)
 
 
 @pytest.mark.parametrize(
@@ -69,13 +80,16 @@ def test_plan_takes_options_of_segment() -> None:
         ({"device": "tpu"}, "--device tpu is not usable; legal: auto, cpu, cuda"),
         ({"precision": "float16"}, "--precision float16 is not usable; legal: auto, float32, bfloat16"),
         ({"actors": 0}, "--actors 0"),
-        ({"max_memory_frames": 1}, "max_memory_frames=1"),
-        ({"memory_policy": "oldest"}, "memory_policy='oldest' is not usable; legal:"),
-        ({"direction": "up"}, "direction='up' is not usable; legal:"),
+        ({"max_memory_frames": 1}, "--max-memory-frames 1 is not usable; legal: 2 or more; 0: no bound"),
+        ({"memory_policy": "oldest"}, "--memory-policy oldest is not usable; legal: recent, spread, used"),
+        ({"direction": "up"}, "--direction up is not usable; legal: forward, backward, both"),
+        ({"on_cut": "skip"}, "--on-cut skip is not usable; legal: keep, stop, split"),
+        ({"num_gpus_per_actor": 1.5}, "--num-gpus-per-actor 1.5 is not usable; legal: 0 to 1, such as 0.5, or a whole"),
+        ({"direction": "backward", "cycle_check": True}, "--cycle-check with --direction backward"),
         ({"num_gpus_per_actor": -1.0}, "--num-gpus-per-actor -1.0"),
         ({"device": "cpu", "num_gpus_per_actor": 1.0}, "0 with --device cpu"),
         ({"threads_per_actor": 0}, "--threads-per-actor 0"),
-        ({"memory_every": 0}, "memory_every=0"),
+        ({"memory_every": 0}, "--memory-every 0"),
         ({"top_k": -1}, "--top-k -1"),
         ({"short_side": 8}, "--short-side 8"),
         ({"frames_per_shard": 0}, "--frames-per-shard 0"),
@@ -89,15 +103,16 @@ def test_options_that_are_not_usable(options: dict[str, object], message: str) -
 
 def test_published_defaults_hold_where_nothing_is_given() -> None:
     config = SegmentConfig(manifest="m.csv", output="out", memory_every=3)
-    assert (config.propagation(ModelConfig()).top_k, config.propagation(ModelConfig.stm()).top_k) == (20, None)
-    assert config.propagation(ModelConfig.stm()).include_last
-    assert config.propagation(ModelConfig.stm()).memory_every == 3
-    assert SegmentConfig(manifest="m.csv", output="out", short_side=0).propagation(ModelConfig()).short_side is None
+    stcn, stm = (config.propagation(tiny_model(kind)) for kind in ("stcn", "stm"))
+    assert (stcn.top_k, stm.top_k) == (20, None)
+    assert stm.include_last
+    assert stm.memory_every == 3
+    assert SegmentConfig(manifest="m.csv", output="out", short_side=0).propagation(tiny_model()).short_side is None
 
 
 def test_a_networks_own_top_k_is_taken_where_none_is_given() -> None:
-    mini = ModelConfig.mini()
-    assert SegmentConfig(manifest="m.csv", output="out").propagation(mini).top_k == mini.top_k == 5
+    mini = find_model("stcn-mini")
+    assert SegmentConfig(manifest="m.csv", output="out").propagation(mini).top_k == mini.config.top_k == 5
     assert SegmentConfig(manifest="m.csv", output="out", top_k=0).propagation(mini).top_k is None
 
 
@@ -108,8 +123,13 @@ def test_a_networks_own_top_k_is_taken_where_none_is_given() -> None:
         (["segment", "m.csv", "out", "--speed", "9"], 2, "No such option"),
         (["segment", "none.csv", "out"], 2, "none.csv does not exist"),
         (["segment", "{archive}/manifest.csv", "out", "--device", "tpu"], 2, "legal: auto, cpu, cuda"),
+        (
+            ["segment", "{archive}/manifest.csv", "out", "--top-k", "-1", "--actors", "0"],
+            2,
+            "--top-k -1 is not usable; legal: 1 or more; 0: all --actors 0 is not usable; legal: 1 or more",
+        ),
         (["segment", "{archive}/manifest.csv", "out", "--model", "stcn-huge"], 2, "there is no file 'stcn-huge'"),
-        (["plan", "{archive}/manifest.csv", "out", "--direction", "up"], 2, "direction='up' is not usable"),
+        (["plan", "{archive}/manifest.csv", "out", "--direction", "up"], 2, "--direction up is not usable"),
         (["plan", "{archive}/manifest.csv", "gopher://x/out"], 2, "legal: a local path, or a URL"),
         (["train", "model.pth"], 2, "legal: one that ends in .safetensors"),
         (["status", "nothing-here"], 2, "holds no run"),
@@ -129,6 +149,27 @@ def test_a_damaged_record_of_a_run_is_named(content: bytes, tmp_path: Path) -> N
     (tmp_path / "run.json").write_bytes(content)
     with pytest.raises(UserError, match=f"{tmp_path}/run.json is damaged.*`stcn segment` writes it again"):
         read_config(str(tmp_path))
+
+
+def test_the_record_of_a_run_from_before_similarity_is_read(tmp_path: Path) -> None:
+    """`stcn retry` goes on with outputs of earlier versions, whose records lack options that came later."""
+    options = {
+        "manifest": "/data/m.csv", "output": "/data/out", "model": "stcn-mini", "model_sha256": None, "device": "auto",
+        "precision": "float32", "actors": 2, "num_gpus_per_actor": None, "threads_per_actor": 1, "memory_every": 3,
+        "top_k": 0, "include_last": None, "max_memory_frames": None, "memory_policy": "used", "direction": "both",
+        "on_cut": "split", "cycle_check": True, "short_side": 240, "frames_per_shard": 4000, "max_attempts": 3,
+        "max_failures": None, "strict": False, "max_pixels": 67108864, "max_frames": 1000000, "stall_seconds": 300.0,
+        "max_video_seconds": 43200.0, "memory_per_actor": None, "allow": ["/data"], "single_writer": False,
+        "storage_patience": 300.0,
+    }  # fmt: skip
+    (tmp_path / "run.json").write_text(json.dumps({"config": options}))
+    assert read_config(str(tmp_path)).as_dict() == options | {"output": str(tmp_path), "similarity": None}
+
+
+@pytest.mark.parametrize("panel", ["Model", "Memory", "Videos", "Cluster", "Failures", "Storage"])
+def test_help_groups_the_options_of_a_run(panel: str) -> None:
+    environment = {**os.environ, "COLUMNS": "100", "TERMINAL_WIDTH": "100"}
+    assert f"─ {panel} ─" in stcn("segment", "--help", env=environment).stdout
 
 
 def test_no_cluster_at_the_address_is_fatal(archive: Path, model_file: Path, tmp_path: Path) -> None:

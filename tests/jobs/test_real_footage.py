@@ -16,11 +16,10 @@ from jobs.outputs import rle, store
 from jobs.outputs.label_maps import to_image
 from stcn_core import PropagationConfig, for_inference, load_model, propagate
 from stcn_core.metrics import region_similarity
+from tests.lengths import short_and_long
 from tests.parts import SHARED, needs_shared, stcn
 
 pytestmark = needs_shared
-
-LIMIT = 120  # frames of a video; the longest has 3,678
 
 
 def segment(manifest: Path, output: Path, model_file: Path) -> dict[str, list[Any]]:
@@ -34,15 +33,17 @@ def segment(manifest: Path, output: Path, model_file: Path) -> dict[str, list[An
     return rows
 
 
-def test_reduced_precision_gives_the_masks_of_float32() -> None:
+@pytest.mark.heavy
+@short_and_long("frames", short=[6], long=[16])
+def test_reduced_precision_gives_the_masks_of_float32(frames: int) -> None:
     plain, config = load_model("stcn-mini"), PropagationConfig(short_side=240)
     models = [for_inference(plain, precision) for precision in (torch.float32, torch.bfloat16)]
     equal, overlaps = [], []
     for folder in sorted((SHARED / "davis2016-dev/JPEGImages").iterdir()):
         prompt = read_labels(sorted((SHARED / "davis2016-dev/Annotations" / folder.name).iterdir())[0])
         with Video(folder) as video:
-            frames = [frame.image for frame in islice(video, 16)]
-        one, other = (np.stack([r.labels for r in propagate(m, frames, {0: prompt}, config=config)]) for m in models)
+            images = [frame.image for frame in islice(video, frames)]
+        one, other = (np.stack([r.labels for r in propagate(m, images, {0: prompt}, config=config)]) for m in models)
         equal.append(np.mean(one == other))
         overlaps += [region_similarity(a > 0, b > 0) for a, b in zip(one, other, strict=True)]
     assert np.mean(equal) >= 0.995
@@ -81,7 +82,10 @@ def test_davis_sequences_are_prompted_by_their_first_masks_only(
     assert [line.split()[2] for line in scores.stdout.splitlines()[1:5]] == ["48", "38", "47", "38"]
 
 
-def test_video_files_give_all_frames_at_their_own_times(ray_cluster: str, model_file: Path, tmp_path: Path) -> None:
+@short_and_long("limit", short=[20], long=[120])  # frames of a video; the longest has 3,678
+def test_video_files_give_all_frames_at_their_own_times(
+    limit: int, ray_cluster: str, model_file: Path, tmp_path: Path
+) -> None:
     held = {path.stem: _held(path) for path in sorted((SHARED / "videos").glob("*.mp4"))}
     assert len(held) == 5
     with (tmp_path / "manifest.csv").open("w", newline="") as file:
@@ -91,12 +95,12 @@ def test_video_files_give_all_frames_at_their_own_times(ray_cluster: str, model_
             labels = np.zeros((height, width), np.int32)
             labels[height // 4 : height // 2, width // 4 : width // 2] = 1
             to_image(labels).save(tmp_path / f"{name}.png")
-            writer.writerow((name, SHARED / f"videos/{name}.mp4", f"{name}.png", LIMIT))
+            writer.writerow((name, SHARED / f"videos/{name}.mp4", f"{name}.png", limit))
     masks = segment(tmp_path / "manifest.csv", tmp_path / "out", model_file)
     for name, (times, height, width) in held.items():
         rows = masks[name]
-        assert [row["frame_index"] for row in rows] == list(range(min(len(times), LIMIT)))
-        assert [row["pts_seconds"] for row in rows] == pytest.approx(times[:LIMIT])
+        assert [row["frame_index"] for row in rows] == list(range(min(len(times), limit)))
+        assert [row["pts_seconds"] for row in rows] == pytest.approx(times[:limit])
         assert {(row["height"], row["width"]) for row in rows} == {(height, width)}
 
 

@@ -17,6 +17,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -32,19 +33,30 @@ from tests.reliability.small_run import digest
 from tests.stores.ceph import missing_programs
 from tests.stores.choice import STORES, found_by_default, running
 
-MIX = ("actor",) * 5 + ("driver",) * 3 + ("raylet",) * 2  # of every ten kills
-PAUSE_SECONDS = 0.0, 10.0  # before a kill
 STUCK_SECONDS = 300.0  # without a commit, nor a kill
-NODES = 3
-DRAWN, TIMES = 8, 4  # videos, and how often each is in the manifest
+DRAWN = 8  # videos
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """How much is killed, and what is at work meanwhile."""
+
+    mix: tuple[str, ...]  # of this many kills
+    pause_seconds: float  # before a kill, at most
+    nodes: int
+    copies: int  # of each drawn video in the manifest
+
+
+FULL = Scale(mix=("actor",) * 5 + ("driver",) * 3 + ("raylet",) * 2, pause_seconds=10, nodes=3, copies=4)
+SHORT = Scale(mix=("actor", "driver", "raylet"), pause_seconds=2, nodes=2, copies=1)
 
 
 class Chaos:
     """What was killed, and what came of it."""
 
-    def __init__(self, folder: Path, nodes: Nodes, seed: int) -> None:
-        self._nodes, self._chance = nodes, random.Random(seed)
-        self._manifest, self._options = _draw(folder)
+    def __init__(self, folder: Path, nodes: Nodes, seed: int, *, scale: Scale) -> None:
+        self._nodes, self._chance, self._scale = nodes, random.Random(seed), scale
+        self._manifest, self._options = _draw(folder, scale.copies)
         self._to_kill: deque[str] = deque()
         self.killed: Counter[str] = Counter()
         self.ended: Counter[int | None] = Counter()  # drivers, by exit code
@@ -54,8 +66,9 @@ class Chaos:
     def run(self, kills: int, outputs: Iterator[str]) -> None:
         """Kill so many, and let the last output be finished; or until something is violated."""
         expected = digest(self._finish(next(outputs)))  # undisturbed
-        for start in range(0, kills, len(MIX)):
-            self._to_kill.extend(self._chance.sample(MIX, min(len(MIX), kills - start)))
+        mix = self._scale.mix
+        for start in range(0, kills, len(mix)):
+            self._to_kill.extend(self._chance.sample(mix, min(len(mix), kills - start)))
         while self._to_kill and not self.violations:
             output = self._finish(next(outputs))
             if not self.violations and digest(output) != expected:
@@ -76,12 +89,12 @@ class Chaos:
 
     def _attend(self, run: Restarted) -> None:
         """Until the driver is dead, kill what comes next."""
-        pause, last, records = self._chance.uniform(*PAUSE_SECONDS), time.monotonic(), 0
+        pause, last, records = self._chance.uniform(0, self._scale.pause_seconds), time.monotonic(), 0
         while run.code is None:
             time.sleep(0.05)
             waited = time.monotonic() - last
             if self._to_kill and waited > pause and self._kill(run):
-                pause, last = self._chance.uniform(*PAUSE_SECONDS), time.monotonic()
+                pause, last = self._chance.uniform(0, self._scale.pause_seconds), time.monotonic()
             elif (now := len(storage.find(f"{run.output}/_ledger"))) > records:
                 records, last = now, time.monotonic()
             elif waited > STUCK_SECONDS:
@@ -105,7 +118,7 @@ class Chaos:
         return True
 
 
-def _draw(folder: Path) -> tuple[str, list[str]]:
+def _draw(folder: Path, copies: int) -> tuple[str, list[str]]:
     """An archive and a model: the manifest, and the options of `segment`."""
     chance = random.Random(0)
     drawn = [
@@ -121,7 +134,7 @@ def _draw(folder: Path) -> tuple[str, list[str]]:
         for n in range(DRAWN)
     ]
     manifest = draw_archive(drawn, folder)
-    rows = [f"{time}{v.video_id},videos/{v.video_id}.mp4,prompts/{v.video_id}" for time in range(TIMES) for v in drawn]
+    rows = [f"{time}{v.video_id},videos/{v.video_id}.mp4,prompts/{v.video_id}" for time in range(copies) for v in drawn]
     manifest.write_text("\n".join(["video_id,video,prompts", *rows]))
     save_model(tiny_model(), folder / "tiny.safetensors")
     options = ["--model", str(folder / "tiny.safetensors"), "--actors", "2", "--threads-per-actor", "1"]
@@ -145,8 +158,8 @@ def main() -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stcn-chaos-")))
         stack.enter_context(found_by_default(stack.enter_context(running(store))))
         s3fs.S3FileSystem().mkdir("chaos")
-        nodes = stack.enter_context(Nodes(NODES, **SHORT_HEALTH_CHECK))
-        chaos = Chaos(folder / "archive", nodes, asked.seed)
+        nodes = stack.enter_context(Nodes(FULL.nodes, **SHORT_HEALTH_CHECK))
+        chaos = Chaos(folder / "archive", nodes, asked.seed, scale=FULL)
         print(f"seed {asked.seed}, outputs on disk and on {store.name}", flush=True)
         chaos.run(asked.kills, outputs([str(folder), "s3://chaos"]))
     print("\n".join(chaos.violations))

@@ -6,22 +6,21 @@ from pathlib import Path
 import pytest
 import s3fs
 
-from jobs.io.retry import RETRY_SECONDS, set_retry_seconds
-from tests.reliability.groups import draw_groups
+from jobs.io.policy import StoragePolicy, storage_policy
+from tests.reliability.grouped_archive import draw_groups
 from tests.stores.faults import FaultProxy
 
 
 @pytest.fixture(autouse=True)
 def _impatience() -> Iterator[None]:
     """Nobody waits five minutes for a test's fault to pass."""
-    set_retry_seconds(10.0)
-    yield
-    set_retry_seconds(RETRY_SECONDS)
+    with storage_policy(StoragePolicy(10.0)):
+        yield
 
 
 @pytest.fixture(scope="session")
 def groups(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The manifest of groups.py."""
+    """The manifest of grouped_archive.py."""
     return draw_groups(tmp_path_factory.mktemp("groups"))
 
 

@@ -21,15 +21,15 @@ class Faults:
     """Counts operations, and strikes at one of them."""
 
     def __init__(self, strike_at: int = 0, mode: str = "") -> None:
-        self.count = 0
+        self.names: list[str] = []  # of the operations so far
         self._strike_at, self._mode, self._is_dead = strike_at, mode, False
 
     def carry_out(self, operation: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """One operation, or what becomes of it."""
         if self._is_dead:
             raise Killed
-        self.count += 1
-        if self.count != self._strike_at:
+        self.names.append(operation.__name__)
+        if len(self.names) != self._strike_at:
             return operation(*args, **kwargs)
         if self._mode == "fails":
             raise OSError(errno.ENOSPC, "No space left on device")

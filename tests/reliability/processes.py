@@ -1,6 +1,7 @@
 """Processes of a run, as the system sees them: who has a video open, and whose child it is."""
 
 import contextlib
+import os
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ import psutil
 from tests.parts import in_cluster
 
 Found = TypeVar("Found")
+ACTOR_TITLE = "ray::Segmenter"
 
 
 @contextlib.contextmanager
@@ -29,16 +31,28 @@ def started(command: Sequence[str], address: str | None = None) -> Iterator["sub
         process.wait()
 
 
-def readers_of(path: Path) -> set[int]:
-    """Processes that have a file open. Any of them, and any file of theirs, may be gone while we look."""
-    found = set()
-    for process in Path("/proc").glob("[0-9]*"):
+def readers_of(*paths: Path) -> dict[Path, set[int]]:
+    """The actors that have each of these files open, by process id.
+
+    Only the files of actors are looked through: those of all processes take a core of their own if looked through every
+    20 ms. A process, or a file of one, may be gone while we look.
+    """
+    found: dict[Path, set[int]] = {path: set() for path in paths}
+    for pid in _actors():
         with contextlib.suppress(OSError):
-            for descriptor in (process / "fd").iterdir():
+            for descriptor in os.listdir(f"/proc/{pid}/fd"):
                 with contextlib.suppress(OSError):
-                    if descriptor.readlink() == path:
-                        found.add(int(process.name))
+                    if (path := Path(os.readlink(f"/proc/{pid}/fd/{descriptor}"))) in found:
+                        found[path].add(pid)
     return found
+
+
+def _actors() -> Iterator[int]:
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(OSError), open(f"/proc/{name}/comm") as title:
+                if title.read().startswith(ACTOR_TITLE):
+                    yield int(name)
 
 
 def wait_for(look: Callable[[], Found | None], seconds: float = 120) -> Found:

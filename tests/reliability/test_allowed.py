@@ -31,11 +31,11 @@ HERE, STORE = "/data/manifest.csv", "s3://bucket/manifest.csv"
         ("https://host/v.mp4", HERE, ["https://host/"], True),
     ],
 )
-def test_what_may_be_read(location: str, manifest: str, prefixes: list[str], expected: bool) -> None:
+def test_allowlist_decides_what_may_be_read(location: str, manifest: str, prefixes: list[str], expected: bool) -> None:
     assert is_allowed(location, manifest, prefixes) is expected
 
 
-def test_a_link_does_not_lead_out_of_what_is_allowed(tmp_path: Path) -> None:
+def test_symlink_cannot_leave_the_allowed_prefix(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "secret").write_text("x")
     (tmp_path / "in/v.mp4").symlink_to(tmp_path / "secret")

@@ -12,7 +12,7 @@ from tests.reliability.small_run import verified_rows
 pytestmark = pytest.mark.usefixtures("ray_cluster")
 
 
-def test_names_that_lead_to_no_video_are_rows(archive: Path, model_file: Path, tmp_path: Path) -> None:
+def test_unreadable_names_become_rows(archive: Path, model_file: Path, tmp_path: Path) -> None:
     for pipe in ("pipe.mp4", "pipe.parquet"):
         os.mkfifo(tmp_path / pipe)
     (tmp_path / "loop").symlink_to("loop")

@@ -8,6 +8,7 @@ import pytest
 from jobs.commands.archive import DrawnVideo, draw_archive
 from jobs.outputs import store
 from jobs.records import VideoRow
+from tests.lengths import short_and_long
 from tests.parts import stcn
 from tests.reliability.small_run import verified
 
@@ -29,12 +30,12 @@ def row(output: str) -> VideoRow:
     return only
 
 
-@pytest.mark.parametrize(
-    ("option", "value", "error_class"),
-    [("--stall-seconds", "0.0001", "Hang"), ("--max-video-seconds", "0.1", "TimeLimit"),
-     ("--memory-per-actor", "0.1", "OutOfMemory")],
-)  # fmt: skip
-def test_what_takes_too_much_is_ended_and_said_so(
+@short_and_long(
+    "option, value, error_class",
+    short=[("--max-video-seconds", "0.1", "TimeLimit")],
+    long=[("--stall-seconds", "0.0001", "Hang"), ("--memory-per-actor", "0.1", "OutOfMemory")],
+)
+def test_video_over_its_budget_is_quarantined_with_its_error_class(
     option: str, value: str, error_class: str, long_video: Path, model_file: Path, tmp_path: Path
 ) -> None:
     output = str(tmp_path / "out")
@@ -65,7 +66,7 @@ def test_what_takes_too_much_is_ended_and_said_so(
     verified(output)
 
 
-def test_a_run_that_goes_wrong_stops_early(archive: Path, model_file: Path, tmp_path: Path) -> None:
+def test_run_stops_at_max_failures(archive: Path, model_file: Path, tmp_path: Path) -> None:
     result = stcn(
         "segment", archive / "manifest.csv", tmp_path / "out", "--model", model_file, "--max-failures", "0",
         "--frames-per-shard", "1",

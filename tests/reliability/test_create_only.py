@@ -8,25 +8,28 @@ import pytest
 from jobs.errors import UserError
 from jobs.io import storage
 from jobs.io.create_only import record_creator
+from jobs.io.store_checks import check_store
 from tests.reliability.small_run import FIRST, THEN, SmallRun, digest, verified
 from tests.stores.faults import FaultProxy, LostReply, WithoutHeader, only
 
 LOST = 100
 
 
-def test_a_store_that_ignores_create_only_writes_is_refused(bucket: str, proxy: FaultProxy) -> None:
-    assert record_creator(f"{bucket}/out", is_single_writer=False) is storage.create
+def test_store_ignoring_create_only_writes_is_refused(bucket: str, proxy: FaultProxy) -> None:
+    check_store(f"{bucket}/out", is_single_writer=False)
+    assert record_creator(is_single_writer=False) is storage.create
     proxy.inject(WithoutHeader("If-None-Match"), only("PUT"))
     with pytest.raises(UserError, match=r"ignores create-only writes .* legal: .* --single-writer"):
-        record_creator(f"{bucket}/out", is_single_writer=False)
+        check_store(f"{bucket}/out", is_single_writer=False)
     assert storage.find(f"{bucket}/out/_ledger") == []
-    create = record_creator(f"{bucket}/out", is_single_writer=True)
+    check_store(f"{bucket}/out", is_single_writer=True)
+    create = record_creator(is_single_writer=True)
     assert create(f"{bucket}/out/x", b"one")
     assert not create(f"{bucket}/out/x", b"two")
     assert storage.read(f"{bucket}/out/x") == b"one"
 
 
-def test_a_hundred_lost_replies_to_creates(bucket: str, proxy: FaultProxy) -> None:
+def test_lost_replies_to_creates_are_recognised_as_ours(bucket: str, proxy: FaultProxy) -> None:
     """Each time the store has accepted the write: it must be known as ours, and as nobody else's."""
     for number in range(LOST):
         proxy.inject(LostReply(), only("PUT"), times=1)
@@ -37,9 +40,7 @@ def test_a_hundred_lost_replies_to_creates(bucket: str, proxy: FaultProxy) -> No
     assert sum(request.fault is not None for request in proxy.requests) == LOST
 
 
-def test_a_run_whose_replies_are_lost_now_and_then_loses_nothing(
-    bucket: str, proxy: FaultProxy, tmp_path: Path
-) -> None:
+def test_run_with_lost_replies_loses_nothing(bucket: str, proxy: FaultProxy, tmp_path: Path) -> None:
     """Every third request that writes, copies or deletes takes effect and is not answered."""
     undisturbed, run = (SmallRun(f"{bucket}/{name}", tmp_path / name) for name in ("undisturbed", "run"))
     undisturbed.run(THEN, "then")

@@ -1,10 +1,9 @@
 """Promise: whatever is in a video file, it is that video's row: the job ends, and all sound videos come out.
 
-CI's form takes 1,000 mutants and a new seed each time, which it prints; the long form is
+`make test` takes 200 mutants, `make test-all` 1,000, each with a new seed, which it prints. STCN_MUTANTS sets another
+number of mutants for the long form, and STCN_SEED repeats a seed:
 
-    STCN_MUTANTS=10000 python -m pytest -s tests/reliability/test_mutated_videos.py
-
-and STCN_SEED makes a run's videos again.
+    STCN_MUTANTS=10000 python -m pytest -s -m slow tests/reliability/test_mutated_videos.py
 """
 
 import csv
@@ -19,13 +18,14 @@ import pytest
 
 from jobs.outputs.label_maps import to_image
 from jobs.records import VideoRow
+from tests.lengths import short_and_long
 from tests.parts import stcn
 from tests.reliability.mutations import FRAMES, SIZES, Mutant, Source, mutant, sources
 from tests.reliability.small_run import masks, verified_rows
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")
 
-MUTANTS = int(os.environ.get("STCN_MUTANTS", "1000"))
+MUTANTS = int(os.environ.get("STCN_MUTANTS", "1000"))  # of the long form
 SEED = int(os.environ.get("STCN_SEED", random.randrange(10**6)))
 MUTANTS_PER_SOUND = 20
 OF_ITS_OWN = {"VideoError", "PromptError"}  # what a video's bytes or prompts are; they are tried once
@@ -49,7 +49,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_mutant_follows_from_its_seed_and_number(originals: list[Source], tmp_path: Path) -> None:
+def test_mutant_is_reproducible_from_seed_and_number(originals: list[Source], tmp_path: Path) -> None:
     again = sources(tmp_path)
     assert again == originals
     for number in range(200):
@@ -57,16 +57,17 @@ def test_a_mutant_follows_from_its_seed_and_number(originals: list[Source], tmp_
     assert len({mutant(originals, SEED, number).content for number in range(200)}) > 150
 
 
-def test_mutated_videos_are_rows_and_all_others_come_out(
-    originals: list[Source], folder: Path, model_file: Path
+@short_and_long("count", short=[200], long=[MUTANTS])
+def test_mutated_videos_become_rows_and_sound_ones_are_unaffected(
+    count: int, originals: list[Source], folder: Path, model_file: Path
 ) -> None:
-    print(f"\nseed {SEED}, {MUTANTS} mutants")
-    mutants = {f"{number:05d}": mutant(originals, SEED, number) for number in range(MUTANTS)}
+    print(f"\nseed {SEED}, {count} mutants")
+    mutants = {f"{number:05d}": mutant(originals, SEED, number) for number in range(count)}
     sound = {
         f"{number:05d}-sound": originals[number // MUTANTS_PER_SOUND % len(originals)]
-        for number in range(0, MUTANTS, MUTANTS_PER_SOUND)
+        for number in range(0, count, MUTANTS_PER_SOUND)
     }
-    alone, mixed = folder / "alone.csv", folder / "mixed.csv"
+    alone, mixed = folder / f"alone-{count}.csv", folder / f"mixed-{count}.csv"
     write_manifest(alone, sound)
     write_manifest(mixed, dict(sorted([*mutants.items(), *sound.items()])))
     expected = run(alone, model_file, returncode=0)

@@ -15,12 +15,14 @@ def warnings(archive: Path, model_file: Path, output: Path, environment: dict[st
     return result.stderr
 
 
-def test_a_cluster_without_a_token_is_warned_of(archive: Path, model_file: Path, tmp_path: Path) -> None:
+def test_cluster_without_a_token_gives_a_warning(archive: Path, model_file: Path, tmp_path: Path) -> None:
     with ray_head(in_cluster("")) as (address, dashboard):
         said = warnings(archive, model_file, tmp_path / "open", in_cluster(address))
     assert f"Ray's jobs interface at {dashboard.removeprefix('http://')} {WARNING}" in said
     assert "RAY_AUTH_MODE=token" in said
 
 
-def test_a_cluster_with_a_token_is_not(ray_cluster: str, archive: Path, model_file: Path, tmp_path: Path) -> None:
+def test_cluster_with_a_token_gives_no_warning(
+    ray_cluster: str, archive: Path, model_file: Path, tmp_path: Path
+) -> None:
     assert WARNING not in warnings(archive, model_file, tmp_path / "closed", dict(os.environ))

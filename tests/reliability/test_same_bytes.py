@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.lengths import short_and_long
 from tests.parts import stcn
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")
 
 
-@pytest.mark.parametrize("actors", ["1", "2"])
-def test_two_runs_of_one_plan_write_the_same_files(
+@short_and_long("actors", short=["1"], long=["2"])
+def test_two_runs_of_one_plan_write_identical_files(
     actors: str, archive: Path, model_file: Path, tmp_path: Path
 ) -> None:
     """Under the same names, too, if one actor brings them, so that they come in one order."""

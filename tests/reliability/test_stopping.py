@@ -4,18 +4,19 @@ finished of its shard is committed, the process ends in under 10 s, and the same
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
 
 from jobs.ledger.ledger import Ledger
+from tests.lengths import short_and_long
 from tests.parts import ray_command, stcn
-from tests.reliability.groups import SHORTS, at_long, check_whole
+from tests.reliability.grouped_archive import SHORTS, at_long, check_whole
 from tests.reliability.nodes import Nodes
 from tests.reliability.processes import parent_of, started, wait_for
 from tests.reliability.small_run import verified
-
-pytestmark = pytest.mark.usefixtures("ray_cluster")
 
 END_SECONDS = 10
 
@@ -43,42 +44,57 @@ def has_ended(pid: int) -> bool:
     return not Path(f"/proc/{pid}").exists()
 
 
-def test_sigterm(groups: Path, segment_groups: list[str]) -> None:
-    output = segment_groups[2]
+@contextmanager
+def stopped_by_sigterm(ray_cluster: str, segment_groups: list[str], name: str) -> Iterator[Callable[[], None]]:
+    """A run, and what stops it: SIGTERM to the driver."""
     with started(segment_groups) as process:
-        group, actor = wait_for(at_long(groups))
-        process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=END_SECONDS)
-    assert process.returncode == 130, errors
-    assert "the same command goes on from there" in errors
-    wait_for(lambda: has_ended(actor), END_SECONDS)
-    check_handed_over(output, group)
-    assert not any(Path(output, "_attempts").rglob("*"))
-    check_goes_on(segment_groups)
+
+        def stop() -> None:
+            process.send_signal(signal.SIGTERM)
+            _, errors = process.communicate(timeout=END_SECONDS)
+            assert process.returncode == 130, errors
+            assert "the same command goes on from there" in errors
+
+        yield stop
 
 
-def test_ray_job_stop(ray_cluster: str, groups: Path, segment_groups: list[str], tmp_path: Path) -> None:
-    """Ray ends the driver by SIGTERM, and three seconds later by SIGKILL."""
+@contextmanager
+def stopped_by_ray(ray_cluster: str, segment_groups: list[str], name: str) -> Iterator[Callable[[], None]]:
+    """A job of Ray, and `ray job stop`: Ray ends the driver by SIGTERM, and three seconds later by SIGKILL."""
 
     def ray_job(verb: str, *options: str) -> "subprocess.CompletedProcess[str]":
         command = [ray_command(), "job", verb, "--address", ray_cluster, *options]
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
-    name = f"stop-{tmp_path.name}"
+    def stop() -> None:
+        stopped = ray_job("stop", name)
+        assert "was stopped" in stopped.stdout, stopped.stdout + stopped.stderr
+
     submit = ["--no-wait", "--submission-id", name, "--", sys.executable, "-m", "jobs.cli", *segment_groups]
     wait_for(lambda: ray_job("submit", *submit).returncode == 0)  # a head that has just started takes no jobs yet
     try:
-        group, actor = wait_for(at_long(groups))
+        yield stop
     except TimeoutError:
         pytest.fail("\n".join(done.stdout + done.stderr for done in (ray_job("status", name), ray_job("logs", name))))
-    stopped = ray_job("stop", name)
-    assert "was stopped" in stopped.stdout, stopped.stdout + stopped.stderr
+
+
+@short_and_long("stopped_by", short=[stopped_by_sigterm], long=[stopped_by_ray], ids=lambda by: by.__name__)
+def test_stopped_run_commits_finished_videos_and_resumes(
+    stopped_by: Callable[..., AbstractContextManager[Callable[[], None]]], ray_cluster: str, groups: Path,
+    segment_groups: list[str], tmp_path: Path,
+) -> None:  # fmt: skip
+    output = segment_groups[2]
+    with stopped_by(ray_cluster, segment_groups, f"stop-{tmp_path.name}") as stop:
+        group, actor = wait_for(at_long(groups))
+        stop()
     wait_for(lambda: has_ended(actor), END_SECONDS)
-    check_handed_over(segment_groups[2], group)
+    check_handed_over(output, group)
+    if stopped_by is stopped_by_sigterm:  # Ray's SIGKILL may come before the last of them is removed
+        assert not any(Path(output, "_attempts").rglob("*"))
     check_goes_on(segment_groups)
 
 
-def test_a_draining_node(groups: Path, segment_groups: list[str]) -> None:
+def test_a_draining_node_is_left_and_charged_to_nobody(groups: Path, segment_groups: list[str]) -> None:
     """What its actor has finished is committed, and the rest is done elsewhere, charged to nobody."""
     output = segment_groups[2]
     with Nodes(2) as nodes, started(segment_groups, nodes.address) as process:

@@ -2,16 +2,16 @@
 
 import itertools
 import random
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import boto3
 import pytest
 
+from jobs.concurrency.threads import inheriting_pool
 from jobs.errors import StorageError
 from jobs.io import filesystem, retry, storage
-from jobs.io.retry import set_retry_seconds
+from jobs.io.policy import StoragePolicy, storage_policy
 from tests.reliability.small_run import FIRST, THEN, SmallRun, digest, verified
 from tests.stores import faults
 from tests.stores.faults import Fault, FaultProxy, Flipped, Shortened
@@ -23,13 +23,14 @@ HANG_SECONDS = 300  # 30 times what the slowest run takes
 
 
 @pytest.fixture(autouse=True)
-def _short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
+def _short_timeouts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Silence is given up 40 times as soon, after half a second, and what fails is tried again for a minute."""
     timeouts = filesystem.S3_OPTIONS["config_kwargs"]
     monkeypatch.setitem(timeouts, "read_timeout", timeouts["read_timeout"] / 40)  # type: ignore[operator]
     monkeypatch.setattr(storage, "UPLOAD_SECONDS", storage.UPLOAD_SECONDS / 40)
     monkeypatch.setattr(retry, "MAX_WAIT_SECONDS", retry.MAX_WAIT_SECONDS / 100)
-    set_retry_seconds(60.0)
+    with storage_policy(StoragePolicy(60.0)):
+        yield
 
 
 def with_a_body(method: str, path: str) -> bool:
@@ -43,7 +44,7 @@ def downloads(method: str, path: str) -> bool:
 
 def in_time(work: Callable[[], None]) -> None:
     """What hangs is a failure, and goes on when its connections are cut with the proxy."""
-    pool = ThreadPoolExecutor(1)
+    pool = inheriting_pool(1)
     try:
         pool.submit(work).result(timeout=HANG_SECONDS)
     finally:
@@ -66,7 +67,7 @@ PASSING = [
 
 
 @pytest.mark.parametrize(("fault", "matching"), PASSING, ids=lambda value: str(value).partition(" at ")[0])
-def test_a_run_rides_out_what_passes(
+def test_run_survives_transient_faults(
     fault: Fault, matching: Match, bucket: str, proxy: FaultProxy, tmp_path: Path
 ) -> None:
     """Of all requests of two runs a part, by chance, is hit."""
@@ -113,7 +114,7 @@ def stored(bucket: str) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("fault", [flipped_anywhere(), Shortened(to=500)], ids=["Flipped", "Shortened"])
-def test_what_is_read_is_what_was_stored(
+def test_corrupted_downloads_are_repaired(
     fault: Fault, bucket: str, stored: dict[str, bytes], proxy: FaultProxy, tmp_path: Path
 ) -> None:
     proxy.inject(fault, downloads, probability=0.4, seed=1)
@@ -129,7 +130,7 @@ def test_what_is_read_is_what_was_stored(
     assert len(hit) >= ROUNDS * len(stored)
 
 
-def test_a_file_stays_a_file_and_a_folder_comes_whole_where_a_third_is_refused(
+def test_downloads_are_complete_where_a_third_of_requests_is_refused(
     bucket: str, proxy: FaultProxy, tmp_path: Path
 ) -> None:
     """A folder begun again from its start would never come: 0.9 ** 40 is 1 in 70 tries."""
@@ -144,15 +145,15 @@ def test_a_file_stays_a_file_and_a_folder_comes_whole_where_a_third_is_refused(
 
 
 @pytest.mark.parametrize("fault", [flipped_anywhere(), Shortened(to=500)], ids=["Flipped", "Shortened"])
-def test_what_never_comes_right_is_an_error_and_leaves_nothing(
+def test_persistent_corruption_raises_and_leaves_no_file(
     fault: Fault, bucket: str, stored: dict[str, bytes], proxy: FaultProxy, tmp_path: Path
 ) -> None:
-    set_retry_seconds(0.1)
-    proxy.inject(fault, downloads)
-    for location in (*stored, f"{bucket}/files"):
-        with pytest.raises(StorageError, match="none as it was stored.* run the same command again"):
-            storage.download(location, tmp_path)
-        assert not [path for path in tmp_path.rglob("*") if path.is_file()]
-    for location in stored:
-        with pytest.raises(StorageError, match="none as it was stored.* run the same command again"):
-            storage.read(location)
+    with storage_policy(StoragePolicy(0.1)):
+        proxy.inject(fault, downloads)
+        for location in (*stored, f"{bucket}/files"):
+            with pytest.raises(StorageError, match="none as it was stored.* run the same command again"):
+                storage.download(location, tmp_path)
+            assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+        for location in stored:
+            with pytest.raises(StorageError, match="none as it was stored.* run the same command again"):
+                storage.read(location)

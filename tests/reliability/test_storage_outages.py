@@ -18,7 +18,7 @@ import pytest
 from jobs.errors import CredentialsError, StorageError
 from jobs.io import retry, storage
 from jobs.io.local import UNFINISHED
-from jobs.io.retry import set_retry_seconds
+from jobs.io.policy import StoragePolicy, storage_policy
 from tests.reliability.disks import small_disk
 from tests.reliability.small_run import FIRST, THEN, SmallRun, check_readers, digest, verified
 from tests.stores import faults
@@ -78,7 +78,7 @@ def outage_at(number: int, proxy: FaultProxy, seconds: float | None) -> Iterator
 
 
 @pytest.mark.parametrize("number", AT)
-def test_an_outage_of_a_minute_is_ridden_out(number: int, run: SmallRun, expected: str, proxy: FaultProxy) -> None:
+def test_run_survives_an_outage_of_a_minute(number: int, run: SmallRun, expected: str, proxy: FaultProxy) -> None:
     started = time.monotonic()
     with outage_at(number, proxy, OUTAGE_SECONDS):
         run.run(THEN, "then")
@@ -88,16 +88,13 @@ def test_an_outage_of_a_minute_is_ridden_out(number: int, run: SmallRun, expecte
 
 
 @pytest.mark.parametrize("number", AT)
-def test_an_outage_that_outlasts_patience_ends_the_run(
-    number: int, run: SmallRun, expected: str, proxy: FaultProxy
-) -> None:
-    set_retry_seconds(0.3)
+def test_outage_longer_than_patience_ends_the_run(number: int, run: SmallRun, expected: str, proxy: FaultProxy) -> None:
     with (
+        storage_policy(StoragePolicy(0.3)),
         outage_at(number, proxy, None),
         pytest.raises(StorageError, match="tried again for 0.3 s: run the same command again once storage works"),
     ):
         run.run(THEN, "then")
-    set_retry_seconds(10.0)
     goes_on(run, expected)
 
 
@@ -119,7 +116,7 @@ def goes_on(run: SmallRun, expected: str) -> None:
     ],
     ids=["credentials expire", "the key is revoked", "the store is full"],
 )
-def test_what_lasts_ends_the_run_at_once(
+def test_permanent_storage_error_ends_the_run_at_once(
     fault: Fault, matching: Match, kind: type[OSError], message: str, number: int, run: SmallRun, expected: str,
     proxy: FaultProxy,
 ) -> None:  # fmt: skip
@@ -138,7 +135,7 @@ READS: list[Callable[[str, Path], object]] = [
 
 
 @pytest.mark.parametrize("fault", [faults.EXPIRED_TOKEN, faults.UNKNOWN_KEY], ids=lambda fault: fault.code)
-def test_a_head_that_is_refused_without_a_code_is_understood(
+def test_head_refused_without_a_code_is_told_apart(
     fault: faults.Status, bucket: str, proxy: FaultProxy, tmp_path: Path
 ) -> None:
     """HEAD hides whether it is the credentials, which end a run, or one file that is forbidden, which is a row."""
@@ -154,7 +151,7 @@ def test_a_head_that_is_refused_without_a_code_is_understood(
         proxy.clear()
 
 
-def test_a_disk_that_is_full_at_any_page_ends_a_run(expected: str, tmp_path: Path) -> None:
+def test_disk_full_at_any_page_ends_the_run_undamaged(expected: str, tmp_path: Path) -> None:
     """One page of room, then one more, until the run gets through: as it does in the end."""
     failed = {}
     with small_disk(tmp_path / "disk", LARGE) as disk:
@@ -177,7 +174,7 @@ def test_a_disk_that_is_full_at_any_page_ends_a_run(expected: str, tmp_path: Pat
         assert re.search(f"No space left on device; make room .* again: '{output}/", message)
 
 
-def test_a_full_folder_for_temporary_files_is_no_fault_of_the_store(bucket: str, tmp_path: Path) -> None:
+def test_full_temporary_folder_is_not_reported_as_a_storage_error(bucket: str, tmp_path: Path) -> None:
     storage.write(f"{bucket}/x", bytes(100_000))
     with small_disk(tmp_path / "scratch", 10) as scratch:
         with pytest.raises(OSError, match=f"make room .* again: '{tempfile.gettempdir()}, for {bucket}/x'") as full:

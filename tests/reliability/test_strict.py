@@ -28,7 +28,7 @@ def manifest(archive: Path, tmp_path: Path) -> Path:
     return manifest
 
 
-def test_strict_comes_and_goes(manifest: Path, model_file: Path, tmp_path: Path) -> None:
+def test_strict_may_change_between_runs(manifest: Path, model_file: Path, tmp_path: Path) -> None:
     output = str(tmp_path / "out")
     command = ["segment", str(manifest), output, "--model", str(model_file)]
 

@@ -15,12 +15,11 @@ import pytest
 from jobs.errors import UserError
 from jobs.io import storage
 from jobs.ledger import run_lock
+from tests.lengths import short_and_long
 from tests.parts import stcn
 from tests.reliability.small_run import verified
 
-pytestmark = pytest.mark.usefixtures("ray_cluster")
-
-RACES, AT_A_TIME = 1000, 8
+AT_A_TIME = 8
 
 
 @pytest.fixture(params=["local", "s3"])
@@ -28,24 +27,26 @@ def base(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(tmp_path) if request.param == "local" else str(request.getfixturevalue("bucket"))
 
 
-def test_a_thousand_races_have_one_winner_each(base: str) -> None:
+@short_and_long("races", short=[50], long=[1000])
+def test_every_race_of_creating_writers_has_one_winner(races: int, base: str) -> None:
     """2 to 8 writers each, of contents of their own; the file is the winner's."""
     seed = random.randrange(10**6)
     print(f"seed {seed}")
     chance = random.Random(seed)
-    races = [[f"{number}-{writer}".encode() for writer in range(chance.randint(2, 8))] for number in range(RACES)]
+    writers = [[f"{number}-{writer}".encode() for writer in range(chance.randint(2, 8))] for number in range(races)]
 
     def race(number: int) -> None:
-        location, contents = f"{base}/log/{number:08d}", races[number]
-        with ThreadPoolExecutor(len(contents)) as writers:
-            won = list(writers.map(lambda content: storage.create(location, content), contents))
+        location, contents = f"{base}/log/{number:08d}", writers[number]
+        with ThreadPoolExecutor(len(contents)) as threads:
+            won = list(threads.map(lambda content: storage.create(location, content), contents))
         assert sum(won) == 1, f"race {number} of seed {seed}: {won}"
         assert storage.read(location) == contents[won.index(True)]
 
     with ThreadPoolExecutor(AT_A_TIME) as pool:
-        list(pool.map(race, range(RACES)))
+        list(pool.map(race, range(races)))
 
 
+@pytest.mark.usefixtures("ray_cluster")
 def test_the_second_run_says_who_holds_the_output(archive: Path, model_file: Path, tmp_path: Path) -> None:
     """The first is stopped in its middle, and is alive; killed, it holds nothing any more."""
     output = str(tmp_path / "out")
@@ -68,7 +69,9 @@ def test_the_second_run_says_who_holds_the_output(archive: Path, model_file: Pat
     verified(output)
 
 
-def test_a_silent_holder_elsewhere_is_taken_for_dead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lock_without_heartbeat_from_another_machine_is_taken_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(run_lock, "SILENCE_SECONDS", 2.0)
     monkeypatch.setattr(run_lock, "HEARTBEAT_SECONDS", 0.5)
     me = run_lock.describe_process()
@@ -79,7 +82,9 @@ def test_a_silent_holder_elsewhere_is_taken_for_dead(tmp_path: Path, monkeypatch
     assert not storage.exists(f"{tmp_path}/{run_lock.LOCK_FILE}")
 
 
-def test_a_holder_elsewhere_that_writes_is_alive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lock_with_a_heartbeat_from_another_machine_is_respected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(run_lock, "SILENCE_SECONDS", 10.0)
     monkeypatch.setattr(run_lock, "HEARTBEAT_SECONDS", 0.5)
     with (

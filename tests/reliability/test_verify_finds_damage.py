@@ -94,7 +94,7 @@ def test_planted_damage_is_found(plant: Callable[[str], object], message: str, o
     assert re.search(message, text), text
 
 
-def test_what_a_killed_run_leaves_is_no_damage(output: str, tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_run_are_no_damage(output: str, tmp_path: Path) -> None:
     """A commit whose file was not published yet, and an attempt of a run that is no more."""
     (path,) = [p for p in files(output) if b"video_id" in p.read_bytes()][:1]
     records = [json.loads(p.read_bytes()) for p in sorted(Path(output, "_ledger").iterdir())]

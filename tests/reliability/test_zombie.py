@@ -5,12 +5,12 @@ import signal
 from pathlib import Path
 
 from jobs.ledger.ledger import Ledger
-from tests.reliability.groups import at_long, check_whole
+from tests.reliability.grouped_archive import at_long, check_whole
 from tests.reliability.nodes import SHORT_HEALTH_CHECK, Nodes
 from tests.reliability.processes import parent_of, started, wait_for
 
 
-def test_an_actor_that_is_believed_dead_goes_on_writing(groups: Path, segment_groups: list[str]) -> None:
+def test_late_writes_of_a_dead_actor_change_nothing(groups: Path, segment_groups: list[str]) -> None:
     """Its whole node stands still, Ray gives it up, and another is at work when the actor wakes and ends its shard."""
     output = segment_groups[2]
     with Nodes(2, **SHORT_HEALTH_CHECK) as nodes, started(segment_groups, nodes.address) as process:

@@ -15,14 +15,15 @@ import pytest
 from tests.stores.choice import STORES
 from tests.stores.faults import FaultProxy
 from tests.stores.faults.clients import BUCKET, ask, connection, files, store_with_bucket, target
+from tests.stores.server import Server
 
 SECONDS = 30
 PIECE = b"p" * 65_536
 
 
 @pytest.fixture(scope="module", params=STORES)
-def store(request: pytest.FixtureRequest) -> Iterator[str]:
-    with store_with_bucket(request.param) as url:
+def store(request: pytest.FixtureRequest, running_store: Callable[[type[Server]], Server]) -> Iterator[str]:
+    with store_with_bucket(request.param, running_store) as url:
         yield url
 
 
@@ -62,7 +63,7 @@ def read(sock: socket.socket, num_bytes: int) -> bytes:
     ],
     ids=["aws-chunked", "chunked", "no body"],
 )
-def test_a_request_reaches_the_store_byte_for_byte(framed: bytes) -> None:
+def test_proxy_forwards_requests_byte_for_byte(framed: bytes) -> None:
     sent = (
         b"PUT //bucket/a%2Fb%20+%C3%BC//?partNumber=1&uploadId=&x=a%2Fb HTTP/1.1\r\n"
         b"Host: archive.s3.example:9000\r\nx-AMZ-Date: 20300101T000000Z\r\nX-Amz-Meta-A: 1\r\nX-Amz-Meta-A: 2\r\n"
@@ -80,7 +81,7 @@ def test_a_request_reaches_the_store_byte_for_byte(framed: bytes) -> None:
     assert received == [sent]
 
 
-def test_odd_names_keep_their_signatures(store: str) -> None:
+def test_proxy_keeps_signatures_of_odd_names(store: str) -> None:
     names = ["plain", "a b", "ü+%", "a//b", "q?x=1&y=2", "~!*'()"]
     with FaultProxy(store) as proxy:
         fs = files(proxy.url)
@@ -93,7 +94,7 @@ def test_odd_names_keep_their_signatures(store: str) -> None:
         assert not fs.exists(f"{BUCKET}/odd")
 
 
-def test_a_connection_stays_through_replies_without_a_body(store: str) -> None:
+def test_proxy_keeps_the_connection_after_bodiless_replies(store: str) -> None:
     with FaultProxy(store) as proxy, connection(proxy.url) as client:
         first = None
         asked = [("PUT", 200, b""), ("HEAD", 200, b""), ("GET", 304, b""), ("GET", 206, b"xyz"), ("DELETE", 204, b"")]
@@ -107,7 +108,7 @@ def test_a_connection_stays_through_replies_without_a_body(store: str) -> None:
             assert client.sock is first
 
 
-def test_a_client_that_waits_for_100_gets_it(store: str) -> None:
+def test_proxy_forwards_100_continue(store: str) -> None:
     with FaultProxy(store) as proxy, client_of(proxy) as client:
         head = f"PUT {target(proxy.url, 'PUT', 'expected')} HTTP/1.1\r\nHost: {urlsplit(proxy.url).netloc}\r\n"
         client.sendall(f"{head}Content-Length: 4\r\nExpect: 100-continue\r\n\r\n".encode())
@@ -126,7 +127,7 @@ def test_a_client_that_waits_for_100_gets_it(store: str) -> None:
         (b"Transfer-Encoding: chunked\r\n\r\n9\r\nhello", http.client.IncompleteRead),
     ],
 )  # fmt: skip
-def test_a_reply_ends_as_the_store_ended_it(reply: bytes, outcome: object) -> None:
+def test_proxy_ends_a_reply_as_the_store_did(reply: bytes, outcome: object) -> None:
     def serve(sock: socket.socket) -> None:
         read(sock, 16)
         sock.sendall(b"HTTP/1.1 200 OK\r\n" + reply)
@@ -140,7 +141,7 @@ def test_a_reply_ends_as_the_store_ended_it(reply: bytes, outcome: object) -> No
         assert found == outcome
 
 
-def test_bodies_are_passed_on_while_they_come() -> None:
+def test_proxy_streams_bodies() -> None:
     def serve(sock: socket.socket) -> None:
         with sock.makefile("rb") as file:
             while file.readline().strip():
@@ -165,7 +166,7 @@ def test_bodies_are_passed_on_while_they_come() -> None:
         assert reply.read() == PIECE
 
 
-def test_a_store_may_refuse_an_upload_before_it_has_read_it() -> None:
+def test_proxy_returns_a_refusal_sent_before_the_upload_ends() -> None:
     def serve(sock: socket.socket) -> None:
         read(sock, 16)
         sock.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno")
@@ -177,7 +178,7 @@ def test_a_store_may_refuse_an_upload_before_it_has_read_it() -> None:
         assert client.sock is not None
 
 
-def test_100_clients_at_a_time_get_their_own_replies(store: str) -> None:
+def test_100_concurrent_clients_get_their_own_replies(store: str) -> None:
     together = threading.Barrier(100)
 
     def write_and_read(number: int) -> tuple[int, bytes]:
@@ -191,7 +192,7 @@ def test_100_clients_at_a_time_get_their_own_replies(store: str) -> None:
     assert len(proxy.requests) == 200
 
 
-def test_a_store_that_is_down_looks_down() -> None:
+def test_proxy_resets_connections_while_the_store_is_down() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with FaultProxy(f"http://127.0.0.1:{port}") as proxy, connection(proxy.url) as client:
@@ -201,7 +202,7 @@ def test_a_store_that_is_down_looks_down() -> None:
     assert type(error.value) is ConnectionResetError  # http.client has another for FIN
 
 
-def test_nothing_is_left_of_a_proxy_that_was_closed_while_in_use(store: str) -> None:
+def test_closed_proxy_leaves_no_threads_or_sockets(store: str) -> None:
     ask(store, "PUT", "x", b"x")
     threads, sockets = set(threading.enumerate()), open_sockets()
     with ThreadPoolExecutor(2) as pool, FaultProxy(store) as proxy, connection(proxy.url) as client:

@@ -3,7 +3,7 @@
 import http.client
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from urllib.parse import urlsplit
@@ -14,13 +14,14 @@ from tests.stores import faults
 from tests.stores.choice import STORES
 from tests.stores.faults import FaultProxy, only
 from tests.stores.faults.clients import BUCKET, ask, connection, files, store_with_bucket, target
+from tests.stores.server import Server
 
 CONTENT = bytes(range(256)) * 1000  # 256,000 bytes: several pieces
 
 
 @pytest.fixture(scope="module", params=STORES)
-def store(request: pytest.FixtureRequest) -> Iterator[str]:
-    with store_with_bucket(request.param) as url:
+def store(request: pytest.FixtureRequest, running_store: Callable[[type[Server]], Server]) -> Iterator[str]:
+    with store_with_bucket(request.param, running_store) as url:
         yield url
 
 
@@ -33,9 +34,7 @@ def proxy(store: str) -> Iterator[FaultProxy]:
 
 
 @pytest.mark.parametrize("refusal", faults.REFUSALS, ids=lambda refusal: refusal.code)
-def test_a_refusal_is_an_error_of_s3_and_leaves_its_connection_usable(
-    proxy: FaultProxy, refusal: faults.Status
-) -> None:
+def test_refusal_is_an_s3_error_and_keeps_the_connection(proxy: FaultProxy, refusal: faults.Status) -> None:
     proxy.inject(refusal, only("PUT"), times=1)
     proxy.inject(refusal, only("HEAD"), times=1)
     with connection(proxy.url) as client:
@@ -52,7 +51,7 @@ def test_a_refusal_is_an_error_of_s3_and_leaves_its_connection_usable(
     assert [(r.store_status, r.status) for r in proxy.requests] == [(None, refusal.status)] * 2 + [(404, 404)]
 
 
-def test_a_reset_comes_before_the_store_is_asked(proxy: FaultProxy) -> None:
+def test_reset_happens_before_the_store_sees_the_request(proxy: FaultProxy) -> None:
     proxy.inject(faults.Reset(), only("PUT"))
     with pytest.raises(ConnectionError) as error:
         ask(proxy.url, "PUT", "never", CONTENT)
@@ -60,7 +59,7 @@ def test_a_reset_comes_before_the_store_is_asked(proxy: FaultProxy) -> None:
     assert ask(proxy.url, "GET", "never")[0] == 404
 
 
-def test_a_reset_in_the_middle_comes_after_what_was_sent(proxy: FaultProxy) -> None:
+def test_reset_mid_reply_follows_the_sent_bytes(proxy: FaultProxy) -> None:
     proxy.inject(faults.Reset(after=200_000))
     with connection(proxy.url) as client:
         client.request("GET", target(proxy.url, "GET", "x"))
@@ -72,7 +71,7 @@ def test_a_reset_in_the_middle_comes_after_what_was_sent(proxy: FaultProxy) -> N
 
 
 @pytest.mark.parametrize("after", [None, 70_000])
-def test_a_stalled_client_waits_as_long_as_it_will(proxy: FaultProxy, after: int | None) -> None:
+def test_stalled_client_runs_into_its_own_timeout(proxy: FaultProxy, after: int | None) -> None:
     proxy.inject(faults.Stall(after=after))
     with connection(proxy.url, seconds=2) as client:
         client.request("GET", target(proxy.url, "GET", "x"))
@@ -83,7 +82,7 @@ def test_a_stalled_client_waits_as_long_as_it_will(proxy: FaultProxy, after: int
     assert proxy.requests[0].store_status == (None if after is None else 200)
 
 
-def test_a_stall_ends_with_its_proxy(store: str) -> None:
+def test_closing_the_proxy_ends_a_stall(store: str) -> None:
     with ThreadPoolExecutor(2) as pool, FaultProxy(store) as proxy:
         proxy.inject(faults.Stall(60))
         reply = pool.submit(ask, proxy.url, "GET", "x")
@@ -94,7 +93,7 @@ def test_a_stall_ends_with_its_proxy(store: str) -> None:
             reply.result()
 
 
-def test_latency_delays_a_reply_that_comes(proxy: FaultProxy) -> None:
+def test_latency_delays_the_reply(proxy: FaultProxy) -> None:
     proxy.inject(faults.Latency(1.0))
     with pytest.raises(TimeoutError):
         ask(proxy.url, "GET", "x", seconds=0.5)
@@ -110,7 +109,7 @@ def test_a_truncated_reply_is_shorter_than_it_says(proxy: FaultProxy) -> None:
 
 
 @pytest.mark.parametrize("asked", [None, "bytes=1000-199999"])
-def test_a_shortened_reply_agrees_with_itself(proxy: FaultProxy, asked: str | None) -> None:
+def test_shortened_reply_has_consistent_headers(proxy: FaultProxy, asked: str | None) -> None:
     proxy.inject(faults.Shortened(to=70_000), times=1)
     start = 1000 if asked else 0
     with connection(proxy.url) as client:
@@ -153,7 +152,7 @@ def test_a_lost_reply_is_of_a_request_that_took_effect(
     assert (status, content) == (200, b"after") if method == "PUT" else status == 404
 
 
-def test_a_store_that_never_sees_if_none_match_lets_the_second_writer_win(proxy: FaultProxy) -> None:
+def test_stripping_if_none_match_lets_the_second_writer_win(proxy: FaultProxy) -> None:
     fs = files(proxy.url)
     fs.pipe_file(f"{BUCKET}/once", b"first", mode="create")
     with pytest.raises((FileExistsError, OSError)):
@@ -164,7 +163,7 @@ def test_a_store_that_never_sees_if_none_match_lets_the_second_writer_win(proxy:
     assert fs.cat_file(f"{BUCKET}/once") == b"third"
 
 
-def test_an_outage_cuts_and_refuses_and_ends_at_the_same_address(proxy: FaultProxy) -> None:
+def test_outage_cuts_and_refuses_connections_until_it_ends(proxy: FaultProxy) -> None:
     address, url = urlsplit(proxy.url), proxy.url
     with connection(url) as client:
         client.request("HEAD", target(url, "HEAD", "x"))
@@ -176,14 +175,14 @@ def test_an_outage_cuts_and_refuses_and_ends_at_the_same_address(proxy: FaultPro
     assert (proxy.url, ask(url, "GET", "x")[0]) == (url, 200)
 
 
-def test_nobody_can_take_the_port_during_an_outage(store: str) -> None:
+def test_proxy_keeps_its_port_during_an_outage(store: str) -> None:
     with FaultProxy(store) as proxy, proxy.outage(), closing(socket.socket()) as other:
         address = urlsplit(proxy.url)
         with pytest.raises(OSError, match="in use"):
             other.bind((address.hostname, address.port))
 
 
-def test_the_nth_request_that_matches_is_hit_and_no_other(proxy: FaultProxy) -> None:
+def test_fault_hits_only_the_nth_matching_request(proxy: FaultProxy) -> None:
     proxy.inject(faults.SLOW_DOWN, only("GET", "/x?"), times=2, skip=1)
     asked = ["GET", "HEAD", "GET", "GET", "GET"]
     assert [ask(proxy.url, method, "x")[0] for method in asked] == [200, 200, 503, 503, 200]
@@ -193,7 +192,7 @@ def test_the_nth_request_that_matches_is_hit_and_no_other(proxy: FaultProxy) -> 
     assert [r.fault for r in proxy.requests] == [None, None, faults.SLOW_DOWN, faults.SLOW_DOWN, None, None]
 
 
-def test_random_faults_are_those_of_their_seed(store: str) -> None:
+def test_random_faults_are_reproducible_from_the_seed(store: str) -> None:
     def hits(seed: int) -> list[bool]:
         with FaultProxy(store) as proxy, connection(proxy.url) as client:
             proxy.inject(faults.SLOW_DOWN, probability=0.3, seed=seed)
@@ -208,13 +207,13 @@ def test_random_faults_are_those_of_their_seed(store: str) -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"probability": 0.0}, {"probability": 1.5}, {"skip": -1}, {"times": 0}], ids=str)
-def test_schedules_that_never_hit_are_refused(store: str, wrong: dict[str, float]) -> None:
+def test_schedule_that_never_hits_raises(store: str, wrong: dict[str, float]) -> None:
     with FaultProxy(store) as proxy, pytest.raises(ValueError, match="legal"):
         proxy.inject(faults.SLOW_DOWN, **wrong)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("fault", [faults.Truncated(after=256_000), faults.Flipped(at=256_000)], ids=str)
-def test_a_fault_that_cannot_hit_fails_its_test(store: str, fault: faults.Fault) -> None:
+def test_fault_beyond_the_reply_raises_fault_error(store: str, fault: faults.Fault) -> None:
     ask(store, "PUT", "x", CONTENT)
     with pytest.raises(faults.FaultError, match="256000"), FaultProxy(store) as proxy:
         proxy.inject(fault)

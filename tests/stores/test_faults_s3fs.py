@@ -1,7 +1,7 @@
 """What s3fs makes of each fault, which is what the job's storage has to make good."""
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from botocore.exceptions import EndpointConnectionError  # type: ignore[import-untyped]
@@ -11,6 +11,7 @@ from tests.stores import faults
 from tests.stores.choice import STORES
 from tests.stores.faults import FaultProxy, only
 from tests.stores.faults.clients import BUCKET, files, store_with_bucket
+from tests.stores.server import Server
 
 CONTENT = bytes(range(256)) * 1000
 X = f"{BUCKET}/x"
@@ -18,8 +19,8 @@ ONE_ATTEMPT = {"total_max_attempts": 1}
 
 
 @pytest.fixture(scope="module", params=STORES)
-def store(request: pytest.FixtureRequest) -> Iterator[str]:
-    with store_with_bucket(request.param) as url:
+def store(request: pytest.FixtureRequest, running_store: Callable[[type[Server]], Server]) -> Iterator[str]:
+    with store_with_bucket(request.param, running_store) as url:
         files(url).pipe_file(X, CONTENT)
         yield url
 
@@ -38,14 +39,14 @@ def proxy(store: str) -> Iterator[FaultProxy]:
     ],
     ids=str,
 )  # fmt: skip
-def test_a_fault_that_passes_and_shows_is_ridden_out(proxy: FaultProxy, fault: faults.Fault) -> None:
+def test_s3fs_retries_a_visible_transient_fault(proxy: FaultProxy, fault: faults.Fault) -> None:
     proxy.inject(fault, only("GET"), times=1)
     assert files(proxy.url, read_timeout=1).cat_file(X) == CONTENT
     assert [r.fault for r in proxy.requests if r.method == "GET"] == [fault, None]
 
 
 @pytest.mark.parametrize("fault", [faults.Shortened(to=1000), faults.Flipped(at=5000)], ids=str)
-def test_a_fault_that_does_not_show_passes_for_the_object(proxy: FaultProxy, fault: faults.Fault) -> None:
+def test_s3fs_does_not_notice_silent_corruption(proxy: FaultProxy, fault: faults.Fault) -> None:
     """In a range always; in the whole object where the store sends no checksum: Ceph 16 does not, moto does."""
     proxy.inject(fault, only("GET"))
     found = files(proxy.url).cat_file(X, start=10, end=200_000)
@@ -54,7 +55,7 @@ def test_a_fault_that_does_not_show_passes_for_the_object(proxy: FaultProxy, fau
 
 
 @pytest.mark.parametrize("refusal", faults.REFUSALS, ids=lambda refusal: refusal.code)
-def test_the_code_of_a_refusal_is_in_the_cause_but_not_of_head(proxy: FaultProxy, refusal: faults.Status) -> None:
+def test_refusal_code_is_in_the_cause_except_for_head(proxy: FaultProxy, refusal: faults.Status) -> None:
     proxy.inject(refusal)
     fs = files(proxy.url, retries=ONE_ATTEMPT)
     fs.retries = 1
@@ -66,7 +67,7 @@ def test_the_code_of_a_refusal_is_in_the_cause_but_not_of_head(proxy: FaultProxy
     assert error.value.__cause__.response["Error"]["Code"] == str(refusal.status)  # type: ignore[union-attr]
 
 
-def test_a_create_whose_reply_was_lost_fails_as_if_another_writer_had_won(proxy: FaultProxy) -> None:
+def test_s3fs_reports_a_lost_create_reply_as_a_lost_race(proxy: FaultProxy) -> None:
     """Even with a single attempt: aiohttp sends a PUT again by itself if its connection ends without a reply."""
     fs = files(proxy.url, retries=ONE_ATTEMPT)
     proxy.inject(faults.LostReply(), only("PUT"), times=1)
@@ -77,7 +78,7 @@ def test_a_create_whose_reply_was_lost_fails_as_if_another_writer_had_won(proxy:
     assert fs.cat_file(f"{BUCKET}/record") == b"ours"
 
 
-def test_only_fsspecs_own_timeout_ends_an_upload_to_a_silent_store(proxy: FaultProxy) -> None:
+def test_upload_to_a_silent_store_ends_only_by_fsspecs_timeout(proxy: FaultProxy) -> None:
     """s3fs asks for "100 Continue", and aiohttp waits for it, and for its body to be taken, without a limit."""
     fs = files(proxy.url, read_timeout=1, retries=ONE_ATTEMPT)
     proxy.inject(faults.Stall(), only("PUT"))

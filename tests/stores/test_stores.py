@@ -49,7 +49,7 @@ def test_create_only_writes_have_one_winner(bucket: str) -> None:
 
 
 @pytest.mark.parametrize("store", [pytest.param(Ceph, marks=needs_ceph)], ids=["Ceph"], indirect=True)
-def test_what_is_written_survives_a_killed_gateway(store: Ceph, bucket: str) -> None:
+def test_stored_objects_survive_a_killed_gateway(store: Ceph, bucket: str) -> None:
     contents = {f"{bucket}/{number}": secrets.token_bytes(10**number) for number in range(8)}  # to 10 MB: 3 pieces
     for location, content in contents.items():
         storage.write(location, content)
@@ -72,7 +72,7 @@ def test_a_wrong_secret_is_refused(store: Server, bucket: str) -> None:
 
 
 @needs_ceph
-def test_a_start_that_fails_half_way_says_why_and_leaves_nothing_running(tmp_path: Path) -> None:
+def test_failed_ceph_start_says_why_and_leaves_no_process(tmp_path: Path) -> None:
     """The gateway is the last to start, and finds its port taken: it ends with 98, EADDRINUSE."""
     store = Ceph(tmp_path)
     why = f"radosgw.* ended with exit code {errno.EADDRINUSE}; logs are in "
@@ -81,7 +81,7 @@ def test_a_start_that_fails_half_way_says_why_and_leaves_nothing_running(tmp_pat
     assert _commands_with(str(tmp_path)) == []
 
 
-def test_a_store_goes_with_its_test_process_also_by_sigkill(tmp_path: Path) -> None:
+def test_store_ends_when_its_test_process_is_killed(tmp_path: Path) -> None:
     program = """if True:
         import pathlib, signal, sys
         from tests.stores.moto import Moto

@@ -1,4 +1,4 @@
-"""Masks as people have them, read into the prompts of a video: one module a kind. docs/PROMPTS.md describes each.
+"""Prompts: masks in the formats of other tools, read into label maps. One module a kind; `kinds` lists them.
 
-Stands on `outputs` and `io`. `segmenting`, `scores` and `training` may import it.
+docs/PROMPTS.md describes each kind. Stands on `outputs` and `io`. `segmenting`, `scores` and `training` may import it.
 """

@@ -1,4 +1,4 @@
-"""Which frame the name of a mask or an image says."""
+"""Find the frame of a mask or an image by its name."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -8,7 +8,7 @@ from jobs.errors import PromptError
 
 
 class FrameNames:
-    """The names of a video's frames if it is a folder of images; a video file's frames have none."""
+    """The names of a video's frames if the video is a folder of images. Frames of a video file have no names."""
 
     def __init__(self, names: Sequence[str] | None) -> None:
         self.count = None if names is None else len(names)
@@ -18,11 +18,11 @@ class FrameNames:
             self._index.setdefault(name, index)
 
     def find(self, name: str) -> int | None:
-        """The frame that has the name of a file, folders before it and its ending left out; None if there is none."""
+        """The index of the frame with the name of a file, without folders and suffix; None if there is none."""
         return self._index.get(_stem(name))
 
     def frame_of(self, name: str) -> int:
-        """The frame that the name of a file says. Raises PromptError."""
+        """The index of the frame that a file name denotes, by name or by number. Raises PromptError."""
         if (frame := self.find(name)) is not None:
             return frame
         numbers = re.findall(r"[0-9]+", _stem(name))
@@ -32,7 +32,7 @@ class FrameNames:
         return int(numbers[-1])  # cam2_00012 is frame 12
 
     def by_frame(self, files: Iterable[Path]) -> dict[int, Path]:
-        """Masks by frame, in order. Raises PromptError also for two of one frame."""
+        """Files by frame index, in order. Raises PromptError, also for two files of one frame."""
         frames: dict[int, Path] = {}
         for file in files:
             other = frames.setdefault(self.frame_of(file.name), file)

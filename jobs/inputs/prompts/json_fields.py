@@ -1,4 +1,4 @@
-"""Values of a JSON that anybody may have written, taken out with doubt."""
+"""Read values of an untrusted JSON, with a check of each."""
 
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from jobs.errors import PromptError
 
-MAX_INTEGER = 2**53  # what all readers of JSON agree on
+MAX_INTEGER = 2**53  # all readers of JSON agree up to here
 MAX_TEXT = 1_000  # characters of a file's or a video's name
 
 Record = dict[str, Any]
@@ -16,66 +16,66 @@ T = TypeVar("T")
 
 
 def shown(value: object) -> str:
-    """A value for a message: short, whatever it is, and in ASCII."""
+    """A value for a message: short and in ASCII, whatever it is."""
     return ascii(reprlib.repr(value))[1:-1][:120]
 
 
-def records(of: Record, key: str) -> list[Record]:
+def records(record: Record, key: str) -> list[Record]:
     """A list of JSON objects."""
-    value = of.get(key)
+    value = record.get(key)
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise PromptError(f"the JSON's {key} is {shown(value)}; legal: a list of objects {{...}}")
     return value
 
 
-def integer(of: Record, key: str, what: str, *, default: int | None = None) -> int:
-    """A number that is whole; 5.0 is too, as pandas and SA-V write them."""
-    value = of.get(key, default)
+def integer(record: Record, key: str, owner: str, *, default: int | None = None) -> int:
+    """A whole number. 5.0 is accepted, as pandas and SA-V write it. owner: whose value it is, for the message."""
+    value = record.get(key, default)
     if type(value) is float and value.is_integer():
         value = int(value)
     if type(value) is not int or abs(value) > MAX_INTEGER:
-        raise PromptError(f"{key} of {what} is {shown(value)}; legal: a whole number")
+        raise PromptError(f"{key} of {owner} is {shown(value)}; legal: a whole number")
     return value
 
 
-def identifier(of: Record, key: str, what: str) -> Key:
-    """An id that others refer to: a number or a text."""
-    value = of.get(key)
+def identifier(record: Record, key: str, owner: str) -> Key:
+    """An id to which other records refer: a number or a text."""
+    value = record.get(key)
     if not isinstance(value, (int, str)) or isinstance(value, bool):
-        raise PromptError(f"{key} of {what} is {shown(value)}; legal: a number or a text")
+        raise PromptError(f"{key} of {owner} is {shown(value)}; legal: a number or a text")
     return value
 
 
-def text(of: Record, key: str, what: str) -> str | None:
-    """A name; None where there is none."""
-    value = of.get(key)
+def text(record: Record, key: str, owner: str) -> str | None:
+    """A name, or None if there is none."""
+    value = record.get(key)
     if value is None or value == "":
         return None
     if not isinstance(value, str) or len(value) > MAX_TEXT:
-        raise PromptError(f"{key} of {what} is {shown(value)}; legal: a text of up to {MAX_TEXT:,} characters")
+        raise PromptError(f"{key} of {owner} is {shown(value)}; legal: a text of up to {MAX_TEXT:,} characters")
     return value
 
 
-def size_of(of: Record) -> tuple[int, int] | None:
-    """Height and width, where both are there."""
-    height, width = of.get("height"), of.get("width")
+def size_of(record: Record) -> tuple[int, int] | None:
+    """Height and width, or None if one is missing."""
+    height, width = record.get("height"), record.get("width")
     return (height, width) if type(height) is int and type(width) is int else None
 
 
 def names_of_file(name: str | None) -> set[str]:
-    """What a video may be called whose file or first frame's folder has that path: all of it, its end, its stem."""
+    """Names by which a manifest may call the video of a path: the whole path, its last part, and its stem."""
     path = PurePosixPath((name or "").replace("\\", "/"))
     return {str(path), path.name, path.stem} - {"", "."}
 
 
 def folder_of(name: str | None) -> str:
-    """The folder in the path of a frame, as text; it is never looked for."""
+    """The folder in the path of a frame, as text. The folder is never opened."""
     folder = str(PurePosixPath((name or "").replace("\\", "/")).parent)
     return "" if folder == "." else folder
 
 
 def choose_video(video_id: str, videos: Mapping[T, Iterable[str]]) -> T:
-    """The one of several videos, each with its names, that has an id of the manifest; the only one, whatever it is.
+    """Choose the video with an id of the manifest among its names. A single video is chosen whatever its names.
 
     Raises PromptError.
     """
@@ -92,11 +92,12 @@ def choose_video(video_id: str, videos: Mapping[T, Iterable[str]]) -> T:
     )
 
 
-OBJECT_KEYS = ("track_id", "instance_id", "object_id")  # in this order; annotations without any are objects themselves
+# The first key that is there is used. Without any of them each annotation is an object of its own.
+OBJECT_KEYS = ("track_id", "instance_id", "object_id")
 
 
 def object_key(annotations: Sequence[Record]) -> str:
-    """The key that holds a video's object ids. Raises PromptError where only some annotations have it."""
+    """The key that holds the object ids of a video. Raises PromptError if only some annotations have it."""
     for key in OBJECT_KEYS:
         having = sum(annotation.get(key) is not None for annotation in annotations)
         if having and having < len(annotations):
@@ -119,7 +120,7 @@ class Categories:
             self._names = {identifier(c, "id", "a category"): text(c, "name", "a category") for c in categories}
 
     def name_of(self, annotation: Record) -> str | None:
-        """Of an annotation's category; None where the JSON says none. Raises PromptError for one that is not there."""
+        """The name of an annotation's category, or None if it has none. Raises PromptError for an unknown category."""
         if self._names is None or annotation.get("category_id") is None:
             return None
         category = identifier(annotation, "category_id", "an annotation")
@@ -128,7 +129,7 @@ class Categories:
         return self._names[category]
 
 
-def object_of(annotation: Record, key: str) -> int:
+def object_id_of(annotation: Record, key: str) -> int:
     """An annotation's object id. Raises PromptError."""
     object_id = integer(annotation, key, "an annotation")
     if object_id < 1:

@@ -1,42 +1,22 @@
-"""Prompts in JSON: read within bounds, and handed to who knows its format."""
+"""Read a JSON file of prompts within bounds on its size and on the memory of its values."""
 
 import json
 from pathlib import Path
 from typing import Any, NoReturn
 
 from jobs.errors import PromptError
-from jobs.inputs.prompts.frame_names import FrameNames
-from jobs.inputs.prompts.json_coco import add_coco
 from jobs.inputs.prompts.json_fields import shown
-from jobs.inputs.prompts.json_sav import add_sav
-from jobs.inputs.prompts.json_ytvis import add_ytvis
-from jobs.inputs.prompts.prompt_builder import PromptBuilder
-from jobs.records import Entry
 
+JSON_SUFFIX = ".json"
 MAX_BYTES = 128 * 2**20
-MAX_MEMORY = 2**30  # bytes that its values take once they are read: 16 million numbers
-# Bytes at most for each of these marks: another value, a list, an object, a key. "{}," is 3 bytes in a file. With
-# these, files made for it took 0.8 GB in all, and 1.6 GB where their texts are not Latin.
+MAX_MEMORY = 2**30  # bytes of its values in memory: 16 million numbers
+# Upper bounds of the bytes in memory for each mark: another value, a list, an object, a key. "{}," is 3 bytes in a
+# file. With these bounds, files made to exhaust memory took 0.8 GB, or 1.6 GB with texts that are not Latin.
 COSTS = {b",": 64, b"[": 96, b"{": 240, b":": 200}
 
 
-def add_json(path: Path, entry: Entry, names: FrameNames, *, max_pixels: int, gathered: PromptBuilder) -> None:
-    """The masks of a video in a COCO, YTVIS or SA-V JSON. Raises PromptError."""
-    content = _read(path)
-    if "masklet" in content:
-        add_sav(content, names, max_pixels, gathered=gathered)
-    elif "annotations" in content and "images" in content:
-        add_coco(content, entry, names, max_pixels=max_pixels, gathered=gathered)
-    elif "annotations" in content and "videos" in content:
-        add_ytvis(content, entry, names, max_pixels=max_pixels, gathered=gathered)
-    else:
-        raise PromptError(
-            f"prompts {path.name} are no JSON that is known, its keys are {shown(list(content)[:10])}; legal: COCO "
-            "instances (images, annotations), YTVIS (videos, annotations) or SA-V (masklet, masklet_id)"
-        )
-
-
-def _read(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """The content of a JSON object. Raises PromptError, for a file that is too large before it is parsed."""
     if not path.is_file():
         raise PromptError(f"prompts {path.name} cannot be read: it does not exist, or is no regular file")
     if (num_bytes := path.stat().st_size) > MAX_BYTES:

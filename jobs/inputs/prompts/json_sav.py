@@ -1,4 +1,4 @@
-"""SA-V's JSON: masklets of a video, a list of RLEs for each annotated frame."""
+"""SA-V: a JSON with the masklets of a video, a list of RLEs for each annotated frame."""
 
 from typing import Any
 
@@ -7,13 +7,15 @@ from jobs.inputs.prompts.frame_names import FrameNames
 from jobs.inputs.prompts.json_fields import Record, integer, shown
 from jobs.inputs.prompts.object_folders import number_from_one
 from jobs.inputs.prompts.prompt_builder import PromptBuilder
+from jobs.inputs.prompts.prompt_kind import PromptKind, PromptSource
 from jobs.inputs.prompts.segmentation import mask_of
 
-EVERY = 4  # frames: videos have 24 a second, annotations 6
+EVERY = 4  # frames from one annotation to the next: videos have 24 frames/s, annotations 6
 
 
-def add_sav(content: Record, names: FrameNames, max_pixels: int, *, gathered: PromptBuilder) -> None:
-    """The masks of all masklets; null is where an object is not visible. Raises PromptError."""
+def add_sav(source: PromptSource, builder: PromptBuilder) -> None:
+    """Add the masks of all masklets; null means that the object is not visible. Raises PromptError."""
+    content = source.json
     masklets, ids = _list(content, "masklet"), _list(content, "masklet_id")
     given = [integer({"masklet_id": i}, "masklet_id", "a masklet") for i in ids]
     object_ids = number_from_one(given)
@@ -21,8 +23,8 @@ def add_sav(content: Record, names: FrameNames, max_pixels: int, *, gathered: Pr
         raise PromptError(f"masklet_id is {shown(given)}; legal: an id for each masklet, from 0 up")
     for number, object_id in zip(given, object_ids, strict=True):
         if number != object_id:
-            gathered.name(object_id, str(number))
-    every = _every(content, len(masklets), names)
+            builder.name(object_id, str(number))
+    every = _every(content, len(masklets), source.frame_names)
     for frame, masks in zip(range(0, len(masklets) * every, every), masklets, strict=True):
         if not isinstance(masks, list) or len(masks) != len(object_ids):
             raise PromptError(
@@ -31,7 +33,7 @@ def add_sav(content: Record, names: FrameNames, max_pixels: int, *, gathered: Pr
         for object_id, mask in zip(object_ids, masks, strict=True):
             if mask is not None:
                 whose = f"object {object_id} on frame {frame}"
-                gathered.put(frame, object_id, mask_of(mask, None, max_pixels, whose=whose))
+                builder.put(frame, object_id, mask_of(mask, None, source.max_pixels, whose=whose))
 
 
 def _list(content: Record, key: str) -> list[Any]:
@@ -42,9 +44,9 @@ def _list(content: Record, key: str) -> list[Any]:
 
 
 def _every(content: Record, annotated: int, names: FrameNames) -> int:
-    """Frames from one annotation to the next, as the number of the video's frames says. Raises PromptError."""
+    """Frames from one annotation to the next, derived from the number of the video's frames. Raises PromptError."""
     frames = integer(content, "video_frame_count", "the JSON")
-    if names.count == annotated:  # the annotated frames alone, as images
+    if names.count == annotated:  # the folder of images holds the annotated frames alone
         return 1
     if names.count is not None and names.count != frames:
         raise PromptError(
@@ -58,3 +60,6 @@ def _every(content: Record, annotated: int, names: FrameNames) -> int:
         f"the JSON has masks of {annotated} frames, and its video_frame_count is {frames}; legal: one for each frame, "
         f"or for every {EVERY}th, as SA-V has them"
     )
+
+
+KIND = PromptKind(name="SA-V", json_keys=("masklet",), add=add_sav)

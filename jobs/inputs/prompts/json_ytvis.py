@@ -1,28 +1,30 @@
-"""YTVIS: videos, and annotations with a segmentation for each of a video's frames."""
+"""YTVIS: a JSON with videos, and with annotations that have a segmentation for each frame of their video."""
 
 from typing import Any
 
 from jobs.errors import PromptError
 from jobs.inputs.prompts import json_fields as fields
 from jobs.inputs.prompts.frame_names import FrameNames
-from jobs.inputs.prompts.json_fields import Categories, Key, Record, object_key, object_of
+from jobs.inputs.prompts.json_fields import Categories, Key, Record, object_id_of, object_key
 from jobs.inputs.prompts.prompt_builder import PromptBuilder
+from jobs.inputs.prompts.prompt_kind import PromptKind, PromptSource
 from jobs.inputs.prompts.segmentation import mask_of
 from jobs.records import Entry
 
 
-def add_ytvis(content: Record, entry: Entry, names: FrameNames, *, max_pixels: int, gathered: PromptBuilder) -> None:
-    """The masks of a video's annotations; null and [] are where an object is not visible. Raises PromptError."""
-    key, video = _video(content, entry)
+def add_ytvis(source: PromptSource, builder: PromptBuilder) -> None:
+    """Add the masks of a video's annotations; null or [] means that the object is not visible. Raises PromptError."""
+    content = source.json
+    key, video = _video(content, source.entry)
     annotations = fields.records(content, "annotations")
-    of_video = [a for a in annotations if fields.identifier(a, "video_id", "an annotation") == key]
-    id_key, categories = object_key(of_video), Categories(content)
+    own = [a for a in annotations if fields.identifier(a, "video_id", "an annotation") == key]
+    id_key, categories = object_key(own), Categories(content)
     frames: list[int] | None = None
-    for annotation in of_video:
-        object_id, segmentations = object_of(annotation, id_key), annotation.get("segmentations")
+    for annotation in own:
+        object_id, segmentations = object_id_of(annotation, id_key), annotation.get("segmentations")
         if not isinstance(segmentations, list):
             raise PromptError(f"segmentations of object {object_id} is {fields.shown(segmentations)}; legal: a list")
-        frames = frames if frames is not None else _frames(video, len(segmentations), names)
+        frames = frames if frames is not None else _frames(video, len(segmentations), source.frame_names)
         if len(segmentations) != len(frames):
             raise PromptError(
                 f"object {object_id} has {len(segmentations)} segmentations, its video {len(frames)} frames; legal: "
@@ -31,9 +33,10 @@ def add_ytvis(content: Record, entry: Entry, names: FrameNames, *, max_pixels: i
         for frame, segmentation in zip(frames, segmentations, strict=True):
             if segmentation is not None and segmentation != []:
                 whose = f"object {object_id} on frame {frame}"
-                gathered.put(frame, object_id, mask_of(segmentation, fields.size_of(video), max_pixels, whose=whose))
+                size = fields.size_of(video)
+                builder.put(frame, object_id, mask_of(segmentation, size, source.max_pixels, whose=whose))
         if name := categories.name_of(annotation):
-            gathered.name(object_id, name)
+            builder.name(object_id, name)
 
 
 def _video(content: Record, entry: Entry) -> tuple[Key, Record]:
@@ -64,7 +67,7 @@ def _first(video: Record) -> str | None:
 
 
 def _frames(video: Record, count: int, names: FrameNames) -> list[int]:
-    """The frame of each segmentation: that of its file's name, or its place where there are no names."""
+    """The frame index of each segmentation: by the name of its file, or by its position if there are no names."""
     files = _file_names(video)
     if not files:
         return list(range(count))
@@ -72,3 +75,6 @@ def _frames(video: Record, count: int, names: FrameNames) -> list[int]:
     if len(set(frames)) < len(frames):
         raise PromptError(f"file_names of a video say some frame twice: {fields.shown(files)}; legal: a frame each")
     return frames
+
+
+KIND = PromptKind(name="YTVIS", json_keys=("videos", "annotations"), add=add_ytvis)

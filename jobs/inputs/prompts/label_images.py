@@ -1,6 +1,7 @@
-"""Images whose values, or palette's colours, are object ids -> label maps."""
+"""Label images: pixel values, or colours of the VOC palette, are object ids."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,49 +10,46 @@ from PIL import Image
 from jobs.errors import PromptError
 from jobs.inputs.images import load_image
 from jobs.inputs.limits import VideoLimits
-from jobs.inputs.prompts.frame_names import FrameNames
 from jobs.inputs.prompts.prompt_builder import PromptBuilder
+from jobs.inputs.prompts.prompt_kind import FolderContents, PromptKind, PromptSource, files_with_suffix
 from jobs.outputs.palette import voc_ids, voc_palette
 from jobs.records import Entry
 from stcn_core.frames import present_ids, resize_labels_nearest
 
-MAX_RESIZE = 0.02  # real masks can be a pixel off their frame's size; more is another picture
-VOID = 255  # in benchmarks whose other ids are small: pixels that count for neither side
-SOFT_VALUES, SOFT_AREA = 32, 64  # more values than this, most of them on fewer pixels, are no objects
+MAX_RESIZE = 0.02  # real masks can be a pixel off their frame's size; a larger difference is another picture
+VOID = 255  # in benchmarks: pixels that are neither object nor background
+SOFT_VALUES, SOFT_AREA = 32, 64  # soft edges have more values than this, most of them on fewer pixels than this
 INDEXED = ("P", "L", "1", "I", "I;16", "I;16B", "I;16L")  # Pillow's modes that hold one number a pixel
 LOSSY = ("JPEG", "MPO")
 MAX_COLOURS = 256
 
 
-def add_image(path: Path, entry: Entry, max_pixels: int, *, gathered: PromptBuilder) -> None:
-    """One mask, of the first frame that is segmented. Raises PromptError."""
-    _gather([(entry.start, read_labels(path, max_pixels))], entry, gathered)
-
-
-def add_images(
-    files: Iterable[Path], entry: Entry, names: FrameNames, *, max_pixels: int, gathered: PromptBuilder
-) -> None:
-    """A mask a frame, each named by its frame. Raises PromptError."""
-    masks = ((frame, read_labels(file, max_pixels)) for frame, file in names.by_frame(files).items())
-    if entry.first_masks_only:
-        _gather(_first_masks(masks).items(), entry, gathered)
+def add_label_images(source: PromptSource, builder: PromptBuilder) -> None:
+    """Add one image, of the first segmented frame, or a folder of images named by their frames. Raises PromptError."""
+    if not source.contents:
+        _add([(source.entry.start, read_labels(source.path, source.max_pixels))], source.entry, builder)
+        return
+    files = source.frame_names.by_frame(source.contents)
+    masks = ((frame, read_labels(file, source.max_pixels)) for frame, file in files.items())
+    if source.entry.first_masks_only:
+        _add(_first_masks(masks).items(), source.entry, builder)
     else:
-        _gather(masks, entry, gathered)
+        _add(masks, source.entry, builder)
 
 
-def _gather(masks: Iterable[tuple[int, np.ndarray]], entry: Entry, gathered: PromptBuilder) -> None:
+def _add(masks: Iterable[tuple[int, np.ndarray]], entry: Entry, builder: PromptBuilder) -> None:
     for frame, labels in masks:
-        gathered.put_labels(frame, np.where(labels == entry.void, 0, labels) if entry.void else labels)
-    is_said = entry.void is not None or entry.first_masks_only
-    if not is_said and len(gathered.ids) > 1 and max(gathered.ids) == VOID:
+        builder.put_labels(frame, np.where(labels == entry.void, 0, labels) if entry.void else labels)
+    is_void_known = entry.void is not None or entry.first_masks_only
+    if not is_void_known and len(builder.ids) > 1 and max(builder.ids) == VOID:
         raise PromptError(
-            f"the masks hold {VOID} beside {sorted(gathered.ids - {VOID})[:5]}, where it may be an object, or be void, "
+            f"the masks hold {VOID} beside {sorted(builder.ids - {VOID})[:5]}, where it may be an object, or be void, "
             f"as benchmarks mark pixels of no side. Say which in the manifest's column void: {VOID}, or none"
         )
 
 
 def fit(labels: np.ndarray, height: int, width: int) -> np.ndarray:
-    """A label map at its frame's size. Raises PromptError if the sizes differ by more than 2 %."""
+    """Resize a label map to its frame's size. Raises PromptError if the sizes differ by more than 2 %."""
     given = labels.shape
     if max(abs(given[0] / height - 1), abs(given[1] / width - 1)) > MAX_RESIZE:
         raise PromptError(
@@ -62,7 +60,7 @@ def fit(labels: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def open_mask(path: Path, max_pixels: int = VideoLimits.max_pixels) -> Image.Image:
-    """An image that may be a mask, with a number a pixel or RGB. Raises PromptError."""
+    """Open an image of numbers or of RGB colours. Raises PromptError for other modes and for JPEG."""
     try:
         image = load_image(path, max_pixels)
     except ValueError as error:
@@ -80,7 +78,7 @@ def open_mask(path: Path, max_pixels: int = VideoLimits.max_pixels) -> Image.Ima
 
 
 def read_labels(path: Path, max_pixels: int = VideoLimits.max_pixels) -> np.ndarray:
-    """An image as int32 (H, W). Raises PromptError for other colours, soft edges, negative ids, unreadable files."""
+    """Read a label map, int32 (H, W). Raises PromptError for unknown colours, soft edges and negative ids."""
     image = open_mask(path, max_pixels)
     if image.mode == "RGB":
         return _ids_of_colours(image, path)
@@ -95,7 +93,7 @@ def read_labels(path: Path, max_pixels: int = VideoLimits.max_pixels) -> np.ndar
 
 
 def without_void(ids: set[int]) -> set[int]:
-    """Object ids, without the value that marks pixels of no side where there are others beside it."""
+    """Object ids without VOID, if there are other ids beside it."""
     return ids - {VOID} if len(ids) > 1 else ids
 
 
@@ -107,7 +105,7 @@ def _not_hard(path: Path) -> PromptError:
 
 
 def _ids_of_colours(image: Image.Image, path: Path) -> np.ndarray:
-    """Colours as their places in the palette of VOC and DAVIS, where all of them are its."""
+    """The index of each colour in the palette of VOC and DAVIS. Raises PromptError for other colours."""
     counted = image.getcolors(MAX_COLOURS)
     colours = np.array([colour for _, colour in counted or ()], np.uint8).reshape(-1, 3)
     strange = colours[(voc_palette()[voc_ids(colours)] != colours).any(axis=1)]
@@ -122,13 +120,13 @@ def _ids_of_colours(image: Image.Image, path: Path) -> np.ndarray:
 
 
 def _has_soft_edges(labels: np.ndarray) -> bool:
-    """Whether most values are on few pixels: they lie between an object's value and the background's."""
+    """Whether most values cover few pixels: smoothing makes values between an object's and the background's."""
     areas = np.unique(labels[labels > 0], return_counts=True)[1]
     return len(areas) > SOFT_VALUES and bool(np.median(areas) < SOFT_AREA)
 
 
 def _first_masks(masks: Iterator[tuple[int, np.ndarray]]) -> dict[int, np.ndarray]:
-    """Of each object only the first mask, as the semi-supervised benchmarks give it; void is no object."""
+    """The first mask of each object, as semi-supervised benchmarks give it; void is no object."""
     seen: set[int] = set()
     first: dict[int, np.ndarray] = {}
     for frame, labels in masks:
@@ -138,3 +136,10 @@ def _first_masks(masks: Iterator[tuple[int, np.ndarray]]) -> dict[int, np.ndarra
             seen |= new
     void = seen - without_void(seen)
     return {frame: np.where(np.isin(labels, list(void)), 0, labels) for frame, labels in first.items()}
+
+
+KIND = PromptKind(
+    name="label images",
+    add=add_label_images,
+    folder=FolderContents(find=partial(files_with_suffix, suffix=".png"), singular=".png", plural=".png"),
+)

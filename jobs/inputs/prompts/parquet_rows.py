@@ -1,4 +1,4 @@
-"""Prompts in Parquet, rows that an earlier run wrote or that somebody made, checked before they are used."""
+"""Rows of masks in Parquet, from an earlier run or from elsewhere, checked before they are used."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,8 +12,10 @@ from pyarrow.fs import LocalFileSystem
 
 from jobs.errors import PromptError
 from jobs.inputs.prompts.prompt_builder import INT32, PromptBuilder
+from jobs.inputs.prompts.prompt_kind import FolderContents, PromptKind, PromptSource, files_with_suffix
 from jobs.outputs import rle
 
+SUFFIX = ".parquet"
 LEGAL = {"frame_index": (0, INT32), "object_id": (1, INT32), "height": (1, INT32), "width": (1, INT32)}
 TEXTS = ("video_id", "counts")
 NAME = "object_name"  # optional
@@ -23,25 +25,25 @@ ROWS_AT_ONCE = 1_000  # half a megabyte at 480p
 Row = dict[str, Any]
 
 
-def add_rows(files: Sequence[Path], video_id: str, max_pixels: int, *, gathered: PromptBuilder) -> None:
-    """The masks of the rows of a video that are prompts; of all, where nothing says which are.
+def add_rows(source: PromptSource, builder: PromptBuilder) -> None:
+    """Add the masks of a video's rows with `is_prompt`, or of all its rows if there is no such column.
 
-    Raises PromptError for columns that are missing or of other types, values that are null or out of range, and masks
-    that are damaged.
+    Raises PromptError for missing columns or other types, for values that are null or out of range, and for damaged
+    masks.
     """
-    for row in _rows(files, video_id):
+    for row in _rows(source.contents or [source.path], source.entry.video_id):
         frame, object_id = row["frame_index"], row["object_id"]
         try:
-            mask = rle.decode(row["counts"], row["height"], row["width"], max_pixels=max_pixels)
+            mask = rle.decode(row["counts"], row["height"], row["width"], max_pixels=source.max_pixels)
         except ValueError as error:
             raise PromptError(f"the mask of object {object_id} on frame {frame} cannot be decoded: {error}") from error
-        gathered.put(frame, object_id, mask)
+        builder.put(frame, object_id, mask)
         if row[NAME]:
-            gathered.name(object_id, row[NAME])
+            builder.name(object_id, row[NAME])
 
 
 def _rows(files: Sequence[Path], video_id: str) -> Iterator[Row]:
-    """The video's rows, their values checked, a part of them in memory at a time."""
+    """The checked rows of a video, a batch at a time in memory."""
     found = False
     name = files[0].name if len(files) == 1 else f"{files[0].parent.name} (a folder of Parquet)"
     try:
@@ -63,7 +65,7 @@ def _some_ids(files: Sequence[Path]) -> list[str]:
 
 
 def _open(file: Path) -> Any:
-    """One file as a dataset, which skips the row groups of other videos by their statistics."""
+    """Open one file as a dataset, which skips row groups of other videos by their statistics."""
     if not file.is_file():
         raise PromptError(f"prompts {file.name}: it is no regular file")
     metadata = pq.read_metadata(file)
@@ -82,7 +84,7 @@ def _open(file: Path) -> Any:
 
 
 def _one_by_one(batch: Any) -> Iterator[Row]:
-    """A batch's rows; texts last, as a file of 3 kB can repeat one of a megabyte 20,000 times."""
+    """The rows of a batch. Texts are decoded last: a file of 3 kB can repeat a text of 1 MB 20,000 times."""
     numbers = batch.select(list(LEGAL)).to_pylist()
     names = batch[NAME] if NAME in batch.schema.names else [pa.scalar(None)] * len(batch)
     for row, counts, name in zip(numbers, batch["counts"], names, strict=True):
@@ -110,7 +112,7 @@ def _check_columns(schema: Any) -> None:
     for name, (is_legal, legal) in wanted.items():
         type_ = schema.field(name).type
         type_ = type_.value_type if pa.types.is_dictionary(type_) else type_
-        if name == NAME and pa.types.is_null(type_):  # as pandas writes a column in which nothing is
+        if name == NAME and pa.types.is_null(type_):  # pandas writes an empty column like this
             continue
         if not is_legal(type_) and not (name in texts and pa.types.is_large_string(type_)):
             raise PromptError(f"the prompts' column {name} holds {type_}; legal: {legal}")
@@ -125,3 +127,15 @@ def _check_values(batch: Any) -> None:
         for value in found.values():
             if len(batch) and not least <= value <= most:
                 raise PromptError(f"the prompts' column {name} holds {value}; legal: {least} to {most}")
+
+
+def _tables(folder: Path) -> list[Path]:
+    return [file for file in files_with_suffix(folder, SUFFIX) if not file.name.startswith("_")]  # Spark's own
+
+
+KIND = PromptKind(
+    name="rows in Parquet",
+    add=add_rows,
+    suffix=SUFFIX,
+    folder=FolderContents(find=_tables, singular=SUFFIX, plural=SUFFIX),
+)

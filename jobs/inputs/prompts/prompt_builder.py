@@ -1,4 +1,4 @@
-"""A video's prompts, and how they are put together of masks as those are read."""
+"""The prompts of a video, and the builder that assembles them mask by mask."""
 
 from dataclasses import dataclass, field
 
@@ -8,47 +8,47 @@ from jobs.errors import PromptError
 from stcn_core.frames import present_ids
 
 INT32 = 2**31 - 1
-# Memory and time grow with each object. DAVIS has up to 10 in a video, and an 8-bit mask cannot say more than
-# 255; one of 16 bits, or soft edges in it, can say 65,535.
+# Memory and time grow with each object. DAVIS has up to 10 in a video. An 8-bit mask holds up to 255 ids; one of
+# 16 bits, or one with soft edges, holds up to 65,535.
 MAX_OBJECTS = 256
 MAX_MASKS = 1_000_000  # of one video
-MAX_PIXELS = 2**29  # of all label maps, 2 GB: 1,300 frames at 480p; a mask of 10 bytes can claim a frame's size
-# Outlines of neighbours share edge pixels. Of one mask, more than this share is two masks of one thing, or parts of it.
+MAX_PIXELS = 2**29  # of all label maps, 2 GB: 1,300 frames at 480p. An RLE of 10 bytes can be as large as a frame
+# Masks of neighbours share pixels along edges. If more than this share of a mask is shared, both show one thing.
 MAX_OVERLAP = 0.05
 MAX_NAME = 200  # characters
 
 
 @dataclass(frozen=True)
 class Prompts:
-    """What is given of a video, its frames counted from the video's own first or from that of its window."""
+    """The prompts of a video. Frames are counted from the first of the video, or of its segmented window."""
 
     labels: dict[int, np.ndarray]  # frame -> label map, int32 (H, W)
-    names: dict[int, str] = field(default_factory=dict)  # object id -> what it is called, where something says that
-    removals: dict[int, set[int]] = field(default_factory=dict)  # frame -> objects gone from there on
+    names: dict[int, str] = field(default_factory=dict)  # object id -> name, if it has one
+    removals: dict[int, set[int]] = field(default_factory=dict)  # frame -> ids of objects that are gone from it on
 
 
 class PromptBuilder:
-    """Masks of one object or label maps of all, each checked against those before it."""
+    """Collects masks of single objects and label maps, and checks each against those before it."""
 
     def __init__(self) -> None:
         self.labels: dict[int, np.ndarray] = {}
         self.names: dict[int, str] = {}
         self.ids: set[int] = set()
         self._pixels = 0
-        self._areas: dict[tuple[int, int], int] = {}  # frame and object -> pixels of the mask as given
-        self._shared: dict[tuple[int, int], int] = {}  # those that other objects have too
+        self._areas: dict[tuple[int, int], int] = {}  # (frame, object id) -> pixels of the mask as given
+        self._shared: dict[tuple[int, int], int] = {}  # (frame, object id) -> pixels that other masks have, too
 
     def put_labels(self, frame: int, labels: np.ndarray) -> None:
-        """All masks of a frame, as a label map (H, W). Raises PromptError."""
+        """Add all masks of a frame as a label map (H, W). Raises PromptError."""
         if ids := present_ids(labels):
             self._begin(frame, labels.shape)
             self.labels[frame] = labels
             self._add_objects(ids)
 
     def put(self, frame: int, object_id: int, mask: np.ndarray) -> None:
-        """One object's mask, boolean (H, W); an empty one, of an object that is not visible, is no prompt.
+        """Add one object's mask, boolean (H, W). An empty mask is no prompt: the object is not visible.
 
-        Where masks overlap a little, the higher id has the pixel. Raises PromptError.
+        Where masks overlap a little, the higher id gets the pixel. Raises PromptError.
         """
         if not 1 <= object_id <= INT32:
             raise PromptError(f"an object's id is {object_id}; legal: 1 to {INT32}, 0 is where no object is")
@@ -73,7 +73,7 @@ class PromptBuilder:
         self.labels[frame][mask] = np.maximum(before, object_id)
 
     def name(self, object_id: int, name: str) -> None:
-        """Say what an object is called. Raises PromptError for two names, or one that no table can hold."""
+        """Name an object. Raises PromptError for a second name, or for one that no table can hold."""
         if not 0 < len(name) <= MAX_NAME or not name.isprintable():
             raise PromptError(
                 f"object {object_id} is called {name[:MAX_NAME]!a}; legal: 1 to {MAX_NAME} characters that can be shown"
@@ -101,7 +101,7 @@ class PromptBuilder:
             )
 
     def _share(self, frame: int, object_id: int, before: np.ndarray) -> None:
-        """Count the pixels that are of other objects too, and refuse many. before: ids under the mask, 0 for none."""
+        """Count pixels shared with other masks, and refuse too many. before: ids under the mask, 0 for none."""
         others, counts = np.unique(before[before > 0], return_counts=True)
         for other, count in zip(others.tolist(), counts.tolist(), strict=True):
             for key in ((frame, object_id), (frame, other)):

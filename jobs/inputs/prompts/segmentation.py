@@ -1,4 +1,4 @@
-"""One mask as COCO's JSON says it: compressed RLE, uncompressed RLE, or polygons."""
+"""Decode one mask of COCO's JSON: compressed RLE, uncompressed RLE, or polygons."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from jobs.outputs import rle
 
 
 def mask_of(segmentation: Any, size: tuple[int, int] | None, max_pixels: int, *, whose: str) -> np.ndarray:
-    """The mask, boolean (H, W). size: height and width of the frame, which polygons do not say. Raises PromptError."""
+    """The mask, boolean (H, W). size: height and width of the frame, needed for polygons. Raises PromptError."""
     try:
         if isinstance(segmentation, dict):
             return _from_rle(segmentation, max_pixels)

@@ -1,4 +1,4 @@
-"""The prompts of the frames that are segmented."""
+"""Prompts of a part of a video: its segmented window, or a clip."""
 
 from collections.abc import Mapping
 
@@ -11,23 +11,23 @@ from jobs.records import Entry
 from stcn_core.frames import prompted_frames
 
 
-def prompts_in_window(given: Prompts, entry: Entry, height: int, *, width: int) -> Prompts:
-    """Those from `start` to before `end`, at the frame's size, by frame of the window. Raises PromptError."""
+def prompts_in_window(prompts: Prompts, entry: Entry, height: int, *, width: int) -> Prompts:
+    """Prompts from `start` to before `end`, resized to the frame and counted from `start`. Raises PromptError."""
     labels = {
         frame - entry.start: fit(labels, height, width)
-        for frame, labels in given.labels.items()
+        for frame, labels in prompts.labels.items()
         if frame >= entry.start and (entry.end is None or frame < entry.end)
     }
     if not labels:
         raise PromptError(
             f"no object is prompted on the frames that are segmented, start={entry.start} to before end={entry.end}; "
-            f"there are prompts on frames {sorted(given.labels)[:50]}, counted from the video's first"
+            f"there are prompts on frames {sorted(prompts.labels)[:50]}, counted from the video's first"
         )
-    return Prompts(labels, given.names, _removals(given.removals, entry, labels))
+    return Prompts(labels, prompts.names, _removals(prompts.removals, entry, labels))
 
 
 def prompts_in_clip(prompts: Prompts, first: int, end: int | None) -> Prompts:
-    """Those on the frames from `first` to before `end`, counted from there."""
+    """Prompts from the frame `first` to before `end`, counted from `first`."""
 
     def is_inside(frame: int) -> bool:
         return frame >= first and (end is None or frame < end)
@@ -38,12 +38,12 @@ def prompts_in_clip(prompts: Prompts, first: int, end: int | None) -> Prompts:
     return Prompts(labels, prompts.names, {frame: ids for frame, ids in removals.items() if ids})
 
 
-def _removals(given: Mapping[int, set[int]], entry: Entry, labels: Mapping[int, np.ndarray]) -> dict[int, set[int]]:
-    """Of objects that were prompted in the window; others are not there."""
+def _removals(removals: Mapping[int, set[int]], entry: Entry, labels: Mapping[int, np.ndarray]) -> dict[int, set[int]]:
+    """Removals of objects that were prompted in the window before."""
     firsts = {object_id: frames[0] + entry.start for object_id, frames in prompted_frames(labels).items()}
-    removals = {
+    in_window = {
         frame - entry.start: {i for i in ids if i in firsts and firsts[i] < frame}
-        for frame, ids in given.items()
+        for frame, ids in removals.items()
         if entry.end is None or frame < entry.end
     }
-    return {frame: ids for frame, ids in removals.items() if ids}
+    return {frame: ids for frame, ids in in_window.items() if ids}

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.heavy
+
 glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt and malloc_trim are glibc's")
 
 # Take 200 MB in blocks of 40, more than glibc keeps by itself, and free all but a small block behind each.

@@ -9,7 +9,6 @@ from stcn_core import PropagationConfig, load_model, propagate
 from stcn_core.acceleration import cpu_layers, inference
 from stcn_core.acceleration.inference import for_inference
 from stcn_core.acceleration.winograd import WinogradConv
-from stcn_core.config import Network as Kind
 from stcn_core.models.network import Network
 from tests.core import recipe
 from tests.core.tiny import tiny_model
@@ -24,7 +23,7 @@ def probabilities(model: Network) -> np.ndarray:
 
 
 @pytest.mark.parametrize("kind", ["stcn", "stm"])
-def test_masks_are_the_same(kind: Kind) -> None:
+def test_masks_are_the_same(kind: str) -> None:
     model = tiny_model(kind, torch.float64)
     before = probabilities(model)
     assert np.abs(probabilities(for_inference(model)) - before).max() < 1e-6  # returned in float32
@@ -71,3 +70,14 @@ def test_a_model_in_training_is_refused() -> None:
     model = load_model("stcn-mini").train()
     with pytest.raises(AssertionError):
         for_inference(model)
+
+
+def test_norms_are_folded_but_where_their_input_is_a_sum_of_convolutions() -> None:
+    fast = for_inference(tiny_model("stm", torch.float64))
+    left = [name for name, module in fast.named_modules() if isinstance(module, nn.BatchNorm2d)]
+    assert left == ["Encoder_M.bn1"]
+
+
+def test_a_network_that_amplifies_rounding_is_left_alone_in_float32() -> None:
+    model = tiny_model("stm")
+    assert np.array_equal(probabilities(for_inference(model, torch.float32)), probabilities(model))

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from stcn_core import PropagationConfig, for_inference, load_model, propagate
-from stcn_core.benchmark import cases, comparison
+from stcn_core.benchmark import cases, comparison, online
+from stcn_core.benchmark.__main__ import main
 from stcn_core.benchmark.budget import behind, budget
 from stcn_core.benchmark.cases import CASES, Settings
 from stcn_core.benchmark.inputs import clip
@@ -17,8 +18,10 @@ from stcn_core.benchmark.measure import extra_memory, in_turn, median_ratio, pea
 from stcn_core.benchmark.operations import operations_per_frame
 from stcn_core.benchmark.reference import propagate_frame_by_frame
 from stcn_core.config import ModelConfig
-from stcn_core.propagation.forward import STAGES
+from stcn_core.memory.top_k import read_top_k
+from stcn_core.propagation.clip_state import STAGES
 from tests.core.tiny import tiny_model
+from tests.lengths import short_and_long
 
 CPU = torch.device("cpu")
 
@@ -42,6 +45,7 @@ def test_clip_has_its_objects_and_no_two_equal_frames() -> None:
     assert len({frame.tobytes() for frame in frames}) == 20
 
 
+@pytest.mark.heavy
 def test_operation_counts_match_the_design() -> None:
     """480x864: key encoder 27, f16 compression 8, decoder 100 and value encoder at least 15 GMAC every 5th frame."""
     one = operations_per_frame(ModelConfig(), 480, 864, objects=1, config=PropagationConfig()) / 2e9
@@ -94,6 +98,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(comparison, "PADDED_WIDTH", 96)
 
 
+@pytest.mark.heavy
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("name", ["one-object", "one-object-float32", "five-objects"])
 def test_comparisons_return_every_budgeted_figure(name: str) -> None:
@@ -109,13 +114,40 @@ def test_comparisons_return_every_budgeted_figure(name: str) -> None:
     ) == pytest.approx(1)
 
 
-def test_command_runs_a_case_and_refuses_unknown_ones() -> None:
+def test_session_is_timed_with_arrays_and_tensors(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"HEIGHT": 48, "WIDTH": 64, "FRAMES": 6}.items():
+        monkeypatch.setattr(online, name, value)
+    figures = CASES["session"](Settings(CPU, repeats=1))
+    assert {f"session.{name}" for name in figures} == {name for name in budget("cpu") if name.startswith("session.")}
+    assert all(0.1 < ratio < 10 for ratio in figures.values())
+
+
+def test_read_of_a_full_memory_takes_little_extra_memory() -> None:
+    """The whole affinity of 50 memory frames of 480p, and one such frame, would take 525 MB."""
+    positions = 30 * 54
+    keys, query = torch.randn(1, 64, 50 * positions), torch.randn(64, positions)
+    values = torch.randn(1, 50 * positions, 512)
+    assert extra_memory(lambda: read_top_k(keys, values, query, similarity_name="l2", k=20), CPU) < 256e6
+
+
+@pytest.mark.heavy
+@pytest.mark.usefixtures("small")
+@short_and_long("case", short=["one-object"], long=["memory-read"])
+def test_command_prints_the_figures_of_a_case(
+    case: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--repeats", "1", "--json", "--device", "cpu", "--threads", "1"]
+    monkeypatch.setattr(sys, "argv", ["benchmark", case, *options])
+    assert main() == 0
+    figures = json.loads(capsys.readouterr().out)["cases"][case]
+    assert {key.split(".", 1)[1] for key in budget("cpu") if key.startswith(f"{case}.")} <= set(figures)
+    if case == "memory-read":
+        assert figures["extra_megabytes"] < 256
+
+
+@pytest.mark.heavy
+def test_command_refuses_an_unknown_case() -> None:
     command = [sys.executable, "-m", "stcn_core.benchmark"]
-    done = subprocess.run(
-        [*command, "memory-read", "--repeats", "1", "--json"], capture_output=True, text=True, check=True
-    )
-    report = json.loads(done.stdout)
-    assert report["cases"]["memory-read"]["extra_megabytes"] < 256
     wrong = subprocess.run([*command, "memory"], capture_output=True, text=True, check=False)
     assert wrong.returncode == 2
     assert "no such case: memory; there are: one-object" in wrong.stderr

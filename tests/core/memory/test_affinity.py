@@ -5,7 +5,6 @@ import math
 import pytest
 import torch
 
-from stcn_core.config import Similarity
 from stcn_core.memory.affinity import affinity, readout, similarity
 
 C, N, Q = 6, 9, 4
@@ -17,11 +16,11 @@ def keys() -> tuple[torch.Tensor, torch.Tensor]:
     return torch.randn(C, N, generator=generator), torch.randn(C, Q, generator=generator)
 
 
-@pytest.mark.parametrize("kind", ["dot", "l2", "cosine"])
-def test_similarity_is_the_papers(keys: tuple[torch.Tensor, torch.Tensor], kind: Similarity) -> None:
+@pytest.mark.parametrize("name", ["dot", "l2", "cosine"])
+def test_similarity_is_the_papers(keys: tuple[torch.Tensor, torch.Tensor], name: str) -> None:
     """Up to a constant of each query position, which the softmax does not see."""
     memory, query = keys
-    found = similarity(memory, query, kind)
+    found = similarity(memory, query, name)
     expected = torch.empty(N, Q)
     for n in range(N):
         for q in range(Q):
@@ -31,9 +30,9 @@ def test_similarity_is_the_papers(keys: tuple[torch.Tensor, torch.Tensor], kind:
                 "l2": -((m - k) ** 2).sum() / math.sqrt(C),
                 "cosine": (m @ k) / (m.norm() * k.norm()) * math.sqrt(C),
             }
-            expected[n, q] = values[kind]
+            expected[n, q] = values[name]
     torch.testing.assert_close(found.softmax(0), expected.softmax(0))
-    if kind != "l2":
+    if name != "l2":
         torch.testing.assert_close(found, expected)
 
 

@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from stcn_core.config import Similarity
 from stcn_core.memory import top_k
 from stcn_core.memory.affinity import affinity, readout, similarity
 
@@ -26,13 +25,13 @@ def tensors(key_sets: int, objects: int, positions: int) -> tuple[torch.Tensor, 
 
 
 @pytest.mark.usefixtures("_tiling")
-@pytest.mark.parametrize("kind", ["l2", "dot", "cosine"])
+@pytest.mark.parametrize("name", ["l2", "dot", "cosine"])
 @pytest.mark.parametrize(("key_sets", "objects"), [(1, 1), (1, 3), (3, 3)])
 @pytest.mark.parametrize("positions", [3, 20, 101, 500])
-def test_the_tiled_read_is_the_plain_one(kind: Similarity, key_sets: int, objects: int, positions: int) -> None:
+def test_the_tiled_read_is_the_plain_one(name: str, key_sets: int, objects: int, positions: int) -> None:
     keys, values, query = tensors(key_sets, objects, positions)
-    expected = readout(affinity(similarity(keys, query, kind), 20), values.transpose(1, 2)).transpose(1, 2)
-    torch.testing.assert_close(top_k.read_top_k(keys, values, query, kind=kind, k=20), expected)
+    expected = readout(affinity(similarity(keys, query, name), 20), values.transpose(1, 2)).transpose(1, 2)
+    torch.testing.assert_close(top_k.read_top_k(keys, values, query, similarity_name=name, k=20), expected)
 
 
 @pytest.mark.usefixtures("_tiling")

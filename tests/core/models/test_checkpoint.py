@@ -14,7 +14,7 @@ from stcn_core import CheckpointError, ModelConfig, load_model, save_model
 from stcn_core.config import Locality
 from stcn_core.models.checkpoint import find_checkpoint, read_card, shipped_models
 from stcn_core.models.stcn import STCN
-from stcn_core.models.stm import STM
+from stcn_core.models.stm import STM, STM_PUBLISHED
 from tests.core.conformance import published_state
 from tests.core.tiny import STM_SIZES, tiny_model
 
@@ -50,7 +50,7 @@ def test_the_published_stm_file(stm_state: State, tmp_path: Path) -> None:
     assert all(name.startswith("module.") for name in stm_state)
     model = load_model(saved(stm_state, tmp_path))
     assert isinstance(model, STM)
-    assert model.config == ModelConfig.stm()
+    assert model.config == STM_PUBLISHED
 
 
 def test_a_training_checkpoint_nests_the_network(stcn_state: State, tmp_path: Path) -> None:
@@ -92,6 +92,7 @@ def test_our_own_file_keeps_sizes_similarity_and_card(kind: str, tmp_path: Path)
         assert torch.equal(loaded.state_dict()[name], tensor)
 
 
+@pytest.mark.heavy
 def test_a_file_is_recognised_whatever_its_first_byte(tmp_path: Path) -> None:
     """It is the length of the header's low byte: 0x80 begins a pickle too, and 0x50 a zip."""
     first_bytes = set()
@@ -173,7 +174,7 @@ def test_what_is_missing_and_unexpected_is_named(stcn_state: State) -> None:
 
 
 def test_another_network_is_refused() -> None:
-    with pytest.raises(CheckpointError, match=r"neither STCN's nor STM's.*fc\.weight"):
+    with pytest.raises(CheckpointError, match=r"no known network; known: stcn, stm; it begins \['fc\.weight"):
         load_model({"fc.weight": torch.zeros(3, 3)})
     with pytest.raises(CheckpointError, match="expected a mapping from names to tensors"):
         load_model({"epoch": 3})  # type: ignore[dict-item]
@@ -182,3 +183,11 @@ def test_another_network_is_refused() -> None:
 def test_a_name_that_is_no_model() -> None:
     with pytest.raises(FileNotFoundError, match="stcn-mini"):
         load_model("stcn-huge")
+
+
+def test_memory_is_read_by_another_similarity_where_one_is_asked_for(stcn_state: State, tmp_path: Path) -> None:
+    assert load_model(stcn_state, similarity="cosine").config == ModelConfig(similarity="cosine")
+    save_model(tiny_model(), tmp_path / "own.safetensors")
+    assert load_model(tmp_path / "own.safetensors", similarity="dot").config.similarity == "dot"
+    with pytest.raises(ValueError, match="similarity='l1' is not usable; legal: l2, cosine, dot"):
+        load_model(stcn_state, similarity="l1")

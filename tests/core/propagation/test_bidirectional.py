@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stcn_core import PropagationConfig, for_inference, load_model, propagate, propagate_bidirectional
+from stcn_core import PropagationConfig, for_inference, load_model, propagate
 from stcn_core.config import Direction
 from stcn_core.metrics import region_similarity
 from stcn_core.propagation.bidirectional import run_backward_pass
-from stcn_core.propagation.forward import NOTHING_REMOVED
 from stcn_core.propagation.plane_stack import StackedPlanes
 from stcn_core.propagation.results import FrameMasks
+from stcn_core.propagation.validation import NOTHING_REMOVED
 from stcn_core.synthetic.clips import draw_clip
 from tests.core.clips import clip_and_prompt
 from tests.core.tiny import tiny_model
@@ -31,8 +31,14 @@ def segment(
     config = PropagationConfig(short_side=None, direction=direction)
     back = frames[max(prompts) :: -1]
     results = list(
-        propagate_bidirectional(
-            tiny_model(), frames, back, prompts=prompts, config=config, return_probabilities=True, removals=removals
+        propagate(
+            tiny_model(),
+            frames,
+            prompts,
+            config=config,
+            frames_backward=back,
+            return_probabilities=True,
+            removals=removals,
         )
     )
     assert [result.frame_index for result in results] == list(range(len(frames)))
@@ -76,7 +82,7 @@ def test_masks_come_back_exactly_where_they_were_given(direction: Direction) -> 
     frames, labels = clip_and_prompt(height=90, width=122)
     prompts = {3: labels[3], 6: np.where(labels[6] == 2, 2, 0), 10: labels[10]}
     config = PropagationConfig(short_side=32, direction=direction)
-    results = list(propagate_bidirectional(tiny_model(), frames, frames[10::-1], prompts=prompts, config=config))
+    results = list(propagate(tiny_model(), frames, prompts, config=config))
     assert np.array_equal(results[3].labels, labels[3])
     assert np.array_equal(results[6].labels == 2, labels[6] == 2)
     assert np.array_equal(results[10].labels, labels[10])
@@ -113,6 +119,7 @@ def known(prompted: set[int], removed: set[int], frames: int) -> dict[Direction,
     return {direction: there - absent for direction, there in found.items()}
 
 
+@pytest.mark.heavy
 @given(stories(), st.sampled_from(["forward", "backward", "both"]))
 @settings(max_examples=40, deadline=None)
 def test_an_object_that_is_removed_is_gone_until_it_is_prompted_again(
@@ -132,6 +139,7 @@ def test_an_object_that_is_removed_is_gone_until_it_is_prompted_again(
         assert result.object_ids == tuple(i for i in (1, 2) if t in expected[i][direction])
 
 
+@pytest.mark.heavy
 def test_between_two_prompts_both_sides_are_better_than_either() -> None:
     """By 0.023 here, on the mean of six clips, none of which alone would say much."""
     model = for_inference(load_model("stcn-mini"))
@@ -142,7 +150,7 @@ def test_between_two_prompts_both_sides_are_better_than_either() -> None:
         for direction in scores:
             config = PropagationConfig.for_model(model, direction=direction)
             prompts = {0: truth[0], 23: truth[23]}
-            results = propagate_bidirectional(model, clip.frames, clip.frames[::-1], prompts=prompts, config=config)
+            results = propagate(model, clip.frames, prompts, config=config)
             pairs = [(result.labels == 1, truth[t] == 1) for t, result in enumerate(results) if 0 < t < 23]
             scores[direction] += [float(region_similarity(mask, true)) for mask, true in pairs]
     forward, backward, both = (float(np.mean(values)) for values in scores.values())
@@ -164,26 +172,35 @@ class Alive:
             self.most = max(self.most, self._now)
             yield frame
 
+    def __len__(self) -> int:
+        return self._frames
+
+    def __getitem__(self, index: int, /) -> np.ndarray:
+        return next(iter(self))
+
     def _freed(self) -> None:
         self._now -= 1
 
 
-def test_no_direction_holds_the_clip() -> None:
+@pytest.mark.heavy
+@pytest.mark.parametrize("back", ["streamed", "indexed"])
+def test_no_direction_holds_the_clip(back: str) -> None:
     frames, labels = clip_and_prompt(frames=1)
-    onward, back = Alive(frames[0], 200), Alive(frames[0], 200)
+    onward = Alive(frames[0], 200)
+    backward = Alive(frames[0], 200) if back == "streamed" else None
     config = PropagationConfig(short_side=None, direction="both")
-    for _ in propagate_bidirectional(tiny_model(), onward, back, prompts={0: labels[0], 199: labels[0]}, config=config):
+    for _ in propagate(tiny_model(), onward, {0: labels[0], 199: labels[0]}, config=config, frames_backward=backward):
         gc.collect(0)
-    assert max(onward.most, back.most) <= 2 * 12 + 1
+    assert max(alive.most for alive in (onward, backward) if alive) <= 2 * 12 + 1
 
 
 def test_the_backward_pass_says_how_far_it_is() -> None:
     frames, labels = clip_and_prompt()
-    kept: list[StackedPlanes] = []
+    stack: list[StackedPlanes] = []
     config = PropagationConfig(short_side=None, direction="both")
-    done = run_backward_pass(tiny_model(), frames[8::-1], {8: labels[8], 11: labels[8] * 0}, config=config, kept=kept)
-    assert list(done) == [planes.frame_index for planes in kept] == list(range(8, -1, -1))
-    assert {planes.planes.dtype for planes in kept} == {np.dtype(np.uint8)}
+    done = run_backward_pass(tiny_model(), frames[8::-1], {8: labels[8], 11: labels[8] * 0}, config=config, stack=stack)
+    assert list(done) == [planes.frame_index for planes in stack] == list(range(8, -1, -1))
+    assert {planes.planes.dtype for planes in stack} == {np.dtype(np.uint8)}
 
 
 def test_what_cannot_go_backward_is_refused_by_its_own_number() -> None:
@@ -192,11 +209,11 @@ def test_what_cannot_go_backward_is_refused_by_its_own_number() -> None:
 
     def refuse(message: str, back: np.ndarray, prompts: Mapping[int, np.ndarray]) -> None:
         with pytest.raises(ValueError, match=message):
-            list(propagate_bidirectional(tiny_model(), frames, back, prompts=prompts, config=config))
+            list(propagate(tiny_model(), frames, prompts, config=config, frames_backward=back))
 
     refuse("frames backward are missing from 3 down; legal: all from frame 8 down to 0", frames[8:3:-1], {8: labels[8]})
     refuse("the prompt on frame 5 is", frames[8::-1], {8: labels[8], 5: labels[5][1:]})
-    with pytest.raises(ValueError, match="direction='both' needs the frames backward too"):
-        next(propagate(tiny_model(), frames, {0: labels[0]}, config=config))
+    with pytest.raises(ValueError, match="direction='both' goes backward, and frames of type list_iterator cannot be"):
+        propagate(tiny_model(), iter(list(frames)), {0: labels[0]}, config=config)
     with pytest.raises(ValueError, match="direction='up' is not usable; legal:"):
         PropagationConfig(direction="up")  # type: ignore[arg-type]

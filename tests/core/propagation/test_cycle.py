@@ -28,6 +28,7 @@ def test_every_fifth_frame_and_all_ends() -> None:
     assert cycle_frames({}, every=5) == []
 
 
+@pytest.mark.heavy
 def test_a_track_that_holds_comes_back_and_one_that_does_not_is_told() -> None:
     clip = draw_clip(SEED, range(LENGTH), 120, width=160)
     frames, truth = clip.frames, clip.labels
@@ -55,6 +56,7 @@ def test_what_lies_between_its_frames_counts(monkeypatch: pytest.MonkeyPatch) ->
     assert (asked[0].frame_step, asked[0].memory_every, asked[0].include_last) == (5, 1, False)
 
 
+@pytest.mark.heavy
 def test_it_follows_the_masks_of_propagation() -> None:
     clip = draw_clip(SEED, range(LENGTH), 120, width=160)
     model = for_inference(load_model("stcn-mini"))

@@ -8,13 +8,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stcn_core import ModelConfig, PropagationConfig
-from stcn_core.config import Network as Kind
+from stcn_core import PropagationConfig
 from tests.core.clips import agree, clip_and_prompt, prompted_clips, segment
 from tests.core.reference import reference
 from tests.core.tiny import tiny_model
 
 
+@pytest.mark.heavy
 @given(
     prompted_clips(),
     st.sampled_from(["stcn", "stm"]),
@@ -27,7 +27,7 @@ from tests.core.tiny import tiny_model
 @settings(max_examples=30, deadline=None)
 def test_blocks_equal_frame_by_frame(
     clip: tuple[np.ndarray, dict[int, np.ndarray]],
-    kind: Kind,
+    kind: str,
     memory_every: int,
     top_k: int | None,
     include_last: bool,
@@ -65,13 +65,13 @@ def test_an_object_that_vanishes_and_returns_keeps_its_memory() -> None:
 
 
 @pytest.mark.parametrize("kind", ["stcn", "stm"])
-def test_an_object_that_is_removed_has_no_plane_until_it_is_prompted_again_and_is_new_then(kind: Kind) -> None:
+def test_an_object_that_is_removed_has_no_plane_until_it_is_prompted_again_and_is_new_then(kind: str) -> None:
     frames, labels = clip_and_prompt()
     again = np.where(labels[8] == 1, 1, 0)
     prompts, removals = {0: labels[0], 8: again}, {3: {1, 99}, 6: {2}}
     results = segment(frames, prompts, kind, removals)
-    options = PropagationConfig.for_config(ModelConfig(network=kind))
     model = tiny_model(kind, torch.float64)
+    options = PropagationConfig.for_model(model)
     agree(results, reference(model, frames, prompts, 5, options.top_k, options.include_last, removals))
     assert [result.object_ids for result in results] == [(1, 2)] * 3 + [(2,)] * 3 + [()] * 2 + [(1,)] * 4
     assert not results[7].labels.any()

@@ -28,6 +28,7 @@ def test_scaling_happens_only_downwards() -> None:
     assert scaled_size(1080, 1920, None) == (1080, 1920)
 
 
+@pytest.mark.heavy
 def test_only_memory_grows_with_the_clip() -> None:
     """Frames are let go: of 200, no more than two windows are ever alive."""
     frames, labels = clip_and_prompt(frames=1)

@@ -11,6 +11,7 @@ from stcn_core.config import ModelConfig
 from stcn_core.masks import resize_images
 from stcn_core.models.checkpoint import build_like
 from stcn_core.models.network import Network
+from stcn_core.models.stm import STM_PUBLISHED
 from stcn_core.propagation.forward import propagate_planes
 from stcn_core.propagation.input_size import input_size
 from tests.core.clips import clip_and_prompt
@@ -35,7 +36,7 @@ def seen(
 
 def test_published_networks_see_frames_as_they_are() -> None:
     assert ModelConfig().object_positions is None
-    assert ModelConfig.stm().object_positions is None
+    assert STM_PUBLISHED.object_positions is None
     assert seen({0: prompt(2)}, positions=None) == (200, 400)
     assert seen({0: prompt(2)}, positions=None, short_side=100) == (100, 200)
 

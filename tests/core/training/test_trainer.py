@@ -13,6 +13,8 @@ from stcn_core.memory.locality import locality_prior
 from stcn_core.training.forward import forward_losses, training_similarity
 from tests.core.training.tiny import TINY, TINY_STM, batch, network, trainer
 
+pytestmark = pytest.mark.heavy
+
 
 @pytest.mark.parametrize("config", [TINY, TINY_STM], ids=["stcn", "stm"])
 def test_sixty_steps_lower_loss_and_raise_iou(config: ModelConfig) -> None:

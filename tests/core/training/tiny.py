@@ -5,8 +5,7 @@ import torch
 
 from stcn_core.config import ModelConfig
 from stcn_core.models.network import Network
-from stcn_core.models.stcn import STCN
-from stcn_core.models.stm import STM
+from stcn_core.models.registry import build_network
 from stcn_core.training.batch import Batch
 from stcn_core.training.drawn_batch import Shape, draw_batch
 from stcn_core.training.trainer import Schedule, Trainer
@@ -22,7 +21,7 @@ TINY_STM = ModelConfig(
 
 def network(config: ModelConfig = TINY) -> Network:
     torch.manual_seed(0)
-    return STCN(config) if config.network == "stcn" else STM(config)
+    return build_network(config)
 
 
 def trainer(steps: int, threads: int = 1, config: ModelConfig = TINY, **schedule: object) -> Trainer:

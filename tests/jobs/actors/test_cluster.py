@@ -1,5 +1,7 @@
 """A cluster is divided evenly, and too much is refused before anything waits for it."""
 
+import os
+
 import pytest
 
 from jobs.actors.cluster import Allocation, allocate, connected
@@ -56,3 +58,19 @@ def test_a_ray_that_does_not_start_is_no_traceback(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("ray.init", time_out)
     with pytest.raises(FatalError, match="Ray did not start: .* timed out .*; run the same command again"):
         connected().__enter__()
+
+
+def test_a_run_takes_its_settings_of_ray_out_of_the_environment_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        assert os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] == "0"
+        assert os.environ["RAY_USAGE_STATS_ENABLED"] == "1"
+        raise ConnectionError("none")
+
+    for name in ("RAY_ADDRESS", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "1")  # the user's own
+    monkeypatch.setattr("ray.init", refuse)
+    with pytest.raises(FatalError, match="no Ray cluster"), connected():
+        pass
+    assert "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO" not in os.environ
+    assert os.environ["RAY_USAGE_STATS_ENABLED"] == "1"

@@ -1,4 +1,4 @@
-"""Scores follow davis2017-evaluation's rules, on trees and on drawn truth."""
+"""Scores follow the rules of davis2017-evaluation, on trees and on drawn truth."""
 
 import json
 from pathlib import Path
@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jobs.commands.evaluate import EvaluateConfig, evaluate, evaluate_output
+from jobs.commands.evaluate import evaluate, evaluate_output
 from jobs.commands.export import export_output
 from jobs.errors import PromptError, UserError
 from jobs.io import storage
 from jobs.outputs import rle, store
 from jobs.outputs.label_maps import to_image
 from jobs.outputs.stored_masks import VideoMasks
+from jobs.scores.config import EvaluateConfig
 from jobs.scores.rules import Rules
 from jobs.scores.scoring import score_video
 from jobs.scores.summary import format_scores
@@ -47,7 +48,7 @@ FOUND = [square(5 + t, 5 + t, 1) + square(20, 20 + t, 2) for t in range(6)]
 
 
 def score(masks: list[store.MaskRow], truth: list[tuple[str, np.ndarray]], rules: Rules = Rules()) -> list[ObjectScore]:  # noqa: B008 frozen
-    """One video's masks against label maps by frame name."""
+    """Score the masks of one video against label maps by frame name."""
     maps = dict(truth)
     return score_video(VideoMasks(video_id="v", rows=masks), Truth(list(maps), maps.__getitem__), rules).objects
 
@@ -61,17 +62,19 @@ def write(output: Path, folder: Path, masks: list[store.MaskRow], truth: list[tu
         to_image(labels).save(folder / f"{name}.png")
 
 
-def test_the_first_and_last_frame_are_left_out_and_objects_are_pooled(tmp_path: Path) -> None:
+def test_davis_excludes_first_and_last_frame_and_pools_objects(tmp_path: Path) -> None:
     truth = [(f"{t:05d}", labels) for t, labels in enumerate(TRUTH)]
     write(tmp_path / "out", tmp_path / "truth/v", rows("v", FOUND, [1, 2]), truth)
     scores = evaluate_output(str(tmp_path / "out"), str(tmp_path / "truth"))
     first, second = scores.objects
     pairs = [(FOUND[t] == 1, TRUTH[t] == 1) for t in range(1, 5)]
-    assert first.j_mean == pytest.approx(np.mean([region_similarity(*pair) for pair in pairs]))
-    assert first.f_mean == pytest.approx(np.mean([contour_accuracy(*pair) for pair in pairs]))
-    assert (first.object_id, first.frames, second.j_mean, second.f_mean) == (1, 4, 1.0, 1.0)
-    assert first.copy_j_mean == pytest.approx(np.mean([region_similarity(TRUTH[0] == 1, true) for _, true in pairs]))
-    assert second.copy_f_mean < 1
+    assert first.statistics["j"].mean == pytest.approx(np.mean([region_similarity(*pair) for pair in pairs]))
+    assert first.statistics["f"].mean == pytest.approx(np.mean([contour_accuracy(*pair) for pair in pairs]))
+    assert (first.object_id, first.frames, second.statistics["j"].mean, second.statistics["f"].mean) == (1, 4, 1.0, 1.0)
+    assert first.copy_means["j"] == pytest.approx(
+        np.mean([region_similarity(TRUTH[0] == 1, true) for _, true in pairs])
+    )
+    assert second.copy_means["f"] < 1
     all_of_them = next(line for line in format_scores(scores).splitlines() if line.startswith("all"))
     assert all_of_them.split()[9] == f"{(first.mean + 1) / 2:.3f}"
 
@@ -82,57 +85,59 @@ def test_frames_match_by_name_in_sparse_truth(tmp_path: Path) -> None:
     write(tmp_path / "out", tmp_path / "tree/Annotations/480p/v", rows("v", FOUND, [1, 2], names), truth)
     first, _ = evaluate_output(str(tmp_path / "out"), str(tmp_path / "tree")).objects
     assert first.frames == 2
-    assert first.j_mean == pytest.approx(np.mean([region_similarity(FOUND[t] == 1, TRUTH[t] == 1) for t in (2, 4)]))
+    assert first.statistics["j"].mean == pytest.approx(
+        np.mean([region_similarity(FOUND[t] == 1, TRUTH[t] == 1) for t in (2, 4)])
+    )
 
 
-def test_an_object_counts_from_the_frame_after_its_first(tmp_path: Path) -> None:
+def test_object_counts_from_the_frame_after_its_first(tmp_path: Path) -> None:
     truth = [(str(t), labels * (labels == 2) if t < 3 else labels) for t, labels in enumerate(TRUTH)]
     scores = score(rows("v", FOUND, [1, 2]), truth)
     assert [(s.object_id, s.frames) for s in scores] == [(1, 1), (2, 4)]
 
 
-def test_objects_that_no_frame_counts_of_are_named(tmp_path: Path) -> None:
-    """Of six frames, the last but one is the last that counts."""
+def test_objects_without_scored_frames_are_listed(tmp_path: Path) -> None:
+    """The last but one of six frames is the last that counts."""
     truth = [(f"{t:05d}", labels * (labels == 2) if t < 4 else labels) for t, labels in enumerate(TRUTH)]
     write(tmp_path / "out", tmp_path / "truth/v", rows("v", FOUND, [1, 2]), truth)
     assert "1 objects have no scores, first shown on the last frame that counts: 1 of v" in evaluate(config(tmp_path))
     assert json.loads(evaluate(config(tmp_path, json=True)))["too_late"] == [{"video_id": "v", "object_id": 1}]
 
 
-def test_void_pixels_count_for_nobody() -> None:
+def test_void_pixels_are_ignored() -> None:
     found = [labels.copy() for labels in TRUTH]
     truth = [labels.copy() for labels in TRUTH]
     for t in range(6):
         found[t][5 + t, 5:17] = 0
         truth[t][5 + t, 5:17] = 255
     scores = score(rows("v", found, [1, 2]), [(str(t), labels) for t, labels in enumerate(truth)])
-    assert [(s.object_id, s.j_mean) for s in scores] == [(1, 1.0), (2, 1.0)]
+    assert [(s.object_id, s.statistics["j"].mean) for s in scores] == [(1, 1.0), (2, 1.0)]
 
 
-def test_255_is_an_object_where_it_is_the_only_one() -> None:
+def test_255_alone_is_an_object() -> None:
     labels = [square(5, 5, 255)] * 4
     (one,) = score(rows("v", labels, [255]), [(str(t), label_map) for t, label_map in enumerate(labels)])
-    assert (one.object_id, one.j_mean, one.void) == (255, 1.0, "object")
+    assert (one.object_id, one.statistics["j"].mean, one.void) == (255, 1.0, "object")
 
 
-def test_255_was_no_object_before_there_were_other_ids() -> None:
+def test_255_is_void_once_other_ids_appear() -> None:
     truth = [square(5, 5, 255), square(5, 5, 255), *(square(5, 5, 255) + square(20, 20, 1) for _ in range(4))]
     (one,) = score(rows("v", truth, [1, 255]), [(str(t), labels) for t, labels in enumerate(truth)])
     assert (one.object_id, one.frames, one.void) == (1, 2, "ignored")
 
 
-def test_a_missing_mask_scores_nothing() -> None:
+def test_missing_mask_scores_zero() -> None:
     (one,) = score([], [(str(t), square(5, 5, 1)) for t in range(4)])
-    assert (one.frames, one.missing, one.j_mean, one.f_mean) == (2, 2, 0.0, 0.0)
+    assert (one.frames, one.missing, one.statistics["j"].mean, one.statistics["f"].mean) == (2, 2, 0.0, 0.0)
 
 
-def test_truth_of_other_videos_is_an_error(tmp_path: Path) -> None:
+def test_truth_of_other_videos_raises(tmp_path: Path) -> None:
     write(tmp_path / "out", tmp_path / "truth/other", rows("v", FOUND, [1, 2]), [("00000", TRUTH[0])])
     with pytest.raises(UserError, match="of none of the videos"):
         evaluate_output(str(tmp_path / "out"), str(tmp_path / "truth"))
 
 
-def test_truth_of_one_video_is_not_taken_for_every_videos(tmp_path: Path) -> None:
+def test_truth_of_one_video_for_several_raises(tmp_path: Path) -> None:
     truth = [(f"{t:05d}", labels) for t, labels in enumerate(TRUTH)]
     masks = rows("v", FOUND, [1, 2])
     write(tmp_path / "one", tmp_path / "truth", masks, truth)
@@ -144,14 +149,14 @@ def test_truth_of_one_video_is_not_taken_for_every_videos(tmp_path: Path) -> Non
         evaluate_output(str(tmp_path / "two"), str(tmp_path / "none"))
 
 
-def test_truth_with_other_names_is_an_error(tmp_path: Path) -> None:
+def test_truth_without_a_common_frame_name_raises(tmp_path: Path) -> None:
     truth = [(f"left{t:05d}", labels) for t, labels in enumerate(TRUTH)]
     write(tmp_path / "out", tmp_path / "truth/v", rows("v", FOUND, [1, 2]), truth)
     with pytest.raises(UserError, match="no true mask of 'v' has the name of one of its frames"):
         evaluate_output(str(tmp_path / "out"), str(tmp_path / "truth"))
 
 
-def test_true_masks_that_cannot_be_read_are_an_error_with_the_videos_name(tmp_path: Path) -> None:
+def test_unusable_true_masks_raise_with_the_video(tmp_path: Path) -> None:
     truth = [(f"{t:05d}", labels[:20]) for t, labels in enumerate(TRUTH)]
     write(tmp_path / "out", tmp_path / "truth/v", rows("v", FOUND, [1, 2]), truth)
     with pytest.raises(UserError, match="true masks of 'v' cannot be used.*50x20"):
@@ -159,8 +164,8 @@ def test_true_masks_that_cannot_be_read_are_an_error_with_the_videos_name(tmp_pa
 
 
 @pytest.mark.parametrize("video_id", ["../x", "v/../../x", "{folder}/x", "..", "x\0y", "y" * 300, "\u00e4" * 200])
-def test_an_id_leads_to_no_truth_outside_of_the_folder(video_id: str, tmp_path: Path) -> None:
-    """Perfect masks lie where a path made of the id would lead; the other video's own are scored all the same."""
+def test_video_id_never_leads_outside_the_truth(video_id: str, tmp_path: Path) -> None:
+    """A path made from the id would lead to perfect masks; the other video is still scored."""
     video_id = video_id.format(folder=tmp_path)
     truth = [(f"{t:05d}", labels) for t, labels in enumerate(FOUND)]
     write(tmp_path / "out", tmp_path / "truth/v", rows("v", FOUND, [1, 2]) + rows(video_id, FOUND, [1, 2]), truth)
@@ -173,11 +178,11 @@ def test_an_id_leads_to_no_truth_outside_of_the_folder(video_id: str, tmp_path: 
 
 
 @pytest.mark.parametrize("video_id", ["Street 01", "a/b", "../x", "x\0y", ".hidden"])
-def test_truth_is_found_by_an_ids_own_name_or_the_one_that_export_gives(video_id: str, tmp_path: Path) -> None:
+def test_truth_folder_may_have_the_exported_name(video_id: str, tmp_path: Path) -> None:
     write(tmp_path / "out", tmp_path / "empty", rows(video_id, FOUND, [1, 2]), [])
     export_output(str(tmp_path / "out"), tmp_path / "truth", "davis")
     (folder,) = (path for path in (tmp_path / "truth").iterdir() if not path.name.startswith("."))
-    if video_id == "Street 01":  # which a folder can be called, and export does not for its capital
+    if video_id == "Street 01":  # a legal folder name, which export escapes for its capital
         folder.rename(tmp_path / "truth" / video_id)
     scores = evaluate_output(str(tmp_path / "out"), str(tmp_path / "truth"))
     assert [(score.video_id, score.mean) for score in scores.objects] == [(video_id, 1.0)] * 2
@@ -185,11 +190,11 @@ def test_truth_is_found_by_an_ids_own_name_or_the_one_that_export_gives(video_id
 
 
 def config(folder: Path, **options: object) -> EvaluateConfig:
-    """What the command is told for the output and the truth in a folder."""
+    """Options for the output and the truth in a folder."""
     return EvaluateConfig(**({"output": f"{folder}/out", "truth": f"{folder}/truth", "workers": 1} | options))  # type: ignore[arg-type]
 
 
-def test_youtube_vos_counts_the_last_frame_and_objects_from_the_one_after_their_first(tmp_path: Path) -> None:
+def test_youtube_vos_counts_the_last_frame(tmp_path: Path) -> None:
     """A tree with meta.json and sparse truth; object 2 comes late."""
     names = [f"{5 * t:05d}" for t in range(6)]
     truth = [(names[t], TRUTH[t] * (TRUTH[t] == 1) if t < 3 else TRUTH[t]) for t in (0, 1, 3, 5)]
@@ -205,7 +210,8 @@ def test_youtube_vos_counts_the_last_frame_and_objects_from_the_one_after_their_
     assert frames("davis") == [2]
 
 
-def test_videos_side_by_side_score_as_one_by_one(tmp_path: Path) -> None:
+@pytest.mark.heavy
+def test_workers_do_not_change_scores(tmp_path: Path) -> None:
     truth = [(f"{t:05d}", labels) for t, labels in enumerate(TRUTH)]
     ids = ["c", "a", "b"]
     write(tmp_path / "out", tmp_path / "truth/a", [row for name in ids for row in rows(name, FOUND, [1, 2])], truth)
@@ -219,7 +225,7 @@ def test_videos_side_by_side_score_as_one_by_one(tmp_path: Path) -> None:
     assert "1 videos of the truth have no masks here and do not count: not here" in format_scores(two)
 
 
-def test_a_video_that_cannot_be_scored_in_another_process_is_an_error_with_its_name(tmp_path: Path) -> None:
+def test_error_in_a_worker_names_the_video(tmp_path: Path) -> None:
     truth = [(f"{t:05d}", labels) for t, labels in enumerate(TRUTH)]
     write(tmp_path / "out", tmp_path / "truth/v", rows("v", FOUND, [1, 2]) + rows("w", FOUND, [1, 2]), truth)
     (tmp_path / "truth/w").mkdir()
@@ -229,25 +235,25 @@ def test_a_video_that_cannot_be_scored_in_another_process_is_an_error_with_its_n
         evaluate_output(f"{tmp_path}/out", f"{tmp_path}/truth", workers=2)
 
 
-def test_scores_that_were_written_say_what_the_output_does(tmp_path: Path) -> None:
+def test_written_scores_give_the_same_report(tmp_path: Path) -> None:
     truth = [(f"{t:05d}", labels) for t, labels in enumerate(TRUTH)]
     masks = rows("v", FOUND, [1, 2])
-    told = dict(score=0.25, stability=0.5, area_change=0.125, prompt_distance=3, scene=1)
-    kept = [row | told for row in masks if (row["frame_index"], row["object_id"]) != (2, 1)]
-    write(tmp_path / "out", tmp_path / "truth/v", kept, truth)
-    given = evaluate(config(tmp_path, scores=f"{tmp_path}/scores"))
-    assert given == evaluate(config(tmp_path, output=f"{tmp_path}/scores", truth=None))
-    assert "1 of 8 masks are missing and count as empty; the others have a mean J 0.849" in given
+    columns = dict(score=0.25, stability=0.5, area_change=0.125, prompt_distance=3, scene=1)
+    stored = [row | columns for row in masks if (row["frame_index"], row["object_id"]) != (2, 1)]
+    write(tmp_path / "out", tmp_path / "truth/v", stored, truth)
+    report = evaluate(config(tmp_path, scores=f"{tmp_path}/scores"))
+    assert report == evaluate(config(tmp_path, output=f"{tmp_path}/scores", truth=None))
+    assert "1 of 8 masks are missing and count as empty; the others have a mean J 0.849" in report
     frames = read_scores(f"{tmp_path}/scores").frames.to_pylist()
     assert [(row["object_id"], row["frame_index"], row["frame_name"]) for row in frames] == [
         (i, t, f"{t:05d}") for i in (1, 2) for t in range(1, 5)
     ]
-    assert {name: frames[0][name] for name in told} == told
+    assert {name: frames[0][name] for name in columns} == columns
     assert frames[0]["area"] == frames[0]["true_area"] == 144
     assert (frames[1]["area"], frames[1]["j"], frames[1]["score"], frames[1]["is_prompt"]) == (None, 0.0, None, None)
 
 
-def test_json_is_one_object_with_all_of_it(tmp_path: Path) -> None:
+def test_json_holds_scores_comparison_and_curves(tmp_path: Path) -> None:
     truth = [(f"{t:05d}", labels) for t, labels in enumerate(TRUTH)]
     write(tmp_path / "out", tmp_path / "truth/v", rows("v", FOUND, [1, 2]), truth)
     found = json.loads(evaluate(config(tmp_path, against=f"{tmp_path}/out", trust=True, json=True)))
@@ -258,7 +264,7 @@ def test_json_is_one_object_with_all_of_it(tmp_path: Path) -> None:
     assert [curve["name"] for curve in found["trust"]["curves"]] == ["score", "j"]
 
 
-def test_the_command_scores_side_by_side_and_compares(tmp_path: Path) -> None:
+def test_cli_scores_with_workers_and_compares(tmp_path: Path) -> None:
     truth = [(f"{t:05d}", labels) for t, labels in enumerate(TRUTH)]
     write(tmp_path / "out", tmp_path / "truth/v", rows("v", FOUND, [1, 2]) + rows("w", TRUTH, [1, 2]), truth)
     (tmp_path / "truth/w").symlink_to(tmp_path / "truth/v")
@@ -278,26 +284,26 @@ def test_the_command_scores_side_by_side_and_compares(tmp_path: Path) -> None:
     [
         ({"truth": None}, "out holds no scores; give --truth"),
         ({"against": "nowhere"}, "nowhere holds no run"),
-        ({"protocol": "davis2018"}, "--protocol davis2018 is not known; legal: davis, youtube-vos"),
-        ({"void": "maybe"}, "--void maybe is not known; legal: ignore, background"),
+        ({"protocol": "davis2018"}, "--protocol davis2018 is not usable; legal: auto, davis, youtube-vos"),
+        ({"void": "maybe"}, "--void maybe is not usable; legal: ignore, background"),
         ({"workers": 0}, "--workers 0 is not usable; legal: 1 or more"),
         ({"combine": ["score"]}, "--combine needs --trust"),
     ],
 )
-def test_options_that_make_no_sense_are_refused(options: dict[str, object], words: str, tmp_path: Path) -> None:
+def test_invalid_options_raise(options: dict[str, object], words: str, tmp_path: Path) -> None:
     truth = [(f"{t:05d}", labels) for t, labels in enumerate(TRUTH)]
     write(tmp_path / "out", tmp_path / "truth/v", rows("v", FOUND, [1, 2]), truth)
     with pytest.raises(UserError, match=words):
         evaluate(config(tmp_path, **options))
 
 
-def test_true_masks_of_more_objects_than_a_video_has_are_refused() -> None:
+def test_too_many_true_objects_raise() -> None:
     noise = np.arange(2000, dtype=np.int32).reshape(40, 50)
     with pytest.raises(PromptError, match="more than 256 objects"):
         score(rows("v", FOUND, [1, 2]), [(str(t), noise) for t in range(6)])
 
 
-def test_names_of_true_masks_that_only_look_like_numbers_are_no_frames() -> None:
+def test_true_mask_names_need_ascii_digits() -> None:
     truth = [(name, square(5, 5, 1)) for name in ("0", "\u00b2", "3", "4")]
     (one,) = score(rows("v", [square(5, 5, 1)] * 6, [1]), truth)
     assert (one.frames, one.missing) == (2, 1)

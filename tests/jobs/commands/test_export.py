@@ -40,7 +40,7 @@ def write_run(output: Path, rows: list[VideoRow], **options: Any) -> None:
     storage.write(f"{output}/{store.RUN_FILE}", json.dumps({"config": config}).encode())
 
 
-def test_davis_pngs_are_the_masks_in_davis_colours(tmp_path: Path) -> None:
+def test_davis_pngs_equal_the_masks_in_davis_colours(tmp_path: Path) -> None:
     write(tmp_path / "out", rows("clip", FOUND, [1, 2]))
     assert export_output(str(tmp_path / "out"), tmp_path / "png", "davis").masks == 12
     paths = sorted((tmp_path / "png/clip").iterdir())
@@ -52,7 +52,7 @@ def test_davis_pngs_are_the_masks_in_davis_colours(tmp_path: Path) -> None:
             assert (image.getpalette() or [])[:9] == [0, 0, 0, 128, 0, 0, 0, 128, 0]
 
 
-def test_frames_keep_their_names_and_ids_over_255_their_values(tmp_path: Path) -> None:
+def test_frame_names_and_ids_over_255_are_kept(tmp_path: Path) -> None:
     labels = [np.where(frame == 2, 300, frame) for frame in FOUND]
     write(tmp_path / "out", rows("clip", labels, [1, 300], names=list("abcdef")))
     export_output(str(tmp_path / "out"), tmp_path / "png", "davis")
@@ -61,11 +61,11 @@ def test_frames_keep_their_names_and_ids_over_255_their_values(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("name", ["street", "bmx-trees", "0a1b2c", "cam 2.left_01"])
-def test_an_ordinary_id_is_its_own_name(name: str) -> None:
+def test_ordinary_id_is_its_own_file_name(name: str) -> None:
     assert file_name(name) == name
 
 
-def test_an_id_with_capitals_begins_as_it_is() -> None:
+def test_id_with_capitals_keeps_them_in_the_file_name() -> None:
     assert re.fullmatch("Street-01~[0-9a-f]{20}", file_name("Street-01"))
 
 
@@ -78,10 +78,11 @@ NASTY = (
 IDS = st.one_of(st.sampled_from(NASTY), st.text(max_size=300), st.text("aAbB./~% \u00e4\u0308", max_size=6))
 
 
+@pytest.mark.heavy
 @given(IDS)
 @settings(max_examples=500, deadline=None)
-def test_an_id_cannot_leave_its_folder(video_id: str) -> None:
-    """Nor be a name that some file system has not: Windows drops dots and spaces at the end, and reserves some."""
+def test_file_names_stay_in_their_folder(video_id: str) -> None:
+    """They are legal everywhere: Windows drops dots and spaces at the end, and reserves some names."""
     name = file_name(video_id)
     assert re.fullmatch(r"[A-Za-z0-9 ._~%-]{1,200}", name)
     assert not name.startswith(".")
@@ -91,38 +92,38 @@ def test_an_id_cannot_leave_its_folder(video_id: str) -> None:
 
 @given(IDS, IDS)
 @settings(max_examples=500, deadline=None)
-def test_different_ids_have_different_names(one: str, other: str) -> None:
-    """Also on a file system that ignores case and Unicode's ways of writing a letter."""
+def test_different_ids_get_different_file_names(one: str, other: str) -> None:
+    """Also on a file system that ignores case and Unicode normalization."""
     twins = {one, other, one.upper(), one.lower(), *(unicodedata.normalize(form, one) for form in ("NFC", "NFD"))}
-    assert len({_seen_by_any_file_system(file_name(name)) for name in twins}) == len(twins)
+    assert len({_normalized(file_name(name)) for name in twins}) == len(twins)
 
 
-def _seen_by_any_file_system(name: str) -> str:
+def _normalized(name: str) -> str:
     return unicodedata.normalize("NFD", name).casefold().rstrip(". ")
 
 
-def test_no_two_of_the_nasty_ids_share_a_name() -> None:
-    """Nor does one that is another's name, as somebody may guess it."""
+def test_nasty_ids_get_different_file_names() -> None:
+    """Also ids that equal the file name of another id."""
     ids = {*NASTY, *(file_name(name) for name in NASTY), *(file_name(name).lower() for name in NASTY)}
-    assert len({_seen_by_any_file_system(file_name(name)) for name in ids}) == len(ids)
+    assert len({_normalized(file_name(name)) for name in ids}) == len(ids)
 
 
-def test_a_frames_name_cannot_leave_the_folder(tmp_path: Path) -> None:
-    """Masks may be an output that somebody else made."""
+def test_frame_names_stay_in_their_folder(tmp_path: Path) -> None:
+    """The output may come from somebody else."""
     write(tmp_path / "out", rows("clip", FOUND[:3], [1, 2], names=["../../up", "/abs", "IMG_01"]))
     export_output(str(tmp_path / "out"), tmp_path / "png", "davis")
     written = sorted(str(path.relative_to(tmp_path / "png")) for path in tmp_path.rglob("*.png"))
     assert written == ["clip/%2E.%2F..%2Fup.png", "clip/%2Fabs.png", "clip/IMG_01.png"]
 
 
-def test_what_cannot_be_exported_is_refused(tmp_path: Path) -> None:
+def test_missing_output_and_huge_ids_raise(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no run"):
         export_output(str(tmp_path / "none"), tmp_path / "png", "davis")
     with pytest.raises(UserError, match="object id 70000 does not fit"):
         to_image(np.full((2, 2), 70_000))
 
 
-def test_the_palette_is_that_of_voc() -> None:
+def test_palette_equals_voc() -> None:
     palette = voc_palette()
     assert palette[[0, 1, 2, 3, 8, 255]].tolist() == [
         [0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0], [64, 0, 0], [224, 224, 192],
@@ -130,7 +131,7 @@ def test_the_palette_is_that_of_voc() -> None:
     assert len(np.unique(palette, axis=0)) == 256
 
 
-def test_blending_tints_objects_and_leaves_the_rest() -> None:
+def test_blend_tints_objects_alone() -> None:
     image = np.full((40, 50, 3), 100, np.uint8)
     out = blend(image, FOUND[0])
     touched = np.any([np.roll(FOUND[0] > 0, (y - 2, x - 2), (0, 1)) for y, x in np.ndindex(5, 5)], axis=0)
@@ -139,7 +140,7 @@ def test_blending_tints_objects_and_leaves_the_rest() -> None:
     assert out[16, 16].tolist() == [255, 255, 255]  # the outline
 
 
-def test_an_overlay_has_the_videos_frames_and_rate(archive: Path, tmp_path: Path) -> None:
+def test_overlay_has_frames_and_rate_of_the_video(archive: Path, tmp_path: Path) -> None:
     video = archive / "videos/b.mp4"
     masks = rows("b", FOUND, [1, 2])
     write(tmp_path / "out", [{**row, "height": 50, "width": 70, "counts": _counts(row)} for row in masks])
@@ -157,7 +158,7 @@ def test_an_overlay_has_the_videos_frames_and_rate(archive: Path, tmp_path: Path
     assert drawn[0].image.shape == frames[0].image.shape
 
 
-def test_a_video_that_is_gone_costs_its_own_overlay_only(archive: Path, tmp_path: Path) -> None:
+def test_missing_video_fails_its_own_overlay_only(archive: Path, tmp_path: Path) -> None:
     output = str(tmp_path / "out")
     write(tmp_path / "out", rows("gone\x1b[2J", FOUND, [1, 2]) + rows("other-size", FOUND, [1, 2]))
     paths = {"gone\x1b[2J": tmp_path / "gone.mp4", "other-size": archive / "videos/b.mp4"}
@@ -185,7 +186,7 @@ def test_a_video_that_is_gone_costs_its_own_overlay_only(archive: Path, tmp_path
         ({"manifest": "s3://bucket/m.csv"}, "videos/b.mp4' is not allowed; legal: s3://"),
     ],
 )
-def test_an_overlay_opens_what_its_run_was_allowed_to(
+def test_limits_of_the_run_apply_to_overlays(
     options: dict[str, object], reason: str, archive: Path, tmp_path: Path
 ) -> None:
     write(tmp_path / "out", rows("b", FOUND, [1, 2]))

@@ -4,6 +4,7 @@ import dataclasses
 import inspect
 import json
 from pathlib import Path
+from typing import Literal
 
 import pyarrow.parquet as pq
 import pytest
@@ -28,7 +29,9 @@ from tests.parts import stcn
 
 
 @pytest.mark.parametrize("unit", ["frame", "mask"])
-def test_the_best_half_is_better_by_half_of_what_is_missing(unit: str, clips: Path, tmp_path: Path) -> None:
+def test_the_best_half_is_better_by_half_of_what_is_missing(
+    unit: Literal["frame", "mask"], clips: Path, tmp_path: Path
+) -> None:
     tally = select_output(str(clips / "out"), str(tmp_path), Criteria(best=0.5, unit=unit))
     everything, best = (mean_region(output, clips / "truth") for output in (clips / "out", tmp_path))
     assert best >= (1 + everything) / 2

@@ -21,7 +21,7 @@ from jobs.planning.job import prepare_job
 from jobs.planning.run_record import read_config
 from jobs.records import Track
 from jobs.selections.criteria import Criteria
-from tests.flipped import check_flips_are_told
+from tests.bit_flips import check_flips_are_told
 from tests.jobs.commands.outputs import made_up, mask_rows, write_masks
 from tests.jobs.commands.selected import content_of, table_of
 from tests.parts import stcn
@@ -123,7 +123,7 @@ def without(name: str, value: object) -> Callable[[Any], Any]:
         (lambda t: t.set_column(0, "video_id", pa.array([b"\xff"] * 8).view("string")), "UTF-?8"),
     ],
 )
-def test_what_is_no_table_of_masks_is_named(change: Callable[[Any], Any], reason: str, tmp_path: Path) -> None:
+def test_invalid_masks_table_is_named(change: Callable[[Any], Any], reason: str, tmp_path: Path) -> None:
     made_up(tmp_path / "out", mask_rows("v", 4))
     pq.write_table(damaged(change), tmp_path / "out/masks/m.parquet")
     with pytest.raises(UserError, match=f"{tmp_path}/out/masks/m.parquet is damaged: .*{reason}.* `stcn verify"):
@@ -139,7 +139,7 @@ def test_what_is_not_known_of_a_mask_is_not_enough(tmp_path: Path) -> None:
         assert len(table_of(tmp_path / "sel")) == kept
 
 
-def test_no_flipped_byte_raises_anything_else(tmp_path: Path) -> None:
+def test_flipped_byte_raises_only_user_error(tmp_path: Path) -> None:
     output = made_up(tmp_path / "out", mask_rows("v", 40, (1, 2)))
 
     def select() -> None:

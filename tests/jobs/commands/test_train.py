@@ -61,6 +61,7 @@ def losses_of(lines: list[Mapping[str, object]]) -> dict[object, object]:
     return {line["step"]: line["loss"] for line in lines if line["event"] == "trained"}
 
 
+@pytest.mark.heavy
 @pytest.mark.usefixtures("tiny")
 def test_a_killed_run_repeats_the_losses_of_an_uninterrupted_one(tmp_path: Path) -> None:
     straight: list[Mapping[str, object]] = []
@@ -96,6 +97,7 @@ def test_a_killed_run_repeats_the_losses_of_an_uninterrupted_one(tmp_path: Path)
         train(replace(config, seed=1), resumed.append)
 
 
+@pytest.mark.heavy
 @pytest.mark.usefixtures("tiny")
 def test_stages_follow_one_another_also_through_a_kill(tmp_path: Path) -> None:
     recipe = (tmp_path / "tiny.toml").read_text().replace("steps = 100", "steps = 3")
@@ -131,6 +133,7 @@ def test_an_unusable_option_is_refused_by_name(wrong: dict[str, object]) -> None
         TrainingConfig(**({"output": "model.safetensors"} | wrong))  # type: ignore[arg-type]
 
 
+@pytest.mark.heavy
 @pytest.mark.usefixtures("tiny")
 def test_what_a_run_cannot_begin_with_is_named(tmp_path: Path) -> None:
     config = config_in(tmp_path, "model")
@@ -145,7 +148,7 @@ def test_what_a_run_cannot_begin_with_is_named(tmp_path: Path) -> None:
             train(replace(config, **wrong), lambda line: None)  # type: ignore[arg-type]
 
 
-@pytest.mark.usefixtures("tiny")
+@pytest.mark.usefixtures("tiny", "ray_cluster")
 def test_an_output_is_trained_on_and_its_model_segments(tmp_path: Path, archive: Path, model_file: Path) -> None:
     """The whole loop: segment, select, train on what was selected, segment by what was trained."""
     output, chosen = tmp_path / "out", tmp_path / "chosen"

@@ -20,7 +20,7 @@ def _handlers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_that_python_drops_is_remembered(number: signal.Signals) -> None:
+def test_interrupt_dropped_in_a_destructor_is_remembered(number: signal.Signals) -> None:
     class Deleted:
         def __del__(self) -> None:
             signal.raise_signal(number)
@@ -31,6 +31,6 @@ def test_an_interrupt_that_python_drops_is_remembered(number: signal.Signals) ->
         interrupt.check()
 
 
-def test_an_interrupt_is_raised_where_it_comes() -> None:
+def test_sigint_raises_keyboard_interrupt() -> None:
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGTERM)

@@ -23,7 +23,7 @@ def test_all_items_come_in_order() -> None:
         assert list(items) == list(range(100))
 
 
-def test_it_works_ahead_but_no_further_than_told() -> None:
+def test_prefetch_is_bounded() -> None:
     made: list[int] = []
 
     def work() -> Iterator[int]:
@@ -39,7 +39,7 @@ def test_it_works_ahead_but_no_further_than_told() -> None:
         assert len(made) == 5
 
 
-def test_an_exception_comes_where_its_item_would_have() -> None:
+def test_prefetch_raises_in_order() -> None:
     def work() -> Iterator[int]:
         yield 1
         raise ValueError("damaged")
@@ -51,7 +51,7 @@ def test_an_exception_comes_where_its_item_would_have() -> None:
 
 
 @pytest.mark.parametrize("taken", [0, 1, 5])
-def test_leaving_early_waits_for_the_thread(taken: int) -> None:
+def test_leaving_prefetch_joins_its_thread(taken: int) -> None:
     before = threading.active_count()
     inside = threading.Event()
 

@@ -42,7 +42,7 @@ def test_results_come_in_order_and_calls_are_taken_as_they_are_needed() -> None:
     assert list(results) == [number * number for number in range(1, 20)]
 
 
-def test_an_error_is_raised_here_and_what_is_under_way_is_not_waited_for() -> None:
+def test_worker_error_is_raised_without_waiting_for_others() -> None:
     began = time.monotonic()
     before = set(multiprocessing.active_children())
     with pytest.raises(UserError, match="no twos"):
@@ -52,6 +52,6 @@ def test_an_error_is_raised_here_and_what_is_under_way_is_not_waited_for() -> No
     assert time.monotonic() - began < 50  # of the 60 that the others would take
 
 
-def test_a_process_that_is_killed_ends_the_work_with_words() -> None:
+def test_killed_worker_process_raises_an_explained_error() -> None:
     with pytest.raises(FatalError, match="a process ended in the middle of its work"):
         list(process_map(end, [(1,)], processes=1))

@@ -36,7 +36,7 @@ def test_any_order_gives_the_same_items(output: str) -> None:
         assert torch.equal(dataset[place]["masks"], whole[place]["masks"])
 
 
-def test_an_item_says_what_it_is_of(output: str) -> None:
+def test_item_names_its_video_and_frame(output: str) -> None:
     sample = MaskDataset(output)[ORDER.index(("e", 3))]
     n = len(sample["ids"])
     assert {name: (value.dtype, tuple(value.shape)) for name, value in sample.items() if torch.is_tensor(value)} == {
@@ -93,7 +93,7 @@ def test_transform_makes_the_item(output: str) -> None:
     assert list(MaskDataset(output, transform=place_of).stream(shuffle=False)) == ORDER
 
 
-def test_batches_are_what_detection_models_take(output: str) -> None:
+def test_batches_have_the_format_of_detection_models(output: str) -> None:
     images, targets = next(iter(DataLoader(MaskDataset(output), batch_size=3, collate_fn=collate)))
     assert [tuple(image.shape) for image in images] == [(3, 48, 64)] * 3
     assert all(image.dtype == torch.float32 and 0.5 < image.max() <= 1 for image in images)

@@ -13,6 +13,8 @@ from jobs.errors import UserError
 from jobs.inputs.video import Video
 from tests.jobs.dataset.samples import ALL, ORDER, all_of, check_all, place_of
 
+pytestmark = pytest.mark.heavy
+
 
 def test_ranks_and_workers_share_the_frames_each_once(output: str) -> None:
     dataset = MaskDataset(output)
@@ -30,7 +32,7 @@ def test_more_workers_than_videos_have_nothing_to_do(output: str) -> None:
     assert len(all_of(stream, num_workers=2, multiprocessing_context="fork")) == ALL["a"]
 
 
-def test_torch_distributed_says_which_share_it_is(output: str, tmp_path: Path) -> None:
+def test_rank_and_world_size_come_from_torch_distributed(output: str, tmp_path: Path) -> None:
     torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
     try:
         assert len(all_of(MaskDataset(output).stream())) == len(ORDER)
@@ -42,7 +44,7 @@ def test_torch_distributed_says_which_share_it_is(output: str, tmp_path: Path) -
     "options",
     [{"rank": 2, "world_size": 2}, {"rank": 1}, {"world_size": 2}, {"rank": -1, "world_size": 2}, {"window": -1}],
 )
-def test_a_share_that_is_none_is_refused(options: dict[str, int], output: str) -> None:
+def test_invalid_rank_or_world_size_raises(options: dict[str, int], output: str) -> None:
     """A rank alone would else read what all ranks read."""
     with pytest.raises(UserError, match="legal: "):
         MaskDataset(output).stream(**options)  # type: ignore[arg-type]
@@ -80,7 +82,7 @@ def test_order_follows_from_seed_and_epoch(output: str) -> None:
     assert neighbours < len(mixed) / 2
 
 
-def test_workers_that_go_on_hear_of_the_next_epoch(output: str) -> None:
+def test_persistent_workers_learn_the_next_epoch(output: str) -> None:
     stream = MaskDataset(output).stream()
     loader = DataLoader(
         stream, batch_size=None, num_workers=1, persistent_workers=True, multiprocessing_context="spawn"

@@ -12,7 +12,8 @@ from tests.jobs.dataset.samples import all_of, place_of
 from tests.jobs.drawn_output import FRAMES, mask_rows, true_labels, write_masks, write_record
 
 
-def test_a_video_that_is_gone_or_changed_is_named_or_skipped(archive: Path, output: str, tmp_path: Path) -> None:
+@pytest.mark.heavy
+def test_missing_or_changed_video_is_named_or_skipped(archive: Path, output: str, tmp_path: Path) -> None:
     changed = {"a": "gone.mp4", "b": "c.mp4", "e": "c.mp4", "c": "d.mp4"}  # gone, smaller, shorter, broken
     (tmp_path / "masks").symlink_to(f"{output}/masks")
     rows = [
@@ -34,7 +35,7 @@ def test_a_video_that_is_gone_or_changed_is_named_or_skipped(archive: Path, outp
     assert "images" not in dataset.video_ids  # it is no longer in the manifest
 
 
-def test_a_video_that_is_shorter_now_is_named(archive: Path, tmp_path: Path) -> None:
+def test_video_shorter_than_its_masks_is_named(archive: Path, tmp_path: Path) -> None:
     labels = true_labels(archive, "a")
     write_masks(str(tmp_path), "a", mask_rows("a", labels + labels))
     write_record(
@@ -81,6 +82,6 @@ def test_a_damaged_mask_is_named(archive: Path, tmp_path: Path) -> None:
         dataset[4]
 
 
-def test_what_is_no_output_is_refused(tmp_path: Path) -> None:
+def test_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no run"):
         MaskDataset(str(tmp_path))

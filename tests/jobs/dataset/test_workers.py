@@ -18,6 +18,8 @@ from jobs.io import storage
 from tests.jobs.dataset.samples import ALL, ORDER, all_of, check_all, place_of
 from tests.jobs.drawn_output import write_output
 
+pytestmark = pytest.mark.heavy
+
 
 @pytest.mark.parametrize("start", ["fork", "forkserver"])
 def test_workers_give_what_one_process_gives(start: str, output: str) -> None:
@@ -30,7 +32,7 @@ def test_workers_give_what_one_process_gives(start: str, output: str) -> None:
     assert place_of(dataset[3]) == (first["video_id"], 3)
 
 
-def test_a_forked_worker_does_not_free_what_this_process_had_open(output: str) -> None:
+def test_forked_worker_keeps_its_parents_files_open(output: str) -> None:
     """Not even as garbage: it would wait for the threads of a decoder, which a fork does not copy."""
 
     def collected(sample: Sample) -> Sample:
@@ -49,7 +51,7 @@ def test_a_forked_worker_does_not_free_what_this_process_had_open(output: str) -
         gc.enable()
 
 
-def test_a_dataset_that_is_dropped_has_nothing_open(output: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dropped_dataset_leaves_no_open_files(output: str, monkeypatch: pytest.MonkeyPatch) -> None:
     closed: list[str] = []
     leave = Video.__exit__
 
@@ -69,7 +71,7 @@ def test_a_dataset_that_is_dropped_has_nothing_open(output: str, monkeypatch: py
         gc.enable()
 
 
-def test_a_data_set_goes_to_another_process_without_what_is_open(output: str) -> None:
+def test_pickled_dataset_carries_no_open_files(output: str) -> None:
     dataset = MaskDataset(output)
     assert place_of(dataset[5]) == ORDER[5]
     assert place_of(pickle.loads(pickle.dumps(dataset))[5]) == ORDER[5]

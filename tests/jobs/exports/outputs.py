@@ -1,4 +1,4 @@
-"""Small outputs with known masks, for the exports' tests."""
+"""Small outputs with known masks, for the tests of exports."""
 
 import json
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ HEIGHT, WIDTH = 40, 50
 
 
 def blobs(seed: int, objects: int = 2, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
-    """A label map (H, W) of ragged objects, with holes and in parts; object 2 is often not visible."""
+    """A label map (H, W) of ragged objects with holes and several parts; object 2 is often absent."""
     random = np.random.default_rng(seed)
     y, x = np.mgrid[:height, :width]
     labels = np.zeros((height, width), np.int32)
@@ -47,7 +47,7 @@ def rows(
 
 
 def write(output: Path, *files: list[store.MaskRow], videos: Sequence[VideoRow] = (), **options: Any) -> str:
-    """An output of these files of masks; its path."""
+    """Write an output with these files of masks; returns its path."""
     (output / "masks").mkdir(parents=True)
     for number, of_file in enumerate(files):
         with store.MaskWriter(output / f"masks/{number:08d}-{number:016x}.parquet") as writer:
@@ -59,6 +59,6 @@ def write(output: Path, *files: list[store.MaskRow], videos: Sequence[VideoRow] 
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """All that is written, by path."""
+    """The content of all files but hidden ones, by path."""
     files = (path for path in folder.rglob("*") if path.is_file())
     return {name: path.read_bytes() for path in files if not (name := str(path.relative_to(folder))).startswith(".")}

@@ -1,4 +1,4 @@
-"""pycocotools reads back from COCO's JSON the masks of the output."""
+"""pycocotools reads the masks of the output from the exported JSON."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ def exported(tmp_path: Path, **options: Any) -> COCO:
 
 
 def masks(coco: COCO) -> dict[tuple[str, int], list[tuple[int, np.ndarray]]]:
-    """By video and frame: each annotation's track and mask."""
+    """Track id and mask of each annotation, by video and frame."""
     names = {video["id"]: video["name"] for video in coco.dataset["videos"]}
     return {
         (names[image["video_id"]], image["frame_index"]): [
@@ -33,7 +33,7 @@ def masks(coco: COCO) -> dict[tuple[str, int], list[tuple[int, np.ndarray]]]:
     }
 
 
-def test_masks_come_back_identical_and_empty_ones_are_left_out(tmp_path: Path) -> None:
+def test_masks_are_identical_and_empty_ones_omitted(tmp_path: Path) -> None:
     coco = exported(tmp_path)
     found = masks(coco)
     assert len(found) == 10
@@ -45,7 +45,7 @@ def test_masks_come_back_identical_and_empty_ones_are_left_out(tmp_path: Path) -
     assert any(len(of_frame) == 1 for of_frame in found.values())
 
 
-def test_what_coco_says_of_a_mask_is_true(tmp_path: Path) -> None:
+def test_area_box_and_ids_match_the_masks(tmp_path: Path) -> None:
     coco = exported(tmp_path)
     for note in coco.anns.values():
         mask = coco.annToMask(note)
@@ -61,7 +61,7 @@ def test_what_coco_says_of_a_mask_is_true(tmp_path: Path) -> None:
         assert list(numbers) == list(range(1, len(numbers) + 1))
 
 
-def test_a_track_is_an_object_of_one_scene_of_one_video(tmp_path: Path) -> None:
+def test_track_id_changes_with_object_scene_and_video(tmp_path: Path) -> None:
     first = rows("a", [blobs(1)] * 2, scene=0) + rows("a", [blobs(1)] * 2, start=2, scene=1)
     output = write(tmp_path / "out", first + rows("b", [blobs(1)]))
     export_output(output, tmp_path / "dest", "coco")
@@ -69,8 +69,8 @@ def test_a_track_is_an_object_of_one_scene_of_one_video(tmp_path: Path) -> None:
     assert [note["track_id"] for note in notes] == [1, 2, 1, 2, 3, 4, 3, 4, 5, 6]
 
 
-def test_polygons_filled_are_the_masks_again(tmp_path: Path) -> None:
-    """Holes and parts included: IoU is 1."""
+def test_filled_polygons_equal_the_masks(tmp_path: Path) -> None:
+    """IoU is 1, also with holes and several parts."""
     coco = exported(tmp_path, polygons=True)
     count = 0
     for (name, frame), of_frame in masks(coco).items():
@@ -84,7 +84,7 @@ def test_polygons_filled_are_the_masks_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("counts", ["", "1", "o", "0P", '"}],"', "Zno0", "\\"])
-def test_what_is_no_mask_is_refused_before_anything_is_in_place(counts: str, tmp_path: Path) -> None:
+def test_invalid_rle_raises_before_a_file_is_published(counts: str, tmp_path: Path) -> None:
     bad = rows("clip", CLIPS["street"])
     bad[5] |= {"counts": counts}
     with pytest.raises(UserError, match="object 2 on frame 2 of video 'clip' cannot be decoded"):
@@ -92,6 +92,6 @@ def test_what_is_no_mask_is_refused_before_anything_is_in_place(counts: str, tmp
     assert not (tmp_path / "dest/annotations.json").exists()
 
 
-def test_an_output_without_masks_is_an_empty_dataset(tmp_path: Path) -> None:
+def test_output_without_masks_exports_an_empty_dataset(tmp_path: Path) -> None:
     assert export_output(write(tmp_path / "out"), tmp_path / "dest", "coco").masks == 0
     assert COCO(str(tmp_path / "dest/annotations.json")).getImgIds() == []

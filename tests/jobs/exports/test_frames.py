@@ -1,4 +1,4 @@
-"""`--frames` writes the frames that have masks, of videos that the run was allowed to open."""
+"""`--frames` writes the frames with masks, from videos that the run was allowed to open."""
 
 import io
 import sys
@@ -11,13 +11,15 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from jobs.commands.export import FORMATS, FRAMES, export_output
+from jobs.commands.export import export_output
+from jobs.exports.formats import FORMATS
 from jobs.inputs.video import Video
 from jobs.outputs.video_writer import VideoWriter
 from jobs.records import VideoRow
 from tests.jobs.exports.outputs import HEIGHT, WIDTH, blobs, rows, tree, write
 from tests.parts import stcn
 
+FOLDERS = {format.name: format.frames_folder for format in FORMATS.values() if format.frames_folder}
 PLACES = {
     "coco": {"annotations.json"}, "ytvis": {"instances.json"},
     "davis": {f"Annotations/clip/{t:05d}.png" for t in (3, 4, 7)},
@@ -25,8 +27,8 @@ PLACES = {
 }  # fmt: skip
 
 
-def made(tmp_path: Path, **options: Any) -> tuple[str, Path]:
-    """An output with masks on frames 3, 4 and 7 of a video of 12, and on those of one that is gone; and the video."""
+def output_with_videos(tmp_path: Path, **options: Any) -> tuple[str, Path]:
+    """An output and its video of 12 frames, with masks on 3, 4 and 7. The output also has masks of a missing video."""
     video = tmp_path / "clip.mp4"
     with VideoWriter(video, Fraction(25)) as writer:
         for t in range(12):
@@ -39,24 +41,24 @@ def made(tmp_path: Path, **options: Any) -> tuple[str, Path]:
     return write(tmp_path / "out", clip, rows("gone\x1b", [blobs(1)]), videos=videos, **options), video
 
 
-@pytest.mark.parametrize("format", list(FRAMES))
-def test_they_are_those_of_the_video_where_the_format_has_them(format: str, tmp_path: Path) -> None:
-    output, video = made(tmp_path)
+@pytest.mark.parametrize("format", FOLDERS)
+def test_frames_equal_the_video_and_lie_in_the_formats_folder(format: str, tmp_path: Path) -> None:
+    output, video = output_with_videos(tmp_path)
     exported = export_output(output, tmp_path / "dest", format, frames=True)
     assert exported.frames == 3
     assert list(exported.failures) == ["gone\x1b"]
-    images = {f"{FRAMES[format]}/clip/{t:05d}.jpg" for t in (3, 4, 7)}
+    images = {f"{FOLDERS[format]}/clip/{t:05d}.jpg" for t in (3, 4, 7)}
     written = tree(tmp_path / "dest")
     assert {name for name in written if "gone" not in name} == PLACES[format] | images
     with Video(video) as source:
         for frame in source:
-            if content := written.get(f"{FRAMES[format]}/clip/{frame.index:05d}.jpg"):
+            if content := written.get(f"{FOLDERS[format]}/clip/{frame.index:05d}.jpg"):
                 with Image.open(io.BytesIO(content)) as image:
                     assert np.abs(np.asarray(image, int) - frame.image).max() <= 3
 
 
-def test_datasets_has_them_in_its_rows(tmp_path: Path) -> None:
-    exported = export_output(made(tmp_path)[0], tmp_path / "dest", "hf", frames=True)
+def test_hf_stores_frames_in_the_rows(tmp_path: Path) -> None:
+    exported = export_output(output_with_videos(tmp_path)[0], tmp_path / "dest", "hf", frames=True)
     assert exported.frames == 3
     assert list(exported.failures) == ["gone\x1b"]
     first, second = sorted((tmp_path / "dest/data").iterdir())
@@ -67,14 +69,14 @@ def test_datasets_has_them_in_its_rows(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_what_could_not_be_read_is_tried_again_and_the_rest_is_not(format: str, tmp_path: Path) -> None:
-    output, video = made(tmp_path)
+def test_only_videos_without_frames_are_tried_again(format: str, tmp_path: Path) -> None:
+    output, video = output_with_videos(tmp_path)
     export_output(output, tmp_path / "dest", format, frames=True)
     video.unlink()
     exported = export_output(output, tmp_path / "dest", format, frames=True)
     assert (exported.frames, list(exported.failures)) == (3, ["gone\x1b"])
     export_output(output, tmp_path / "dest", format)
-    assert not [name for name in tree(tmp_path / "dest") if name.endswith(".jpg")]  # they were not asked for
+    assert not [name for name in tree(tmp_path / "dest") if name.endswith(".jpg")]  # this export is without --frames
 
 
 @pytest.mark.parametrize("format", ["coco", "hf"])
@@ -85,10 +87,8 @@ def test_what_could_not_be_read_is_tried_again_and_the_rest_is_not(format: str, 
         ({"allow": ["/elsewhere"]}, "is not allowed; legal: under /elsewhere"),
     ],
 )
-def test_videos_are_opened_where_the_run_was_allowed_to(
-    options: dict[str, Any], reason: str, format: str, tmp_path: Path
-) -> None:
-    exported = export_output(made(tmp_path, **options)[0], tmp_path / "dest", format, frames=True)
+def test_limits_of_the_run_apply_to_frames(options: dict[str, Any], reason: str, format: str, tmp_path: Path) -> None:
+    exported = export_output(output_with_videos(tmp_path, **options)[0], tmp_path / "dest", format, frames=True)
     assert reason in exported.failures["clip"]
     assert exported.frames == 0
 
@@ -96,8 +96,8 @@ def test_videos_are_opened_where_the_run_was_allowed_to(
 @pytest.mark.parametrize(
     ("start", "size", "reason"), [(11, 40, "no frame 12 any more"), (0, 41, "no longer have the size")]
 )
-def test_a_video_that_changed_has_no_frames(start: int, size: int, reason: str, tmp_path: Path) -> None:
-    _, video = made(tmp_path)
+def test_frames_of_a_changed_video_fail(start: int, size: int, reason: str, tmp_path: Path) -> None:
+    _, video = output_with_videos(tmp_path)
     other = rows("clip", [blobs(1, height=size), blobs(2, height=size)], start=start)
     output = write(
         tmp_path / "other",
@@ -109,19 +109,19 @@ def test_a_video_that_changed_has_no_frames(start: int, size: int, reason: str, 
     assert list(tree(tmp_path / "dest")) == ["annotations.json"]
 
 
-def test_the_command_says_what_failed_and_ends_with_3(tmp_path: Path) -> None:
-    command = stcn("export", made(tmp_path)[0], tmp_path / "dest", "--format", "coco", "--frames")
+def test_cli_reports_failed_videos_with_exit_code_3(tmp_path: Path) -> None:
+    command = stcn("export", output_with_videos(tmp_path)[0], tmp_path / "dest", "--format", "coco", "--frames")
     assert command.returncode == 3
     assert command.stdout == f"8 masks and 3 frames in {tmp_path}/dest\n"
     assert "gone\\x1b: " in command.stderr
     assert "no/such.mp4" in command.stderr
 
 
-def test_ids_over_255_are_warned_of(tmp_path: Path) -> None:
+def test_ids_over_255_warn(tmp_path: Path) -> None:
     output = write(
         tmp_path / "out", rows("clip", [np.where(blobs(1) == 2, 300, blobs(1))], [1, 300]), rows("b", [blobs(1)])
     )
-    for _ in range(2):  # also where nothing is left to do
+    for _ in range(2):  # also when all files are complete
         command = stcn("export", output, tmp_path / "dest", "--format", "davis")
         assert command.returncode == 0
         assert command.stderr.startswith("clip: ids up to 300: ")
@@ -135,14 +135,16 @@ def test_ids_over_255_are_warned_of(tmp_path: Path) -> None:
         (["--format", "sav", "--polygons"], "--polygons is not usable with --format sav; legal: with coco"),
     ],
 )
-def test_a_users_mistake_is_a_message(arguments: list[str], message: str, tmp_path: Path) -> None:
-    command = stcn("export", made(tmp_path)[0], tmp_path / "dest", *arguments)
+def test_unknown_format_and_option_are_reported(arguments: list[str], message: str, tmp_path: Path) -> None:
+    command = stcn("export", output_with_videos(tmp_path)[0], tmp_path / "dest", *arguments)
     assert (command.returncode, message in command.stderr) == (2, True)
     assert not (tmp_path / "dest").exists()
 
 
-def test_a_url_is_no_destination(tmp_path: Path) -> None:
-    command = stcn("export", made(tmp_path)[0], "s3://bucket/dest", cwd=tmp_path, env={"PYTHONPATH": _path()})
+def test_url_as_destination_is_refused(tmp_path: Path) -> None:
+    command = stcn(
+        "export", output_with_videos(tmp_path)[0], "s3://bucket/dest", cwd=tmp_path, env={"PYTHONPATH": _path()}
+    )
     assert (command.returncode, "is no local folder" in command.stderr) == (2, True)
     assert not (tmp_path / "s3:").exists()
 

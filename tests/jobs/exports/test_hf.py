@@ -1,4 +1,4 @@
-"""Parquet with the schema that `datasets` reads; docs/EXPORT.md has the check with `datasets` itself."""
+"""The Parquet files have the schema that `datasets` reads; docs/EXPORT.md has a check with `datasets` itself."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ from tests.jobs.exports.outputs import blobs, rows, write
 LABELS = [blobs(seed) for seed in range(6)]
 
 
-def test_masks_come_back_identical_a_row_a_frame(tmp_path: Path) -> None:
+def test_masks_are_identical_with_one_row_per_frame(tmp_path: Path) -> None:
     clips = [rows("clip", LABELS, object_name="cat", frame_name=list("abcdef")), rows("other", LABELS[:2], start=7)]
     output = write(tmp_path / "out", *clips)
     assert export_output(output, tmp_path / "dest", "hf").masks == 16
@@ -37,8 +37,8 @@ def test_masks_come_back_identical_a_row_a_frame(tmp_path: Path) -> None:
     assert (frames[0]["object_names"], frames[0]["frame_name"], frames[0]["scores"]) == (["cat"] * 2, "a", [0.5] * 2)
 
 
-def test_the_metadata_say_the_types_of_the_columns() -> None:
-    """In the spelling that `datasets` 2 to 5 know."""
+def test_metadata_declares_the_features_of_datasets() -> None:
+    """Spelled as `datasets` 2 to 5 read them."""
     columns = schema(with_images=True)
     features = json.loads(columns.metadata[b"huggingface"])["info"]["features"]
     assert list(features) == columns.names

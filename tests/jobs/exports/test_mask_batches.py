@@ -1,4 +1,4 @@
-"""The walk hands on whole frames in order, and refuses what no run writes."""
+"""Batches hold complete frames in order; rows that no run writes are refused."""
 
 import random
 from pathlib import Path
@@ -15,7 +15,9 @@ LABELS = [blobs(seed) for seed in range(7)]
 
 
 @pytest.mark.parametrize("rows_at_once", [1, 2, 3, 5, 1000])
-def test_no_frame_is_cut_and_no_row_lost(rows_at_once: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_never_split_a_frame_or_lose_a_row(
+    rows_at_once: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(mask_batches, "ROWS", rows_at_once)
     written = [*rows("a", LABELS, start=4), *rows("b", LABELS[:1], [1]), *rows("c", LABELS[:3], [1])]
     (file,) = mask_batches.masks_files(write(tmp_path / "out", written))
@@ -46,7 +48,7 @@ def test_no_frame_is_cut_and_no_row_lost(rows_at_once: int, tmp_path: Path, monk
         ("frame", "frame_index holds -1"),
     ],
 )
-def test_what_no_run_writes_is_damage(
+def test_rows_that_no_run_writes_raise(
     kind: str, message: str, rows_at_once: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mask_batches, "ROWS", rows_at_once)
@@ -70,13 +72,13 @@ def test_what_no_run_writes_is_damage(
             list(batches)
 
 
-def test_a_video_lies_in_one_file(tmp_path: Path) -> None:
+def test_video_in_two_files_raises(tmp_path: Path) -> None:
     output = write(tmp_path / "out", rows("a", LABELS), rows("a", LABELS, start=9))
     with pytest.raises(UserError, match="video 'a' is in another file, too"):
         export_output(output, tmp_path / "dest", "davis")
 
 
-def test_a_file_that_is_cut_off_is_damage(tmp_path: Path) -> None:
+def test_truncated_file_raises(tmp_path: Path) -> None:
     (file,) = mask_batches.masks_files(write(tmp_path / "out", rows("a", LABELS)))
     path = Path(file.info.location)
     path.write_bytes(path.read_bytes()[:-9])

@@ -1,4 +1,4 @@
-"""An export that was killed is gone on with, and comes to the bytes of one that was left alone."""
+"""A killed export resumes, and writes the same bytes as an undisturbed one."""
 
 import os
 import signal
@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from jobs.commands.export import FORMATS, export_output
+from jobs.commands.export import export_output
 from jobs.concurrency import interrupt
 from jobs.errors import UserError
 from jobs.exports import mask_batches
+from jobs.exports.formats import FORMATS
 from jobs.exports.journal import FOLDER, Journal
 from tests.jobs.exports.outputs import blobs, rows, tree, write
+
+pytestmark = pytest.mark.heavy
 
 SLOW = """
 import sys, time
@@ -39,34 +42,34 @@ def archive(tmp_path: Path) -> str:
 
 
 def kill_after(batches: int, output: str, dest: Path, format: str) -> bool:
-    """Export, and kill -9 the process in the middle; whether it was under way still."""
+    """Export, and kill -9 the process in the middle; returns whether it was still running."""
     process = subprocess.Popen([sys.executable, "-c", SLOW, output, str(dest), format], stdout=subprocess.PIPE)
     assert process.stdout
     for _ in range(batches):
         process.stdout.readline()
     time.sleep(0.01)
-    is_under_way = process.poll() is None
+    is_running = process.poll() is None
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     process.stdout.close()
-    return is_under_way
+    return is_running
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_what_was_killed_comes_to_the_same_bytes(format: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_killed_export_resumes_to_the_same_bytes(format: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mask_batches, "ROWS", 10)
     output, dest = archive(tmp_path), tmp_path / "dest"
     for batches in (15, 30, 5):
         assert kill_after(batches, output, dest, format)
-    left_alone = export_output(output, tmp_path / "alone", format)
-    assert export_output(output, dest, format).masks == left_alone.masks == 720
+    undisturbed = export_output(output, tmp_path / "alone", format)
+    assert export_output(output, dest, format).masks == undisturbed.masks == 720
     assert tree(dest) == tree(tmp_path / "alone")
     assert sorted(path.name for path in (dest / FOLDER).iterdir()) == ["done.jsonl", "lock"]
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_what_is_whole_is_not_done_again(format: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its masks are not even read."""
+def test_complete_files_are_not_written_again(format: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their masks are not even read."""
     output, dest = archive(tmp_path), tmp_path / "dest"
     export_output(output, dest, format)
     before = tree(dest)
@@ -77,7 +80,7 @@ def test_what_is_whole_is_not_done_again(format: str, tmp_path: Path, monkeypatc
 
 
 @pytest.mark.parametrize("format", ["coco", "davis", "sav", "hf"])
-def test_what_changed_is_done_again_and_what_is_gone_deleted(format: str, tmp_path: Path) -> None:
+def test_changed_videos_are_exported_again_and_removed_ones_deleted(format: str, tmp_path: Path) -> None:
     output, dest = archive(tmp_path), tmp_path / "dest"
     export_output(output, dest, format)
     first, _, last = sorted((tmp_path / "out/masks").iterdir())
@@ -90,8 +93,8 @@ def test_what_changed_is_done_again_and_what_is_gone_deleted(format: str, tmp_pa
 
 
 @pytest.mark.parametrize("format", ["coco", "ytvis"])
-def test_ids_go_on_from_parts_that_changed(format: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was whole of a file when the command ended may follow one that has fewer masks now."""
+def test_ids_continue_from_changed_parts(format: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part that was complete may now follow a part with fewer masks."""
     output, dest = archive(tmp_path), tmp_path / "dest"
     first, _, last = sorted((tmp_path / "out/masks").iterdir())
     content = last.read_bytes()
@@ -106,7 +109,7 @@ def test_ids_go_on_from_parts_that_changed(format: str, tmp_path: Path, monkeypa
     assert tree(dest) == tree(tmp_path / "alone")
 
 
-def test_what_was_deleted_is_made_again_and_what_is_others_stays(tmp_path: Path) -> None:
+def test_deleted_files_are_written_again_and_foreign_files_kept(tmp_path: Path) -> None:
     output, dest = archive(tmp_path), tmp_path / "dest"
     export_output(output, dest, "sav")
     before = tree(dest)
@@ -116,18 +119,18 @@ def test_what_was_deleted_is_made_again_and_what_is_others_stays(tmp_path: Path)
     assert tree(dest) == before | {"notes.txt": b"mine"}
 
 
-def test_what_no_export_made_is_not_replaced(tmp_path: Path) -> None:
-    """A folder of the same name as a video may be the video itself."""
+def test_foreign_files_are_never_replaced(tmp_path: Path) -> None:
+    """A folder with the name of a video may be the video itself."""
     output = archive(tmp_path)
     for format, name in (("davis", "clip2"), ("coco", "annotations.json"), ("yolo", "data.yaml")):
         (tmp_path / format / name).mkdir(parents=True)
         (tmp_path / format / name / "mine.jpg").write_text("mine")
-        with pytest.raises(UserError, match=f"{name} is there, and no export made it"):
+        with pytest.raises(UserError, match=f"{name} exists, and no export wrote it"):
             export_output(output, tmp_path / format, format)
         assert (tmp_path / format / name / "mine.jpg").read_text() == "mine"
 
 
-def test_a_folder_holds_one_export_at_a_time(tmp_path: Path) -> None:
+def test_destination_of_another_export_is_refused(tmp_path: Path) -> None:
     output, dest = archive(tmp_path), tmp_path / "dest"
     export_output(output, dest, "sav")
     with pytest.raises(UserError, match="holds another export: format sav"):
@@ -136,7 +139,7 @@ def test_a_folder_holds_one_export_at_a_time(tmp_path: Path) -> None:
         export_output(output, tmp_path / "other", "coco")
 
 
-def test_an_interrupt_is_heard_between_videos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupt_stops_between_videos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted() -> None:
         raise KeyboardInterrupt
 

@@ -1,4 +1,4 @@
-"""SA-V's JSON as SAM 2's training reads it: `masklet[frame][object]`, an RLE for pycocotools or null."""
+"""SA-V JSON as SAM 2's training reads it: `masklet[frame][object]` is an RLE for pycocotools, or null."""
 
 import json
 from pathlib import Path
@@ -69,10 +69,10 @@ def exported(tmp_path: Path, start: int = 0) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("rows_at_once", [2, 1000])
-def test_masks_come_back_identical_with_null_where_there_is_none(
+def test_masks_are_identical_and_missing_ones_null(
     rows_at_once: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On frames before the first one that was segmented, and of an object before its prompt."""
+    """Missing: frames before the segmented window, and an object before its first prompt."""
     monkeypatch.setattr(mask_batches, "ROWS", rows_at_once)
     found = exported(tmp_path, start=3)
     assert found["masklet"][:3] == [[None, None]] * 3
@@ -84,7 +84,7 @@ def test_masks_come_back_identical_with_null_where_there_is_none(
 
 
 @pytest.mark.parametrize("rows_at_once", [2, 1000])
-def test_the_fields_are_those_of_sa_v(rows_at_once: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fields_match_sa_v(rows_at_once: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mask_batches, "ROWS", rows_at_once)
     found = exported(tmp_path)
     jsonschema.validate(found, SCHEMA | {"required": list(SCHEMA["properties"])})  # type: ignore[call-overload]
@@ -101,8 +101,8 @@ def test_the_fields_are_those_of_sa_v(rows_at_once: int, tmp_path: Path, monkeyp
     assert (found["video_duration"], found["video_frame_count"]) == (15 / 25, 15)
 
 
-def test_a_frame_number_cannot_fill_the_disk(tmp_path: Path) -> None:
-    """There is a place for each object on each frame up to the last."""
+def test_huge_frame_index_raises(tmp_path: Path) -> None:
+    """The format has an element for each object on each frame, which could fill the disk."""
     output = write(tmp_path / "out", rows("clip", [LABELS[1]], start=2**31 - 1))
     with pytest.raises(UserError, match="has 2 objects up to frame 2147483647"):
         export_output(output, tmp_path / "dest", "sav")

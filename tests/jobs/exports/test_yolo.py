@@ -1,4 +1,4 @@
-"""YOLO's labels as ultralytics reads them: class and polygon on each line, coordinates from 0 to 1."""
+"""YOLO labels as ultralytics reads them: class and polygon on each line, coordinates from 0 to 1."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ LABELS = [blobs(seed) for seed in range(6)]
 NAMES = ["a: b", 'quote"s\\', "\x1b[2J\u2028", "\U0001f3a5"]
 
 
-def test_filled_lines_are_the_masks_but_for_threads_between_parts(tmp_path: Path) -> None:
+def test_filled_polygons_match_the_masks_except_connecting_lines(tmp_path: Path) -> None:
     output = write(tmp_path / "out", rows("clip", LABELS))
     assert export_output(output, tmp_path / "dest", "yolo").masks == 12
     paths = sorted((tmp_path / "dest/labels/clip").iterdir())
@@ -30,8 +30,8 @@ def test_filled_lines_are_the_masks_but_for_threads_between_parts(tmp_path: Path
             assert (filled & true).sum() / (filled | true).sum() > 0.98
 
 
-def test_names_of_classes_survive_yaml_and_keep_their_numbers(tmp_path: Path) -> None:
-    """Also when a video is added later whose name comes first."""
+def test_class_names_survive_yaml_and_keep_their_numbers(tmp_path: Path) -> None:
+    """Also when a video is added later that sorts first."""
     clips = [rows(f"clip{n}", [blobs(1)], object_name=name) for n, name in enumerate(NAMES)]
     output = tmp_path / "out"
     write(output, clips[1] + clips[2])

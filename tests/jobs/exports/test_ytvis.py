@@ -1,4 +1,4 @@
-"""YouTube-VIS's JSON holds the masks of the output, one list a track."""
+"""The YouTube-VIS JSON holds the masks of the output, one list for each track."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ def exported(output: str, dest: Path) -> dict[str, Any]:
 
 
 def check(found: dict[str, Any], labels: list[np.ndarray], ids: list[int]) -> None:
-    """The lists have a place for each frame, with what is there or null."""
+    """The lists have an element for each frame: its value, or null."""
     for note, object_id in zip(found["annotations"], ids, strict=True):
         for t, true in enumerate(of_frame == object_id for of_frame in labels):
             assert (note["segmentations"][t] is None) == (note["bboxes"][t] is None) == (note["areas"][t] is None)
@@ -33,7 +33,7 @@ def check(found: dict[str, Any], labels: list[np.ndarray], ids: list[int]) -> No
         assert lengths == {note["length"]} == {len(labels)}
 
 
-def test_masks_come_back_identical_with_null_where_there_is_none(tmp_path: Path) -> None:
+def test_masks_are_identical_and_missing_ones_null(tmp_path: Path) -> None:
     found = exported(write(tmp_path / "out", rows("clip", LABELS, object_name="cat")), tmp_path / "dest")
     check(found, LABELS, [1, 2])
     (video,) = found["videos"]
@@ -42,8 +42,8 @@ def test_masks_come_back_identical_with_null_where_there_is_none(tmp_path: Path)
     assert found["categories"] == [{"id": 1, "name": "cat"}]
 
 
-def test_it_is_the_same_however_the_rows_are_cut(tmp_path: Path, monkeypatch: Any) -> None:
-    """Tracks that end, come late or come back, over the edges of batches."""
+def test_batch_size_does_not_change_the_export(tmp_path: Path, monkeypatch: Any) -> None:
+    """With tracks that end, start late or return, across batches."""
     labels = [blobs(seed, 3) for seed in range(9)]
     late = [row for row in rows("clip", labels, [1, 2, 3]) if row["object_id"] != 3 or row["frame_index"] > 4]
     output = write(tmp_path / "out", rows("a", LABELS), late)

@@ -74,7 +74,7 @@ def flip(path: Path, target: Path, seed: int) -> Path:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_flipped_bytes_are_told(seed: int, tmp_path: Path) -> None:
+def test_flipped_bytes_are_reported_as_damage(seed: int, tmp_path: Path) -> None:
     """They lose frames or mark them, but raise nothing."""
     path = encode(tmp_path / "v.mp4", "libx264", {"preset": "ultrafast"})
     assert not is_told(read(path)[0])
@@ -86,7 +86,7 @@ def test_flipped_bytes_are_told(seed: int, tmp_path: Path) -> None:
 
 @needs_shared
 @pytest.mark.parametrize("name", ["cosmos-10s", "cutie-example", "sam2-bedroom", "sam2-dog"])
-def test_real_footage_is_sound_until_bytes_are_flipped(name: str, tmp_path: Path) -> None:
+def test_real_footage_has_damage_only_once_bytes_are_flipped(name: str, tmp_path: Path) -> None:
     path = SHARED / f"videos/{name}.mp4"
     for source, damaged in ((path, False), (flip(path, tmp_path / "flipped.mp4", 0), True)):
         with Video(source, short_side=120) as video:
@@ -95,7 +95,7 @@ def test_real_footage_is_sound_until_bytes_are_flipped(name: str, tmp_path: Path
 
 
 @pytest.mark.parametrize("ending", ["mp4", "mkv", "ts"])
-def test_a_sound_file_is_not_called_damaged(ending: str, tmp_path: Path) -> None:
+def test_sound_file_has_no_damage(ending: str, tmp_path: Path) -> None:
     video, frames = read(remux(write(tmp_path / "v.mp4", 40), tmp_path / f"remuxed.{ending}"))
     assert len(frames) == 40
     assert not is_told(video)
@@ -125,7 +125,7 @@ def test_a_file_that_is_cut_off_is_told(ending: str, part: float, tmp_path: Path
     assert is_told(video)
 
 
-def test_a_matroska_file_is_cut_off_where_it_is_shorter_than_it_says(tmp_path: Path) -> None:
+def test_truncated_matroska_file_is_detected(tmp_path: Path) -> None:
     Image.fromarray(picture(0)).save(tmp_path / "0.jpg")
     content = matroska("V_MJPEG", (WIDTH, HEIGHT), [(tmp_path / "0.jpg").read_bytes()] * 9)
     (tmp_path / "v.mkv").write_bytes(content)
@@ -134,7 +134,7 @@ def test_a_matroska_file_is_cut_off_where_it_is_shorter_than_it_says(tmp_path: P
     assert is_told(read(tmp_path / "v.mkv")[0])
 
 
-def test_a_matroska_file_whose_middle_is_damaged_tells_what_is_missing(tmp_path: Path) -> None:
+def test_damaged_matroska_cluster_is_reported(tmp_path: Path) -> None:
     """Its reader loses its way there, and stops without an error."""
     path = encode(tmp_path / "v.webm", "libvpx-vp9", VP9)
     assert not is_told(read(path)[0])
@@ -194,7 +194,7 @@ def test_hevc_frames_that_lack_what_they_refer_to_are_kept_and_told(tmp_path: Pa
     assert video.frames_corrupt == 3
 
 
-def test_a_recording_that_begins_between_key_frames_is_not_called_damaged(tmp_path: Path) -> None:
+def test_recording_starting_between_key_frames_is_not_damaged(tmp_path: Path) -> None:
     """Its first frames refer to some before it. No player shows them, and they have no number."""
     path = encode(tmp_path / "v.ts", "libx265", HEVC)
     video, frames = read(without_packets(path, tmp_path / "late.ts", range(5)))

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from tests.jobs.inputs.access_traps import Canary, OpenedFile, ghostscript
 from tests.jobs.inputs.hostile import LINKED, SECRET, SECRET_TEXT, Corpus
-from tests.jobs.inputs.watches import Canary, OpenedFile, ghostscript
 
 ROOT = Path(__file__).parents[3]
 MAX_SECONDS = 300  # for all of them; they take 10
@@ -101,7 +101,7 @@ def test_no_image_runs_a_program(seen: Seen) -> None:
         ("frames-of-eps.png/eps.png", "gs"),
     ],
 )
-def test_without_care_they_would(name: str, trap: str, corpus: Corpus, canary: Canary) -> None:
+def test_hostile_images_would_harm_an_unguarded_reader(name: str, trap: str, corpus: Corpus, canary: Canary) -> None:
     """Given to PyAV and Pillow as they are, files do what they were made for, and the traps tell."""
     seen = watch(corpus, canary, [("careless", name.format(url=canary.url))])
     if trap == "file" and isinstance(seen.secrets_opened, str):
@@ -109,7 +109,7 @@ def test_without_care_they_would(name: str, trap: str, corpus: Corpus, canary: C
     assert {"file": seen.secrets_opened, "server": seen.connections, "gs": seen.ran_a_program}[trap]
 
 
-def test_each_is_refused_with_a_reason_or_is_harmless(seen: Seen) -> None:
+def test_hostile_file_is_refused_with_a_reason_or_harmless(seen: Seen) -> None:
     wrong = [
         (row["name"], row["became"])
         for row in seen.rows
@@ -120,39 +120,40 @@ def test_each_is_refused_with_a_reason_or_is_harmless(seen: Seen) -> None:
 
 
 @pytest.mark.parametrize("name", ["huge.mp4", "huge.mkv", "huge.ts", "frames-of-between.png", "frames-of-over.png"])
-def test_a_frame_that_is_too_large_is_called_so(name: str, seen: Seen) -> None:
+def test_oversized_frame_is_named(name: str, seen: Seen) -> None:
     (row,) = (row for row in seen.rows if row["name"] == name)
     assert re.search(r"\d+x\d+, [0-9,]+ pixels; legal: up to 67,108,864", row["became"])
 
 
 @pytest.mark.parametrize("name", ["places/pipe.mp4", "places/socket.mp4", "places/zero-mp4/0.mp4", "places/waits-png"])
-def test_what_is_no_file_is_called_so(name: str, seen: Seen) -> None:
+def test_video_that_is_no_regular_file_is_refused(name: str, seen: Seen) -> None:
     video, prompts = (row for row in seen.rows if row["name"] == name)
     assert "is no regular file" in video["became"]
     assert "is no regular file" in prompts["became"]
 
 
 @pytest.mark.parametrize("claim", ["samples.mp4", "both.mov", "times.mp4", "in-a-fragment.mp4"])
-def test_a_claim_of_frames_that_are_not_there_is_refused(claim: str, seen: Seen) -> None:
+def test_header_claiming_missing_frames_is_refused(claim: str, seen: Seen) -> None:
     rows = [row for row in seen.rows if re.fullmatch(f"claims-[0-9]+-{claim}", row["name"])]
     assert len(rows) == 3
     for row in rows:
         assert re.search(r"claim [0-9,]+ bytes of samples|has [0-9,]+ frames; legal: up to 1,000,000", row["became"])
 
 
-def test_none_takes_much_memory(seen: Seen) -> None:
+def test_hostile_files_take_little_memory(seen: Seen) -> None:
     peaks = [row["peak_mb"] for row in seen.rows]
     grown = {row["name"]: row["peak_mb"] - before for before, row in zip(peaks, seen.rows[1:], strict=False)}
     assert peaks[-1] - peaks[0] < MAX_GROWTH_MB, sorted(grown.items(), key=lambda item: -item[1])[:5]
 
 
-def test_an_edit_list_that_repeats_a_video_is_bounded(corpus: Corpus, canary: Canary) -> None:
+@pytest.mark.heavy
+def test_edit_list_repeating_a_video_is_bounded(corpus: Corpus, canary: Canary) -> None:
     """Its index would take 3.1 GB. This is what the largest block that FFmpeg may take comes to."""
     (row,) = watch(corpus, canary, [("video", "repeats.mp4")]).rows
     assert row["peak_mb"] < MAX_PEAK_MB
 
 
-def test_nothing_of_a_linked_file_is_told(seen: Seen) -> None:
+def test_contents_of_linked_files_do_not_leak(seen: Seen) -> None:
     """A symbolic link is followed, as data sets are full of them, to a text that is then no video."""
     linked = [row for row in seen.rows if "/link-" in row["name"]]
     assert len(linked) == 16

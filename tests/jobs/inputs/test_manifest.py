@@ -30,7 +30,7 @@ def test_parquet(tmp_path: Path) -> None:
     assert read_manifest(f"{tmp_path}/m.parquet") == expected(tmp_path)
 
 
-def test_csv_with_ids_that_look_like_numbers(tmp_path: Path) -> None:
+def test_csv_ids_that_look_like_numbers_stay_text(tmp_path: Path) -> None:
     text = "video_id,video,prompts,start,end\n007,videos/a.mp4,s3://masks/a.png,,\nb,/data/b,masks/b,5,9\n"
     (tmp_path / "m.csv").write_text(text)
     assert read_manifest(f"{tmp_path}/m.csv") == expected(tmp_path)
@@ -43,7 +43,7 @@ def test_jsonl_with_optional_columns_left_out(tmp_path: Path) -> None:
     ]
 
 
-def test_jsonl_with_an_id_that_looks_like_a_date(tmp_path: Path) -> None:
+def test_jsonl_id_that_looks_like_a_date_stays_text(tmp_path: Path) -> None:
     (tmp_path / "m.jsonl").write_text('{"video_id": "2024-01-01", "video": "x.mp4", "prompts": "x.png"}\n')
     assert read_manifest(f"{tmp_path}/m.jsonl")[0].video_id == "2024-01-01"
 
@@ -102,7 +102,7 @@ def test_removals_and_void_that_say_nothing(column: str, value: str, message: st
 
 
 @pytest.mark.parametrize("column", ["video2", "avoided", "movie"])
-def test_columns_of_ones_own_are_left_alone(column: str, tmp_path: Path) -> None:
+def test_extra_manifest_columns_are_ignored(column: str, tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_text(f"video_id,video,prompts,{column}\na,a.mp4,a.png,x\n")
     assert read_manifest(f"{tmp_path}/m.csv")
 
@@ -148,7 +148,7 @@ def test_all_problems_are_listed_with_their_rows(tmp_path: Path) -> None:
         ("m.txt", "a", "legal: a table"),
     ],
 )
-def test_what_is_no_manifest(name: str, content: str, message: str, tmp_path: Path) -> None:
+def test_invalid_manifest_is_refused(name: str, content: str, message: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(content)
     with pytest.raises(ManifestError, match=message):
         read_manifest(f"{tmp_path}/{name}")
@@ -180,7 +180,7 @@ def test_a_davis_tree(resolution: str, tmp_path: Path) -> None:
     ]
 
 
-def test_a_tree_whose_folder_has_no_name_in_utf_8_is_refused(tmp_path: Path) -> None:
+def test_folder_name_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     """No table could hold its id."""
     for folder in ("JPEGImages", "Annotations"):
         Path(os.fsdecode(os.fsencode(tmp_path / folder) + b"/dog\xff")).mkdir(parents=True)

@@ -37,6 +37,17 @@ def served(model_file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
         server.shutdown()
 
 
+def test_a_similarity_replaces_the_networks_own(model_file: Path) -> None:
+    own, other = find_model(str(model_file)), find_model(str(model_file), similarity="cosine")
+    assert (own.config.similarity, other.config.similarity) == ("l2", "cosine")
+    assert own.sha256 == other.sha256
+
+
+def test_an_unknown_similarity_is_refused_by_name(model_file: Path) -> None:
+    with pytest.raises(UserError, match="--similarity manhattan: .*legal: .*cosine"):
+        find_model(str(model_file), similarity="manhattan")
+
+
 def test_a_url_with_its_digest_is_downloaded_once(served: str, model_file: Path) -> None:
     digest = hashlib.sha256(model_file.read_bytes()).hexdigest()
     first = find_model(served, digest)
@@ -48,19 +59,19 @@ def test_a_url_with_its_digest_is_downloaded_once(served: str, model_file: Path)
     assert (first.sha256, first.config.network, first.content) == (digest, "stcn", model_file.read_bytes())
 
 
-def test_another_digest_is_refused_and_not_kept(served: str, tmp_path: Path) -> None:
+def test_wrong_digest_is_refused_and_not_cached(served: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="not 0000 as --model-sha256 says"):
         find_model(served, "0000")
     assert not (tmp_path / "cache").exists()
 
 
-def test_a_path_is_checked_too(model_file: Path) -> None:
+def test_digest_of_a_local_model_is_checked(model_file: Path) -> None:
     assert find_model(str(model_file)).config.network == "stcn"
     with pytest.raises(UserError, match="--model-sha256"):
         find_model(str(model_file), "0000")
 
 
-def test_what_is_not_there_or_no_model(served: str, tmp_path: Path) -> None:
+def test_missing_or_invalid_model_is_refused(served: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--model"):
         find_model(f"{served}.missing")
     (tmp_path / "notes.pth").write_text("no model")
@@ -68,5 +79,5 @@ def test_what_is_not_there_or_no_model(served: str, tmp_path: Path) -> None:
         find_model(str(tmp_path / "notes.pth"))
 
 
-def test_a_shipped_name() -> None:
+def test_shipped_model_is_loaded_by_name() -> None:
     assert find_model("stcn-mini").name == "stcn-mini.safetensors"

@@ -157,7 +157,7 @@ def test_times_and_turns_are_those_of_reading_forward(make: Callable[[Path], Pat
 
 @pytest.mark.parametrize("ending", ["mp4", "mkv", "ts"])
 @pytest.mark.parametrize("seed", range(3))
-def test_a_damaged_file_gives_the_same_frames_too(
+def test_damaged_file_reversed_gives_the_forward_frames(
     ending: str, seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without threads: with them, reading it forward twice does not."""
@@ -180,9 +180,7 @@ def test_lost_packets_and_a_late_beginning_give_the_same_frames_too(tmp_path: Pa
         assert_same(backward(path, len(expected) - 1), expected[::-1])
 
 
-def test_a_file_that_no_seek_leads_into_is_decoded_from_its_beginning(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unseekable_file_is_decoded_from_its_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = encode(tmp_path / "v.mp4", "libx264", {**X264, "g": "12"})
     expected = forward(path)
 
@@ -193,7 +191,7 @@ def test_a_file_that_no_seek_leads_into_is_decoded_from_its_beginning(
     assert_same(backward(path, 47), expected[::-1])
 
 
-def test_frames_that_a_seek_spoils_are_not_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_frames_spoiled_by_a_seek_are_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As an open group of pictures can, or a damaged one: right times, other pixels."""
     path = encode(tmp_path / "v.mp4", "libx264", {**X264, "g": "12"})
     expected = forward(path)
@@ -220,7 +218,7 @@ def test_a_folder_goes_backward(tmp_path: Path) -> None:
         backward(tmp_path, 9)
 
 
-def test_a_frame_that_is_not_there_is_called_so(tmp_path: Path) -> None:
+def test_missing_frame_is_named(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     Image.fromarray(picture(0)).save(tmp_path / "images/0.png")
     for path, frames in ((write(tmp_path / "v.mp4", 10), 10), (tmp_path / "images", 1)):
@@ -228,7 +226,7 @@ def test_a_frame_that_is_not_there_is_called_so(tmp_path: Path) -> None:
             backward(path, 30)
 
 
-def test_limits_hold_backward_too(tmp_path: Path) -> None:
+def test_limits_hold_backward(tmp_path: Path) -> None:
     counted = write(tmp_path / "v.mp4", 30)
     for path in (counted, remux(counted, tmp_path / "v.ts")):
         with pytest.raises(VideoError, match="has (30|more) frames; legal: up to 20"):
@@ -238,7 +236,7 @@ def test_limits_hold_backward_too(tmp_path: Path) -> None:
             list(ReversedVideo(path, last=9, limits=VideoLimits(max_pixels=WIDTH * HEIGHT - 1)).look())
 
 
-def test_few_frames_are_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reading_holds_few_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = encode(tmp_path / "v.mp4", "libx264", {**X264, "g": "12"}, frames=120)
     alive, most = 0, 0
     show = VideoFile.show

@@ -47,7 +47,7 @@ def test_motion_is_no_cut(clips: list[list[np.ndarray]]) -> None:
     assert not any(cuts(numbered(clip)) for clip in clips)
 
 
-def test_a_flash_and_a_fade_are_no_cuts(clips: list[list[np.ndarray]]) -> None:
+def test_flash_and_fade_are_no_cuts(clips: list[list[np.ndarray]]) -> None:
     flash = [*clips[0]]
     flash[5] = np.full_like(flash[5], 255)
     fade = [(image * (1 - i / FRAMES)).astype(np.uint8) for i, image in enumerate(clips[0])]
@@ -65,7 +65,7 @@ def test_short_scenes(clips: list[list[np.ndarray]], length: int) -> None:
     assert list(scenes([])) == []
 
 
-def test_few_frames_are_held(clips: list[list[np.ndarray]]) -> None:
+def test_reading_holds_few_frames(clips: list[list[np.ndarray]]) -> None:
     read = 0
 
     def frames() -> Iterator[VideoFrame]:
@@ -77,6 +77,7 @@ def test_few_frames_are_held(clips: list[list[np.ndarray]]) -> None:
     assert all(read <= frame.index + 1 + AROUND for _, frame in scenes(frames()))
 
 
+@pytest.mark.heavy
 @needs_shared
 @pytest.mark.parametrize("pattern", FOOTAGE)
 def test_real_footage_is_cut_where_it_was_edited(pattern: str) -> None:

@@ -53,7 +53,7 @@ def test_a_file_gives_its_frames_and_times(rate: Fraction, tmp_path: Path) -> No
         assert np.abs(frame.image.astype(int) - picture(frame.index)).mean() < 6
 
 
-def test_a_window_keeps_the_videos_own_numbers(tmp_path: Path) -> None:
+def test_window_keeps_original_frame_indices(tmp_path: Path) -> None:
     video, frames = read(write(tmp_path / "v.mp4"), start=3, end=6)
     assert [frame.index for frame in frames] == [3, 4, 5]
     assert frames[0].pts_seconds == pytest.approx(3 / 25)
@@ -89,7 +89,7 @@ def test_sixteen_bit_images_keep_their_picture(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("degrees", "turns"), [(90, -1), (180, 2), (270, 1)])
-def test_a_rotated_file_comes_upright(degrees: int, turns: int, tmp_path: Path) -> None:
+def test_rotated_file_is_read_upright(degrees: int, turns: int, tmp_path: Path) -> None:
     """The track header's matrix says how far players turn the picture clockwise, as phones write it."""
     path = write(tmp_path / "v.mp4", 3)
     content = bytearray(path.read_bytes())
@@ -136,7 +136,7 @@ def test_frames_are_scaled_down_as_they_are_read(short_side: int, tmp_path: Path
             assert np.abs(frame.image.astype(int) - picture(frame.index, *frame.image.shape[:2])).mean() < 8
 
 
-def test_a_fine_pattern_is_averaged_and_not_picked_from(tmp_path: Path) -> None:
+def test_downscaling_averages_a_fine_pattern(tmp_path: Path) -> None:
     """Scaling down by 4 without a low-pass filter would keep one of the pattern's two columns."""
     stripes = np.zeros((64, 64, 3), np.uint8)
     stripes[:, ::2] = 200
@@ -161,7 +161,7 @@ def test_an_empty_file_is_called_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"no video at all", b"ffconcat version 1.0\nfile 'secret.mp4'\n"])
-def test_what_is_no_video_is_refused(content: bytes, tmp_path: Path) -> None:
+def test_file_that_is_no_video_is_refused(content: bytes, tmp_path: Path) -> None:
     write(tmp_path / "secret.mp4")
     (tmp_path / "v.mp4").write_bytes(content)
     with pytest.raises(VideoError, match="cannot be opened as a video"):
@@ -205,7 +205,7 @@ def test_more_frames_than_are_allowed_are_refused(tmp_path: Path) -> None:
             assert len(list(video)) == 26
 
 
-def test_a_claim_of_samples_must_fit_the_file(tmp_path: Path) -> None:
+def test_sample_table_larger_than_the_file_is_refused(tmp_path: Path) -> None:
     """Of one size for all, as uncompressed sound has them: a table that needs no entry for each."""
     path = write(tmp_path / "v.mp4", 12)
     content = path.read_bytes()
@@ -218,19 +218,19 @@ def test_a_claim_of_samples_must_fit_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("codec", ["tscc", "Hap1", "IV41"])
-def test_a_codec_that_nobody_needs_is_refused_by_name(codec: str, tmp_path: Path) -> None:
+def test_codec_outside_the_allowlist_is_refused_by_name(codec: str, tmp_path: Path) -> None:
     (tmp_path / "v.avi").write_bytes(avi([(b"vids", codec.encode(), b"x" * 99)]))
     with pytest.raises(VideoError, match="is coded as (camtasia|hap|indeo4); legal: h264, hevc, vp8, .* Convert it"):
         read(tmp_path / "v.avi")
 
 
-def test_codecs_that_are_allowed_are_ffmpegs() -> None:
+def test_allowed_codecs_exist_in_ffmpeg() -> None:
     """A name that FFmpeg has not would allow nothing."""
     known = {name for name in CODECS if name in av.codecs_available}
     assert known == set(CODECS)
 
 
-def test_a_name_is_a_path_and_no_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_path_is_not_parsed_as_a_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """FFmpeg would read another file here: `concat:` means those that it names."""
     write(tmp_path / "other.mp4", 3)
     write(tmp_path / "concat:other.mp4", 7)
@@ -238,7 +238,7 @@ def test_a_name_is_a_path_and_no_url(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert read(Path("concat:other.mp4"))[0].frames_decoded == 7
 
 
-def test_what_h264_cannot_hold_is_a_videos_own_error(tmp_path: Path) -> None:
+def test_video_h264_cannot_encode_raises_video_error(tmp_path: Path) -> None:
     for size, rate in (((1, 9), Fraction(25)), ((48, 64), Fraction(1, 2**31 - 1)), ((2, 20_000), Fraction(25))):
         refused = pytest.raises(VideoError, match="cannot be written as H.264")
         with refused, VideoWriter(tmp_path / "v.mp4", rate) as writer:
@@ -253,7 +253,7 @@ def test_a_folder_without_images_or_with_a_broken_one(tmp_path: Path) -> None:
         read(tmp_path)
 
 
-def test_an_odd_size_is_written_without_its_last_row(tmp_path: Path) -> None:
+def test_writer_crops_odd_sizes(tmp_path: Path) -> None:
     with VideoWriter(tmp_path / "v.mp4", Fraction(25)) as writer:
         writer.write(picture(0, 47, 63))
     _, frames = read(tmp_path / "v.mp4")

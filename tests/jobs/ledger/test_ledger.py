@@ -65,7 +65,7 @@ def committed(output: str, tmp_path: Path) -> str:
     return output
 
 
-def test_a_commit_publishes_and_is_found_again(output: str, tmp_path: Path) -> None:
+def test_commit_publishes_masks_and_survives_reopening(output: str, tmp_path: Path) -> None:
     ledger = begun(output)
     written = attempt(output, "_attempts/1/x", "ab", tmp_path)
     assert published(output) == []
@@ -79,7 +79,7 @@ def test_a_commit_publishes_and_is_found_again(output: str, tmp_path: Path) -> N
     assert again.videos["a"].masks_file == f"00000001-{written.sha256[:16]}.parquet"
 
 
-def test_a_driver_that_another_run_has_followed_commits_nothing(output: str, tmp_path: Path) -> None:
+def test_driver_superseded_by_another_run_commits_nothing(output: str, tmp_path: Path) -> None:
     """Believed dead, it goes on: what it wrote is not placed, and what is there does not change."""
     first = begun(output)
     first.commit("_attempts/1/x", [row("a")], attempt(output, "_attempts/1/x", "a", tmp_path))
@@ -94,7 +94,7 @@ def test_a_driver_that_another_run_has_followed_commits_nothing(output: str, tmp
     assert set(Ledger(output).videos) == {"a", "b"}
 
 
-def test_a_commit_that_comes_before_the_next_run_begins_counts(output: str, tmp_path: Path) -> None:
+def test_commit_just_before_the_next_run_begins_counts(output: str, tmp_path: Path) -> None:
     """The second run has read the log, and the first commits before the second begins."""
     first, second = begun(output), Ledger(output)
     first.commit("_attempts/1/x", [row("a")], attempt(output, "_attempts/1/x", "a", tmp_path))
@@ -103,7 +103,7 @@ def test_a_commit_that_comes_before_the_next_run_begins_counts(output: str, tmp_
     assert published(output) == [["a"]]
 
 
-def test_a_publishing_that_another_run_has_overtaken_brings_nothing_back(
+def test_overtaken_publish_restores_no_removed_masks(
     output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first run stalls between commit and publishing; the second publishes, and then replaces the video."""
@@ -123,7 +123,7 @@ def test_a_publishing_that_another_run_has_overtaken_brings_nothing_back(
     assert published(output) == [["a", "b"]]
 
 
-def test_a_reply_that_was_lost_is_not_taken_for_a_defeat(
+def test_lost_reply_to_a_commit_is_not_a_lost_race(
     output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The link is made, and then the file server's answer is an error; the second try finds its own record."""
@@ -145,7 +145,9 @@ def test_a_reply_that_was_lost_is_not_taken_for_a_defeat(
     assert len(storage.find(f"{output}/_ledger")) == 2
 
 
-def test_publishing_that_was_cut_off_is_finished(output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_publish_is_finished_by_the_next_run(
+    output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ledger = begun(output)
     written = attempt(output, "_attempts/1/x", "a", tmp_path)
 
@@ -163,7 +165,7 @@ def test_publishing_that_was_cut_off_is_finished(output: str, tmp_path: Path, mo
     assert not storage.exists(f"{output}/_attempts/1/x")
 
 
-def test_what_earlier_runs_left_is_cleared_away(output: str, tmp_path: Path) -> None:
+def test_attempts_of_earlier_runs_are_removed(output: str, tmp_path: Path) -> None:
     """Attempts that nobody can commit any more, and files that were being written."""
     attempt(output, "_attempts/1/x", "a", tmp_path)
     Path(output, "masks").mkdir()
@@ -173,7 +175,7 @@ def test_what_earlier_runs_left_is_cleared_away(output: str, tmp_path: Path) -> 
     assert not list(Path(output, "masks").iterdir())
 
 
-def test_masks_that_are_gone_are_done_again(output: str, tmp_path: Path) -> None:
+def test_missing_masks_are_made_again(output: str, tmp_path: Path) -> None:
     ledger = begun(output)
     written = attempt(output, "_attempts/1/x", "a", tmp_path)
     ledger.commit("_attempts/1/x", [row("a")], written)
@@ -184,7 +186,7 @@ def test_masks_that_are_gone_are_done_again(output: str, tmp_path: Path) -> None
     assert again.finished() == {"work-b"}
 
 
-def test_who_comes_late_to_remove_a_file_removes_nothing_that_was_made_since(output: str, tmp_path: Path) -> None:
+def test_late_removal_keeps_newer_files(output: str, tmp_path: Path) -> None:
     """The same masks, made again after they were replaced, stand under another name."""
     ledger = begun(output)
     names = []
@@ -197,7 +199,7 @@ def test_who_comes_late_to_remove_a_file_removes_nothing_that_was_made_since(out
 
 
 @pytest.mark.parametrize("cut_off", [False, True])
-def test_a_changed_video_replaces_its_masks(
+def test_changed_video_replaces_its_masks(
     cut_off: bool, committed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ledger = begun(committed, "2")
@@ -218,7 +220,7 @@ def test_a_changed_video_replaces_its_masks(
 
 
 @pytest.mark.parametrize("content", [b"short", None])
-def test_a_file_of_another_length_is_lost_and_made_again(content: bytes | None, committed: str, tmp_path: Path) -> None:
+def test_mask_file_of_wrong_length_is_made_again(content: bytes | None, committed: str, tmp_path: Path) -> None:
     (path,) = Path(committed, "masks").iterdir()
     path.write_bytes(content or b"") if content else path.unlink()
     ledger = Ledger(committed)
@@ -230,7 +232,7 @@ def test_a_file_of_another_length_is_lost_and_made_again(content: bytes | None, 
     assert Ledger(committed).forget_lost() == []
 
 
-def test_masks_that_were_tampered_with_are_not_copied_on(committed: str, tmp_path: Path) -> None:
+def test_altered_masks_are_not_copied(committed: str, tmp_path: Path) -> None:
     (path,) = Path(committed, "masks").iterdir()
     path.write_bytes(path.read_bytes()[:-1] + b"!")
     ledger = begun(committed, "2")
@@ -239,7 +241,7 @@ def test_masks_that_were_tampered_with_are_not_copied_on(committed: str, tmp_pat
 
 
 @pytest.mark.parametrize("damage", ["removed", "emptied", "altered"])
-def test_a_damaged_log_is_an_error_that_names_the_record(damage: str, committed: str) -> None:
+def test_damaged_log_record_is_named(damage: str, committed: str) -> None:
     path = Path(committed, "_ledger/00000000.json")
     if damage == "removed":
         path.unlink()
@@ -249,7 +251,7 @@ def test_a_damaged_log_is_an_error_that_names_the_record(damage: str, committed:
         Ledger(committed)
 
 
-def test_a_changed_video_that_fails_loses_its_old_masks(committed: str) -> None:
+def test_changed_video_that_fails_drops_its_old_masks(committed: str) -> None:
     ledger = begun(committed, "2")
     changed = [row("a", "new", "quarantined"), row("b", "new", "quarantined")]
     ledger.commit("_attempts/2/x", changed, None)

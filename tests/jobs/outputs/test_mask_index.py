@@ -92,13 +92,13 @@ def test_masks_are_not_read_for_the_index(tmp_path: Path, monkeypatch: pytest.Mo
         ([{**row, "video_id": None} for row in mask_rows("a", labels(1))], "video_id has nulls"),
     ],
 )
-def test_what_is_no_sorted_table_of_masks_is_named(rows: list[store.MaskRow], reason: str, tmp_path: Path) -> None:
+def test_unsorted_masks_file_is_named(rows: list[store.MaskRow], reason: str, tmp_path: Path) -> None:
     write_masks(str(tmp_path), "x", rows)
     with pytest.raises(UserError, match=rf"masks/x.parquet is damaged: .*{reason}.*`stcn verify"):
         read_index(str(tmp_path), IDS)
 
 
-def test_a_video_in_two_files_is_named(tmp_path: Path) -> None:
+def test_video_committed_in_two_files_is_named(tmp_path: Path) -> None:
     for name in ("x", "y"):
         write_masks(str(tmp_path), name, mask_rows("a", labels(2)))
     with pytest.raises(UserError, match=r"y.parquet is damaged: it has masks of video 'a', and so has .*x.parquet"):
@@ -114,7 +114,7 @@ def test_a_file_that_is_cut_off_is_named(keep: float, tmp_path: Path) -> None:
         read_index(str(tmp_path), IDS)
 
 
-def test_a_file_that_is_replaced_meanwhile_is_named(tmp_path: Path) -> None:
+def test_mask_file_replaced_during_reading_is_named(tmp_path: Path) -> None:
     write(tmp_path)
     index = read_index(str(tmp_path), IDS)
     write_masks(str(tmp_path), "0", mask_rows("b", labels(6)))
@@ -125,7 +125,8 @@ def test_a_file_that_is_replaced_meanwhile_is_named(tmp_path: Path) -> None:
         MaskRows(index).masks(8)
 
 
-def test_a_million_masks_weigh_little(tmp_path: Path) -> None:
+@pytest.mark.heavy
+def test_index_of_a_million_masks_stays_small(tmp_path: Path) -> None:
     """16 bytes a frame; RLEs of 400 bytes each would be 400 MB."""
     count = 1_000_000
     row = mask_rows("a", labels(1))[0]

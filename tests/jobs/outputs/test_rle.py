@@ -81,7 +81,7 @@ def test_any_text_is_a_mask_or_refused(counts: str, height: int, width: int) -> 
         ("05", (-6, -8), "its size is -8x-6"),
     ],
 )
-def test_what_is_no_mask_is_named(counts: str, size: tuple[int, int], message: str) -> None:
+def test_invalid_mask_is_named(counts: str, size: tuple[int, int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         rle.decode(counts, *size)
 
@@ -99,6 +99,7 @@ def _counts(bits: int) -> str:
     return rle.encode(mask.reshape(6, 8).astype(np.int32), [1])[0].counts
 
 
+@pytest.mark.heavy
 @given(st.lists(TEXTS, max_size=9), st.integers(1, 4))
 @settings(max_examples=1_000, deadline=None)
 def test_many_masks_are_checked_at_once_as_each_is_decoded(texts: list[str], at_once: int) -> None:

@@ -20,7 +20,7 @@ from jobs.outputs import store
 from jobs.outputs.label_maps import to_image
 from jobs.outputs.stored_masks import masks_by_video
 from jobs.records import VideoRow
-from tests.flipped import check_flips_are_told
+from tests.bit_flips import check_flips_are_told
 from tests.jobs.commands.test_evaluate import FOUND, rows
 from tests.jobs.commands.test_export import write_run
 from tests.parts import stcn
@@ -106,13 +106,13 @@ def test_a_damaged_mask_is_named_with_its_file_video_and_frame(
         (lambda: with_column("video_id", lambda c: pa.array([b"\xff"] * len(c)).view("string")), "UTF-?8"),
     ],
 )
-def test_what_is_no_table_of_masks_is_named(table: Callable[[], Any], reason: str, tmp_path: Path) -> None:
+def test_invalid_masks_table_is_named(table: Callable[[], Any], reason: str, tmp_path: Path) -> None:
     write(tmp_path / "out", table())
     with pytest.raises(UserError, match=f"{tmp_path}/out/masks/m.parquet is damaged: .*{reason}.* `stcn verify"):
         list(masks_by_video(str(tmp_path / "out")))
 
 
-def test_a_table_that_another_program_wrote_is_read(tmp_path: Path) -> None:
+def test_masks_written_by_other_programs_are_read(tmp_path: Path) -> None:
     """With wider types, its columns in another order and one of its own."""
     table = with_column("counts", lambda c: c.cast("large_string"))
     table = table.set_column(1, "frame_index", table["frame_index"].cast("int64")).append_column("note", [[""] * 12])
@@ -122,7 +122,7 @@ def test_a_table_that_another_program_wrote_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("side", [30_000, 10**9])
-def test_a_claim_of_many_pixels_takes_no_memory(side: int, tmp_path: Path) -> None:
+def test_header_claiming_a_huge_frame_allocates_nothing(side: int, tmp_path: Path) -> None:
     table = with_values().slice(0, 1)
     for name in ("height", "width"):
         table = table.set_column(table.column_names.index(name), name, pa.array([side], "int32"))
@@ -136,7 +136,7 @@ def test_a_claim_of_many_pixels_takes_no_memory(side: int, tmp_path: Path) -> No
         tracemalloc.stop()
 
 
-def test_a_damaged_mask_costs_its_own_videos_overlay_only(archive: Path, tmp_path: Path) -> None:
+def test_damaged_mask_fails_only_its_own_videos_overlay(archive: Path, tmp_path: Path) -> None:
     output = tmp_path / "out"
     names, labels = ("a", "bad", "e"), [np.pad(frame, ((0, 8), (0, 14)))[:48, :64] for frame in FOUND]
     given = [row | {"height": 48, "width": 64} for name in names for row in rows(name, labels, [1, 2])]
@@ -152,7 +152,7 @@ def test_a_damaged_mask_costs_its_own_videos_overlay_only(archive: Path, tmp_pat
     assert "object 2 on frame 1 of video 'bad'" in str(results["bad"])
 
 
-def test_no_flipped_byte_raises_anything_else(tmp_path: Path) -> None:
+def test_flipped_byte_raises_only_user_error(tmp_path: Path) -> None:
     write(tmp_path / "out", with_values())
 
     def decode() -> None:

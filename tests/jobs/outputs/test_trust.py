@@ -18,13 +18,13 @@ def of_one(
 
 
 @given(STABILITIES, STABILITIES, DISTANCES)
-def test_what_is_more_stable_is_trusted_no_less(one: float, other: float, distance: int) -> None:
+def test_trust_rises_with_stability(one: float, other: float, distance: int) -> None:
     low, high = sorted((one, other))
     assert 0 <= of_one(low, distance) <= of_one(high, distance) <= 1
 
 
 @given(STABILITIES, DISTANCES, DISTANCES)
-def test_what_is_farther_from_its_prompt_is_trusted_no_more(stability: float, one: int, other: int) -> None:
+def test_trust_falls_with_distance_from_the_prompt(stability: float, one: int, other: int) -> None:
     near, far = sorted((one, other))
     assert of_one(stability, far) <= of_one(stability, near)
 

@@ -1,5 +1,6 @@
 """A video's id changes with what its masks depend on, and with nothing else."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,22 @@ def test_a_changed_video_prompt_model_or_option_is_new_work(entry: Entry) -> Non
     Path(entry.video).unlink()
     others.append(work_id(entry))
     assert len({before, *others}) == 1 + len(others)
+
+
+def test_a_similarity_makes_new_work_only_where_it_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outputs of runs from before the option existed must resume: the id was computed by that version."""
+    monkeypatch.chdir(tmp_path)
+    Path("archive/masks").mkdir(parents=True)
+    files = {"archive/v.mp4": b"video" * 10_000, "archive/masks/00000.png": b"mask"}
+    for name, content in files.items():
+        Path(name).write_bytes(content)
+        os.utime(name, (1_700_000_000, 1_700_000_000))
+    items = [Entry(video_id="v", video="archive/v.mp4", prompts="archive/masks")]
+    own, l2, cosine = (
+        identify(items, "digest", PropagationConfig(), similarity=name)[0].work_id for name in (None, "l2", "cosine")
+    )
+    assert own == "5e7b7946846b994b526902fdb9c322e9"
+    assert len({own, l2, cosine}) == 3
 
 
 def test_a_location_that_cannot_be_is_its_own_problem(entry: Entry, tmp_path: Path) -> None:

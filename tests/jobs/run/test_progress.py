@@ -45,7 +45,7 @@ def test_lines_are_not_written_at_every_update() -> None:
     assert len(stream.getvalue().splitlines()) == 2  # the first, and the end
 
 
-def test_a_bar_on_a_terminal() -> None:
+def test_progress_on_a_terminal_is_a_bar() -> None:
     assert isinstance(progress.reporter(Terminal()), ProgressBar)
     stream = Terminal()
     with ProgressBar(Console(file=stream, width=120, force_terminal=True)) as report:

@@ -17,6 +17,7 @@ import pytest
 from jobs.io import storage
 from jobs.ledger.ledger import Ledger
 from jobs.outputs import store
+from tests.lengths import short_and_long
 from tests.parts import VIDEOS, ray_command, stcn
 
 DONE = {video.video_id: video for video in VIDEOS if not video.broken}
@@ -69,7 +70,7 @@ def test_a_run_segments_every_video_and_reports_the_broken_one(undisturbed: Path
     assert not storage.find(f"{undisturbed}/_attempts")
 
 
-def test_the_run_says_what_it_did_and_with_what(undisturbed: Path, model_file: Path) -> None:
+def test_run_record_and_status_describe_the_run(undisturbed: Path, model_file: Path) -> None:
     info = store.run_info(str(undisturbed))
     assert info["model"]["sha256"] == hashlib.sha256(model_file.read_bytes()).hexdigest()
     assert info["propagation"]["memory_every"] == 5
@@ -93,7 +94,7 @@ def test_the_same_command_again_does_nothing(
     assert plan.stdout.splitlines() == ["5 videos: 4 done, 1 quarantined; 0 shards to do"]
 
 
-def test_only_what_changed_is_done_again(undisturbed: Path, archive: Path, model_file: Path, tmp_path: Path) -> None:
+def test_only_changed_videos_are_done_again(undisturbed: Path, archive: Path, model_file: Path, tmp_path: Path) -> None:
     """A repaired video with --retry-failed, and a video with another prompt; the rest stays."""
     changed = shutil.copytree(archive, tmp_path / "archive")
     output = tmp_path / "out"
@@ -118,8 +119,8 @@ def test_one_actor_gives_the_same_rows_as_two(
     assert digest(str(tmp_path / "out")) == digest(str(undisturbed))
 
 
-@pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_run_that_is_killed_resumes_to_the_same_masks(
+@short_and_long("kill", short=[signal.SIGKILL], long=[signal.SIGINT, signal.SIGTERM])
+def test_killed_run_resumes_to_the_same_masks(
     kill: signal.Signals, undisturbed: Path, archive: Path, model_file: Path, tmp_path: Path
 ) -> None:
     output = str(tmp_path / "out")
@@ -193,11 +194,10 @@ def test_masks_and_videos_in_s3_by_ray_job_submit(
         sys.executable, "-m", "jobs.cli", "segment", f"{bucket}/manifest.csv", f"{bucket}/out",
         "--model", f"{bucket}/tiny.safetensors", "--actors", "2", "--threads-per-actor", "1",
     ]  # fmt: skip
-    for _ in range(20):  # Ray's head answers before it takes jobs
+    for _ in range(60):  # Ray's head answers before it takes jobs
         result = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
         if "No available agent" not in result.stderr:
             break
-        time.sleep(3)
     assert result.returncode == 1, result.stdout + result.stderr  # Ray's word for an exit code that is not 0
     assert "5 videos: 4 done, 1 quarantined, 0 pending" in result.stdout
     assert digest(f"{bucket}/out") == digest(str(undisturbed))

@@ -1,4 +1,4 @@
-"""J, F and their statistics written out from what davis2017-evaluation publishes, slowly and apart from the product."""
+"""J, F and their statistics by the formulas of davis2017-evaluation: slow, and independent of the product."""
 
 import math
 
@@ -8,7 +8,7 @@ Scores = tuple[float, float, float, float, float, float]  # mean, recall and dec
 
 
 def semi_supervised(found: np.ndarray, truth: np.ndarray, object_id: int, void: np.ndarray | None = None) -> Scores:
-    """One object's scores from label maps (frames, H, W): the first and the last frame are left out."""
+    """Scores of one object from label maps (frames, H, W), without the first and the last frame."""
     pairs = []
     for t in range(1, len(truth) - 1):
         mask, true = found[t] == object_id, truth[t] == object_id
@@ -36,7 +36,7 @@ def f_measure(mask: np.ndarray, truth: np.ndarray) -> float:
 
 
 def contour(mask: np.ndarray) -> np.ndarray:
-    """Pixels (n, 2) unlike their right, lower or lower right neighbour; on the last row or column, the one there is."""
+    """Pixels (n, 2) that differ from their right, lower or lower right neighbour, where it is there."""
     right, lower, diagonal = (np.zeros_like(mask) for _ in range(3))
     right[:, :-1] = mask[:, 1:] != mask[:, :-1]
     lower[:-1] = mask[1:] != mask[:-1]
@@ -45,7 +45,7 @@ def contour(mask: np.ndarray) -> np.ndarray:
 
 
 def share_within(points: np.ndarray, others: np.ndarray, reach: int) -> float:
-    """The share of points (n, 2) with another (m, 2) at most `reach` away, by all distances."""
+    """The share of points (n, 2) that are at most `reach` from one of the others (m, 2), by all distances."""
     if not len(others):
         return 0.0
     near = [((others - point) ** 2).sum(1).min() <= reach**2 for point in points]

@@ -1,4 +1,4 @@
-"""Two runs' scores are compared object by object, and only where both were scored alike."""
+"""Scores of two outputs are compared object by object, if both have the same rules."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,10 +9,11 @@ from jobs.errors import UserError
 from jobs.scores.comparison import compare
 from jobs.scores.summary import format_comparison
 from jobs.scores.tables import FRAMES, ObjectScore, Scores
+from stcn_core.metrics import Statistics
 
 
 def scores(*values: tuple[str, int, float]) -> Scores:
-    """Of (video, object, J), with F a tenth below."""
+    """Scores from (video, object, J); F is J - 0.1."""
     objects = [
         ObjectScore(
             video_id=video,
@@ -20,14 +21,8 @@ def scores(*values: tuple[str, int, float]) -> Scores:
             frames=9,
             missing=0,
             prompts=0,
-            j_mean=j,
-            j_recall=1.0,
-            j_decay=0.0,
-            f_mean=j - 0.1,
-            f_recall=1.0,
-            f_decay=0.0,
-            copy_j_mean=0.5,
-            copy_f_mean=0.5,
+            statistics={"j": Statistics(j, 1.0, 0.0), "f": Statistics(j - 0.1, 1.0, 0.0)},
+            copy_means={"j": 0.5, "f": 0.5},
             protocol="davis",
             void="none",
         )
@@ -36,30 +31,30 @@ def scores(*values: tuple[str, int, float]) -> Scores:
     return Scores(objects=objects, frames=FRAMES.empty_table())
 
 
-def changed(of: Scores, **values: object) -> Scores:
-    objects: Sequence[ObjectScore] = [replace(score, **values) for score in of.objects]  # type: ignore[arg-type]
-    return Scores(objects=objects, frames=of.frames)
+def changed(scores: Scores, **values: object) -> Scores:
+    objects: Sequence[ObjectScore] = [replace(score, **values) for score in scores.objects]  # type: ignore[arg-type]
+    return Scores(objects=objects, frames=scores.frames)
 
 
 OURS = scores(("a", 1, 0.8), ("a", 2, 0.5), ("b", 1, 0.3), ("c", 1, 0.9), ("only", 1, 0.1))
 THEIRS = scores(("a", 1, 0.7), ("a", 2, 0.5), ("b", 1, 0.6), ("c", 1, 0.95), ("c", 9, 0.0))
 
 
-def test_the_worst_loss_comes_first_and_objects_are_counted() -> None:
+def test_worst_video_comes_first_and_objects_are_counted() -> None:
     found = compare(OURS, THEIRS)
     assert [(video.video_id, video.better, video.worse) for video in found.videos] == [
         ("b", 0, 1), ("c", 0, 1), ("a", 1, 0),
     ]  # fmt: skip
     assert (found.all.objects, found.all.better, found.all.worse) == (4, 1, 2)
     assert found.all.difference == pytest.approx((0.1 - 0.3 - 0.05) / 4)
-    assert (found.videos[0].j_difference, found.videos[0].mean) == pytest.approx((-0.3, 0.25))
+    assert (found.videos[0].differences["j"], found.videos[0].mean) == pytest.approx((-0.3, 0.25))
     assert (found.only_first, found.only_second, found.other_frames) == (1, 1, 0)
     lines = format_comparison(found).splitlines()
     assert [line.split()[0] for line in lines] == ["video", "b", "c", "a", "all", "1", "1"]
     assert "-0.300" in lines[1]
 
 
-def test_scores_by_other_rules_are_not_compared() -> None:
+def test_scores_by_different_rules_raise() -> None:
     with pytest.raises(UserError, match="object 1 of 'a' was scored by protocol davis with void none, and by youtube"):
         compare(OURS, changed(THEIRS, protocol="youtube-vos"))
     with pytest.raises(UserError, match="void ignored"):
@@ -67,6 +62,6 @@ def test_scores_by_other_rules_are_not_compared() -> None:
     assert compare(OURS, changed(THEIRS, frames=8)).other_frames == 4
 
 
-def test_runs_of_other_videos_are_not_compared() -> None:
+def test_scores_without_common_objects_raise() -> None:
     with pytest.raises(UserError, match="no object in common"):
         compare(OURS, scores(("z", 1, 0.5)))

@@ -1,4 +1,4 @@
-"""Scores agree with davis2017-evaluation's published formulas to 1e-4, on drawn masks and on real ones."""
+"""Scores agree with the formulas of davis2017-evaluation to 1e-4, on drawn and on real masks."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ TOLERANCE = 1e-4
 
 
 def score(found: np.ndarray, truth: np.ndarray, ids: list[int], rules: Rules) -> list[ObjectScore]:
-    """Through the product: RLE rows against label maps by name."""
+    """Scores by the product: RLE rows against label maps by name."""
     height, width = truth.shape[1:]
     rows = [
         dict(video_id="v", frame_index=t, frame_name=None, object_id=i, height=height, width=width, counts=mask.counts)
@@ -29,11 +29,11 @@ def score(found: np.ndarray, truth: np.ndarray, ids: list[int], rules: Rules) ->
 
 
 def six(one: ObjectScore) -> Scores:
-    return one.j_mean, one.j_recall, one.j_decay, one.f_mean, one.f_recall, one.f_decay
+    return (*one.statistics["j"], *one.statistics["f"])
 
 
 def drawn(seed: int, frames: int) -> tuple[np.ndarray, np.ndarray]:
-    """Found and true label maps of three discs that move, hide, and leave by the image's edges."""
+    """Found and true label maps of three discs that move, hide, and leave the image."""
     chance = np.random.default_rng(seed)
     height, width = int(chance.integers(30, 70)), int(chance.integers(30, 110))
     y, x = np.mgrid[:height, :width]
@@ -44,7 +44,7 @@ def drawn(seed: int, frames: int) -> tuple[np.ndarray, np.ndarray]:
         for t in range(frames):
             if not t or chance.random() > 0.15:
                 truth[t][np.hypot(y - row - step[0] * t, x - column - step[1] * t) < radius] = object_id
-        truth[0, 2 * object_id, :2] = object_id  # all are there on the first frame, as in DAVIS
+        truth[0, 2 * object_id, :2] = object_id  # all objects are on the first frame, as in DAVIS
     shifts = chance.integers(-4, 5, (frames, 2))
     return np.stack([np.roll(labels, shift, (0, 1)) for labels, shift in zip(truth, shifts, strict=True)]), truth
 
@@ -60,7 +60,7 @@ def test_drawn_masks_score_as_published(seed: int, frames: int) -> None:
 
 @pytest.mark.parametrize("void", ["ignore", "background"])
 def test_void_scores_as_published(void: str) -> None:
-    """Ignored, as its metrics do with void pixels; background, as its semi-supervised task calls them: without."""
+    """Its metrics ignore void pixels; its semi-supervised task passes none, so that they are background."""
     found, truth = drawn(7, 9)
     truth[1:, 10:25, 5:20] = 255
     scores = score(found, truth, [1, 2, 3], Rules(void=void))  # type: ignore[arg-type]
@@ -70,6 +70,7 @@ def test_void_scores_as_published(void: str) -> None:
         assert one.void == {"ignore": "ignored", "background": "background"}[void]
 
 
+@pytest.mark.heavy
 @needs_shared
 @pytest.mark.parametrize("name", ["blackswan", "car-shadow", "libby", "motocross-jump"])
 def test_real_masks_score_as_published(name: str) -> None:

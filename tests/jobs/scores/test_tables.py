@@ -1,4 +1,4 @@
-"""Tables of scores come back as they were written; what is none is named."""
+"""Tables of scores are read as written, and invalid tables raise with the reason."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +9,8 @@ import pytest
 
 from jobs.errors import UserError
 from jobs.scores.tables import FRAMES, ObjectScore, Scores, holds_scores, read_scores, write_scores
-from tests.flipped import check_flips_are_told
+from stcn_core.metrics import Statistics
+from tests.bit_flips import check_flips_are_told
 
 SCORE = ObjectScore(
     video_id="v\u00e4",
@@ -17,14 +18,8 @@ SCORE = ObjectScore(
     frames=2,
     missing=1,
     prompts=0,
-    j_mean=0.5,
-    j_recall=0.5,
-    j_decay=0.25,
-    f_mean=0.75,
-    f_recall=1.0,
-    f_decay=-0.5,
-    copy_j_mean=0.1,
-    copy_f_mean=0.2,
+    statistics={"j": Statistics(0.5, 0.5, 0.25), "f": Statistics(0.75, 1.0, -0.5)},
+    copy_means={"j": 0.1, "f": 0.2},
     protocol="davis",
     void="ignored",
 )
@@ -38,7 +33,7 @@ def tables(folder: Path) -> Scores:
     return scores
 
 
-def test_what_is_written_is_read(tmp_path: Path) -> None:
+def test_tables_are_read_as_written(tmp_path: Path) -> None:
     written, found = tables(tmp_path / "s"), read_scores(f"{tmp_path}/s")
     assert holds_scores(f"{tmp_path}/s")
     assert not holds_scores(str(tmp_path))
@@ -50,7 +45,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("column", "value"), [("j", None), ("j", float("nan")), ("f", float("inf")), ("video_id", None)]
 )
-def test_values_that_no_score_has_are_named(column: str, value: object, tmp_path: Path) -> None:
+def test_invalid_values_raise_with_their_column(column: str, value: object, tmp_path: Path) -> None:
     table = tables(tmp_path).frames
     filled = pa.array([value] * 2, FRAMES.field(column).type)
     pq.write_table(
@@ -60,12 +55,12 @@ def test_values_that_no_score_has_are_named(column: str, value: object, tmp_path
         read_scores(str(tmp_path))
 
 
-def test_rules_that_are_not_known_are_named_without_what_a_terminal_obeys(tmp_path: Path) -> None:
+def test_unknown_rule_raises_without_terminal_escapes(tmp_path: Path) -> None:
     write_scores(str(tmp_path), replace(tables(tmp_path), objects=[replace(SCORE, void="\x1b[2J")]))
     with pytest.raises(UserError, match=r"was scored with void \['\\x1b\[2J'\]; legal: none, object, ignored"):
         read_scores(str(tmp_path))
 
 
-def test_no_flipped_byte_raises_anything_else(tmp_path: Path) -> None:
+def test_flipped_byte_raises_only_user_error(tmp_path: Path) -> None:
     tables(tmp_path)
     check_flips_are_told(tmp_path / "objects.parquet", lambda: read_scores(str(tmp_path)), flips=200)

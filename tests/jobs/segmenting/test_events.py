@@ -20,11 +20,11 @@ def events(
     return list(looking.found())
 
 
-def test_a_steady_object_has_none() -> None:
+def test_steady_object_has_no_events() -> None:
     assert events([100, 105, 98, 110, 120, 130, 140, 150]) == []
 
 
-def test_an_object_that_goes_and_returns_vanished_between() -> None:
+def test_vanished_event_covers_the_gap() -> None:
     assert events([100, 100, 0, 0, 100, 100]) == [TrackEvent("vanish", 2, 3)]
     assert events([100, 0, *[100] * (GAP + 1), 0, 0]) == [
         TrackEvent("vanish", 1, 1), TrackEvent("vanish", GAP + 3, GAP + 4),
@@ -32,7 +32,7 @@ def test_an_object_that_goes_and_returns_vanished_between() -> None:
     assert events([100, 0, *[100] * GAP, 0]) == [TrackEvent("vanish", 1, GAP + 2)]  # one, that flickers
 
 
-def test_what_was_not_visible_yet_has_not_vanished() -> None:
+def test_object_not_yet_visible_has_not_vanished() -> None:
     assert events([0, 0, 0, 50, 50], prompts=[3]) == []
 
 
@@ -42,7 +42,7 @@ def test_a_mask_that_jumps_in_size_or_blurs_drifts() -> None:
     assert events([100] * 4, [SHARP, SHARP, BLURRED, SHARP]) == [TrackEvent("drift", 2, 2)]
 
 
-def test_a_prompt_says_the_size_anew() -> None:
+def test_area_change_restarts_at_a_prompt() -> None:
     assert events([100, 100, 900, 900, 900], prompts=[0, 2]) == []
 
 

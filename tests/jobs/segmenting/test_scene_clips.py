@@ -41,6 +41,6 @@ def test_a_video_without_cuts_is_one_clip(on_cut: OnCut) -> None:
     ]
 
 
-def test_what_is_no_way_to_treat_a_cut() -> None:
+def test_unknown_on_cut_value_raises() -> None:
     with pytest.raises(UserError, match="--on-cut fade is not usable; legal: keep, stop, split"):
         ClipOptions("fade")  # type: ignore[arg-type]

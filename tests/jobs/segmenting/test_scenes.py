@@ -18,6 +18,8 @@ from stcn_core.config import PropagationConfig
 from stcn_core.synthetic.clips import draw_clip
 from tests.parts import to_end
 
+pytestmark = pytest.mark.heavy
+
 SEEDS, FRAMES, HEIGHT, WIDTH = (2**41 + 10, 2**41 + 7, 2**41), 12, 96, 128
 PROMPTS = {2: (1,), FRAMES: (2,), FRAMES + 7: (1, 2)}  # frame -> objects; none in the last scene
 STRICT = VideoRequirements(is_strict=True)
@@ -61,7 +63,7 @@ def test_masks_go_on_across_cuts_and_say_so(video: Path) -> None:
     assert frames_of(masks, 1) == list(range(2, 3 * FRAMES))
 
 
-def test_a_video_ends_at_the_first_cut_and_lacks_nothing(video: Path) -> None:
+def test_video_ended_at_a_cut_is_not_incomplete(video: Path) -> None:
     row, masks, reports = segment(video, on_cut="stop")
     assert {mask["frame_index"] for mask in masks} == set(range(2, FRAMES))
     assert row.frames_decoded == row.frames_expected == FRAMES
@@ -97,5 +99,5 @@ def test_a_track_that_a_cut_breaks_does_not_come_back(video: Path) -> None:
     assert across.cycle < within.cycle - 0.2
 
 
-def test_no_cycle_is_checked_unasked(video: Path) -> None:
+def test_cycle_check_runs_only_when_asked(video: Path) -> None:
     assert [track.cycle for track in segment(video)[0].tracks or ()] == [None, None]

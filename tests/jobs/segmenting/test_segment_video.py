@@ -101,19 +101,19 @@ def test_a_folder_of_images_names_its_frames(tmp_path: Path) -> None:
     ]
 
 
-def test_a_broken_video_is_its_own_error(archive: Path) -> None:
+def test_broken_video_raises_video_error(archive: Path) -> None:
     with pytest.raises(VideoError, match="cannot be opened"):
         segment(archive / "videos/d.mp4", archive / "prompts/d")
 
 
-def test_a_prompt_beyond_the_end_is_an_error(archive: Path, tmp_path: Path) -> None:
+def test_prompt_beyond_the_last_frame_raises(archive: Path, tmp_path: Path) -> None:
     to_image(np.ones((48, 64), np.int32)).save(tmp_path / "00000.png")
     to_image(np.ones((48, 64), np.int32)).save(tmp_path / "00099.png")
     with pytest.raises(VideoError, match=r"prompts on frames \[99\], but the clip has frames 0 to 8"):
         segment(archive / "videos/a.mp4", tmp_path)
 
 
-def test_a_window_beyond_the_end_is_an_error(archive: Path) -> None:
+def test_window_beyond_the_last_frame_raises(archive: Path) -> None:
     with pytest.raises(VideoError, match="no frame could be decoded from start=50 on; the file claims 9 frames"):
         segment(archive / "videos/a.mp4", archive / "prompts/a", start=50)
 
@@ -163,7 +163,7 @@ def test_a_window_of_a_video_goes_backward(direction: Direction, archive: Path, 
     assert found[0] == found[1]
 
 
-def test_a_prompt_beyond_the_end_is_an_error_backward_too(archive: Path, tmp_path: Path) -> None:
+def test_prompt_beyond_the_last_frame_raises_backward(archive: Path, tmp_path: Path) -> None:
     to_image(np.ones((48, 64), np.int32)).save(tmp_path / "00099.png")
     with pytest.raises(VideoError, match="there is no frame 99; the video has frames 0 to 8"):
         segment(archive / "videos/a.mp4", tmp_path, "both")

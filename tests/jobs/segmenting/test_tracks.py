@@ -52,6 +52,7 @@ def test_the_last_mask_and_the_worst_cycle() -> None:
     assert tracks.describe(20, 1, mask(50), stability=1.0)["area_change"] == 0  # of another clip
 
 
+@pytest.mark.heavy
 def test_a_shards_rows_fit_into_one_record_whatever_their_videos_do() -> None:
     """Objects that come and go all the time, as many as may be, in as many videos as may be; and an image of noise."""
     tracks = Tracks(names={})

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from jobs.training.batches import Plan, make_batch
 from jobs.training.recipe import Size, Stage
@@ -10,7 +11,7 @@ from jobs.training.sequences import find_sequences
 from stcn_core.config import PropagationConfig
 from stcn_core.metrics import region_similarity
 from stcn_core.models.network import Network
-from stcn_core.propagation.forward import propagate
+from stcn_core.propagation.propagate import propagate
 from stcn_core.training.initialization import init_residual_blocks_as_identity
 from stcn_core.training.trainer import Trainer
 from tests.core.training.tiny import network
@@ -33,6 +34,7 @@ def mean_j(model: Network, tree: Path) -> float:
     return float(np.mean(found))
 
 
+@pytest.mark.heavy
 def test_training_from_scratch_lowers_the_loss_and_raises_j(tmp_path: Path) -> None:
     write_tree(tmp_path, {"one": 6, "another": 6})
     model = network()

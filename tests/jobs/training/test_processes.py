@@ -25,6 +25,8 @@ from stcn_core.training.trainer import Trainer
 from tests.core.training.tiny import network
 from tests.parts import stcn
 
+pytestmark = pytest.mark.heavy
+
 STEPS = 6
 RECIPE = "[[stages]]\nsteps = 6\nlearning_rate = 1e-3\nwarmup = 2\nclips = 2\nsizes = [{height = 64, width = 64}]\n"
 NAME = "RayTrainWorker"  # in the title of Ray Train's processes

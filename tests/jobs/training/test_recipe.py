@@ -8,7 +8,8 @@ import pytest
 
 from jobs.errors import UserError
 from jobs.training.recipe import read_recipe
-from stcn_core.config import Locality, ModelConfig
+from stcn_core.config import Locality
+from stcn_core.models.stcn import STCN_MINI
 
 STAGE = "[[stages]]\nsteps = 5\nlearning_rate = 0.001\n"
 
@@ -31,12 +32,18 @@ def test_overrides_replace_values_of_the_stage() -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("stages = []", "stages: "),
-        (STAGE + "step = 3", "stages.0.step: Extra inputs"),
-        (STAGE.replace("5", "0"), "stages.0.steps: .*greater than or equal to 1"),
-        (STAGE + "sizes = [{height = 100, width = 128}]", "stages.0.sizes.0.height: .*multiple of 16"),
-        (STAGE + "objects = [0.5]", "add up to 1"),
-        ("network = 'vgg'\n" + STAGE, "network: .*'mini', 'stcn' or 'stm'"),
+        ("stages = []", r"stages \[\] is not usable; legal: 1 or more entries"),
+        (STAGE + "step = 3", "stages.0.step is unknown; remove it or correct its name"),
+        (STAGE.replace("5", "0"), "stages.0.steps 0 is not usable; legal: 1 or more"),
+        (
+            STAGE + "sizes = [{height = 100, width = 128}]",
+            "stages.0.sizes.0.height 100 is not usable; legal: a multiple of 16$",
+        ),
+        (
+            STAGE + "objects = [0.5]",
+            "stages.0 is not usable; legal: at least one size, and chances of objects that add up to 1",
+        ),
+        ("network = 'vgg'\n" + STAGE, "network vgg is not usable; legal: stcn, mini, stm"),
         ("[[", "is no TOML"),
     ],
 )
@@ -63,11 +70,11 @@ def test_recipe_of_the_documentation_is_valid(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "locality"), [("", ModelConfig.mini().locality), ("locality = [0.1, 0.2]", Locality(0.1, 0.2)),
+    ("line", "locality"), [("", STCN_MINI.locality), ("locality = [0.1, 0.2]", Locality(0.1, 0.2)),
                            ("locality = false", None)]
 )  # fmt: skip
 def test_new_network_has_the_recipes_locality(line: str, locality: Locality | None, tmp_path: Path) -> None:
     recipe = f'network = "mini"\n{line}\n[[stages]]\nsteps = 1\nlearning_rate = 1e-3\n'
     (tmp_path / "recipe.toml").write_text(recipe)
     sizes = read_recipe(str(tmp_path / "recipe.toml")).sizes()
-    assert sizes == dataclasses.replace(ModelConfig.mini(), locality=locality)
+    assert sizes == dataclasses.replace(STCN_MINI, locality=locality)

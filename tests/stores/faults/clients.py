@@ -1,7 +1,7 @@
 """Plain clients, which see what a library would retry or hide; for the tests of the faults themselves."""
 
 import http.client
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from urllib.parse import urlsplit
 
@@ -9,20 +9,26 @@ import pytest
 import s3fs
 
 from tests.stores.ceph import missing_programs
-from tests.stores.choice import STORES, found_by_default, running
+from tests.stores.choice import STORES, found_by_default
 from tests.stores.faults.signing import presigned
+from tests.stores.server import Server
 
 BUCKET = "faults"
 
 
 @contextmanager
-def store_with_bucket(name: str) -> Iterator[str]:
-    """The URL of a store of STORES, to which the environment leads meanwhile. Skips the test if it is not installed."""
+def store_with_bucket(name: str, running_store: Callable[[type[Server]], Server]) -> Iterator[str]:
+    """The URL of a store of STORES with an empty bucket; the environment leads to it meanwhile.
+
+    Skips the test if the store is not installed.
+    """
     if name == "ceph" and (missing := missing_programs()):
         pytest.skip(f"not on PATH: {', '.join(missing)}")
-    with running(STORES[name]) as store, found_by_default(store):
+    store = running_store(STORES[name])
+    with found_by_default(store):
         files(store.endpoint).mkdir(BUCKET)
         yield store.endpoint
+        files(store.endpoint).rm(BUCKET, recursive=True)
 
 
 def files(url: str, **config: object) -> s3fs.S3FileSystem:

@@ -1,4 +1,4 @@
-"""The same prompts written in every kind, as other tools write them."""
+"""Write prompts in every kind, as other tools do."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +24,7 @@ NAMES = {1: "ant", 2: "bee", 3: "cat"}  # of objects, in the kinds that have nam
 def prompts_of(
     path: Path, names: Sequence[str] | None = None, size: tuple[int, int] | None = None, **entry: Any
 ) -> Prompts:
-    """What is read, for a video "v" of which nothing else is known."""
+    """The prompts that are read for a video "v"."""
     return load_prompts(path, Entry(**{"video_id": "v", "video": "", "prompts": "", **entry}), names, size=size)
 
 
@@ -101,7 +101,7 @@ def ytvis_json(labels: Labels, frames: int = 12, video: str = "v") -> dict[str, 
 
 
 def sav_json(labels: Labels, frames: int = 12, every: int = 1, first_id: int = 1) -> dict[str, Any]:
-    """first_id: SA-V itself counts its masklets from 0."""
+    """first_id: SA-V itself counts masklets from 0."""
     ids = sorted({i for _, _, i in _each(labels)})
     empty = np.zeros_like(next(iter(labels.values())))
     masklet = [[rle(labels.get(f, empty) == i) for i in ids] for f in range(0, frames, every)]

@@ -1,4 +1,4 @@
-"""COCO, YTVIS and SA-V JSON: the right video, the right frames, the right objects; or a reason."""
+"""COCO, YTVIS and SA-V JSON: the video, frames and objects that are read, and the errors."""
 
 import copy
 import json
@@ -22,7 +22,7 @@ Change = Callable[[dict[str, Any]], object]
 
 
 def two_coco(videos: tuple[str, str], **image: Any) -> dict[str, Any]:
-    """Two videos in one file; the first one's masks are MASKS, the second one's only OTHER."""
+    """Two videos in one file: the first has MASKS, the second only OTHER."""
     first, second = coco_json(MASKS, video=videos[0]), coco_json({0: OTHER}, video=videos[1])
     for number, part in enumerate((first, second)):
         for record in part["images"]:
@@ -33,14 +33,14 @@ def two_coco(videos: tuple[str, str], **image: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("video_id", ["a", "clips/a", "b"])
-def test_coco_of_several_videos_is_chosen_from_by_folder(video_id: str, tmp_path: Path) -> None:
+def test_coco_video_is_chosen_by_folder(video_id: str, tmp_path: Path) -> None:
     path = write_json(tmp_path / "c.json", two_coco(("clips/a", "clips\\b")))
     labels = labels_of(path, video_id=video_id)
     assert list(labels) == ([0] if video_id == "b" else [0, 5])
     assert np.array_equal(labels[0], OTHER if video_id == "b" else LABELS)
 
 
-def test_coco_of_several_videos_is_chosen_from_by_id_and_name(tmp_path: Path) -> None:
+def test_coco_video_is_chosen_by_id_or_name(tmp_path: Path) -> None:
     content = two_coco(("x", "x"), video_id=(4, 7)) | {"videos": [{"id": 4, "name": "a.mp4"}, {"id": 7, "name": "b"}]}
     path = write_json(tmp_path / "c.json", content)
     for video_id, masks in (("4", LABELS), ("a", LABELS), ("a.mp4", LABELS), ("7", OTHER), ("b", OTHER)):
@@ -52,8 +52,8 @@ def test_coco_of_several_videos_is_chosen_from_by_id_and_name(tmp_path: Path) ->
         labels_of(path, video_id="a")
 
 
-def test_coco_of_one_image_a_video_is_chosen_from_by_its_name(tmp_path: Path) -> None:
-    """Each is of the first frame that is segmented, as a single PNG is."""
+def test_coco_image_named_like_the_video_is_its_first_frame(tmp_path: Path) -> None:
+    """The first segmented frame, as for a single PNG."""
     content = two_coco(("x", "x"))
     content["images"] = [
         dict(i, file_name=f"{name}.jpg") for i, name in zip(content["images"], ("v1", "v2", "v3"), strict=True)
@@ -63,7 +63,7 @@ def test_coco_of_one_image_a_video_is_chosen_from_by_its_name(tmp_path: Path) ->
     assert np.array_equal(labels[7], OTHER)
 
 
-def test_an_image_called_like_a_video_and_like_a_frame_is_refused(tmp_path: Path) -> None:
+def test_coco_image_named_like_video_and_frame_raises(tmp_path: Path) -> None:
     content = coco_json(MASKS, video=".")
     path = write_json(tmp_path / "c.json", content)
     assert list(labels_of(path, video_id="v")) == [0, 5]
@@ -72,7 +72,7 @@ def test_an_image_called_like_a_video_and_like_a_frame_is_refused(tmp_path: Path
 
 
 @pytest.mark.parametrize("key", ["frame_index", "frame_id"])
-def test_coco_says_frames_by_index(key: str, tmp_path: Path) -> None:
+def test_coco_frame_index_gives_the_frame(key: str, tmp_path: Path) -> None:
     content = coco_json(MASKS)
     for image, frame in zip(content["images"], (3, 9.0), strict=True):
         image[key] = frame
@@ -85,7 +85,7 @@ def test_coco_says_frames_by_index(key: str, tmp_path: Path) -> None:
     assert list(labels_of(write_json(path, content), ["x"] * 12)) == [3, 9]
 
 
-def test_coco_for_a_folder_of_images_goes_by_their_names(tmp_path: Path) -> None:
+def test_coco_frames_of_an_image_folder_match_by_name(tmp_path: Path) -> None:
     path = write_json(tmp_path / "c.json", coco_json(MASKS))
     assert list(labels_of(path, ["00000", "00002", "00005"])) == [0, 2]
     with pytest.raises(PromptError, match="00005.jpg says no frame; its name must be a frame's name, such as 00000"):
@@ -93,7 +93,7 @@ def test_coco_for_a_folder_of_images_goes_by_their_names(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("key", ["track_id", "instance_id", "object_id", "id"])
-def test_ids_go_through_unchanged(key: str, tmp_path: Path) -> None:
+def test_object_ids_are_kept(key: str, tmp_path: Path) -> None:
     content = coco_json({0: LABELS})
     for annotation in content["annotations"]:
         annotation[key] = annotation.pop("track_id") * 1_000_000
@@ -102,7 +102,7 @@ def test_ids_go_through_unchanged(key: str, tmp_path: Path) -> None:
     assert np.array_equal(prompts.labels[0], LABELS * 1_000_000)
 
 
-def test_without_track_ids_each_annotation_is_an_object(tmp_path: Path) -> None:
+def test_annotations_without_track_ids_are_separate_objects(tmp_path: Path) -> None:
     content = coco_json(MASKS)
     for annotation in content["annotations"]:
         del annotation["track_id"]
@@ -110,7 +110,7 @@ def test_without_track_ids_each_annotation_is_an_object(tmp_path: Path) -> None:
     assert {f: np.unique(m).tolist() for f, m in labels.items()} == {0: [0, 9000, 9001], 5: [0, 9002, 9003]}
 
 
-def test_ytvis_of_several_videos_is_chosen_from(tmp_path: Path) -> None:
+def test_ytvis_video_is_chosen_by_id_or_folder(tmp_path: Path) -> None:
     one, two = ytvis_json(MASKS, video="a"), ytvis_json({0: OTHER}, video="b")
     two["videos"][0]["id"] = 8
     for annotation in two["annotations"]:
@@ -124,7 +124,7 @@ def test_ytvis_of_several_videos_is_chosen_from(tmp_path: Path) -> None:
         labels_of(path, video_id="c")
 
 
-def test_ytvis_says_frames_by_file_names_or_place(tmp_path: Path) -> None:
+def test_ytvis_frames_follow_file_names_or_position(tmp_path: Path) -> None:
     content = ytvis_json(MASKS)
     path = write_json(tmp_path / "y.json", content)
     assert list(labels_of(path, [f"{f:05d}" for f in range(0, 40, 1)][::-1])) == [34, 39]
@@ -134,7 +134,7 @@ def test_ytvis_says_frames_by_file_names_or_place(tmp_path: Path) -> None:
     assert list(labels_of(write_json(path, content))) == [0, 5]
 
 
-def test_sa_v_is_annotated_on_every_4th_frame_and_counts_from_0(tmp_path: Path) -> None:
+def test_sa_v_has_every_4th_frame_and_ids_from_0(tmp_path: Path) -> None:
     masks = {0: LABELS, 8: OTHER}
     path = write_json(tmp_path / "sav_000001_manual.json", sav_json(masks, 11, every=4, first_id=0))
     for names in (None, [f"{f:05d}" for f in range(11)]):
@@ -212,7 +212,7 @@ SEGMENTATION = (*FIRST, "segmentation")
          "does not say height and width of its frame"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_with_a_coco_json_is_named(change: Change, message: str, tmp_path: Path) -> None:
+def test_invalid_coco_json_raises_with_the_reason(change: Change, message: str, tmp_path: Path) -> None:
     content = copy.deepcopy(coco_json(MASKS))
     change(content)
     with pytest.raises(PromptError, match=message) as error:
@@ -232,7 +232,7 @@ def test_what_is_wrong_with_a_coco_json_is_named(change: Change, message: str, t
         (_set(*FIRST, "video_id", to=None), "video_id of an annotation is None"),
     ],
 )
-def test_what_is_wrong_with_a_ytvis_json_is_named(change: Change, message: str, tmp_path: Path) -> None:
+def test_invalid_ytvis_json_raises_with_the_reason(change: Change, message: str, tmp_path: Path) -> None:
     content = ytvis_json(MASKS)
     change(content)
     with pytest.raises(PromptError, match=message):
@@ -251,7 +251,7 @@ def test_what_is_wrong_with_a_ytvis_json_is_named(change: Change, message: str, 
         (_set("masklet", 0, 0, to="x"), "object 1 on frame 0 cannot be decoded: its segmentation is 'x'"),
     ],
 )
-def test_what_is_wrong_with_an_sa_v_json_is_named(change: Change, message: str, tmp_path: Path) -> None:
+def test_invalid_sa_v_json_raises_with_the_reason(change: Change, message: str, tmp_path: Path) -> None:
     content = sav_json(MASKS)
     change(content)
     with pytest.raises(PromptError, match=message):
@@ -264,7 +264,10 @@ def test_what_is_wrong_with_an_sa_v_json_is_named(change: Change, message: str, 
         ("", "cannot be read as JSON"),
         ("{'a': 1}", "cannot be read as JSON"),
         ("[1, 2]", r"is \[1, 2\]; legal: a JSON object"),
-        ('{"images": [], "boxes": []}', r"no JSON that is known, its keys are \['images', 'boxes'\]; legal: COCO"),
+        (
+            '{"images": [], "boxes": []}',
+            r"its keys are \['images', 'boxes'\]; legal: SA-V \(masklet\), COCO .* or YTVIS \(videos",
+        ),
         ('{"images": NaN}', "it holds NaN, which is no JSON"),
         ('{"x": ' + "9" * 5_000 + "}", "cannot be read as JSON: Exceeds the limit"),
         ('{"x": ' + "[" * 100_000, "cannot be read as JSON: maximum recursion depth"),
@@ -272,15 +275,13 @@ def test_what_is_wrong_with_an_sa_v_json_is_named(change: Change, message: str, 
         ('{"x": "\xff"}', "cannot be read as JSON: 'utf-8' codec can't decode"),
     ],
 )
-def test_what_is_no_json_is_refused(text: str, message: str, tmp_path: Path) -> None:
+def test_unreadable_json_raises(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "x.json").write_bytes(text.encode("latin-1"))
     with pytest.raises(PromptError, match=message):
         labels_of(tmp_path / "x.json")
 
 
-def test_a_json_that_would_take_much_memory_is_refused_before_it_is_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_huge_json_is_refused_before_parsing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_json(tmp_path / "c.json", coco_json(MASKS))
     costs = {",": 64, "[": 96, "{": 240, ":": 200}
     memory = sum(path.read_text().count(mark) * cost for mark, cost in costs.items())
@@ -294,7 +295,7 @@ def test_a_json_that_would_take_much_memory_is_refused_before_it_is_read(
                 labels_of(path)
 
 
-def test_polygons_are_filled_as_pycocotools_does(tmp_path: Path) -> None:
+def test_polygons_are_filled_as_in_pycocotools(tmp_path: Path) -> None:
     content = coco_json({0: LABELS}, polygons)
     content["annotations"][0]["segmentation"] = [[-5, -5, 10, -5, 10, 8.5, -5, 8.5], [12, 2, 20.2, 2, 16, 9]]
     labels = labels_of(write_json(tmp_path / "c.json", content))[0]
@@ -307,7 +308,7 @@ def test_polygons_are_filled_as_pycocotools_does(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["../../../../etc/00000.jpg", "/etc/00000.jpg", "a\0b/00000.jpg", "http://x/00000.jpg"]
 )
-def test_a_file_that_is_named_is_never_looked_for(name: str, tmp_path: Path) -> None:
+def test_file_names_in_a_json_are_never_opened(name: str, tmp_path: Path) -> None:
     content = coco_json({0: LABELS})
     content["images"][0]["file_name"] = name
     assert list(labels_of(write_json(tmp_path / "c.json", content))) == [0]

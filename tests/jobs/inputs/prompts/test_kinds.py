@@ -1,4 +1,4 @@
-"""Whatever kind prompts are of, the same masks are read, at the same frames, with the same ids."""
+"""All kinds of prompts give equal masks, frames and ids."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ LABELS = {0: FIRST, 4: LATER, 8: AGAIN}
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("is_folder", [False, True], ids=["a video file", "a folder of images"])
-def test_label_maps_and_names_are_as_given(kind: str, is_folder: bool, tmp_path: Path) -> None:
+def test_every_kind_gives_the_same_label_maps_and_names(kind: str, is_folder: bool, tmp_path: Path) -> None:
     path = KINDS[kind](tmp_path, LABELS)
     prompts = prompts_of(path, [f"{f:05d}" for f in range(12)] if is_folder else None)
     assert list(prompts.labels) == [0, 4, 8]
@@ -35,7 +35,7 @@ def test_label_maps_and_names_are_as_given(kind: str, is_folder: bool, tmp_path:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_mask_a_pixel_narrow_is_read_and_one_of_another_size_refused(kind: str, tmp_path: Path) -> None:
+def test_size_may_be_a_pixel_off_and_no_more(kind: str, tmp_path: Path) -> None:
     labels = np.zeros((60, 79), np.int32)
     labels[10:30, 20:40] = 1
     (narrow,) = prompts_of(KINDS[kind](tmp_path, {0: labels}), size=(60, 80)).labels.values()
@@ -50,7 +50,7 @@ def test_a_mask_a_pixel_narrow_is_read_and_one_of_another_size_refused(kind: str
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_more_masks_than_memory_holds_are_refused(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_pixels_in_all_masks_raise(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = KINDS[kind](tmp_path, LABELS)
     monkeypatch.setattr(prompt_builder, "MAX_PIXELS", 3 * FIRST.size)
     assert prompts_of(path)
@@ -60,7 +60,7 @@ def test_more_masks_than_memory_holds_are_refused(kind: str, tmp_path: Path, mon
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_removals_come_with_the_prompts(kind: str, tmp_path: Path) -> None:
+def test_removals_are_returned_with_the_prompts(kind: str, tmp_path: Path) -> None:
     path = KINDS[kind](tmp_path, LABELS)
     assert prompts_of(path, removals=((1, 3), (2, 6), (3, 10), (1, 10))).removals == {3: {1}, 6: {2}, 10: {1, 3}}
 
@@ -74,6 +74,6 @@ def test_removals_come_with_the_prompts(kind: str, tmp_path: Path) -> None:
         ((1, 0), "remove says 1@0"),
     ],
 )
-def test_a_removal_of_nothing_is_refused(removal: tuple[int, int], message: str, tmp_path: Path) -> None:
+def test_removal_of_an_unprompted_object_raises(removal: tuple[int, int], message: str, tmp_path: Path) -> None:
     with pytest.raises(PromptError, match=message):
         prompts_of(KINDS["indexed"](tmp_path, LABELS), removals=(removal,))

@@ -1,4 +1,4 @@
-"""Prompts of each kind become label maps at the right frames; dirty ones are refused with the fix."""
+"""Prompts become label maps of the right frames; unusable masks raise with the remedy."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def write(path: Path, labels: np.ndarray) -> Path:
 
 
 @pytest.mark.parametrize("highest", [2, 254, 256, 300, 65_535])
-def test_one_indexed_png_of_any_ids(highest: int, tmp_path: Path) -> None:
+def test_indexed_png_keeps_any_ids(highest: int, tmp_path: Path) -> None:
     labels = np.where(LABELS == 2, highest, LABELS)
     prompts = labels_of(write(tmp_path / "mask.png", labels), start=7)
     assert list(prompts) == [7]
@@ -37,31 +37,31 @@ def test_one_indexed_png_of_any_ids(highest: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["L", "1"])
-def test_grey_and_binary_masks(mode: str, tmp_path: Path) -> None:
+def test_grey_and_binary_masks_are_read(mode: str, tmp_path: Path) -> None:
     Image.fromarray(((LABELS == 1) * 255).astype(np.uint8)).convert(mode).save(tmp_path / "m.png")
     (labels,) = labels_of(tmp_path / "m.png").values()
     assert np.array_equal(labels > 0, LABELS == 1)
 
 
-def test_a_folder_for_a_video_file_says_frame_numbers(tmp_path: Path) -> None:
+def test_mask_names_give_frame_numbers_of_a_video_file(tmp_path: Path) -> None:
     for name in ("00003", "frame_12", "cam2_00007", "._00003"):
         write(tmp_path / f"{name}.png", LABELS)
     assert list(labels_of(tmp_path)) == [3, 7, 12]
 
 
-def test_two_masks_of_one_frame_are_refused(tmp_path: Path) -> None:
+def test_two_masks_of_one_frame_raise(tmp_path: Path) -> None:
     for name in ("00003", "mask_3"):
         write(tmp_path / f"{name}.png", LABELS)
     with pytest.raises(PromptError, match=r"00003\.png and mask_3\.png are of one frame"):
         labels_of(tmp_path)
 
 
-def test_a_folder_for_images_says_their_names(tmp_path: Path) -> None:
+def test_mask_names_match_images_of_an_image_folder(tmp_path: Path) -> None:
     write(tmp_path / "00010.png", LABELS)
     assert list(labels_of(tmp_path, names=["00000", "00005", "00010"])) == [2]
 
 
-def test_masks_of_frames_that_are_not_there(tmp_path: Path) -> None:
+def test_mask_name_without_a_frame_raises(tmp_path: Path) -> None:
     write(tmp_path / "00011.png", LABELS)
     with pytest.raises(PromptError, match=r"00011\.png says no frame; its name must be a frame's name, such as 00000"):
         labels_of(tmp_path, names=["00000", "00005"])
@@ -78,19 +78,19 @@ def test_first_masks_only_keeps_each_objects_first_frame(tmp_path: Path) -> None
     assert {frame: set(np.unique(labels)) for frame, labels in prompts.items()} == {0: {0, 1}, 1: {0, 2}}
 
 
-def test_void_is_no_object_of_a_benchmarks_tree(tmp_path: Path) -> None:
+def test_void_is_no_object_with_first_masks_only(tmp_path: Path) -> None:
     void = LABELS.copy()
     void[5] = 255
     write(tmp_path / "00000.png", void)
     (labels,) = labels_of(tmp_path, first_masks_only=True).values()
     assert np.array_equal(labels, LABELS)
-    write(tmp_path / "00000.png", (LABELS == 1) * 255)  # as DAVIS 2016 has its one object
+    write(tmp_path / "00000.png", (LABELS == 1) * 255)  # the one object of DAVIS 2016
     (labels,) = labels_of(tmp_path, first_masks_only=True).values()
     assert set(np.unique(labels)) == {0, 255}
 
 
-def test_prompts_of_an_earlier_output(tmp_path: Path) -> None:
-    """Its other masks are what a network made of them."""
+def test_output_of_an_earlier_run_gives_its_prompts(tmp_path: Path) -> None:
+    """The other masks of the output are a network's results."""
     rows = [
         dict(
             video_id=video, frame_index=frame, frame_name=None, pts_seconds=0.5, object_id=object_id, height=6, width=8,
@@ -114,7 +114,7 @@ def test_prompts_of_an_earlier_output(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
-def test_masks_with_transparency_are_refused(mode: str, tmp_path: Path) -> None:
+def test_masks_with_transparency_raise(mode: str, tmp_path: Path) -> None:
     Image.new(mode, (8, 6)).save(tmp_path / "m.png")
     with pytest.raises(PromptError, match=f"colour image .{mode}.; legal: indexed or grey"):
         labels_of(tmp_path / "m.png")
@@ -130,8 +130,8 @@ def test_colours_of_the_palette_are_ids(mode: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("colour", "found"), [((255, 0, 0), r"the colours \[\[255, 0, 0\]\]"), (None, "more than 256 colours")]
 )
-def test_other_colours_are_refused_and_named(colour: tuple[int, int, int] | None, found: str, tmp_path: Path) -> None:
-    """As people colour objects by hand, and as soft edges or dithering mix colours."""
+def test_unknown_colours_raise(colour: tuple[int, int, int] | None, found: str, tmp_path: Path) -> None:
+    """Chosen by hand, or mixed by soft edges and dithering."""
     image = voc_palette()[np.arange(256).reshape(16, 16) % 3]
     if colour:
         image[2:4, 2:4] = colour
@@ -143,7 +143,7 @@ def test_other_colours_are_refused_and_named(colour: tuple[int, int, int] | None
         labels_of(tmp_path / "m.png")
 
 
-def test_255_beside_other_ids_is_an_object_or_void_as_the_manifest_says(tmp_path: Path) -> None:
+def test_manifest_says_whether_255_is_void(tmp_path: Path) -> None:
     labels = np.where(LABELS == 2, 255, LABELS)
     path = write(tmp_path / "00000.png", labels)
     for prompts in (path, tmp_path):
@@ -153,14 +153,14 @@ def test_255_beside_other_ids_is_an_object_or_void_as_the_manifest_says(tmp_path
         assert np.array_equal(labels_of(prompts, void=0)[0], labels)
     write(path, np.where(LABELS == 2, 255, 0))
     assert np.unique(labels_of(path)[0]).tolist() == [0, 255]
-    write(tmp_path / "00001.png", np.where(LABELS == 1, 1, 0))  # it is the video's masks together that say
+    write(tmp_path / "00001.png", np.where(LABELS == 1, 1, 0))  # all masks of the video decide together
     with pytest.raises(PromptError, match="255 beside"):
         labels_of(tmp_path)
     with pytest.raises(PromptError, match="hold no object"):
         labels_of(path, void=255)
 
 
-def test_a_folder_of_two_kinds_is_refused(tmp_path: Path) -> None:
+def test_folder_of_two_kinds_raises(tmp_path: Path) -> None:
     write(tmp_path / "00000.png", LABELS)
     (tmp_path / "thumbnails").mkdir()
     assert labels_of(tmp_path)
@@ -172,8 +172,8 @@ def test_a_folder_of_two_kinds_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", ["png", "jpg"])
-def test_soft_edges_are_refused(ending: str, tmp_path: Path) -> None:
-    """They would be hundreds of objects."""
+def test_soft_edges_raise(ending: str, tmp_path: Path) -> None:
+    """Each value would be an object, hundreds in all."""
     distance = np.hypot(*(np.mgrid[:200, :200] - 100))
     Image.fromarray(np.clip((60 - distance) * 30 + 128, 0, 255).astype(np.uint8)).save(tmp_path / f"m.{ending}")
     with pytest.raises(PromptError, match="legal: one value an object"):
@@ -187,22 +187,22 @@ def test_many_objects_in_grey_are_not_soft_edges(tmp_path: Path) -> None:
     assert np.array_equal(found, labels)
 
 
-def test_prompts_without_an_object_are_refused(tmp_path: Path) -> None:
+def test_prompts_without_an_object_raise(tmp_path: Path) -> None:
     with pytest.raises(PromptError, match="hold no object"):
         labels_of(write(tmp_path / "m.png", np.zeros_like(LABELS)))
     (tmp_path / "empty").mkdir()
-    with pytest.raises(PromptError, match="holds no .png, no .parquet, and no folder"):
+    with pytest.raises(PromptError, match="holds no .parquet, no .png and no folder with .png"):
         labels_of(tmp_path / "empty")
 
 
-def test_a_damaged_mask_is_refused(tmp_path: Path) -> None:
+def test_damaged_mask_raises(tmp_path: Path) -> None:
     path = write(tmp_path / "m.png", LABELS)
     path.write_bytes(path.read_bytes()[:40])
     with pytest.raises(PromptError, match=r"m\.png cannot be read"):
         labels_of(path)
 
 
-def test_a_mask_a_pixel_narrow_is_fitted() -> None:
+def test_mask_a_pixel_narrow_is_resized() -> None:
     labels = np.zeros((480, 853), np.int32)
     labels[100:200, 300:400] = 3
     fitted = fit(labels, 480, 854)
@@ -211,14 +211,14 @@ def test_a_mask_a_pixel_narrow_is_fitted() -> None:
     assert fit(fitted, 480, 854) is fitted
 
 
-def test_a_mask_of_another_size_is_refused() -> None:
+def test_mask_of_another_size_raises() -> None:
     with pytest.raises(PromptError, match="a mask is 427x240, its frame 854x480"):
         fit(np.zeros((240, 427), np.int32), 480, 854)
 
 
 @pytest.mark.parametrize("objects", [MAX_OBJECTS, MAX_OBJECTS + 1])
-def test_an_absurd_number_of_objects_is_refused(objects: int, tmp_path: Path) -> None:
-    """One PNG of 16 bits can hold 65,535, and each costs memory and time on every frame."""
+def test_too_many_objects_raise(objects: int, tmp_path: Path) -> None:
+    """A PNG of 16 bits can hold 65,535 objects, and each costs memory and time on every frame."""
     labels = np.arange(objects + 1, dtype=np.int32).reshape(1, -1).repeat(2, axis=0)
     path = write(tmp_path / "m.png", labels)
     if objects <= MAX_OBJECTS:
@@ -229,8 +229,8 @@ def test_an_absurd_number_of_objects_is_refused(objects: int, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("ending", ["png", "parquet"])
-def test_a_mask_that_is_larger_than_its_frame_is_not_decoded(ending: str, tmp_path: Path) -> None:
-    """Thousands of them could each be 200 times as large as the frames."""
+def test_mask_larger_than_its_frame_is_not_decoded(ending: str, tmp_path: Path) -> None:
+    """A file can hold thousands of masks, each 200 times as large as the frame."""
     path = tmp_path / f"m.{ending}"
     if ending == "png":
         write(path, np.ones((48, 64), np.int32))
@@ -241,8 +241,8 @@ def test_a_mask_that_is_larger_than_its_frame_is_not_decoded(ending: str, tmp_pa
         labels_of(path, size=(32, 48))
 
 
-def test_an_id_below_zero_is_refused(tmp_path: Path) -> None:
-    """32-bit TIFFs have them."""
+def test_negative_id_raises(tmp_path: Path) -> None:
+    """TIFFs of 32 bits can hold them."""
     Image.fromarray(np.where(LABELS == 2, -5, LABELS).astype(np.int32)).save(tmp_path / "m.tif")
     with pytest.raises(PromptError, match="holds -5; legal: 0 where there is no object"):
         labels_of(tmp_path / "m.tif")

@@ -1,4 +1,4 @@
-"""Prompts in Parquet are read as anybody may write them, and refused with a reason where they are none."""
+"""Rows in Parquet are read from any writer, and invalid rows raise with the reason."""
 
 from pathlib import Path
 
@@ -15,8 +15,8 @@ from tests.jobs.inputs.prompts.kinds import labels_of, prompts_of
 
 @pytest.mark.parametrize("text", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
 @pytest.mark.parametrize("number", [pa.int8(), pa.uint16(), pa.int64(), pa.uint64()])
-def test_rows_of_ones_own_may_have_other_widths(text: pa.DataType, number: pa.DataType, tmp_path: Path) -> None:
-    """As pandas writes them, and others."""
+def test_columns_may_have_other_integer_and_text_types(text: pa.DataType, number: pa.DataType, tmp_path: Path) -> None:
+    """As pandas and other writers choose them."""
     table = pa.Table.from_pylist([prompt_row(object_id=3), prompt_row(object_id=4, frame_index=7)])
     fields = [(name, text if name in ("video_id", "counts") else number) for name in table.column_names]
     pq.write_table(table.cast(pa.schema(fields)), tmp_path / "p.parquet")
@@ -41,13 +41,13 @@ def test_rows_of_ones_own_may_have_other_widths(text: pa.DataType, number: pa.Da
         ([prompt_row(counts="0")], "the mask of object 1 on frame 0 cannot be decoded: its runs are 0 pixels"),
     ],
 )
-def test_rows_that_are_no_prompts_are_named(rows: list[dict[str, object]], message: str, tmp_path: Path) -> None:
+def test_invalid_rows_raise_with_the_reason(rows: list[dict[str, object]], message: str, tmp_path: Path) -> None:
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "p.parquet")
     with pytest.raises(PromptError, match=message):
         labels_of(tmp_path / "p.parquet")
 
 
-def test_more_masks_than_a_video_can_have_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_masks_raise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file of a few kilobytes can hold a billion rows."""
     monkeypatch.setattr(prompt_builder, "MAX_MASKS", 20)
     for rows in (20, 21):
@@ -58,8 +58,8 @@ def test_more_masks_than_a_video_can_have_are_refused(tmp_path: Path, monkeypatc
         labels_of(tmp_path / "21.parquet")
 
 
-def test_parquet_that_is_damaged_is_called_so(tmp_path: Path) -> None:
-    """Wherever its bytes were turned, it is refused or read; nothing else comes of it."""
+def test_damaged_parquet_raises_prompt_error_alone(tmp_path: Path) -> None:
+    """A file with a flipped byte is either refused or read."""
     pq.write_table(pa.Table.from_pylist([prompt_row(object_id=i) for i in range(1, 30)]), tmp_path / "p.parquet")
     whole = (tmp_path / "p.parquet").read_bytes()
     refused = 0
@@ -72,7 +72,7 @@ def test_parquet_that_is_damaged_is_called_so(tmp_path: Path) -> None:
     assert refused > 50
 
 
-def test_files_that_a_mac_or_spark_leaves_beside_are_no_prompts(tmp_path: Path) -> None:
+def test_hidden_files_of_mac_and_spark_are_ignored(tmp_path: Path) -> None:
     pq.write_table(pa.Table.from_pylist([prompt_row()]), tmp_path / "p.parquet")
     for name in ("._p.parquet", "_temporary.parquet", "_SUCCESS"):
         (tmp_path / name).write_bytes(b"no Parquet")
@@ -80,7 +80,7 @@ def test_files_that_a_mac_or_spark_leaves_beside_are_no_prompts(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("type_", [pa.null(), pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
-def test_names_are_taken_where_there_are_any(type_: pa.DataType, tmp_path: Path) -> None:
+def test_object_name_column_is_optional(type_: pa.DataType, tmp_path: Path) -> None:
     name = None if type_ == pa.null() else "dog"
     table = pa.Table.from_pylist([prompt_row(frame_index=frame) for frame in (0, 5)])
     names = pa.array([name, None], type_ if name is None else pa.string()).cast(type_)
@@ -97,7 +97,7 @@ def test_names_are_taken_where_there_are_any(type_: pa.DataType, tmp_path: Path)
         ((5, 6), "column object_name holds int64; legal: text"),
     ],
 )
-def test_names_that_are_none_are_refused(names: tuple[object, ...], message: str, tmp_path: Path) -> None:
+def test_invalid_object_names_raise(names: tuple[object, ...], message: str, tmp_path: Path) -> None:
     rows = [prompt_row(frame_index=frame, object_name=name) for frame, name in enumerate(names)]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "p.parquet")
     with pytest.raises(PromptError, match=message):

@@ -1,4 +1,4 @@
-"""Files with a flipped bit: each is read as ever, or told."""
+"""Files with one flipped bit: reading either succeeds or raises UserError."""
 
 import random
 from collections.abc import Callable

@@ -17,7 +17,7 @@ from PIL import Image
 from jobs.outputs.label_maps import to_image
 from tests.reliability.processes import readers_of
 
-LOOK_SECONDS = 0.002
+LOOK_SECONDS = 0.01
 HUGE = 4096  # pixels; twelve such frames take 0.6 GiB as they are decoded, and 2 GiB with the network
 
 
@@ -55,7 +55,7 @@ class Striking(_Watching):
         self.struck: set[int] = set()
 
     def _look(self) -> None:
-        for pid in readers_of(self._path) - self.struck:
+        for pid in readers_of(self._path)[self._path] - self.struck:
             self.struck.add(pid)
             os.kill(pid, self._number)
 

@@ -43,8 +43,8 @@ def at_long(manifest: Path, *known: int) -> Callable[[], tuple[str, int] | None]
     """Looks for a group whose long video is open, and the process that has it open; other than those known."""
 
     def look() -> tuple[str, int] | None:
-        paths = {str(group): manifest.parent / f"videos/{group}{LONG}.mp4" for group in range(GROUPS)}
-        found = ((group, pid) for group, path in paths.items() for pid in readers_of(path) - {*known})
+        groups = {manifest.parent / f"videos/{group}{LONG}.mp4": str(group) for group in range(GROUPS)}
+        found = ((groups[path], pid) for path, pids in readers_of(*groups).items() for pid in pids - {*known})
         return next(found, None)
 
     return look

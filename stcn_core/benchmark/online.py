@@ -1,0 +1,48 @@
+"""What a session costs beside `propagate` that takes one frame at a time, too."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+
+from stcn_core.acceleration.inference import for_inference
+from stcn_core.benchmark.inputs import clip
+from stcn_core.benchmark.measure import in_turn, median_ratio
+from stcn_core.config import PropagationConfig
+from stcn_core.models.checkpoint import load_model
+from stcn_core.propagation.propagate import propagate
+from stcn_core.propagation.session import Session
+
+HEIGHT, WIDTH, FRAMES = 240, 427, 41  # small: what a session adds to a frame does not grow with it
+
+
+def compare_session(device: torch.device, repeats: int) -> dict[str, float]:
+    """Time of a session's frame, as arrays and as tensors, over the time of that frame in `propagate(key_batch=1)`.
+
+    All three go through the clip side by side, a frame in turn, so that each ratio is of neighbours in time.
+    """
+    model = for_inference(load_model("stcn-mini", device=device))
+    config = PropagationConfig.for_model(model, key_batch=1)
+    images, prompt = clip(FRAMES, HEIGHT, WIDTH, objects=1)
+    seconds: dict[str, list[float]] = {"loop": [], "arrays": [], "tensors": []}
+    for _ in range(1 + repeats):
+        results: dict[str, Iterator[object]] = {
+            "loop": propagate(model, images, {0: prompt}, config=config),
+            "arrays": _stepped(Session(model, config), images, prompt),
+            "tensors": _stepped(Session(model, config, output="torch"), images, prompt),
+        }
+        timings = in_turn({name: partial(next, frames) for name, frames in results.items()}, FRAMES, device)
+        seconds = {name: seconds[name] + timings[name] for name in seconds}
+    timed = {name: values[FRAMES:] for name, values in seconds.items()}  # the first round is to warm up
+    return {
+        "ratio_to_loop": median_ratio(timed["arrays"], timed["loop"]),
+        "tensors_ratio_to_loop": median_ratio(timed["tensors"], timed["loop"]),
+    }
+
+
+def _stepped(session: Session[Any], images: Sequence[np.ndarray], prompt: np.ndarray) -> Iterator[object]:
+    yield session.step(images[0], prompt)
+    for image in images[1:]:
+        yield session.step(image)

@@ -1,0 +1,90 @@
+"""S3 file systems are of our own: their settings reach nobody else, and their connections are kept."""
+
+import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from typing import Any
+
+import pytest
+import s3fs
+from aiobotocore.session import AioSession
+
+from jobs.io import storage
+from jobs.io.filesystem import S3_TRIES, open_location
+
+THREADS = 4
+
+
+@contextmanager
+def counted_clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The clients for S3 that are made meanwhile; each has connections of its own."""
+    made: list[str] = []
+    create_client = AioSession.create_client
+
+    def counted(session: AioSession, service: str, *args: Any, **kwargs: Any) -> Any:
+        made.append(service)
+        return create_client(session, service, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AioSession, "create_client", counted)
+        yield made
+
+
+def test_all_threads_share_one_client(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_STS_REGIONAL_ENDPOINTS", "regional")  # an environment that no test before this one had
+    all_work = threading.Barrier(THREADS, timeout=60)
+
+    def work(number: int) -> bytes:
+        all_work.wait()
+        storage.write(f"{bucket}/{number}", b"%d" % number)
+        return storage.read(f"{bucket}/{number}")
+
+    with counted_clients(monkeypatch) as clients:
+        for _ in range(2):
+            with ThreadPoolExecutor(THREADS) as pool:
+                assert list(pool.map(work, range(THREADS))) == [b"%d" % number for number in range(THREADS)]
+        assert len(storage.find(bucket)) == THREADS
+    assert clients == ["s3"]
+
+
+def test_settings_do_not_reach_the_file_systems_of_others(s3_endpoint: str) -> None:
+    own, _ = open_location("s3://bucket/x")
+    assert vars(own)["retries"] == S3_TRIES
+    for theirs in (s3fs.S3FileSystem(), s3fs.S3FileSystem(use_listings_cache=False)):
+        assert theirs is not own
+        assert theirs.retries == s3fs.S3FileSystem.retries != S3_TRIES
+    assert open_location("s3a://bucket/y")[0] is own
+
+
+def test_another_endpoint_in_the_environment_is_another_file_system(
+    s3_endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, _ = open_location("s3://bucket/x")
+    with monkeypatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+        assert open_location("s3://bucket/x")[0] is not before
+
+
+def _read_in_child(location: str, before: int, pipe: Connection) -> None:
+    fs, _ = open_location(location)
+    pipe.send((id(fs) != before, storage.read(location)))
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_fork_reads_with_a_file_system_of_its_own(bucket: str) -> None:
+    storage.write(f"{bucket}/x", b"content")
+    fs, _ = open_location(f"{bucket}/x")
+    here, there = get_context("fork").Pipe()
+    child = get_context("fork").Process(target=_read_in_child, args=(f"{bucket}/x", id(fs), there))
+    child.start()
+    assert here.poll(60)
+    assert here.recv() == (True, b"content")
+    child.join(60)
+    assert child.exitcode == 0
+    assert storage.read(f"{bucket}/x") == b"content"
+    assert open_location(f"{bucket}/x")[0] is fs
+    assert os.getpid() != child.pid
