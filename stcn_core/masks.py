@@ -161,5 +161,5 @@ def stability(planes: Tensor, winner: Tensor, margin: Tensor) -> Tensor:
 
 
 def _count_labels(labels: Tensor, objects: int) -> Tensor:
-    """Pixels of each label 0 to `objects`: (objects + 1,). Unlike `bincount`, it does not wait for a GPU."""
+    """Count the pixels of each label, 0 to `objects`: (objects + 1,). `bincount` would wait for a GPU."""
     return labels.new_zeros(objects + 1).index_add_(0, labels.flatten(), torch.ones_like(labels).flatten())

@@ -72,7 +72,7 @@ def large_frames(settings: Settings) -> Figures:
 
 
 def reduced_precision(settings: Settings) -> Figures:
-    """How alike masks in bfloat16 and float32 are: stcn-mini on drawn clips, 240p."""
+    """Agreement of masks in bfloat16 and float32: stcn-mini on synthetic clips, 240p."""
     plain = load_model("stcn-mini", device=settings.device)
     models = [for_inference(plain, precision) for precision in (torch.float32, torch.bfloat16)]
     config = PropagationConfig.for_model(plain)
@@ -115,7 +115,7 @@ def memory_read(settings: Settings) -> Figures:
 
 
 def long_clip(settings: Settings) -> Figures:
-    """What grows and what slows down over 10,000 frames with bounded memory: stcn-mini, 240p."""
+    """Growth of memory and loss of speed over 10,000 frames with bounded memory: stcn-mini, 240p."""
     model = for_inference(load_model("stcn-mini", device=settings.device))
     config = PropagationConfig.for_model(model)
     prompt = clip(1, 240, 427, objects=1)[1]

@@ -11,7 +11,7 @@ from stcn_core.models.registry import build_network
 
 
 def seeded_stcn(device: torch.device) -> Network:
-    """The published STCN's sizes with random weights: as fast as the trained ones, and no download."""
+    """Return a network of the published STCN's sizes with random weights: as fast as trained ones, with no download."""
     torch.manual_seed(0)
     return build_network(ModelConfig()).to(device).eval().requires_grad_(False)
 

@@ -21,7 +21,7 @@ FIRST_SEED = 30_000  # of clips that no model was trained on
 
 
 def compare_policies(device: torch.device, clips: int) -> dict[str, float]:
-    """Mean J while an object is to be seen, of all its frames and of the 100 after it came back, by policy."""
+    """Return the mean J of visible objects by policy: over all frames, and over the 100 frames after a return."""
     model = for_inference(load_model("stcn-mini", device=device))
     configs = {"unbounded": PropagationConfig.for_model(model, max_memory_frames=None)}
     for bound in BOUNDS:

@@ -74,7 +74,7 @@ class Trainer:
         return device
 
     def train_step(self, batch: Batch) -> dict[str, float]:
-        """One update. Returns the terms of the loss, their weighted sum "loss", "iou", and the norm "gradient"."""
+        """Make one update. Returns the loss terms, their weighted sum "loss", "iou", and the norm "gradient"."""
         schedule = self.schedule
         rate = learning_rate(
             self.step, schedule.steps, schedule.learning_rate, warmup=schedule.warmup, drops=schedule.drops
@@ -98,18 +98,18 @@ class Trainer:
         return terms | {"gradient": norm.item()}
 
     def gradients(self, replica: Network, part: Batch) -> tuple[dict[str, float], tuple[Tensor, ...]]:
-        """The terms of the loss on one part of a batch, and the gradient of each parameter."""
+        """Return the terms of the loss on one part of a batch, and the gradient of each parameter."""
         share = interpolate(self.schedule.bootstrap, self.step / self.schedule.steps)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
             terms = forward_losses(replica, part, share)
-        known = {name: weight for name, weight in self.schedule.weights.items() if name in terms}
-        loss = terms["cross_entropy"] + sum(weight * terms[name] for name, weight in known.items())
+        weights = {name: weight for name, weight in self.schedule.weights.items() if name in terms}
+        loss = terms["cross_entropy"] + sum(weight * terms[name] for name, weight in weights.items())
         gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True, materialize_grads=True)
         return {name: value.item() for name, value in (terms | {"loss": loss}).items()}, gradients
 
     @torch.no_grad()
     def update_average(self) -> None:
-        """Move the average of weights and statistics on; it is short at first, when weights move fast."""
+        """Update the average of weights and statistics; it is short at first, when weights move fast."""
         decay = min(self.schedule.average_decay, self.step / (9 + self.step))
         for name, tensor in self.model.state_dict().items():
             average = self.average_state[name]
@@ -119,18 +119,18 @@ class Trainer:
                 average.copy_(tensor)
 
     def averaged_model(self) -> Network:
-        """A copy of the network with the averaged weights, in evaluation mode."""
+        """Return a copy of the network with the averaged weights, in evaluation mode."""
         return build_like(self.model, self.average_state)
 
     def state_dict(self) -> dict[str, object]:
-        """Everything beside the batches that the next steps depend on."""
+        """Return the state that the next steps depend on, apart from the batches."""
         return {
             "network": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "kept": self.average_state,
             "step": self.step,
         }  # fmt: skip
 
     def load_state_dict(self, state: dict[str, object]) -> None:
-        """Resume from the result of `state_dict`."""
+        """Restore the state that `state_dict` returned."""
         self.model.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])  # type: ignore[arg-type]
         self.average_state = {name: tensor.clone().to(self.device) for name, tensor in state["kept"].items()}  # type: ignore[attr-defined]
@@ -138,7 +138,7 @@ class Trainer:
 
 
 def share_parameters(model: Network) -> Network:
-    """A copy that shares the parameters of `model`, and has batch statistics of its own."""
+    """Return a copy that shares the parameters of `model` and has batch statistics of its own."""
     other = copy.deepcopy(model)
     for module, twin in zip(model.modules(), other.modules(), strict=True):
         for name, parameter in module.named_parameters(recurse=False):
