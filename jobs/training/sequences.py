@@ -35,7 +35,7 @@ class Sequence:
 
 @lru_cache(maxsize=16)
 def find_sequences(tree: str) -> tuple[Sequence, ...]:
-    """List the videos of a tree: JPEGImages and Annotations with a folder for each. Raises UserError for none."""
+    """All videos of a tree: JPEGImages and Annotations with a folder for each. Raises UserError if there are none."""
     images, masks = (Path(without_resolution(storage.join(tree, name))) for name in ("JPEGImages", "Annotations"))
     if not images.is_dir() or not masks.is_dir():
         raise UserError(
