@@ -21,8 +21,8 @@ from jobs.dataset.mask_dataset import MaskDataset
 from jobs.dataset.sample import Sample
 from jobs.outputs.label_maps import to_image
 from jobs.outputs.video_writer import VideoWriter
-from stcn_core.synthetic.clips import draw_visible_scene
-from stcn_core.synthetic.motion import POSE
+from stcn_core.synthetic.clips import draw_unobstructed_scene
+from stcn_core.synthetic.motion import POSE_SIZE
 from stcn_core.synthetic.rendering import render
 from stcn_core.synthetic.scene import Layer
 from stcn_core.synthetic.textures import stripes_texture
@@ -39,7 +39,7 @@ def draw_clip(seed: int, times: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
 
     Frames, uint8 (T, H, W, 3), and label maps (T, H, W).
     """
-    scene = draw_visible_scene(seed, 0, HEIGHT, width=WIDTH, objects=1, late={}, zoom=1.0)
+    scene = draw_unobstructed_scene(seed, 0, HEIGHT, width=WIDTH, objects=1, late={}, zoom=1.0)
     rng = np.random.default_rng([seed, 1])
     layers = [animal(layer, rng) if layer.label else layer for layer in scene.layers]
     frames, labels, _ = render(replace(scene, layers=layers), times, HEIGHT, width=WIDTH)
@@ -56,8 +56,8 @@ def animal(layer: Layer, rng: np.random.Generator) -> Layer:
     path = replace(
         layer.path,
         amplitude=torch.cat([layer.path.amplitude, motion]),
-        frequency=torch.cat([layer.path.frequency, torch.full((1, POSE), math.pi / 2 / FRAMES)]),
-        phase=torch.cat([layer.path.phase, torch.zeros(1, POSE)]),
+        frequency=torch.cat([layer.path.frequency, torch.full((1, POSE_SIZE), math.pi / 2 / FRAMES)]),
+        phase=torch.cat([layer.path.phase, torch.zeros(1, POSE_SIZE)]),
     )
     return replace(layer, texture=coat, path=path)
 

@@ -1,4 +1,4 @@
-"""What readers of frames and label maps need too, without torch."""
+"""Sizes, label maps and prompts in numpy, for readers of frames that do without torch."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def scaled_size(height: int, width: int, short_side: int | None) -> tuple[int, int]:
-    """The size at which the network sees a frame: its short side at most `short_side` pixels."""
+    """Return the (height, width) at which the network sees a frame: its short side is at most `short_side` pixels."""
     short = min(height, width)
     if short_side is None or short <= short_side:
         return height, width
@@ -14,7 +14,7 @@ def scaled_size(height: int, width: int, short_side: int | None) -> tuple[int, i
 
 
 def resize_labels_nearest(labels: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Labels (H, W) at another size: of each new pixel the value at its centre."""
+    """Resize labels (H, W): each new pixel takes the value at its centre."""
     if labels.shape == (height, width):
         return labels
     rows = (np.arange(height) + 0.5) * labels.shape[0] // height
@@ -23,7 +23,10 @@ def resize_labels_nearest(labels: np.ndarray, height: int, width: int) -> np.nda
 
 
 def prompted_frames(prompts: Mapping[int, np.ndarray], start: int = 0) -> dict[int, list[int]]:
-    """Object id -> the frames on which it is prompted, ascending; `start` is the frame that prompts count from."""
+    """Return, by object id, the frames on which the object is prompted, ascending.
+
+    prompts: label maps (H, W) by frame. start: the number of the frame that prompts count as 0.
+    """
     frames: dict[int, list[int]] = {}
     for frame, labels in sorted(prompts.items()):
         for object_id in present_ids(labels):
@@ -32,7 +35,8 @@ def prompted_frames(prompts: Mapping[int, np.ndarray], start: int = 0) -> dict[i
 
 
 def present_ids(labels: np.ndarray) -> list[int]:
-    """Ascending ids of the objects in a label map."""
+    """Return the ids of the objects in a label map, ascending."""
     flat = labels.ravel()
-    starts = flat[1:][flat[1:] != flat[:-1]]  # of runs: few to sort; 0.3 ms at 480p, and all pixels 4 ms
-    return [int(i) for i in np.unique(np.append(flat[:1], starts)) if i != 0]
+    # Sorting the first value of each run takes 0.3 ms at 480p; sorting all pixels takes 4 ms.
+    run_values = flat[1:][flat[1:] != flat[:-1]]
+    return [int(i) for i in np.unique(np.append(flat[:1], run_values)) if i != 0]

@@ -1,9 +1,9 @@
-"""Which sums need float32 although activations are computed in half precision."""
+"""Widening of half precision, for sums that need float32."""
 
 import torch
 from torch import Tensor
 
 
 def at_least_float32(x: Tensor) -> Tensor:
-    """Widen half precision, which is too coarse for exponents and odds; leave wider types as they are."""
+    """Widen half precision, which is too coarse for exponents and odds, to float32; return wider types unchanged."""
     return x.to(torch.promote_types(x.dtype, torch.float32))

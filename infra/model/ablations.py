@@ -1,7 +1,7 @@
-"""Measure what MODEL.md says of choices: each line is one, with its scores on the fixed drawn clips.
+"""Measure the design choices of MODEL.md: print one line a choice, with its scores on the fixed synthetic clips.
 
-python infra/model/ablations.py memory --model stcn-mini     how a trained model's memory is kept and read
-python infra/model/ablations.py reads FOLDER                 small models, trained alike but for how memory is read
+python infra/model/ablations.py memory --model stcn-mini     memory options of a trained model
+python infra/model/ablations.py reads FOLDER                 small models, trained with different memory reads
 """
 
 import argparse
@@ -16,8 +16,8 @@ from jobs.training.drawn_scores import evaluate_clips
 from stcn_core import for_inference, load_model
 from stcn_core.models.checkpoint import read_card
 
-MEMORY: dict[str, dict[str, Any]] = {  # of propagation
-    "as it comes: every 5th frame": {},
+MEMORY: dict[str, dict[str, Any]] = {  # fields of PropagationConfig
+    "default: every 5th frame": {},
     "every frame": {"memory_every": 1},
     "every 3rd frame": {"memory_every": 3},
     "every 5th frame, and the last": {"include_last": True},
@@ -25,7 +25,7 @@ MEMORY: dict[str, dict[str, Any]] = {  # of propagation
     "the best 20 positions read": {"top_k": 20},
     "all positions read": {"top_k": None},
 }
-NETWORK: dict[str, dict[str, Any]] = {  # of the network's own options
+NETWORK: dict[str, dict[str, Any]] = {  # fields of ModelConfig
     "read without locality": {"locality": None},
     "frames never enlarged": {"object_positions": None},
 }
@@ -46,19 +46,19 @@ READS = {
 Scores = dict[str, float]
 
 
-def of_memory(name: str) -> Iterator[tuple[str, Scores]]:
-    """One model, its memory kept and read in different ways."""
+def score_memory_options(name: str) -> Iterator[tuple[str, Scores]]:
+    """Score one model with different options of its memory. name: of the model."""
     model = for_inference(load_model(name))
     for label, options in MEMORY.items():
         yield label, evaluate_clips(model, **options).summary()
-    own = model.config
-    for label, changed in NETWORK.items():
-        model.config = dataclasses.replace(own, **changed)
+    config = model.config
+    for label, options in NETWORK.items():
+        model.config = dataclasses.replace(config, **options)
         yield label, evaluate_clips(model).summary()
 
 
-def of_reads(folder: Path, steps: int) -> Iterator[tuple[str, Scores]]:
-    """Models that are trained for it. What was trained before is taken up."""
+def score_trained_reads(folder: Path, steps: int) -> Iterator[tuple[str, Scores]]:
+    """Train a small model for each kind of read, and score it. Models in the folder are not trained again."""
     for label, (similarity, locality) in READS.items():
         recipe = folder / f"{label.replace(' ', '-')}.toml"
         folder.mkdir(parents=True, exist_ok=True)
@@ -79,5 +79,6 @@ if __name__ == "__main__":
     reads.add_argument("folder", type=Path)
     reads.add_argument("--steps", type=int, default=600)
     arguments = vars(parser.parse_args())
-    for line, scores in of_memory(arguments["model"]) if "model" in arguments else of_reads(**arguments):
-        print(f"| {line} | {scores['j']:.3f} | {scores['f']:.3f} | {scores['j_and_f']:.3f} |", flush=True)
+    results = score_memory_options(arguments["model"]) if "model" in arguments else score_trained_reads(**arguments)
+    for label, scores in results:
+        print(f"| {label} | {scores['j']:.3f} | {scores['f']:.3f} | {scores['j_and_f']:.3f} |", flush=True)

@@ -2,7 +2,7 @@
 
 python infra/model/finetune_davis.py TREE VIDEO FOLDER
 
-TREE holds JPEGImages/VIDEO and Annotations/VIDEO, masks on each frame
+TREE holds JPEGImages/VIDEO and Annotations/VIDEO, with a mask for each frame
 """
 
 import argparse
@@ -22,13 +22,13 @@ KINDS = ("JPEGImages", "Annotations")
 
 
 def cut_in_half(tree: Path, video: str, folder: Path) -> Path:
-    """The first half as a tree of its own; the truth of the second, and a manifest of it, with its first mask."""
+    """Write the first half as a tree, and the second half's truth, prompt and manifest. Returns the manifest's path."""
     images, masks = (sorted((tree / kind / video).iterdir()) for kind in KINDS)
     half = len(images) // 2
     for kind, files in zip(KINDS, (images, masks), strict=True):
-        copied(files[:half], folder / "first" / kind / video)
-    copied(masks[half:], folder / "truth" / video)
-    copied(masks[half : half + 1], folder / "prompt")
+        copy_files(files[:half], folder / "first" / kind / video)
+    copy_files(masks[half:], folder / "truth" / video)
+    copy_files(masks[half : half + 1], folder / "prompt")
     with (folder / "manifest.csv").open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(("video_id", "video", "prompts", "start"))
@@ -36,20 +36,21 @@ def cut_in_half(tree: Path, video: str, folder: Path) -> Path:
     return folder / "manifest.csv"
 
 
-def copied(files: list[Path], folder: Path) -> None:
+def copy_files(files: list[Path], folder: Path) -> None:
+    """Copy files into a new folder."""
     folder.mkdir(parents=True)
     for file in files:
         shutil.copy(file, folder)
 
 
 def score(model: str, manifest: Path, output: Path, short_side: int) -> float:
-    """J&F of the second half."""
+    """Segment the second half, and return its J&F."""
     run(SegmentConfig(manifest=str(manifest), output=str(output), model=model, short_side=short_side), NullReporter())
-    return fmean(one.mean for one in evaluate_output(str(output), str(manifest.parent / "truth")).objects)
+    return fmean(score.mean for score in evaluate_output(str(output), str(manifest.parent / "truth")).objects)
 
 
 def main(tree: Path, video: str, folder: Path, init: str, steps: int, short_side: int) -> None:
-    """Print both scores."""
+    """Print the scores before and after fine-tuning."""
     manifest, tuned = cut_in_half(tree, video, folder), folder / "tuned.safetensors"
     before = score(init, manifest, folder / "before", short_side)
     config = TrainingConfig(

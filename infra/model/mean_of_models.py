@@ -25,12 +25,13 @@ from stcn_core.models.stcn import STCN_MINI
 
 
 def mean(models: list[Network]) -> Network:
-    """Of weights and statistics; counters and options are the last one's. All have the same entries."""
+    """Average weights and statistics; counters and options are the last model's. All models have equal entries."""
     states = [model.state_dict() for model in models]
-    return build_like(models[-1], {name: mean_of([state[name] for state in states]) for name in states[-1]})
+    return build_like(models[-1], {name: mean_tensor([state[name] for state in states]) for name in states[-1]})
 
 
-def mean_of(tensors: list[Tensor]) -> Tensor:
+def mean_tensor(tensors: list[Tensor]) -> Tensor:
+    """Average floating-point tensors; of others, return the last."""
     return torch.stack(tensors).mean(0) if tensors[-1].is_floating_point() else tensors[-1]
 
 
@@ -42,18 +43,18 @@ def read_as_today(config: ModelConfig) -> ModelConfig:
 
 
 def main(output: Path, sources: list[str]) -> None:
-    """Write the mean, and print its scores on the fixed clips."""
+    """Write the mean model, and print its scores on the fixed clips."""
     model = mean([load_model(source) for source in sources])
     model.config = read_as_today(model.config)
     scores = evaluate_clips(for_inference(model)).summary()
     print(scores)
-    made_of = [
+    sources_info = [
         {"sha256": hashlib.sha256(find_checkpoint(source).read_bytes()).hexdigest(), **read_card(source)}
         for source in sources
     ]
     names = " ".join(Path(source).name for source in sources)
     command = f"python infra/model/mean_of_models.py {output.name} {names}"
-    save_model(model, output, command=command, scores=scores, origin={"commit": source_commit()}, mean_of=made_of)
+    save_model(model, output, command=command, scores=scores, origin={"commit": source_commit()}, mean_of=sources_info)
 
 
 if __name__ == "__main__":

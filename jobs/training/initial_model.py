@@ -18,7 +18,7 @@ LEAST_TAKEN = 10  # entries; fewer are a mistake
 
 
 def initial_network(recipe: Recipe, init: str, seed: int) -> tuple[Network, dict[str, object]]:
-    """The network that a recipe trains.
+    """Build the network that a recipe trains.
 
     init: a shipped model's name or a file. A recipe without a network takes the file's; a recipe with one takes the
     entries that fit it. Returns the network, and which entries were taken and left. Raises UserError.
@@ -42,7 +42,7 @@ def initial_network(recipe: Recipe, init: str, seed: int) -> tuple[Network, dict
 
 
 def new_network(config: ModelConfig) -> Network:
-    """A network with random weights, whose residual blocks begin as their shortcuts."""
+    """Build a network with random weights, whose residual blocks begin as their shortcuts."""
     model = build_network(config)
     init_residual_blocks_as_identity(model)
     return model

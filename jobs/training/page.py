@@ -1,4 +1,4 @@
-"""One page about a run: how it was made, its curves, and what its model makes of a few clips. Needs no network."""
+"""A run's page: curves, sample masks of its model, and its provenance. One HTML file that loads nothing else."""
 
 import base64
 import io
@@ -12,35 +12,36 @@ import jinja2
 import numpy as np
 from PIL import Image
 
-WIDTH, HEIGHT = 420, 160  # of a curve's plot, in its own units
+WIDTH, HEIGHT = 420, 160  # of a curve's plot, in SVG units
 TERMS = ("loss", "cross_entropy", "dice", "carried", "surface", "iou", "gradient", "seconds_per_step")
 SCORES = ("j_and_f", "j", "f")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Curve:
-    """One number over the steps, as points of an SVG polyline."""
+    """One figure over the steps, as an SVG polyline."""
 
     name: str
     points: str
-    least: float
-    most: float
+    minimum: float
+    maximum: float
     last: float
     first_step: int
     last_step: int
 
     @classmethod
-    def of(cls, name: str, values: Sequence[tuple[int, float]]) -> "Curve":
+    def from_values(cls, name: str, values: Sequence[tuple[int, float]]) -> "Curve":
+        """Fit a curve into WIDTH x HEIGHT. values: (step, figure)."""
         steps, numbers = (np.array(column, float) for column in zip(*values, strict=True))
-        least, most = float(numbers.min()), float(numbers.max())
+        minimum, maximum = float(numbers.min()), float(numbers.max())
         across = (steps - steps[0]) / max(steps[-1] - steps[0], 1) * WIDTH
-        down = HEIGHT - (numbers - least) / max(most - least, 1e-12) * HEIGHT
+        down = HEIGHT - (numbers - minimum) / max(maximum - minimum, 1e-12) * HEIGHT
         points = " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(across, down, strict=True))
         return cls(
             name=name,
             points=points,
-            least=least,
-            most=most,
+            minimum=minimum,
+            maximum=maximum,
             last=float(numbers[-1]),
             first_step=int(steps[0]),
             last_step=int(steps[-1]),
@@ -48,25 +49,34 @@ class Curve:
 
 
 def render_page(
-    title: str, made_by: Mapping[str, object], lines: Sequence[Mapping[str, Any]], *, samples: Mapping[str, np.ndarray]
+    title: str,
+    provenance: Mapping[str, object],
+    lines: Sequence[Mapping[str, Any]],
+    *,
+    samples: Mapping[str, np.ndarray],
 ) -> str:
-    """HTML. samples: pictures (H, W, 3) by what they show."""
+    """Render the page as HTML.
+
+    lines: of the log. samples: pictures (H, W, 3) by caption.
+    """
     curves = [curve for event, names in (("evaluated", SCORES), ("trained", TERMS)) for name in names
               if (curve := _curve(lines, event, name))]  # fmt: skip
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     template = environment.from_string((resources.files("jobs.training") / "page.html.j2").read_text())
     return template.render(
-        title=title, made_by=json.dumps(made_by, indent=2), curves=curves, width=WIDTH, height=HEIGHT,
-        samples={name: _as_url(picture) for name, picture in samples.items()},
+        title=title, provenance=json.dumps(provenance, indent=2), curves=curves, width=WIDTH, height=HEIGHT,
+        samples={name: _to_data_url(picture) for name, picture in samples.items()},
     )  # fmt: skip
 
 
 def _curve(lines: Sequence[Mapping[str, Any]], event: str, name: str) -> Curve | None:
+    """Return the curve of one figure of an event; None if no line has it."""
     values = [(line["step"], line[name]) for line in lines if line["event"] == event and name in line]
-    return Curve.of(name, values) if values else None
+    return Curve.from_values(name, values) if values else None
 
 
-def _as_url(picture: np.ndarray) -> str:
+def _to_data_url(picture: np.ndarray) -> str:
+    """Encode a picture as a WebP data URL."""
     content = io.BytesIO()
     Image.fromarray(picture).save(content, "WEBP", quality=80)
     return "data:image/webp;base64," + base64.b64encode(content.getvalue()).decode()

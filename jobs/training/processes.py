@@ -1,6 +1,6 @@
-"""Training in several processes, on a GPU each, by Ray Train: gradients are averaged, and the first process writes.
+"""Training in several processes by Ray Train, one GPU each: gradients are averaged, and the first process writes.
 
-Where one of them dies all begin anew from the checkpoint, a few times.
+If a process dies, all restart from the checkpoint, at most RESTARTS times.
 """
 
 import os
@@ -21,25 +21,27 @@ from jobs.training.config import TrainingConfig
 from jobs.training.recipe import Recipe
 from jobs.training.run import Process, Report, Run
 
-RESTARTS = 3  # of all processes, since one was lost
-END = None  # comes after the last line
+RESTARTS = 3  # of all processes, after the loss of one
+END = None  # marks the end of the lines
 
 
 def train_in_processes(config: TrainingConfig, recipe: Recipe, data: Sequence[str], *, report: Report) -> None:
-    """Train by as many processes as the config says, on the cluster of RAY_ADDRESS, or on this machine.
+    """Train in `config.processes` processes on the cluster of RAY_ADDRESS, or on this machine.
 
-    Files are read and written under their names on every node. Raises UserError for what is not there or cannot be
-    used, and FatalError if processes keep dying.
+    data: trees. report: receives the first process's lines.
+
+    Every node reads and writes files by the same names. Raises UserError for missing or unusable inputs, and FatalError
+    if processes keep dying.
     """
     try:
         from ray.train.v2.api.exceptions import TrainingFailedError
         from ray.train.v2.torch.torch_trainer import TorchTrainer
     except ImportError as error:
         raise UserError("--processes needs Ray Train; legal: 1, or first pip install 'stcn[processes]'") from error
-    with redirect_stdout(sys.stderr), connected():  # the raylet speaks of dead processes on stdout
+    with redirect_stdout(sys.stderr), connected():  # the raylet reports dead processes on stdout
         scaling = _scaling(config)
-        lines, mistakes = Queue(), list[UserError]()
-        listener = threading.Thread(target=_listen, args=(lines, report, mistakes))
+        lines, user_errors = Queue(), list[UserError]()
+        listener = threading.Thread(target=_relay, args=(lines, report, user_errors))
         listener.start()
         try:
             TorchTrainer(
@@ -47,56 +49,57 @@ def train_in_processes(config: TrainingConfig, recipe: Recipe, data: Sequence[st
                 scaling_config=scaling, run_config=_run_config(config),
             ).fit()  # fmt: skip
         except TrainingFailedError as error:
-            if not mistakes:
-                said = f"training ended: {error}; the same command goes on from the checkpoint"
-                raise FatalError(said) from error
+            if not user_errors:
+                message = f"training ended: {error}; the same command goes on from the checkpoint"
+                raise FatalError(message) from error
         finally:
             lines.put(END)
             listener.join()
-    for mistake in mistakes:
-        raise mistake
+    for user_error in user_errors:
+        raise user_error
 
 
 def _scaling(config: TrainingConfig) -> Any:
-    """A GPU for each process where there are any, else a core."""
+    """Give each process a GPU if the cluster has any, else a core. Raises UserError if there are too few."""
     from ray.train import ScalingConfig
 
-    there = ray.cluster_resources()
-    kind = "GPU" if config.device == "cuda" or (config.device == "auto" and there.get("GPU")) else "CPU"
-    if there.get(kind, 0) < config.processes:
+    resources = ray.cluster_resources()
+    kind = "GPU" if config.device == "cuda" or (config.device == "auto" and resources.get("GPU")) else "CPU"
+    if resources.get(kind, 0) < config.processes:
         raise UserError(
-            f"--processes {config.processes} is not usable: the cluster has {there.get(kind, 0):.0f} {kind}s; "
+            f"--processes {config.processes} is not usable: the cluster has {resources.get(kind, 0):.0f} {kind}s; "
             "legal: up to one process for each"
         )
     return ScalingConfig(num_workers=config.processes, use_gpu=kind == "GPU")
 
 
 def _run_config(config: TrainingConfig) -> Any:
+    """Keep Ray Train's files in the log folder, and allow RESTARTS."""
     from ray.train import FailureConfig, RunConfig
 
     folder = config.log_folder.absolute()
     return RunConfig(name="ray", storage_path=str(folder), failure_config=FailureConfig(max_failures=RESTARTS))
 
 
-def _work(given: dict[str, Any]) -> None:
-    """One process's part. Ray Train has set up torch.distributed."""
-    os.chdir(given["folder"])
-    rank, lines = torch.distributed.get_rank(), given["lines"]
-    config, recipe, data = given["run"]
+def _work(settings: dict[str, Any]) -> None:
+    """Train in one process, after Ray Train has set up torch.distributed."""
+    os.chdir(settings["folder"])
+    rank, lines = torch.distributed.get_rank(), settings["lines"]
+    config, recipe, data = settings["run"]
     try:
         Run(
             config=config,
             recipe=recipe,
             data=data,
-            report=lines.put if rank == 0 else _nobody,
+            report=lines.put if rank == 0 else _discard,
             process=Process(rank, _average),
         ).train()
-    except UserError as error:  # which the next attempt would make again
+    except UserError as error:  # a restart would fail again
         lines.put(error)
 
 
 def _average(gradients: Iterable[Tensor]) -> None:
-    """Put the mean over all processes in place of each, in one exchange."""
+    """Replace each gradient by its mean over all processes, in one exchange."""
     tensors = list(gradients)
     flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
     torch.distributed.all_reduce(flat)
@@ -105,14 +108,14 @@ def _average(gradients: Iterable[Tensor]) -> None:
         tensor.copy_(mean.view_as(tensor))
 
 
-def _listen(lines: Any, report: Report, mistakes: list[UserError]) -> None:
-    """Report what the first process says, until the end, and keep what any could not do."""
+def _relay(lines: Queue, report: Report, user_errors: list[UserError]) -> None:
+    """Report the first process's lines until the end, and collect the errors of all processes."""
     while (line := lines.get()) is not END:
         if isinstance(line, UserError):
-            mistakes.append(line)
+            user_errors.append(line)
         else:
             report(line)
 
 
-def _nobody(line: Mapping[str, object]) -> None:
-    """Processes after the first have nothing to say."""
+def _discard(line: Mapping[str, object]) -> None:
+    """Discard a line: only the first process reports."""

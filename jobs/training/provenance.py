@@ -1,4 +1,4 @@
-"""What a model was made by: all that changes its weights, and the commits of the code that ran."""
+"""Provenance of a model: every input that changes its weights, and the commits of the code that ran."""
 
 import subprocess
 from collections.abc import Mapping
@@ -9,8 +9,8 @@ from jobs.training.pictures import digest
 from jobs.training.recipe import Recipe
 
 
-def made_by(config: TrainingConfig, recipe: Recipe) -> dict[str, object]:
-    """What changes the weights."""
+def collect_provenance(config: TrainingConfig, recipe: Recipe) -> dict[str, object]:
+    """Collect the inputs that change the weights."""
     textures = digest(config.textures) if config.textures else ""
     return {
         "recipe": recipe.model_dump(mode="json"), "init": config.init, "textures": textures,
@@ -20,21 +20,21 @@ def made_by(config: TrainingConfig, recipe: Recipe) -> dict[str, object]:
 
 
 def origin(state: Mapping[str, object] | None) -> dict[str, object]:
-    """The commits that a run began at, and goes on at, from its checkpoint."""
+    """Return the commits at which a run began and continues. state: of its checkpoint; None for a new run."""
     before = (state or {}).get("made_by")
     began = before["origin"] if isinstance(before, dict) else {"began_at_commit": source_commit()}
     return {**began, "commit": source_commit()}
 
 
 def source_commit() -> str:
-    """The commit of the code that runs, with "+changes" where files differ from it; "unknown" outside git."""
+    """Return the commit of the running code, with "+changes" if files differ from it; "unknown" outside git."""
     try:
         folder = Path(__file__).parent
         git = ["git", "-C", str(folder)]
         commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
-        changed = subprocess.run(
+        status = subprocess.run(
             [*git, "status", "--porcelain", "--untracked-files=no"], capture_output=True, text=True, check=True
         )
-        return commit + ("+changes" if changed.stdout.strip() else "")
+        return commit + ("+changes" if status.stdout.strip() else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"

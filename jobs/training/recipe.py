@@ -89,7 +89,7 @@ class Recipe(_Strict):
     network: str | None = None  # the name of a network's preset; None: the network of --init
     similarity: Similarity | None = None  # of a new network; None: its own
     locality: Locality | Literal[False] | None = None  # of a new network's memory reads; None: its own; False: none
-    bf16: bool = False  # where the device computes so
+    bf16: bool = False  # compute in bfloat16, under autocast
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
 
     @field_validator("network")
@@ -100,7 +100,7 @@ class Recipe(_Strict):
         return network
 
     def sizes(self) -> ModelConfig | None:
-        """Sizes of a new network; None if the recipe trains the network of --init."""
+        """Return the sizes of a new network; None if the recipe trains the network of --init."""
         if self.network is None:
             return None
         config = presets()[self.network]
@@ -108,6 +108,7 @@ class Recipe(_Strict):
         return dataclasses.replace(config, similarity=self.similarity or config.similarity, locality=locality)
 
     def needs_data(self) -> bool:
+        """Tell whether a stage takes batches from --data."""
         return any(stage.drawn < 1 for stage in self.stages)
 
 

@@ -1,4 +1,4 @@
-"""Where a training step finds real frames with masks: trees as of DAVIS and YouTube-VOS, and outputs of `stcn`."""
+"""Real frames with masks, from trees like those of DAVIS and YouTube-VOS, and from exported outputs of `stcn`."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,10 +20,10 @@ class Sequence:
     name: str
     images: tuple[Path, ...]
     masks: tuple[Path, ...]
-    stride: int  # of the video's frames, between two of these, as a rule
+    stride: int  # the median distance of neighbouring masks, in frames of the video
 
     def load(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """A frame (H, W, 3) and its label map (H, W). Raises UserError."""
+        """Load a frame (H, W, 3) and its label map (H, W). Raises UserError."""
         image, mask = self.images[index], self.masks[index]
         try:
             picture, labels = to_rgb(load_image(image)), read_labels(mask)
@@ -49,6 +49,7 @@ def find_sequences(tree: str) -> tuple[Sequence, ...]:
 
 
 def _sequence(masks: Path, images: Path) -> Sequence:
+    """Pair the masks and images of one video by name."""
     by_name = {path.stem: path for path in images.glob("*") if path.suffix.lower() in IMAGES}
     paths = sorted(masks.glob("*.png"), key=lambda path: natural_sort_key(path.stem))
     both = [path for path in paths if path.stem in by_name]

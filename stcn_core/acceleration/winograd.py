@@ -1,8 +1,8 @@
-"""3x3 convolutions with a quarter of the multiplications, or less: Winograd's F(4x4, 3x3) and F(6x6, 3x3).
+"""3x3 convolutions with at most a quarter of the multiplications: Winograd's F(4x4, 3x3) and F(6x6, 3x3).
 
 Lavin and Gray, CVPR 2016. A tile of 6x6 inputs gives 4x4 outputs: Y = A^T [(G g G^T) * (B^T d B)] A. The product in
-the middle is elementwise in the tile's 36 entries and sums over channels, so it is 36 matrix products:
-36 * C * K multiplications a tile instead of 16 * 9 * C * K. With 8x8 inputs and 6x6 outputs it is 64 instead of 324.
+the middle is elementwise in the tile's 36 entries and sums over channels, which makes 36 matrix products: 36 * C * K
+multiplications a tile instead of 16 * 9 * C * K. For 8x8 inputs and 6x6 outputs, 64 replace 324.
 
 Shapes: B images, C input and K output channels, H x W positions, T tiles; a tile is m x m outputs, n x n inputs.
 """
@@ -15,23 +15,23 @@ from torch.nn import functional as F
 
 from stcn_core.models.blocks import PreactivatedConv
 
-# Where the polynomials are evaluated, beside infinity, by m. Chosen for the rounding error in float32, which is 1.2e-6
-# and 5.1e-6 of the outputs' rms (a direct convolution: 1.7e-7; the usual 0, +-1, +-2 with m = 4: twice as much).
+# Finite points at which the polynomials are evaluated, by m, besides infinity. They are chosen for their rounding error
+# in float32: 1.2e-6 and 5.1e-6 of the outputs' rms. A direct convolution has 1.7e-7; the usual points 0, +-1, +-2 for
+# m = 4 have twice as much.
 POINTS = {
     4: (0.0, 0.5**0.5, -(0.5**0.5), 2.0**0.5, -(2.0**0.5)),
     6: (0.0, 0.5, -0.5, 1.0, -1.0, 2.0, -2.0),
 }
-LARGE_TILE_CHANNELS = (
-    256  # channels in or out from which the larger tile is faster: by 9 to 18 % at 256, by nothing at 128
-)
-# Entries of the transformed tiles of a thread, 32 MB: half of it costs 2 to 15 %, twice as much gains 2.
+# Input or output channels from which the larger tile is faster: by 9 to 18 % at 256, and not at all at 128.
+LARGE_TILE_CHANNELS = 256
+# Entries of a thread's transformed tiles, 32 MB. Half as many cost 2 to 15 % of the time; twice as many save 2 %.
 WORKSPACE_ENTRIES = 8 * 2**20
 
 
 class WinogradConv(nn.Module):
     """A 3x3 convolution with stride 1 and padding 1, for inference in float32.
 
-    Takes (B, C, H, W), best in channels-last memory format, and gives (B, K, H, W) in that format.
+    Maps (B, C, H, W), fastest in channels-last memory format, to (B, K, H, W) in channels-last.
     """
 
     weight: Tensor  # n*n, C, K
@@ -55,32 +55,32 @@ class WinogradConv(nn.Module):
         batch, _, height, width = x.shape
         across = -(-width // self.m)
         parts, rows = self._split(-(-height // self.m), across)
-        padded = self._padded(x, parts * rows, across)
+        padded = self._pad(x, parts * rows, across)
         tiles = padded.unfold(1, self.n, self.m).unfold(2, self.n, self.m)  # B, down, across, C, n, n: a view
         tiles = tiles.unflatten(1, (parts, rows))
         y = x.new_empty(batch, parts, rows, self.m, across, self.m, self.weight.shape[-1])
-        at_once = torch.get_num_threads() * self._most_tiles() // (rows * across)
-        for some in product(_slices(batch, at_once // parts), _slices(parts, at_once)):
-            self._convolve(tiles[some].flatten(0, 1), y[some].flatten(0, 1))
+        parts_at_once = torch.get_num_threads() * self._max_tiles() // (rows * across)
+        for group in product(_slices(batch, parts_at_once // parts), _slices(parts, parts_at_once)):
+            self._convolve(tiles[group].flatten(0, 1), y[group].flatten(0, 1))
         y = y.flatten(4, 5).flatten(1, 3)[:, :height, :width]  # B, H, W, K
         return y.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
 
     def _split(self, down: int, across: int) -> tuple[int, int]:
-        """An image's rows of tiles as equal parts: how many, and the rows of each. Rows that it lacks are zeros.
+        """Split an image's rows of tiles into equal parts: return their number, and the rows of each.
 
-        A transform is a product with few rows, which MKL divides among threads badly: two take 0.6 of the time if each
-        has a product of its own. So there is a part for each thread at a time.
+        Missing rows of the last part are zeros. A transform is a product with few rows, which MKL divides badly among
+        threads: two threads take 0.6 of the time if each has its own product. Each thread therefore gets a part.
         """
-        most = max(1, self._most_tiles() // across)
-        parts = -(-down // most)
+        max_rows = max(1, self._max_tiles() // across)
+        parts = -(-down // max_rows)
         return parts, -(-down // parts)
 
-    def _most_tiles(self) -> int:
-        """Of a part."""
+    def _max_tiles(self) -> int:
+        """Return the most tiles of a part."""
         return WORKSPACE_ENTRIES // (self.weight.shape[0] * max(self.weight.shape[1:]))
 
-    def _padded(self, x: Tensor, down: int, across: int) -> Tensor:
-        """(B, C, H, W) -> (B, H', W', C) with zeros around it, for `down` x `across` tiles."""
+    def _pad(self, x: Tensor, down: int, across: int) -> Tensor:
+        """Pad (B, C, H, W) with zeros to (B, H', W', C), for `down` x `across` tiles."""
         batch, channels, height, width = x.shape
         padded = x.new_empty(batch, down * self.m + 2, across * self.m + 2, channels)
         inside = padded[:, 1 : 1 + height, 1 : 1 + width]
@@ -93,13 +93,13 @@ class WinogradConv(nn.Module):
         return padded
 
     def _convolve(self, tiles: Tensor, y: Tensor) -> None:
-        """Tiles (G, down, across, C, n, n) -> y (G, down, m, across, m, K)."""
+        """Convolve G groups of tiles (G, down, across, C, n, n) into y (G, down, m, across, m, K)."""
         groups, down, across, channels = tiles.shape[:4]
         d = tiles.permute(0, 4, 5, 1, 2, 3).reshape(groups, self.n * self.n, -1)  # G, n*n, T*C
         transformed = torch.bmm(self.to_tiles.expand(groups, -1, -1), d).unflatten(2, (-1, channels))
         products = d.new_empty(*transformed.shape[:3], self.weight.shape[-1])  # G, n*n, T, K
-        for of_group, out in zip(transformed, products, strict=True):
-            torch.bmm(of_group, self.weight, out=out)
+        for group, group_products in zip(transformed, products, strict=True):
+            torch.bmm(group, self.weight, out=group_products)
         out = torch.bmm(self.from_tiles.expand(groups, -1, -1), products.flatten(2))
         out = out.view(groups, self.m, self.m, down, across, -1).permute(0, 3, 1, 4, 2, 5)
         if self.bias is None:
@@ -109,29 +109,28 @@ class WinogradConv(nn.Module):
 
 
 def _slices(total: int, step: int) -> list[slice]:
+    """Cut range(total) into slices of at most `step`, at least 1, entries."""
     step = max(1, step)
     return [slice(start, start + step) for start in range(0, total, step)]
 
 
 def is_3x3(conv: nn.Conv2d) -> bool:
-    """Whether a convolution is of the only kind that `WinogradConv` computes: stride 1, padding 1."""
-    return (conv.kernel_size, conv.stride, conv.padding, conv.dilation, conv.groups) == (
-        (3, 3),
-        (1, 1),
-        (1, 1),
-        (1, 1),
-        1,
-    )
+    """Tell whether `WinogradConv` can compute a convolution: 3x3, with stride, padding, dilation and groups of 1."""
+    settings = (conv.kernel_size, conv.stride, conv.padding, conv.dilation, conv.groups)
+    return settings == ((3, 3), (1, 1), (1, 1), (1, 1), 1)
 
 
-def transforms(finite: tuple[float, ...]) -> tuple[Tensor, Tensor, Tensor]:
-    """A^T (m, n), G (n, 3) and B^T (n, n), in float64: Toom and Cook's algorithm at n - 1 points, transposed."""
-    points = torch.tensor(finite, dtype=torch.float64)[:, None]
+def transforms(finite_points: tuple[float, ...]) -> tuple[Tensor, Tensor, Tensor]:
+    """Return A^T (m, n), G (n, 3) and B^T (n, n), in float64, by the Toom-Cook algorithm, transposed.
+
+    finite_points: the n - 1 points beside infinity.
+    """
+    points = torch.tensor(finite_points, dtype=torch.float64)[:, None]
 
     def evaluation(size: int) -> Tensor:
-        """Polynomials of `size` coefficients at the points; the last coefficient is the value at infinity."""
+        """Evaluate polynomials of `size` coefficients; at infinity their value is the last coefficient."""
         at_infinity = F.pad(torch.ones(1, 1, dtype=torch.float64), (size - 1, 0))
         return torch.cat((points ** torch.arange(size), at_infinity))
 
-    n = len(finite) + 1
+    n = len(finite_points) + 1
     return evaluation(n - 2).T, evaluation(3), evaluation(n).inverse().T

@@ -1,4 +1,5 @@
-"""How fast propagation is beside frame-by-frame inference as published: `python -m stcn_core.benchmark`.
+"""Benchmarks of propagation against published frame-by-frame inference: `python -m stcn_core.benchmark`.
 
-The top floor: `jobs.commands.bench` imports it, and adds the cases that need video files or Ray.
+May import every other room. Of `jobs`, only `commands.bench`, which adds the cases that need video files or Ray, and
+`training` may import this room.
 """

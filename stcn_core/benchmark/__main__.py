@@ -1,4 +1,4 @@
-"""`python -m stcn_core.benchmark [CASE ...]`: time cases, print their figures, and hold them to the budget."""
+"""`python -m stcn_core.benchmark [CASE ...]`: time cases, print their figures, and compare these with the budget."""
 
 import argparse
 import sys
@@ -11,23 +11,23 @@ from stcn_core.benchmark.report import find_device, run_cases
 
 
 def main() -> int:
-    """Exit code 1 if a figure is behind its budget and --check is given."""
+    """Run the cases of the command line. Returns the exit code: with --check, 1 if a figure misses its budget."""
     parser = argparse.ArgumentParser("python -m stcn_core.benchmark", description=__doc__)
-    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)} (default: all)")
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"one of {', '.join(CASES)} (default: all)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of the CPU")
-    parser.add_argument("--repeats", type=int, default=3, help="timings of each run, in turn; the median counts")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads")
+    parser.add_argument("--repeats", type=int, default=3, help="timings of each run, taken in turn; the median counts")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--check", action="store_true", help="end with 1 if a figure is behind its budget")
+    parser.add_argument("--check", action="store_true", help="exit with 1 if a figure misses its budget")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     keep_freed_memory()
     try:
         settings = Settings(find_device(options.device), options.repeats)
-        late = run_cases(CASES, options.cases, settings, as_json=options.json)
+        misses = run_cases(CASES, options.cases, settings, as_json=options.json)
     except ValueError as error:
         parser.error(str(error))
-    return int(options.check and bool(late))
+    return int(options.check and bool(misses))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What figures must reach: `budget.toml`, read and compared."""
+"""Budgets: the values in `budget.toml` that figures must reach."""
 
 import operator
 import tomllib
@@ -13,12 +13,15 @@ COMPARE: dict[str, Callable[[float, float], bool]] = {
 
 
 def budget(kind: str) -> dict[str, str]:
-    """Demands such as ">= 2.5" by "case.figure", for "cpu" or "cuda"."""
+    """Return the demands, such as ">= 2.5", by "case.figure". kind: "cpu" or "cuda"."""
     return dict(tomllib.loads(Path(__file__).with_name("budget.toml").read_text())[kind])
 
 
 def behind(results: Mapping[str, Mapping[str, float]], demands: Mapping[str, str]) -> list[str]:
-    """A line for each figure of the cases that were run which does not meet its demand, or is missing."""
+    """Return a line for each figure that misses its demand or is missing.
+
+    results: figures by case; demands of other cases are ignored. demands: by "case.figure".
+    """
     lines = []
     for name, demand in demands.items():
         case, figure = name.split(".", 1)

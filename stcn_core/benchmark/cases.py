@@ -1,4 +1,7 @@
-"""What is timed. Each case returns its figures by name; units are in the names, and ratios have none."""
+"""Benchmark cases. Each returns its figures by name; names carry units, and ratios have none.
+
+Reports print the first line of a case's docstring above its figures.
+"""
 
 import statistics
 import time
@@ -31,10 +34,10 @@ Figures = dict[str, float]
 
 @dataclass(frozen=True)
 class Settings:
-    """Of one run of the benchmark."""
+    """Settings of one run of the benchmark."""
 
     device: torch.device
-    repeats: int = 3
+    repeats: int = 3  # timings of each run
 
     def __post_init__(self) -> None:
         if self.repeats < 1:
@@ -42,22 +45,22 @@ class Settings:
 
 
 def one_object(settings: Settings) -> Figures:
-    """The fastest precision against the frame-by-frame reference: STCN, 480x854, 41 frames, 1 object."""
+    """The device's fastest precision against the frame-by-frame reference: STCN, 480x854, 41 frames, 1 object."""
     return compare(settings.device, settings.repeats, objects=1, frames=41, precision=None)
 
 
 def one_object_float32(settings: Settings) -> Figures:
-    """The same in float32, 21 frames."""
+    """Float32 against the frame-by-frame reference: STCN, 480x854, 21 frames, 1 object."""
     return compare(settings.device, settings.repeats, objects=1, frames=21, precision=torch.float32)
 
 
 def five_objects(settings: Settings) -> Figures:
-    """The fastest precision, 21 frames, 5 objects."""
+    """The device's fastest precision against the frame-by-frame reference: STCN, 480x854, 21 frames, 5 objects."""
     return compare(settings.device, settings.repeats, objects=5, frames=21, precision=None)
 
 
 def large_frames(settings: Settings) -> Figures:
-    """Frames of 1080p scaled to 480p, against frames of 480p: STCN, 21 frames, 1 object."""
+    """1080p frames scaled to 480p against 480p frames: STCN, 21 frames, 1 object."""
     model = for_inference(seeded_stcn(settings.device))
     runs = {
         name: propagation(model, *clip(21, height, width, objects=1), config=PropagationConfig())
@@ -69,28 +72,29 @@ def large_frames(settings: Settings) -> Figures:
 
 
 def reduced_precision(settings: Settings) -> Figures:
-    """How alike masks in bfloat16 and float32 are: stcn-mini on drawn clips, 240p."""
+    """Agreement of masks in bfloat16 and float32: stcn-mini on synthetic clips, 240p."""
     plain = load_model("stcn-mini", device=settings.device)
     models = [for_inference(plain, precision) for precision in (torch.float32, torch.bfloat16)]
     config = PropagationConfig.for_model(plain)
     equal, overlaps = [], []
     for seed in range(6):
         drawn = draw_clip(7_000 + seed, range(24), 240, width=427, objects=1 + seed % 3)
-        one, other = (
+        masks, bf16_masks = (
             np.stack([r.labels for r in propagate(model, drawn.frames, {0: drawn.labels[0]}, config=config)])
             for model in models
         )
-        equal.append(np.mean(one == other))
-        overlaps += [region_similarity(a == i, b == i) for a, b in zip(one, other, strict=True) for i in present_ids(a)]
+        equal.append(np.mean(masks == bf16_masks))
+        for a, b in zip(masks, bf16_masks, strict=True):
+            overlaps += [region_similarity(a == i, b == i) for i in present_ids(a)]
     return {"labels_equal": float(np.mean(equal)), "mean_iou": float(np.mean(overlaps))}
 
 
 @torch.inference_mode()
 def memory_read(settings: Settings) -> Figures:
-    """The tiled read against `topk` over the whole affinity: one 480p frame, 50 to 200 memory frames."""
-    device, positions, most = settings.device, 1620, 200 * 1620
-    keys, query = torch.randn(1, 64, most, device=device), torch.randn(64, positions, device=device)
-    values = torch.randn(1, most, 512, device=device)
+    """Tiled memory reads against `topk` over the whole affinity: one 480p frame, 50 to 200 memory frames."""
+    device, positions, max_positions = settings.device, 1620, 200 * 1620
+    keys, query = torch.randn(1, 64, max_positions, device=device), torch.randn(64, positions, device=device)
+    values = torch.randn(1, max_positions, 512, device=device)
 
     def tiled(frames: int) -> Run:
         held = frames * positions
@@ -111,7 +115,7 @@ def memory_read(settings: Settings) -> Figures:
 
 
 def long_clip(settings: Settings) -> Figures:
-    """What grows and what slows down over 10,000 frames with bounded memory: stcn-mini, 240p."""
+    """Growth of memory and loss of speed over 10,000 frames with bounded memory: stcn-mini, 240p."""
     model = for_inference(load_model("stcn-mini", device=settings.device))
     config = PropagationConfig.for_model(model)
     prompt = clip(1, 240, 427, objects=1)[1]
@@ -124,7 +128,7 @@ def long_clip(settings: Settings) -> Figures:
             held.append(resident_memory())
     rates = [1_000 / (end - start) for start, end in pairwise(started)]
     return {
-        "growth_megabytes": (held[9] - held[1]) / 1e6,  # the most in frames 9,000 to 10,000 and 1,000 to 2,000
+        "growth_megabytes": (held[9] - held[1]) / 1e6,  # peaks of frames 9,000 to 10,000 and of 1,000 to 2,000
         "speed_kept": rates[9] / rates[1],
         "frames_per_second": rates[9],
     }
@@ -136,12 +140,12 @@ def session(settings: Settings) -> Figures:
 
 
 def memory_policies(settings: Settings) -> Figures:
-    """Mean J by what stays in memory, over 2 drawn clips of 900 frames whose objects vanish for 200 and come back."""
+    """Mean J by memory policy: 2 synthetic clips of 900 frames whose objects vanish for 200 frames and return."""
     return compare_policies(settings.device, clips=2)
 
 
 def drawing(settings: Settings) -> Figures:
-    """How fast clips are drawn, 256 x 256, and their share of a training step of stcn-mini: on one thread of a CPU."""
+    """Speed of drawing 256 x 256 clips, and its share of a training step of stcn-mini; a CPU uses one thread."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -1,4 +1,4 @@
-"""The product against the frame-by-frame reference, on the same weights and clip, in turn."""
+"""The product against the frame-by-frame reference: equal weights and clips, timed in turn."""
 
 import statistics
 from collections.abc import Sequence
@@ -30,7 +30,12 @@ HEIGHT, WIDTH, PADDED_WIDTH = 480, 854, 864
 def compare(
     device: torch.device, repeats: int, objects: int, *, frames: int, precision: torch.dtype | None
 ) -> dict[str, float]:
-    """STCN with seeded weights at 480x854; precision None: the fastest of the device."""
+    """Compare the product with the reference: STCN with seeded weights at 480x854.
+
+    precision: of the product; None takes the device's fastest.
+
+    Returns speeds, agreement of the results, shares of the machine's ceiling and of each stage, and peak memory.
+    """
     precision = precision or fastest_precision(device)
     plain, config = seeded_stcn(device), PropagationConfig(short_side=None)
     fast = for_inference(plain, precision)
@@ -40,7 +45,7 @@ def compare(
     def reference() -> None:
         exhaust(propagate_frame_by_frame(plain, images, prompt, config=config))
 
-    peak = peak_memory(product, device)  # the first run: it warms up, too
+    peak = peak_memory(product, device)  # the first run, which also warms up
     seconds = in_turn({"reference": reference, "product": product}, repeats, device)
     rate = frames / statistics.median(seconds["product"])
     stages = stage_seconds(product, device, STAGES)
@@ -60,14 +65,17 @@ def compare(
 
 
 def propagation(model: Network, images: Sequence[np.ndarray], prompt: np.ndarray, *, config: PropagationConfig) -> Run:
-    """To be timed."""
+    """Return a run that propagates a prompt through a clip and discards the results."""
     return lambda: exhaust(propagate(model, images, {0: prompt}, config=config))
 
 
 def agreement(
     plain: Network, fast: Network, images: Sequence[np.ndarray], *, prompt: np.ndarray, config: PropagationConfig
 ) -> dict[str, float]:
-    """Of the two after the prompt. Seeded weights are undecided, with probabilities near 0.5: labels differ easily."""
+    """Compare the results of two networks on every frame after the prompt.
+
+    Seeded weights give probabilities near 0.5, so that rounding alone changes some labels.
+    """
     equal, differences = [], []
     results = propagate(fast, images, {0: prompt}, config=config, return_probabilities=True)
     for (labels, planes), result in zip(

@@ -1,4 +1,4 @@
-"""Clips and models to time: seeded, and drawn in no time."""
+"""Seeded clips and networks for timing, which cost little to make."""
 
 from collections.abc import Iterator
 
@@ -11,19 +11,19 @@ from stcn_core.models.registry import build_network
 
 
 def seeded_stcn(device: torch.device) -> Network:
-    """The published STCN's sizes with random weights: as fast as the trained ones, and no download."""
+    """Return a network of the published STCN's sizes with random weights: as fast as trained ones, with no download."""
     torch.manual_seed(0)
     return build_network(ModelConfig()).to(device).eval().requires_grad_(False)
 
 
 def clip(frames: int, height: int, width: int, *, objects: int) -> tuple[list[np.ndarray], np.ndarray]:
-    """Frames, and the label map of the first."""
-    first = _labels(0, height, width, objects=objects)
-    return list(endless_clip(height, width, objects, frames=frames)), first
+    """Return frames (H, W, 3) and the first frame's label map (H, W)."""
+    prompt = _labels(0, height, width, objects=objects)
+    return list(endless_clip(height, width, objects, frames=frames)), prompt
 
 
 def endless_clip(height: int, width: int, objects: int, *, frames: int) -> Iterator[np.ndarray]:
-    """Textured squares that move over a texture which drifts: no two frames are alike, so no two keys are."""
+    """Yield textured squares that move over a drifting texture: no two frames are equal, so no two keys are."""
     rng = np.random.default_rng(0)
     coarse = rng.integers(0, 256, (height // 8 + 2, width // 8 + 2, 3), dtype=np.uint8)
     background = coarse.repeat(8, 0).repeat(8, 1)[:height, :width]
@@ -36,7 +36,7 @@ def endless_clip(height: int, width: int, objects: int, *, frames: int) -> Itera
 
 
 def _labels(index: int, height: int, width: int, *, objects: int) -> np.ndarray:
-    """A square an object, side by side, going up and down."""
+    """Return the label map of frame `index`: one square an object, side by side, moving up and down."""
     labels = np.zeros((height, width), np.uint8)
     side = min(height // 2, width // (objects + 1))
     top = int((height - side) * (0.5 + 0.4 * np.sin(index / 9)))

@@ -1,4 +1,4 @@
-"""Timings that can be compared on a machine whose speed drifts, and what the machine could do at best."""
+"""Timings that stay comparable while a machine's speed drifts, memory use, and the machine's ceiling."""
 
 import os
 import resource
@@ -17,7 +17,7 @@ Run = Callable[[], object]
 
 
 def in_turn(runs: Mapping[str, Run], repeats: int, device: torch.device) -> dict[str, list[float]]:
-    """Seconds of each run, `repeats` times A B A B ..."""
+    """Time runs in turn, A B A B ..., `repeats` times. Returns the seconds of each run by name."""
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(repeats):
         for name, run in runs.items():
@@ -26,7 +26,7 @@ def in_turn(runs: Mapping[str, Run], repeats: int, device: torch.device) -> dict
 
 
 def timed(run: Run, device: torch.device) -> float:
-    """Seconds until a run's last kernel has ended."""
+    """Return the seconds until a run's last kernel has ended."""
     started = time.perf_counter()
     run()
     if device.type == "cuda":
@@ -35,12 +35,12 @@ def timed(run: Run, device: torch.device) -> float:
 
 
 def median_ratio(slow: list[float], fast: list[float]) -> float:
-    """Of runs that were next to each other in time."""
+    """Return the median ratio of seconds, over pairs of runs that were neighbours in time."""
     return statistics.median(a / b for a, b in zip(slow, fast, strict=True))
 
 
 def matrix_product_rate(device: torch.device, dtype: torch.dtype) -> float:
-    """FLOP/s of large matrix products: the best of several, as a ceiling should be."""
+    """Return the FLOP/s of large matrix products: the best of 8, as befits a ceiling."""
     size = 8192 if device.type == "cuda" else 2048
     a = torch.randn(size, size, device=device).to(dtype)
     timed(lambda: a @ a, device)
@@ -48,7 +48,7 @@ def matrix_product_rate(device: torch.device, dtype: torch.dtype) -> float:
 
 
 def peak_memory(run: Run, device: torch.device) -> int:
-    """Bytes that the process, or its GPU, held at most while running."""
+    """Return the peak bytes that the process, or its GPU, held during a run."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         run()
@@ -63,7 +63,7 @@ def peak_memory(run: Run, device: torch.device) -> int:
 
 
 def extra_memory(run: Run, device: torch.device) -> int:
-    """Bytes that a run takes beyond what is held before it."""
+    """Return the peak bytes of a run beyond the bytes held before it."""
     if device.type == "cuda":
         return peak_memory(run, device) - torch.cuda.memory_allocated(device)
     run()
@@ -73,23 +73,24 @@ def extra_memory(run: Run, device: torch.device) -> int:
 
 
 def resident_memory() -> int:
-    """Bytes that the process holds now; 0 where the system does not say."""
+    """Return the bytes that the process holds now; 0 if the system does not report them."""
     return _status("VmRSS") if Path("/proc/self/status").exists() else 0
 
 
 def exhaust(results: Iterable[object]) -> None:
-    """Take all results, and keep none."""
+    """Consume all results without keeping them."""
     deque(results, maxlen=0)
 
 
 def _status(field: str) -> int:
+    """Return a field of /proc/self/status, in bytes."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))
 
 
 def stage_seconds(run: Run, device: torch.device, stages: tuple[str, ...]) -> dict[str, float]:
-    """Seconds in each of the ranges that `record_function` marks; of the device where there is one."""
-    os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # the profiler would write to stderr
+    """Return the seconds spent in each stage that `record_function` marks: on the GPU, if there is one."""
+    os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # keeps the profiler from writing to stderr
     activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * (device.type == "cuda")
     with profile(activities=activities, acc_events=True) as recorded:
         run()

@@ -1,4 +1,4 @@
-"""What a session costs beside `propagate` that takes one frame at a time, too."""
+"""The cost of a session, against `propagate` with one frame at a time."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -15,13 +15,13 @@ from stcn_core.models.checkpoint import load_model
 from stcn_core.propagation.propagate import propagate
 from stcn_core.propagation.session import Session
 
-HEIGHT, WIDTH, FRAMES = 240, 427, 41  # small: what a session adds to a frame does not grow with it
+HEIGHT, WIDTH, FRAMES = 240, 427, 41  # small, since a session's overhead per frame does not grow with the frame
 
 
 def compare_session(device: torch.device, repeats: int) -> dict[str, float]:
-    """Time of a session's frame, as arrays and as tensors, over the time of that frame in `propagate(key_batch=1)`.
+    """Return a session's time per frame, with arrays and with tensors, over that of `propagate(key_batch=1)`.
 
-    All three go through the clip side by side, a frame in turn, so that each ratio is of neighbours in time.
+    All three process the clip side by side, frame by frame in turn, so that each ratio compares neighbours in time.
     """
     model = for_inference(load_model("stcn-mini", device=device))
     config = PropagationConfig.for_model(model, key_batch=1)
@@ -35,7 +35,7 @@ def compare_session(device: torch.device, repeats: int) -> dict[str, float]:
         }
         timings = in_turn({name: partial(next, frames) for name, frames in results.items()}, FRAMES, device)
         seconds = {name: seconds[name] + timings[name] for name in seconds}
-    timed = {name: values[FRAMES:] for name, values in seconds.items()}  # the first round is to warm up
+    timed = {name: values[FRAMES:] for name, values in seconds.items()}  # the first round warms up
     return {
         "ratio_to_loop": median_ratio(timed["arrays"], timed["loop"]),
         "tensors_ratio_to_loop": median_ratio(timed["tensors"], timed["loop"]),
@@ -43,6 +43,7 @@ def compare_session(device: torch.device, repeats: int) -> dict[str, float]:
 
 
 def _stepped(session: Session[Any], images: Sequence[np.ndarray], prompt: np.ndarray) -> Iterator[object]:
+    """Step a session through a clip, and yield its results."""
     yield session.step(images[0], prompt)
     for image in images[1:]:
         yield session.step(image)

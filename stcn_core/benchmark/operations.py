@@ -1,4 +1,4 @@
-"""The arithmetic of one frame, counted from the network's own layers."""
+"""Operation counts of one frame, from the network's own layers."""
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -10,9 +10,11 @@ from stcn_core.models.registry import build_network
 def operations_per_frame(
     model: ModelConfig, height: int, width: int, *, objects: int, config: PropagationConfig
 ) -> float:
-    """FLOPs of STCN's convolutions: a multiplication and an addition each, by the direct method.
+    """Return the mean FLOPs per frame of a network's convolutions, computed directly; a multiply-add counts 2.
 
-    Height and width are padded ones. The memory read comes on top: 2 * key_dim * N for each query position.
+    height, width: padded pixels.
+
+    Memory reads are not counted: they add 2 * key_dim * N for each query position.
     """
     with torch.device("meta"):
         network = build_network(model)

@@ -1,4 +1,4 @@
-"""Run cases and say what came out: a table or JSON, and what is behind its budget."""
+"""Reports: figures as a table or JSON, and the figures that miss their budget."""
 
 import json
 import sys
@@ -14,9 +14,9 @@ Cases = Mapping[str, Callable[[Settings], Figures]]
 
 
 def run_cases(cases: Cases, names: Sequence[str], settings: Settings, *, as_json: bool) -> list[str]:
-    """Run the cases named, or all, and print their figures. Returns a line for each that is behind its budget.
+    """Run the named cases, or all, and print their figures.
 
-    Raises ValueError for a name that is no case's.
+    Returns a line for each figure that misses its budget. Raises ValueError for an unknown case.
     """
     if unknown := sorted(set(names) - set(cases)):
         raise ValueError(f"no such case: {', '.join(unknown)}; there are: {', '.join(cases)}")
@@ -27,14 +27,17 @@ def run_cases(cases: Cases, names: Sequence[str], settings: Settings, *, as_json
             _print(name, cases[name].__doc__ or "", results[name])
     if as_json:
         print(json.dumps({"machine": machine(settings.device), "cases": results}, indent=2))
-    late = behind(results, budget(settings.device.type))
-    for line in late:
+    misses = behind(results, budget(settings.device.type))
+    for line in misses:
         print(f"behind: {line}", file=sys.stderr)
-    return late
+    return misses
 
 
 def find_device(name: str) -> torch.device:
-    """ "cpu", "cuda", or "auto": cuda where there is one. Raises ValueError for others, and for cuda without a GPU."""
+    """Return the device that a name selects: "cpu", "cuda", or "auto", which is cuda if there is a GPU.
+
+    Raises ValueError for another name, and for cuda without a GPU.
+    """
     if name not in ("auto", "cpu", "cuda"):
         raise ValueError(f"--device {name} is not usable; legal: auto, cpu, cuda")
     if name == "cuda" and not torch.cuda.is_available():
@@ -43,7 +46,7 @@ def find_device(name: str) -> torch.device:
 
 
 def machine(device: torch.device) -> dict[str, object]:
-    """What figures depend on besides the code."""
+    """Describe the machine and the version of torch, on which figures depend besides the code."""
     on_gpu = device.type == "cuda"
     return {
         "device": torch.cuda.get_device_name(device) if on_gpu else cpu_capabilities().get("cpu_name", "cpu"),
@@ -53,6 +56,7 @@ def machine(device: torch.device) -> dict[str, object]:
 
 
 def _print(name: str, documentation: str, figures: Figures) -> None:
+    """Print a case's name, the first line of its docstring, and its figures."""
     print(f"{name}: {documentation.splitlines()[0]}")
     for figure, value in figures.items():
         print(f"  {figure:32} {value:12.4g}")

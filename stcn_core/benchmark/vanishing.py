@@ -1,4 +1,4 @@
-"""Which memory frames to keep: long drawn clips whose objects vanish for 200 frames and come back."""
+"""Memory policies, compared on long synthetic clips whose objects vanish for 200 frames and return."""
 
 import dataclasses
 
@@ -11,17 +11,17 @@ from stcn_core.frames import present_ids
 from stcn_core.metrics import region_similarity
 from stcn_core.models.checkpoint import load_model
 from stcn_core.propagation.propagate import propagate
-from stcn_core.synthetic.clips import draw_visible_scene
+from stcn_core.synthetic.clips import draw_unobstructed_scene
 from stcn_core.synthetic.rendering import render
 
 HEIGHT, WIDTH, FRAMES, OBJECTS = 144, 256, 900, 3
-AWAY = 200  # frames for which each object is gone, one after the other
+FRAMES_AWAY = 200  # for which each object is gone, one after the other
 BOUNDS = (8, 16, 32)  # memory frames; the whole clip would have 180
-FIRST_SEED = 30_000  # of clips that nothing was trained on
+FIRST_SEED = 30_000  # of clips that no model was trained on
 
 
 def compare_policies(device: torch.device, clips: int) -> dict[str, float]:
-    """Mean J while an object is to be seen, of all its frames and of the 100 after it came back, by policy."""
+    """Return the mean J of visible objects by policy: over all frames, and over the 100 frames after a return."""
     model = for_inference(load_model("stcn-mini", device=device))
     configs = {"unbounded": PropagationConfig.for_model(model, max_memory_frames=None)}
     for bound in BOUNDS:
@@ -37,24 +37,24 @@ def compare_policies(device: torch.device, clips: int) -> dict[str, float]:
                 for object_id in present_ids(labels):
                     score = region_similarity(result.labels == object_id, labels == object_id)
                     scores[f"{name}_all"].append(score)
-                    if 0 <= result.frame_index - _returns(object_id) < 100:
+                    if 0 <= result.frame_index - _return_frame(object_id) < 100:
                         scores[f"{name}_back"].append(score)
     return {name: float(np.mean(values)) for name, values in scores.items()}
 
 
 def vanishing_clip(seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Frames (T, H, W, 3) and labels (T, H, W)."""
-    scene = draw_visible_scene(seed, 0, HEIGHT, width=WIDTH, objects=OBJECTS, late={}, zoom=1.0)
+    """Draw a clip whose objects vanish in turn: frames (T, H, W, 3) and labels (T, H, W)."""
+    scene = draw_unobstructed_scene(seed, 0, HEIGHT, width=WIDTH, objects=OBJECTS, late={}, zoom=1.0)
     frames, labels = [], []
     for start in range(0, FRAMES, 10):
-        away = {i for i in range(1, OBJECTS + 1) if _returns(i) - AWAY <= start < _returns(i)}
+        away = {i for i in range(1, OBJECTS + 1) if _return_frame(i) - FRAMES_AWAY <= start < _return_frame(i)}
         shown = dataclasses.replace(scene, layers=[layer for layer in scene.layers if layer.label not in away])
-        some_frames, some_labels, _ = render(shown, range(start, start + 10), HEIGHT, width=WIDTH)
-        frames.append(some_frames.numpy())
-        labels.append(some_labels.numpy())
+        chunk_frames, chunk_labels, _ = render(shown, range(start, start + 10), HEIGHT, width=WIDTH)
+        frames.append(chunk_frames.numpy())
+        labels.append(chunk_labels.numpy())
     return np.concatenate(frames), np.concatenate(labels)
 
 
-def _returns(object_id: int) -> int:
-    """The frame on which an object is back: 400, 600, 800."""
-    return 200 + AWAY * object_id
+def _return_frame(object_id: int) -> int:
+    """Return the frame on which an object returns: 400, 600, 800."""
+    return 200 + FRAMES_AWAY * object_id

@@ -1,4 +1,4 @@
-"""Clips drawn by program, with known masks: scenes of textured shapes in motion, rendered and exposed.
+"""Synthetic clips with known masks: scenes of textured shapes in motion, rendered and exposed.
 
-Stands on nothing else of the package. `training` and `benchmark` may import it.
+Imports nothing else of the package. `training` and `benchmark` may import this room.
 """

@@ -1,6 +1,6 @@
-"""What light, lens, sensor and codec make of a picture, each a function of frames (B, T, 3, H, W) in [0, 1].
+"""Light, lens, sensor and codec, each a function of frames (B, T, 3, H, W) in [0, 1].
 
-Its numbers are drawn once a clip, so that all frames of a clip are seen by one camera.
+The parameters are drawn once a clip, so that one camera sees all its frames.
 """
 
 import math
@@ -14,23 +14,24 @@ from numpy.random import Generator
 from torch import Tensor
 
 LUMINANCE = torch.tensor([0.299, 0.587, 0.114])
-BLOCK = 8  # pixels, of the codec's transform
+BLOCK = 8  # pixels: side of a block of the codec's transform
 
 
 @dataclass(frozen=True, kw_only=True)
 class Exposure:
-    """The numbers of one clip; zeros do nothing."""
+    """Parameters of one clip. Zero turns an effect off."""
 
     light: Tensor  # 6: strength, x and y frequency (cycles a frame width), speed, phase, flicker
     tint: Tensor  # 3
-    shutter: float  # frames, for which it is open
-    blur: float  # pixels
-    noise: float  # standard deviation, of 1
-    quantiser: float  # of the codec, as in JPEG: 16 at the lowest frequency is what it calls quality 50
-    seed: int  # of the noise
+    shutter: float  # frames for which it is open
+    blur: float  # pixels: standard deviation of a Gaussian
+    noise: float  # standard deviation; colours are in [0, 1]
+    quantiser: float  # the codec's step at the lowest frequency, of 255; JPEG's step at quality 50 is 16
+    seed: int  # for the noise
 
     @classmethod
     def draw(cls, rng: Generator) -> "Exposure":
+        """Draw the parameters of one clip."""
         light = torch.tensor([
             rng.uniform(0, 0.3), rng.uniform(-1, 1), rng.uniform(-1, 1), rng.normal(0, 0.08),
             rng.uniform(0, 6.3), rng.exponential(0.06),
@@ -47,16 +48,20 @@ class Exposure:
 
 
 def expose(frames: Tensor, exposures: Sequence[Exposure], times: Tensor) -> Tensor:
-    """All but the open shutter, for which pictures of several times are needed. times (B, T)."""
-    frames = lit(frames, torch.stack([one.light for one in exposures]), times)
-    frames = frames * torch.stack([one.tint for one in exposures]).to(frames.device)[:, None, :, None, None]
-    frames = blurred(frames, [one.blur for one in exposures])
-    frames = grainy(frames, exposures, times)
-    return quantised(frames, [one.quantiser for one in exposures]).clamp_(0, 1)
+    """Apply every effect but the open shutter, which needs pictures of several times.
+
+    exposures: one a clip. times: frame numbers, (B, T).
+    """
+    frames = apply_light(frames, torch.stack([exposure.light for exposure in exposures]), times)
+    tints = torch.stack([exposure.tint for exposure in exposures]).to(frames.device)  # B, 3
+    frames = frames * tints[:, None, :, None, None]
+    frames = apply_blur(frames, [exposure.blur for exposure in exposures])
+    frames = add_noise(frames, exposures, times)
+    return quantise(frames, [exposure.quantiser for exposure in exposures]).clamp_(0, 1)
 
 
-def lit(frames: Tensor, light: Tensor, times: Tensor) -> Tensor:
-    """Brighter and darker places that move, and a flicker. light (B, 6)."""
+def apply_light(frames: Tensor, light: Tensor, times: Tensor) -> Tensor:
+    """Multiply by a moving pattern of brighter and darker places, and by a flicker. light: (B, 6)."""
     height, width = frames.shape[-2:]
     columns = light[..., None, None, None].to(frames.device).unbind(1)  # each B, 1, 1, 1
     strength, frequency_x, frequency_y, speed, phase, flicker = columns
@@ -68,11 +73,11 @@ def lit(frames: Tensor, light: Tensor, times: Tensor) -> Tensor:
     return frames * strengths.unsqueeze(2)
 
 
-def blurred(frames: Tensor, pixels: Sequence[float]) -> Tensor:
-    """Out of focus by a Gaussian of so many pixels, three wide."""
-    if not any(pixels):
+def apply_blur(frames: Tensor, sigmas: Sequence[float]) -> Tensor:
+    """Blur each clip by a 3 x 3 Gaussian. sigmas: standard deviations in pixels, one a clip."""
+    if not any(sigmas):
         return frames
-    taps = [math.exp(-0.5 / blur**2) if blur else 0.0 for blur in pixels]
+    taps = [math.exp(-0.5 / sigma**2) if sigma else 0.0 for sigma in sigmas]
     side = torch.tensor([tap / (1 + 2 * tap) for tap in taps], device=frames.device)[:, None, None, None, None]
     padded = F.pad(frames.flatten(0, 1), (1, 1, 1, 1), mode="replicate").unflatten(0, frames.shape[:2])
     rows = (1 - 2 * side) * padded[..., 1:-1, :] + side * (padded[..., :-2, :] + padded[..., 2:, :])
@@ -80,8 +85,8 @@ def blurred(frames: Tensor, pixels: Sequence[float]) -> Tensor:
     return smooth
 
 
-def grainy(frames: Tensor, exposures: Sequence[Exposure], times: Tensor) -> Tensor:
-    """Noise of the sensor; each frame's depends on its clip and number alone."""
+def add_noise(frames: Tensor, exposures: Sequence[Exposure], times: Tensor) -> Tensor:
+    """Add sensor noise. A frame's noise depends on its clip and its number alone."""
     noisy = frames.clone()
     for clip, exposure in enumerate(exposures):
         for index, time in enumerate(times[clip].tolist()):
@@ -91,30 +96,28 @@ def grainy(frames: Tensor, exposures: Sequence[Exposure], times: Tensor) -> Tens
     return noisy
 
 
-def quantised(frames: Tensor, steps: Sequence[float]) -> Tensor:
-    """As a codec leaves it: cosine transforms of 8 x 8 pixels, the coarser quantised the finer their pattern.
+def quantise(frames: Tensor, steps: Sequence[float]) -> Tensor:
+    """Quantise cosine transforms of 8 x 8 pixels, as a codec does. steps: one a clip, of 255; 0 leaves the clip as is.
 
-    Differences of colour are quantised twice as coarsely as brightness.
+    The step grows with the frequency, and is twice as large for chroma as for luma.
     """
     coded = [clip for clip, step in enumerate(steps) if step]
     if not coded:
         return frames
-    some = frames[coded]
-    height, width = some.shape[-2:]
-    grey = (some * LUMINANCE.to(frames.device).view(3, 1, 1)).sum(2, keepdim=True)
-    planes = torch.cat([grey, some[:, :, 0::2] - grey], 2)  # brightness, and how red and blue differ from it
+    selected = frames[coded]
+    height, width = selected.shape[-2:]
+    grey = (selected * LUMINANCE.to(frames.device).view(3, 1, 1)).sum(2, keepdim=True)
+    planes = torch.cat([grey, selected[:, :, 0::2] - grey], 2)  # luma, and red and blue less luma
     planes = F.pad(planes.flatten(0, 1), (0, -width % BLOCK, 0, -height % BLOCK), mode="replicate")
     blocks = planes.unfold(2, BLOCK, BLOCK).unfold(3, BLOCK, BLOCK)  # B*T, 3, rows, columns, 8, 8
     cosines = _cosines(frames.device)
-    pattern = torch.arange(BLOCK, device=frames.device)
-    coarse = 1 + 0.5 * (pattern.view(-1, 1) + pattern)
+    frequency = torch.arange(BLOCK, device=frames.device)
+    coarseness = 1 + 0.5 * (frequency.view(-1, 1) + frequency)
     step = torch.tensor([steps[clip] for clip in coded], device=frames.device).repeat_interleave(frames.shape[1])
-    unit = (
-        coarse * step.view(-1, 1, 1, 1, 1, 1) * torch.tensor([1.0, 2.0, 2.0], device=frames.device).view(3, 1, 1, 1, 1)
-    )
-    unit = unit / 255
-    kept = (cosines @ blocks @ cosines.T / unit).round() * unit
-    planes = (cosines.T @ kept @ cosines).transpose(3, 4).flatten(4, 5).flatten(2, 3)[..., :height, :width]
+    chroma = torch.tensor([1.0, 2.0, 2.0], device=frames.device).view(3, 1, 1, 1, 1)
+    unit = coarseness * step.view(-1, 1, 1, 1, 1, 1) * chroma / 255
+    coefficients = (cosines @ blocks @ cosines.T / unit).round() * unit
+    planes = (cosines.T @ coefficients @ cosines).transpose(3, 4).flatten(4, 5).flatten(2, 3)[..., :height, :width]
     grey, red, blue = planes.unflatten(0, (len(coded), -1)).split(1, 2)
     red, blue = red + grey, blue + grey
     green = (grey - LUMINANCE[0] * red - LUMINANCE[2] * blue) / LUMINANCE[1]
@@ -124,7 +127,7 @@ def quantised(frames: Tensor, steps: Sequence[float]) -> Tensor:
 
 
 def _cosines(device: torch.device) -> Tensor:
-    """The orthonormal cosine transform (8, 8) of 8 values."""
+    """Return the orthonormal cosine transform of 8 values, (8, 8)."""
     index = torch.arange(BLOCK, dtype=torch.float32, device=device)
     matrix = torch.cos(math.pi / BLOCK * (index + 0.5) * index.view(-1, 1)) * math.sqrt(2 / BLOCK)
     matrix[0] /= math.sqrt(2)

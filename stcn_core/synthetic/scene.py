@@ -1,4 +1,4 @@
-"""What a drawn clip is made of: layers from back to front, and the light and lens that show them.
+"""Scenes: layers from back to front, and the light and lens that show them.
 
 Shapes: S texels, T times. Positions u on a layer's surface are in half sides of its texture, from -1 to 1.
 """
@@ -17,15 +17,15 @@ from stcn_core.synthetic.motion import Path, camera_path, enter, object_path
 from stcn_core.synthetic.pictures import Pictures
 from stcn_core.synthetic.surfaces import Look, Thing, draw_thing
 
-SMALLEST, LARGEST = 0.08, 0.45  # half sides of things, of the frame's shorter side
-TEXELS = 192, 320  # at most, a side of a thing and of the background
-MOST_OTHERS = 3  # things without a label
-DRAWN_ALONE = 0.35  # of the clips, where there are pictures: nothing in them is from pictures
+MIN_HALF_SIZE, MAX_HALF_SIZE = 0.08, 0.45  # half sides of things, as shares of the frame's shorter side
+MAX_THING_TEXELS, MAX_BACKGROUND_TEXELS = 192, 320  # of a side
+MAX_DISTRACTORS = 3  # things without a label
+PROCEDURAL_PROBABILITY = 0.35  # of a clip that uses no pictures, though there are some
 
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    """A flat textured thing. `distance` is None for the background, which has no outline."""
+    """A flat textured surface. `distance` is None for the background, which has no outline."""
 
     texture: Tensor  # 3, S, S
     distance: Tensor | None  # S, S
@@ -33,30 +33,30 @@ class Layer:
     half_size: float  # pixels
     softness: float  # pixels over which the outline blends
     path: Path
-    glow: Tensor  # 3: by how much its brightness changes, radians a frame, phase
-    appears: int = 0  # frame; not drawn before
+    glow: Tensor  # 3: change of its brightness, radians a frame, phase
+    appears: int = 0  # the first frame on which it is drawn
 
     def pose(self, times: Tensor, width: int) -> Tensor:
-        """Poses (T, 6) at times (T) in a frame of that width."""
+        """Return poses (T, 6) at times (T) in a frame of `width` pixels."""
         pose = self.path.at(times)
         return enter(pose, times, self.appears, width=width) if self.appears > 0 else pose
 
     def brightness(self, times: Tensor) -> Tensor:
-        """What its colours are multiplied by at times (T)."""
+        """Return the factors (T) of its colours at times (T)."""
         change, speed, phase = self.glow.unbind()
         return 1 + change * torch.sin(speed * times + phase)
 
 
 @dataclass(frozen=True)
 class Scene:
-    """Layers from back to front, and what light and lens do to all of them."""
+    """Layers from back to front, and the light and lens that they share."""
 
     layers: list[Layer]
-    shadow: Tensor  # 4: x and y in pixels from a thing to its shadow, pixels of its edge, darkness
+    shadow: Tensor  # 4: x and y in pixels from a thing to its shadow, softness of the shadow's edge in pixels, darkness
     exposure: Exposure
 
     def without_motion_blur(self) -> "Scene":
-        """The scene with a shutter that is open for no time."""
+        """Return the scene with an instantaneous shutter."""
         return replace(self, exposure=replace(self.exposure, shutter=0.0))
 
 
@@ -69,57 +69,79 @@ def draw_scene(
     late: Mapping[int, int],
     zoom: float,
     pictures: Pictures | None = None,
-    others: int | None = None,
+    distractors: int | None = None,
 ) -> Scene:
-    """Objects and `others`, by default up to three, in random order from back to front over a background."""
-    short = min(height, width) * zoom
-    pictures = pictures if pictures and rng.random() >= DRAWN_ALONE else None
+    """Draw a background, and objects and distractors over it in random order.
+
+    height, width: pixels.
+    late: the first frame of each object that enters later, by label.
+    zoom: enlarges everything.
+    distractors: their number; by default 0 to MAX_DISTRACTORS, at random.
+    """
+    short_side = min(height, width) * zoom
+    pictures = pictures if pictures and rng.random() >= PROCEDURAL_PROBABILITY else None
     looks = [Look.draw(rng, int(rng.integers(3, 7)), pictures)]
-    camera = camera_path(rng, height, width, short=short)
-    half = 0.62 * math.hypot(height, width)
-    ground = looks[0].texture(rng, round(min(1.4 * half, TEXELS[1])))
+    camera = camera_path(rng, height, width, short_side=short_side)
+    half_size = 0.62 * math.hypot(height, width)
+    ground = looks[0].texture(rng, round(min(1.4 * half_size, MAX_BACKGROUND_TEXELS)))
     layers = [
-        Layer(texture=ground, distance=None, label=0, half_size=half, softness=1.0, path=camera, glow=torch.zeros(3))
+        Layer(
+            texture=ground, distance=None, label=0, half_size=half_size, softness=1.0, path=camera, glow=torch.zeros(3)
+        )
     ]
-    others = int(rng.integers(0, MOST_OTHERS + 1)) if others is None else others
+    if distractors is None:
+        distractors = int(rng.integers(0, MAX_DISTRACTORS + 1))
     things: list[tuple[Thing, float]] = []
-    for label in rng.permutation([*range(1, objects + 1), *[0] * others]).tolist():
-        thing, half = _thing(rng, things, short, looks=looks, pictures=pictures)
-        things.append((thing, half))
-        path = object_path(rng, height, width, short=short, camera=camera, upright=thing.upright)
+    for label in rng.permutation([*range(1, objects + 1), *[0] * distractors]).tolist():
+        thing, half_size = _draw_sized_thing(rng, things, short_side, looks=looks, pictures=pictures)
+        things.append((thing, half_size))
+        path = object_path(rng, height, width, short_side=short_side, camera=camera, upright=thing.upright)
         glow = torch.tensor([rng.exponential(0.08), rng.uniform(0.02, 0.2), rng.uniform(0, 6.3)])
         layers.append(
             Layer(
                 texture=thing.texture,
                 distance=thing.distance,
                 label=label,
-                half_size=half,
+                half_size=half_size,
                 softness=rng.uniform(0.8, 2.5),
                 path=path,
                 glow=glow.clamp(max=6.3),
                 appears=late.get(label, 0),
             )
         )
-    return Scene(layers, _shadow(rng, short), Exposure.draw(rng))
+    return Scene(layers, _draw_shadow(rng, short_side), Exposure.draw(rng))
 
 
-def _thing(
-    rng: Generator, things: list[tuple[Thing, float]], short: float, *, looks: list[Look], pictures: Pictures | None
+def _draw_sized_thing(
+    rng: Generator,
+    things: list[tuple[Thing, float]],
+    short_side: float,
+    *,
+    looks: list[Look],
+    pictures: Pictures | None,
 ) -> tuple[Thing, float]:
-    """A thing and its half side in pixels: one in six is the twin of an earlier one, one in two shares a look."""
-    half = short * math.exp(rng.uniform(math.log(SMALLEST), math.log(LARGEST)))
+    """Draw a thing and its half side in pixels.
+
+    One in six is a twin of an earlier thing; of the rest, one in two shares a look with an earlier surface.
+    """
+    half_size = short_side * math.exp(rng.uniform(math.log(MIN_HALF_SIZE), math.log(MAX_HALF_SIZE)))
     if things and rng.random() < 1 / 6:
-        twin, twin_half = things[rng.integers(len(things))]
-        return twin, twin_half * rng.uniform(0.8, 1.2)
+        twin, twin_half_size = things[rng.integers(len(things))]
+        return twin, twin_half_size * rng.uniform(0.8, 1.2)
     look = Look.draw(rng, int(rng.integers(2, 6)), pictures)
     if rng.random() < 0.5:
-        look = (looks[0] if rng.random() < 0.6 else looks[rng.integers(len(looks))]).shared(rng)
+        look = (looks[0] if rng.random() < 0.6 else looks[rng.integers(len(looks))]).for_another_thing(rng)
     looks.append(look)
-    return draw_thing(rng, look, round(min(max(2 * half, 32), TEXELS[0])), pictures=pictures), half
+    texels = round(min(max(2 * half_size, 32), MAX_THING_TEXELS))
+    return draw_thing(rng, look, texels, pictures=pictures), half_size
 
 
-def _shadow(rng: Generator, short: float) -> Tensor:
-    """In two clips of three nothing casts one."""
+def _draw_shadow(rng: Generator, short_side: float) -> Tensor:
+    """Draw a clip's shadow (4); two clips in three have none."""
     darkness = rng.uniform(0.2, 0.7) if rng.random() < 1 / 3 else 0.0
-    x, y, edge = rng.normal(0, 0.06) * short, abs(rng.normal(0, 0.05)) * short, rng.uniform(0.01, 0.06) * short
+    x, y, edge = (
+        rng.normal(0, 0.06) * short_side,
+        abs(rng.normal(0, 0.05)) * short_side,
+        rng.uniform(0.01, 0.06) * short_side,
+    )
     return torch.from_numpy(np.array([x, y, edge, darkness])).float()

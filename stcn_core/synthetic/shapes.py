@@ -1,7 +1,7 @@
-"""Procedural silhouettes: the outlines of the drawn clips' objects, as distances.
+"""Procedural silhouettes: outlines of objects, as distance fields.
 
-A shape is a field (S, S) over [-1, 1] x [-1, 1] of the distance to its outline, positive inside, in units
-of the field's half side. A distance gives an outline that stays one pixel soft at every size.
+A shape is a field (S, S) over [-1, 1] x [-1, 1]: the distance to the outline, positive inside, in half sides of the
+field. A distance yields an outline that is one pixel soft at every size.
 """
 
 from collections.abc import Callable
@@ -15,14 +15,14 @@ from stcn_core.synthetic.textures import coordinates, fractal_noise
 
 
 def as_distance(field: Tensor) -> Tensor:
-    """A field (S, S) with its zero on the outline, as a distance: divided by the length of its gradient."""
+    """Convert a field (S, S) that is zero on the outline to a distance: divide it by the norm of its gradient."""
     texel = 2 / (field.shape[0] - 1)
     dy, dx = torch.gradient(field, spacing=texel)
     return field / (dx**2 + dy**2).sqrt().clamp(min=0.2)
 
 
 def blob(rng: Generator, size: int) -> Tensor:
-    """A round thing whose radius changes with the angle."""
+    """Draw a round shape whose radius varies with the angle."""
     x, y = coordinates(size)
     angle = torch.atan2(y, x)
     radius = torch.full_like(x, rng.uniform(0.55, 0.75))
@@ -33,7 +33,7 @@ def blob(rng: Generator, size: int) -> Tensor:
 
 
 def polygon(rng: Generator, size: int) -> Tensor:
-    """A polygon of 3 to 9 corners around the centre, convex or not."""
+    """Draw a polygon of 3 to 9 corners around the centre, convex or not."""
     corners = int(rng.integers(3, 10))
     angles = (np.arange(corners) + rng.uniform(0, 0.8, corners)) * 2 * np.pi / corners
     radii = rng.uniform(0.35, 0.95, corners)
@@ -42,7 +42,10 @@ def polygon(rng: Generator, size: int) -> Tensor:
 
 
 def polygon_distance(points: Tensor, size: int) -> Tensor:
-    """The signed distance (S, S) to the closed polygon through points (N, 2), by edges and crossings."""
+    """Return the signed distance (S, S) to the closed polygon through points (N, 2).
+
+    The nearest edge gives the distance, and the even-odd rule the sign.
+    """
     x, y = coordinates(size)
     nearest = torch.full_like(x, torch.inf)
     inside = torch.zeros_like(x, dtype=torch.bool)
@@ -54,7 +57,7 @@ def polygon_distance(points: Tensor, size: int) -> Tensor:
 
 
 def segment_distance(x: Tensor, y: Tensor, a: tuple[float, float], *, b: tuple[float, float]) -> Tensor:
-    """The distance (S, S) from every point to the segment from a to b."""
+    """Return the distance (S, S) from every point to the segment from a to b."""
     edge_x, edge_y = b[0] - a[0], b[1] - a[1]
     along = ((x - a[0]) * edge_x + (y - a[1]) * edge_y) / (edge_x**2 + edge_y**2 + 1e-9)
     along = along.clamp(0, 1)
@@ -62,10 +65,9 @@ def segment_distance(x: Tensor, y: Tensor, a: tuple[float, float], *, b: tuple[f
 
 
 def figure(rng: Generator, size: int) -> Tensor:
-    """A body with thin limbs, which a mask at stride 16 cannot hold."""
+    """Draw a body with limbs too thin for a mask at stride 16."""
     x, y = coordinates(size)
-    body = rng.uniform(0.2, 0.4) - ((x * rng.uniform(0.6, 1.4)) ** 2 + (y * rng.uniform(0.6, 1.4)) ** 2).sqrt()
-    distance = body
+    distance = rng.uniform(0.2, 0.4) - ((x * rng.uniform(0.6, 1.4)) ** 2 + (y * rng.uniform(0.6, 1.4)) ** 2).sqrt()
     for _ in range(int(rng.integers(2, 7))):
         angle, reach = rng.uniform(0, 2 * np.pi), rng.uniform(0.5, 0.9)
         knee = (0.5 * reach * np.cos(angle), 0.5 * reach * np.sin(angle))
@@ -78,7 +80,7 @@ def figure(rng: Generator, size: int) -> Tensor:
 
 
 def island(rng: Generator, size: int) -> Tensor:
-    """A coast: noise that falls off from the centre, so that it has bays and sometimes parts."""
+    """Draw a coastline: noise that falls off from the centre, with bays and sometimes separate parts."""
     x, y = coordinates(size)
     field = 0.62 - (x**2 + y**2).sqrt() + 1.1 * (fractal_noise(rng, size, 3, roughness=0.35) - 0.5)
     edge = 1 - torch.maximum(x.abs(), y.abs())
@@ -86,7 +88,7 @@ def island(rng: Generator, size: int) -> Tensor:
 
 
 def ring(rng: Generator, size: int) -> Tensor:
-    """A closed band: the background shows through the middle."""
+    """Draw a closed band, through whose middle the background shows."""
     x, y = coordinates(size)
     radius = (x**2 + (y / rng.uniform(0.6, 1.0)) ** 2).sqrt()
     width = rng.uniform(0.1, 0.22)
@@ -98,5 +100,5 @@ FREQUENCIES = (0.34, 0.2, 0.24, 0.16, 0.06)  # rings are rare in the world
 
 
 def draw_shape(rng: Generator, size: int) -> Tensor:
-    """The distance (S, S) to the outline of a random shape, positive inside, in half sides."""
+    """Draw a random shape: the distance (S, S) to its outline, positive inside, in half sides."""
     return SHAPES[rng.choice(len(SHAPES), p=FREQUENCIES)](rng, size)

@@ -1,4 +1,4 @@
 """Training of space-time memory networks: batches, losses, schedules and steps.
 
-Stands on `models`, `memory` and `synthetic`. Nothing else of the package imports it.
+Imports `models`, `memory` and `synthetic`. Of the package, only `benchmark` may import this room.
 """

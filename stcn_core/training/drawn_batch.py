@@ -1,4 +1,4 @@
-"""Batches of clips that are drawn for a step. Everything is a function of a seed and the step."""
+"""Batches of synthetic clips. A batch depends only on its random generator and its arguments."""
 
 import math
 from collections.abc import Sequence
@@ -16,18 +16,21 @@ CPU = torch.device("cpu")
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """What the clips of one batch have in common."""
+    """The properties that all clips of one batch share."""
 
-    height: int
+    height: int  # pixels
     width: int
     clips: int
     frames: int
     objects: int
-    longest_gap: int  # frames between one and the next, at most
+    longest_gap: int  # from one frame of the batch to the next, in frames of the video
 
 
-def gaps(rng: np.random.Generator, shape: Shape) -> "np.ndarray[tuple[int, ...], np.dtype[np.int64]]":
-    """Times (B, T) from 0 on. Short gaps are more likely than long ones: of 20 at most, 36 % are 1 or 2 frames."""
+def draw_times(rng: np.random.Generator, shape: Shape) -> "np.ndarray[tuple[int, ...], np.dtype[np.int64]]":
+    """Draw frame numbers (B, T) that start at 0.
+
+    Short gaps are likelier than long ones: for a longest gap of 20, 36 % are 1 or 2 frames.
+    """
     steps = np.exp(rng.uniform(0, math.log(1 + shape.longest_gap), (shape.clips, shape.frames - 1))).astype(np.int64)
     return np.column_stack([np.zeros(shape.clips, np.int64), steps.cumsum(1)])
 
@@ -40,17 +43,21 @@ def draw_batch(
     pictures: Pictures | None = None,
     device: torch.device = CPU,
 ) -> Batch:
-    """zooms: least and largest; as of a small part of a frame, where it is large."""
-    times = torch.from_numpy(gaps(rng, shape))
+    """Draw a batch of synthetic clips.
+
+    zooms: the smallest and the largest; a large zoom shows a small part of a frame.
+    pictures: surfaces and things to use beside the procedural ones.
+    """
+    times = torch.from_numpy(draw_times(rng, shape))
     seeds: Sequence[int] = rng.integers(2**40, size=shape.clips).tolist()
-    zoom = np.exp(rng.uniform(math.log(zooms[0]), math.log(zooms[1]), shape.clips)).tolist()
+    clip_zooms = np.exp(rng.uniform(math.log(zooms[0]), math.log(zooms[1]), shape.clips)).tolist()
     drawn = draw_clips(
         seeds,
         times,
         shape.height,
         width=shape.width,
         objects=shape.objects,
-        zooms=zoom,
+        zooms=clip_zooms,
         pictures=pictures,
         device=device,
     )

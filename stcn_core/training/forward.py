@@ -19,11 +19,12 @@ from stcn_core.training.batch import Batch
 
 
 def forward_losses(model: Network, batch: Batch, share: float) -> dict[str, Tensor]:
-    """The terms of the loss on a batch, and "iou", the mean IoU of the predicted masks.
+    """Compute the terms of the loss on a batch, and "iou", the mean IoU of the predicted masks.
 
     share: cross-entropy takes this share of the pixels, the hardest ones.
-    Returns scalars: "cross_entropy", "dice", "iou"; "carried" for networks with `keys_from_image`; and for these
-    "surface" too, on drawn clips.
+
+    Returns scalars: "cross_entropy", "dice" and "iou"; for networks with `keys_from_image` also "carried", and on
+    synthetic clips "surface".
     """
     targets = F.one_hot(batch.labels, batch.objects + 1).permute(0, 1, 4, 2, 3).float()  # B, T, 1 + O, H, W
     times = batch.images.shape[1]
@@ -40,15 +41,15 @@ def forward_losses(model: Network, batch: Batch, share: float) -> dict[str, Tens
 
 
 def split_frames(query: Query, times: int) -> list[Query]:
-    """The query of B*T images as one query of B images a frame."""
+    """Split the query of B*T images into one query of B images a frame."""
     clips = query.map(lambda tensor: tensor.unflatten(0, (-1, times)))  # B, T, ...
     return [clips.map(lambda tensor, frame=frame: tensor[:, frame]) for frame in range(times)]  # type: ignore[misc]
 
 
 def predict(model: Network, images: Tensor, queries: list[Query], *, first: Tensor, times: Tensor) -> list[Tensor]:
-    """Planes (B, 1 + O, H, W) of every frame but the first, whose true planes are `first`; all stay in memory.
+    """Predict planes (B, 1 + O, H, W) of every frame but the first; all frames stay in memory.
 
-    images (B, T, 3, H, W) are preprocessed, times (B, T) are frame numbers.
+    images: preprocessed, (B, T, 3, H, W). first: the true planes of frame 0. times: frame numbers, (B, T).
     """
     keys: list[Tensor] = []
     values: list[Tensor] = []
@@ -63,10 +64,12 @@ def predict(model: Network, images: Tensor, queries: list[Query], *, first: Tens
 
 
 def read_and_segment(model: Network, keys: list[Tensor], values: list[Tensor], *, query: Query, ages: Tensor) -> Tensor:
-    """Probabilities (B, O, H, W) of a frame from each memory frame's keys (B, 1 or O, CK, N) and values (B, O, CV, N).
+    """Predict a frame's probabilities (B, O, H, W) from memory keys (B, 1 or O, CK, N) and values (B, O, CV, N).
 
-    ages (B, T): frames between each memory frame and this one. Training reads all positions: a network that was trained
-    to read the best 5, as it does at inference, reached 0.825 J&F on drawn clips instead of 0.849.
+    ages: frames between each memory frame and this one, (B, T).
+
+    Training reads all positions: a network that was trained to read the best 5, as at inference, reached 0.825 J&F on
+    synthetic clips instead of 0.849.
     """
     (height, width), locality = query.key.shape[-2:], model.config.locality
     near = locality_prior(locality, ages.unsqueeze(1), height, width=width) if locality else None
@@ -78,13 +81,13 @@ def read_and_segment(model: Network, keys: list[Tensor], values: list[Tensor], *
 def training_similarity(
     model: Network, memory_key: Tensor, query_key: Tensor, *, near: LocalityPrior | None = None
 ) -> Tensor:
-    """Similarity of keys in float32, under autocast too: bfloat16 is 0.2 off in these exponents."""
+    """Return the similarity of keys in float32, even under autocast: bfloat16 is 0.2 off in these exponents."""
     with torch.autocast(query_key.device.type, enabled=False):
         return similarity(memory_key, query_key, model.config.similarity, prior=near)
 
 
 def key_losses(model: Network, queries: list[Query], targets: Tensor, *, surfaces: Tensor | None) -> dict[str, Tensor]:
-    """Losses of the keys alone, over all pairs of frames.
+    """Average the losses of the keys alone over all pairs of frames.
 
     targets (B, T, 1 + O, H, W) are true planes, surfaces (B, T, h, w, 3) what each place shows. Returns "carried", how
     badly keys carry masks from one frame to the other, and with surfaces "surface", how badly they match places.
@@ -101,7 +104,7 @@ def key_losses(model: Network, queries: list[Query], targets: Tensor, *, surface
 
 
 def mean_iou(planes: Tensor, targets: Tensor) -> Tensor:
-    """Mean IoU over the objects that are present in planes or targets (B, 1 + O, H, W)."""
+    """Return the mean IoU over the objects that are present in planes or targets, (B, 1 + O, H, W) each."""
     chosen = F.one_hot(planes.argmax(1), planes.shape[1]).permute(0, 3, 1, 2)[:, 1:].bool()
     truth = targets[:, 1:].bool()
     union = (chosen | truth).sum((-2, -1))

@@ -31,7 +31,7 @@ def load_matching_entries(model: Network, state: Mapping[str, Tensor]) -> dict[s
 
 
 def backbone_entries(model: Network, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A ResNet's weights, as torchvision publishes them, under the names of the network's trunks.
+    """Map a ResNet's weights, as torchvision publishes them, to the names of the network's trunks.
 
     Shapes decide, in `load_matching_entries`: ResNet-50 fits trunks of bottlenecks, ResNet-18 trunks of basic blocks.
     A stem that sees masks too takes the image's channels, and keeps its own weights for the rest.
@@ -50,7 +50,7 @@ def backbone_entries(model: Network, state: Mapping[str, Tensor]) -> dict[str, T
 
 
 def _widened(stem: Tensor, own: Tensor) -> Tensor:
-    """A stem (C, 3, 7, 7) as the first channels of `own` (C, 3 or more, 7, 7), where it fits."""
+    """Put a stem (C, 3, 7, 7) into the first channels of `own` (C, 3 or more, 7, 7), if it fits."""
     if stem.shape[0] != own.shape[0] or stem.shape[1] >= own.shape[1]:
         return stem
     widened = own.clone()

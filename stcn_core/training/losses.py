@@ -1,7 +1,7 @@
-"""What training minimises, as pure functions of tensors.
+"""Losses, as pure functions of tensors.
 
-Shapes: B clips, O objects, H x W pixels, h x w = H/16 x W/16, N and Q = h*w positions of the memory's and
-the query's frame.
+Shapes: B clips, O objects, H x W pixels, h x w = H/16 x W/16, N and Q = h*w positions of the memory frame and the query
+frame.
 """
 
 import torch
@@ -9,15 +9,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 EPSILON = 1e-6
-OBJECT_WEIGHT = 3.0  # of a position on an object against one of the background, which is most of a frame
-SURFACE_SPREAD = 10.0  # pixels: positions a stride apart on one surface are still partly the same place
-SURFACE_REACH = 16.0  # pixels: further from every memory position, a point has come into view
+OBJECT_WEIGHT = 3.0  # of object positions relative to the background, which fills most of a frame
+SURFACE_SPREAD = 10.0  # pixels: positions a stride apart on one surface still match in part
+SURFACE_REACH = 16.0  # pixels; a point further from every memory position has come into view
 
 
 def bootstrapped_cross_entropy(planes: Tensor, labels: Tensor, share: float) -> Tensor:
-    """Cross-entropy of planes (B, 1 + O, H, W), probabilities, over the hardest `share` of the pixels.
+    """Return the cross-entropy of probabilities (B, 1 + O, H, W) over the hardest `share` of the pixels.
 
-    labels (B, H, W) are 0 to O. STM and STCN lower `share` from 1 to 0.15 while they train.
+    labels: (B, H, W), 0 to O. STM and STCN lower `share` from 1 to 0.15 during training.
     """
     loss = F.nll_loss(planes.clamp(min=EPSILON).log(), labels, reduction="none").flatten(1)  # B, H*W
     if share >= 1:
@@ -26,17 +26,19 @@ def bootstrapped_cross_entropy(planes: Tensor, labels: Tensor, share: float) -> 
 
 
 def dice_loss(planes: Tensor, targets: Tensor) -> Tensor:
-    """1 - Dice of the object planes (B, O, H, W): gives a small object the weight of a large one."""
+    """Return 1 - Dice of the object planes (B, O, H, W), which weights small and large objects equally."""
     overlap = (planes * targets).sum((-2, -1))
     total = planes.sum((-2, -1)) + targets.sum((-2, -1))
     return (1 - (2 * overlap + 1) / (total + 1)).mean()
 
 
 def carried_mask_loss(affinity: Tensor, memory_masks: Tensor, query_masks: Tensor) -> Tensor:
-    """Cross-entropy of the memory's mask, carried through the keys alone, with the query's.
+    """Return the cross-entropy of the query's mask with the memory's mask, carried through the affinity alone.
 
-    affinity (B, N, Q); masks (B, 1 + O, H, W), one-hot, are pooled to stride 16. It teaches the keys
-    directly: through values and decoder alone they stay near chance for the first thousand steps.
+    affinity: (B, N, Q). masks: one-hot, (B, 1 + O, H, W); pooled to stride 16.
+
+    The loss teaches the keys directly. Gradients through values and decoder alone leave the keys near chance for the
+    first thousand steps.
     """
     memory, query = (F.avg_pool2d(masks, 16).flatten(2) for masks in (memory_masks, query_masks))
     carried = memory @ affinity  # B, 1 + O, Q
@@ -46,11 +48,12 @@ def carried_mask_loss(affinity: Tensor, memory_masks: Tensor, query_masks: Tenso
 
 
 def surface_loss(similarity: Tensor, memory_surface: Tensor, query_surface: Tensor) -> Tensor:
-    """Cross-entropy of the affinity with the true correspondence, which drawn clips know.
+    """Return the cross-entropy of the affinity with the true correspondence, which synthetic clips provide.
 
-    similarity (B, N, Q), before the softmax; surfaces (B, h, w, 3) as in `synthetic.clips.DrawnClip`. A query position
-    should attend to where its own point of its own layer lies in memory, whatever layer that is. Points
-    that are not in memory have no place to attend to, and do not count.
+    similarity: (B, N, Q), before the softmax. surfaces: (B, h, w, 3), as in `synthetic.clips.DrawnClip`.
+
+    A query position should attend to the memory positions that show its own point of its own layer. Query points that
+    no memory position shows do not count.
     """
     memory, query = memory_surface.flatten(1, 2), query_surface.flatten(1, 2)
     distance = torch.cdist(memory[..., 1:], query[..., 1:])  # B, N, Q

@@ -1,16 +1,16 @@
-"""How learning rate, bootstrapping and gaps between frames change while a stage runs."""
+"""Schedules of the learning rate, and of values that change linearly during a stage."""
 
 import math
 from collections.abc import Sequence
 from itertools import pairwise
 
-Points = Sequence[tuple[float, float]]  # (share of the stage, value), by share
+Points = Sequence[tuple[float, float]]  # (share of the stage, value), ordered by share
 
 
 def learning_rate(step: int, steps: int, peak: float, *, warmup: int, drops: Sequence[float] = ()) -> float:
-    """Linear from 0 to `peak` over `warmup` steps; then a cosine down to a hundredth of it.
+    """Return a step's learning rate: linear from 0 to `peak` over `warmup` steps, then a cosine down to peak / 100.
 
-    drops: shares of the stage at which it falls to a tenth, instead of the cosine.
+    drops: shares of the stage at which the rate falls to a tenth, in place of the cosine.
     """
     if step < warmup:
         return peak * (step + 1) / warmup
@@ -20,8 +20,8 @@ def learning_rate(step: int, steps: int, peak: float, *, warmup: int, drops: Seq
     return peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
-def between(points: Points, progress: float) -> float:
-    """The value at a share of the stage: linear between points, and level before the first and after the last."""
+def interpolate(points: Points, progress: float) -> float:
+    """Return the value at a share of the stage: linear between points, constant before the first and after the last."""
     if progress <= points[0][0]:
         return points[0][1]
     for (start, low), (end, high) in pairwise(points):

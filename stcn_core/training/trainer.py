@@ -16,9 +16,9 @@ from stcn_core.models.checkpoint import build_like
 from stcn_core.models.network import Network
 from stcn_core.training.batch import Batch
 from stcn_core.training.forward import forward_losses
-from stcn_core.training.schedules import Points, between, learning_rate
+from stcn_core.training.schedules import Points, interpolate, learning_rate
 
-Average = Callable[[Iterable[Tensor]], None]  # puts the mean over all processes in place of each tensor
+Average = Callable[[Iterable[Tensor]], None]  # replaces each tensor by its mean over all processes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,16 +26,16 @@ class Schedule:
     """How a stage is trained, whatever its batches hold."""
 
     steps: int
-    learning_rate: float  # its peak
+    learning_rate: float  # the peak
     warmup: int = 100  # steps
     drops: tuple[float, ...] = ()  # shares of the stage at which the rate falls to a tenth; none: a cosine
-    bootstrap: Points = ((0.2, 1.0), (0.6, 0.15))  # the hardest share of pixels that cross-entropy looks at
+    bootstrap: Points = ((0.2, 1.0), (0.6, 0.15))  # the share of hardest pixels in the cross-entropy
     weights: Mapping[str, float] = field(default_factory=lambda: {"dice": 0.5, "carried": 0.5, "surface": 0.25})
     weight_decay: float = 1e-4
     decoupled_decay: bool = True  # AdamW; else Adam, with decay in the gradient
     gradient_norm: float = 5.0  # longer gradients are clipped
-    freeze_batch_norm: bool = False  # statistics stay as they came, as in the published training
-    average_decay: float = 0.998  # of the running average of the weights that is kept; 0: the last ones are
+    freeze_batch_norm: bool = False  # keep the initial statistics, as in the published training
+    average_decay: float = 0.998  # of the running average of the weights; 0 keeps the last weights
 
 
 class Trainer:
@@ -65,7 +65,7 @@ class Trainer:
         self.optimizer = optimizer(
             self.parameters, lr=schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True
         )
-        self.kept = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+        self.average_state = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
         self.average_gradients = average
 
     @property
@@ -74,7 +74,7 @@ class Trainer:
         return device
 
     def train_step(self, batch: Batch) -> dict[str, float]:
-        """One update. Returns the terms of the loss, their weighted sum "loss", "iou", and the norm "gradient"."""
+        """Make one update. Returns the loss terms, their weighted sum "loss", "iou", and the norm "gradient"."""
         schedule = self.schedule
         rate = learning_rate(
             self.step, schedule.steps, schedule.learning_rate, warmup=schedule.warmup, drops=schedule.drops
@@ -93,52 +93,52 @@ class Trainer:
         norm = nn.utils.clip_grad_norm_(self.parameters, schedule.gradient_norm)
         self.optimizer.step()
         self.step += 1
-        self.update_kept()
+        self.update_average()
         terms = {name: sum(s * r[0][name] for s, r in zip(shares, results, strict=True)) for name in results[0][0]}
         return terms | {"gradient": norm.item()}
 
     def gradients(self, replica: Network, part: Batch) -> tuple[dict[str, float], tuple[Tensor, ...]]:
-        """The terms of the loss on one part of a batch, and the gradient of each parameter."""
-        share = between(self.schedule.bootstrap, self.step / self.schedule.steps)
+        """Return the terms of the loss on one part of a batch, and the gradient of each parameter."""
+        share = interpolate(self.schedule.bootstrap, self.step / self.schedule.steps)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
             terms = forward_losses(replica, part, share)
-        known = {name: weight for name, weight in self.schedule.weights.items() if name in terms}
-        loss = terms["cross_entropy"] + sum(weight * terms[name] for name, weight in known.items())
+        weights = {name: weight for name, weight in self.schedule.weights.items() if name in terms}
+        loss = terms["cross_entropy"] + sum(weight * terms[name] for name, weight in weights.items())
         gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True, materialize_grads=True)
         return {name: value.item() for name, value in (terms | {"loss": loss}).items()}, gradients
 
     @torch.no_grad()
-    def update_kept(self) -> None:
-        """Move the average of weights and statistics on; it is short at first, when weights move fast."""
+    def update_average(self) -> None:
+        """Update the average of weights and statistics; it is short at first, when weights move fast."""
         decay = min(self.schedule.average_decay, self.step / (9 + self.step))
         for name, tensor in self.model.state_dict().items():
-            kept = self.kept[name]
-            if kept.is_floating_point():
-                kept.lerp_(tensor, 1 - decay)
+            average = self.average_state[name]
+            if average.is_floating_point():
+                average.lerp_(tensor, 1 - decay)
             else:
-                kept.copy_(tensor)
+                average.copy_(tensor)
 
-    def kept_model(self) -> Network:
-        """A copy of the network with the averaged weights, in evaluation mode."""
-        return build_like(self.model, self.kept)
+    def averaged_model(self) -> Network:
+        """Return a copy of the network with the averaged weights, in evaluation mode."""
+        return build_like(self.model, self.average_state)
 
     def state_dict(self) -> dict[str, object]:
-        """Everything beside the batches that the next steps depend on."""
+        """Return the state that the next steps depend on, apart from the batches."""
         return {
-            "network": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "kept": self.kept,
+            "network": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "kept": self.average_state,
             "step": self.step,
         }  # fmt: skip
 
     def load_state_dict(self, state: dict[str, object]) -> None:
-        """Resume from the result of `state_dict`."""
+        """Restore the state that `state_dict` returned."""
         self.model.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])  # type: ignore[arg-type]
-        self.kept = {name: tensor.clone().to(self.device) for name, tensor in state["kept"].items()}  # type: ignore[attr-defined]
+        self.average_state = {name: tensor.clone().to(self.device) for name, tensor in state["kept"].items()}  # type: ignore[attr-defined]
         self.step = int(state["step"])  # type: ignore[call-overload]
 
 
 def share_parameters(model: Network) -> Network:
-    """A copy that shares the parameters of `model`, and has batch statistics of its own."""
+    """Return a copy that shares the parameters of `model` and has batch statistics of its own."""
     other = copy.deepcopy(model)
     for module, twin in zip(model.modules(), other.modules(), strict=True):
         for name, parameter in module.named_parameters(recurse=False):

@@ -1,4 +1,4 @@
-"""J and F agree with definitions written out pixel by pixel."""
+"""J and F match definitions written out pixel by pixel."""
 
 import math
 
@@ -11,7 +11,7 @@ from stcn_core.metrics import boundary, contour_accuracy, j_and_f, region_simila
 
 
 def blobs(seed: int, height: int, width: int) -> np.ndarray:
-    """Random smooth masks: thresholded sums of waves."""
+    """A random smooth mask: a thresholded sum of waves."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:height, 0:width]
     waves = sum(np.sin(rng.uniform(-0.4, 0.4) * x + rng.uniform(-0.4, 0.4) * y + rng.uniform(0, 6)) for _ in range(4))
@@ -21,7 +21,7 @@ def blobs(seed: int, height: int, width: int) -> np.ndarray:
 @given(st.integers(0, 1000), st.integers(1, 40), st.integers(1, 40), st.integers(0, 6))
 @settings(max_examples=40, deadline=None)
 @example(seed=0, height=2, width=1, radius=3)  # a disk that is higher than the mask
-def test_near_is_a_disk(seed: int, height: int, width: int, radius: int) -> None:
+def test_share_near_matches_distances_within_a_disk(seed: int, height: int, width: int, radius: int) -> None:
     pixels, others = np.random.default_rng(seed).random((2, height, width)) < 0.05
     pixels[0, 0] = True
     distances = [[math.dist(a, b) for b in np.argwhere(others)] for a in np.argwhere(pixels)]
@@ -29,8 +29,8 @@ def test_near_is_a_disk(seed: int, height: int, width: int, radius: int) -> None
     assert share_near(pixels, others, radius) == pytest.approx(expected)
 
 
-def test_boundary_is_the_one_of_davis() -> None:
-    """Written out from the definition: XOR with the neighbours, the image's last row and column apart."""
+def test_boundary_matches_davis() -> None:
+    """The definition: XOR with the neighbours; pixels of the last row and column lack some."""
     mask = blobs(3, 30, 41)
     expected = np.zeros_like(mask)
     for row in range(30):
@@ -42,7 +42,7 @@ def test_boundary_is_the_one_of_davis() -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_contour_accuracy_counts_boundaries_within_the_tolerance(seed: int) -> None:
+def test_contour_accuracy_counts_boundaries_within_tolerance(seed: int) -> None:
     mask, truth = blobs(seed, 60, 107), blobs(seed + 100, 60, 107)
     radius = math.ceil(0.008 * math.hypot(60, 107))
     found, wanted = np.argwhere(boundary(mask)), np.argwhere(boundary(truth))
@@ -53,7 +53,7 @@ def test_contour_accuracy_counts_boundaries_within_the_tolerance(seed: int) -> N
     assert contour_accuracy(mask, truth) == pytest.approx(expected, abs=1e-9)
 
 
-def test_empty_masks() -> None:
+def test_empty_masks_score_1_together_and_0_against_others() -> None:
     empty, full = np.zeros((20, 20), bool), np.pad(np.ones((8, 8), bool), 6)
     assert region_similarity(empty, empty) == contour_accuracy(empty, empty) == 1
     assert region_similarity(empty, full) == contour_accuracy(empty, full) == contour_accuracy(full, empty) == 0
@@ -68,13 +68,13 @@ def test_void_pixels_do_not_count() -> None:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_the_part_that_is_looked_at_changes_nothing(seed: int) -> None:
-    """At edges and corners too, in either memory order: as on an image with nothing around it."""
-    chance = np.random.default_rng(seed)
+def test_cropping_to_the_masks_changes_no_score(seed: int) -> None:
+    """Masks may touch edges and corners, in either memory order."""
+    rng = np.random.default_rng(seed)
     masks = np.zeros((2, 40, 50), bool)
     for mask in masks:
-        top, left = chance.integers(0, 40), chance.integers(0, 50)
-        mask[top : top + chance.integers(1, 30), left : left + chance.integers(1, 30)] = True
+        top, left = rng.integers(0, 40), rng.integers(0, 50)
+        mask[top : top + rng.integers(1, 30), left : left + rng.integers(1, 30)] = True
     mask, truth = masks
     found, wanted = np.argwhere(boundary(mask)), np.argwhere(boundary(truth))
     distances = np.hypot(*(found[:, None] - wanted[None]).transpose(2, 0, 1))
@@ -84,7 +84,7 @@ def test_the_part_that_is_looked_at_changes_nothing(seed: int) -> None:
         assert j_and_f(order(mask), truth) == pytest.approx((region_similarity(mask, truth), expected))
 
 
-def test_statistics_of_few_frames() -> None:
+def test_statistics_of_few_frames_match_davis() -> None:
     assert statistics([0.25]) == (0.25, 0.0, 0.0)
     assert statistics([1.0, 0.5]) == (0.75, 0.5, 0.5)
     assert statistics([1.0, 0.5, 0.0, 0.0]) == (0.375, 0.25, 0.75)  # quarters share frames: 0 to 1, ..., 2 to 3

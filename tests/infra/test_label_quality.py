@@ -1,4 +1,4 @@
-"""The script that makes the figures of LABELS.md runs, in a short form."""
+"""The script that makes the figures of LABELS.md, in a short form."""
 
 import re
 import subprocess
@@ -17,7 +17,7 @@ label_quality.measure(Path(sys.argv[1]))
 
 
 @pytest.mark.usefixtures("ray_cluster")
-def test_the_script_fits_ranks_and_selects(tmp_path: Path) -> None:
+def test_script_fits_trust_and_prints_every_figure(tmp_path: Path) -> None:
     command = [sys.executable, "-c", SHORT, str(tmp_path)]
     root = Path(__file__).parents[2]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=root)

@@ -1,4 +1,4 @@
-"""infra/model/mean_of_models.py, which made what the model that ships began from."""
+"""infra/model/mean_of_models.py, which made the model that training of the shipped one started from."""
 
 import runpy
 from dataclasses import replace
@@ -14,7 +14,7 @@ from tests.core.tiny import tiny_model
 SCRIPT = Path(__file__).parents[2] / "infra/model/mean_of_models.py"
 
 
-def test_weights_and_statistics_are_averaged_and_counters_are_not() -> None:
+def test_weights_and_statistics_are_averaged_but_counters_are_not() -> None:
     one = tiny_model()
     state = {name: 3 * tensor + 2 for name, tensor in one.state_dict().items()}
     mean = runpy.run_path(str(SCRIPT))["mean"]([one, build_like(one, state)]).state_dict()
@@ -23,6 +23,6 @@ def test_weights_and_statistics_are_averaged_and_counters_are_not() -> None:
         torch.testing.assert_close(mean[name], expected)
 
 
-def test_reads_go_by_todays_options_of_mini() -> None:
+def test_mean_model_has_current_read_options_of_mini() -> None:
     before = replace(STCN_MINI, locality=Locality(0.3, 0.1), top_k=None, object_positions=None)
     assert runpy.run_path(str(SCRIPT))["read_as_today"](before) == STCN_MINI

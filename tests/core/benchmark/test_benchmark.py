@@ -1,4 +1,4 @@
-"""The benchmark measures what it says: the reference is right, budgets can fail, and every case runs."""
+"""The benchmark: the reference matches the product, budgets can fail, and every case runs."""
 
 import json
 import subprocess
@@ -26,7 +26,7 @@ from tests.lengths import short_and_long
 CPU = torch.device("cpu")
 
 
-def test_the_reference_and_the_product_agree() -> None:
+def test_reference_matches_product() -> None:
     frames, prompt = clip(13, 50, 70, objects=2)
     model, config = tiny_model("stcn", torch.float64), PropagationConfig(short_side=None)
     reference = list(propagate_frame_by_frame(model, frames, prompt, config=config))
@@ -39,14 +39,14 @@ def test_the_reference_and_the_product_agree() -> None:
             assert np.array_equal(labels, result.labels)
 
 
-def test_clips_never_show_the_same_frame_twice_and_have_their_objects() -> None:
+def test_clip_has_its_objects_and_no_two_equal_frames() -> None:
     frames, prompt = clip(20, 48, 64, objects=5)
     assert set(np.unique(prompt)) == set(range(6))
     assert len({frame.tobytes() for frame in frames}) == 20
 
 
 @pytest.mark.heavy
-def test_operations_are_those_of_the_design() -> None:
+def test_operation_counts_match_the_design() -> None:
     """480x864: key encoder 27, f16 compression 8, decoder 100 and value encoder at least 15 GMAC every 5th frame."""
     one = operations_per_frame(ModelConfig(), 480, 864, objects=1, config=PropagationConfig()) / 2e9
     assert 27 + 8 + 100 + 15 / 5 < one < 150
@@ -62,13 +62,13 @@ def test_runs_are_timed_in_turn() -> None:
     assert median_ratio([2.0, 9.0, 6.0], [1.0, 3.0, 3.0]) == 2
 
 
-def test_memory_is_measured() -> None:
+def test_peak_and_extra_memory_cover_an_allocation() -> None:
     size = 64 * 2**20
     assert size * 0.9 < extra_memory(lambda: torch.ones(size // 4), CPU) < size * 1.5
     assert peak_memory(lambda: torch.ones(size // 4), CPU) > size
 
 
-def test_stages_cover_the_run() -> None:
+def test_every_stage_is_timed() -> None:
     frames, prompt = clip(12, 48, 64, objects=1)
     run = comparison.propagation(tiny_model(), frames, prompt, config=PropagationConfig())
     stages = stage_seconds(run, CPU, STAGES)
@@ -76,21 +76,21 @@ def test_stages_cover_the_run() -> None:
     assert min(stages.values()) > 0
 
 
-def test_budgets_name_what_is_behind() -> None:
+def test_missed_and_missing_figures_are_listed() -> None:
     demands = {"a.ratio": ">= 2.5", "a.extra": "<= 10", "b.ratio": ">= 1", "c.growth": "< 5"}
     results = {"a": {"ratio": 2.4, "extra": 10.0}, "c": {}}
     assert behind(results, demands) == ["a.ratio is 2.4; budget: >= 2.5", "c.growth is missing; budget: < 5"]
 
 
 @pytest.mark.parametrize("kind", ["cpu", "cuda"])
-def test_every_budget_is_of_a_case(kind: str) -> None:
+def test_every_budget_belongs_to_a_case(kind: str) -> None:
     of_jobs = {"end-to-end", "end-to-end-480p"}  # in jobs.commands.bench
     assert {name.split(".")[0] for name in budget(kind)} <= set(CASES) | of_jobs
 
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cases in seconds instead of minutes: a tiny network, and small frames."""
+    """Shorten cases from minutes to seconds, by a tiny network and small frames."""
     monkeypatch.setattr(comparison, "seeded_stcn", lambda device: tiny_model())
     monkeypatch.setattr(cases, "seeded_stcn", lambda device: tiny_model())
     monkeypatch.setattr(comparison, "HEIGHT", 48)
@@ -101,7 +101,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.heavy
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("name", ["one-object", "one-object-float32", "five-objects"])
-def test_comparisons_give_every_figure_that_is_budgeted(name: str) -> None:
+def test_comparisons_return_every_budgeted_figure(name: str) -> None:
     figures = CASES[name](Settings(CPU, repeats=1))
     demanded = {key.split(".", 1)[1] for kind in ("cpu", "cuda") for key in budget(kind) if key.startswith(f"{name}.")}
     assert demanded <= set(figures)
@@ -114,7 +114,7 @@ def test_comparisons_give_every_figure_that_is_budgeted(name: str) -> None:
     ) == pytest.approx(1)
 
 
-def test_a_session_is_timed_with_arrays_and_tensors(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_session_is_timed_with_arrays_and_tensors(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"HEIGHT": 48, "WIDTH": 64, "FRAMES": 6}.items():
         monkeypatch.setattr(online, name, value)
     figures = CASES["session"](Settings(CPU, repeats=1))
@@ -122,7 +122,7 @@ def test_a_session_is_timed_with_arrays_and_tensors(monkeypatch: pytest.MonkeyPa
     assert all(0.1 < ratio < 10 for ratio in figures.values())
 
 
-def test_a_read_of_a_full_memory_takes_little_more() -> None:
+def test_read_of_a_full_memory_takes_little_extra_memory() -> None:
     """The whole affinity of 50 memory frames of 480p, and one such frame, would take 525 MB."""
     positions = 30 * 54
     keys, query = torch.randn(1, 64, 50 * positions), torch.randn(64, positions)
@@ -133,7 +133,7 @@ def test_a_read_of_a_full_memory_takes_little_more() -> None:
 @pytest.mark.heavy
 @pytest.mark.usefixtures("small")
 @short_and_long("case", short=["one-object"], long=["memory-read"])
-def test_the_command_prints_the_figures_of_a_case(
+def test_command_prints_the_figures_of_a_case(
     case: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ["--repeats", "1", "--json", "--device", "cpu", "--threads", "1"]
@@ -146,14 +146,14 @@ def test_the_command_prints_the_figures_of_a_case(
 
 
 @pytest.mark.heavy
-def test_the_command_refuses_an_unknown_case() -> None:
+def test_command_refuses_an_unknown_case() -> None:
     command = [sys.executable, "-m", "stcn_core.benchmark"]
     wrong = subprocess.run([*command, "memory"], capture_output=True, text=True, check=False)
     assert wrong.returncode == 2
     assert "no such case: memory; there are: one-object" in wrong.stderr
 
 
-def test_reduced_precision_keeps_masks() -> None:
+def test_bfloat16_masks_match_float32() -> None:
     model, (frames, prompt) = load_model("stcn-mini"), clip(6, 96, 128, objects=1)
 
     def labels(precision: torch.dtype) -> np.ndarray:

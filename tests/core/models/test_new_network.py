@@ -141,7 +141,7 @@ def test_a_network_that_is_not_registered_trains_by_the_losses_that_its_traits_a
     trainer = Trainer(ColourNetwork(ColourConfig()), Schedule(steps=2, learning_rate=0.01, warmup=1, weight_decay=0))
     assert {"carried", "surface", "cross_entropy"} <= trainer.train_step(batch()).keys()
     trainer.train_step(batch(1))
-    assert not torch.equal(trainer.kept_model().state_dict()["colour_scale"], torch.ones(1, 3))
+    assert not torch.equal(trainer.averaged_model().state_dict()["colour_scale"], torch.ones(1, 3))
 
 
 @pytest.mark.usefixtures("registered")

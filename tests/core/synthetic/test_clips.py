@@ -1,4 +1,4 @@
-"""Drawn clips: the masks must be those of what is drawn, and the same arguments must draw the same pixels."""
+"""Synthetic clips: masks match the drawn objects, and equal arguments give equal pixels."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ import torch
 from stcn_core.synthetic.clips import MIN_VISIBLE, draw_clip, is_visible
 
 
-def test_same_arguments_draw_the_same_pixels() -> None:
+def test_equal_arguments_draw_equal_pixels() -> None:
     first, again = (draw_clip(7, [0, 3, 9], 48, width=80) for _ in range(2))
     np.testing.assert_array_equal(first.frames, again.frames)
     np.testing.assert_array_equal(first.labels, again.labels)
@@ -15,24 +15,24 @@ def test_same_arguments_draw_the_same_pixels() -> None:
     assert not np.array_equal(first.frames, draw_clip(8, [0, 3, 9], 48, width=80).frames)
 
 
-def test_a_frame_is_the_same_however_many_are_drawn_with_it() -> None:
-    """Training draws three frames of a clip, evaluation all of them; chunks of eight must not show."""
-    whole, some = draw_clip(3, range(20), 48, width=64), draw_clip(3, [0, 9, 17], 48, width=64)
-    np.testing.assert_array_equal(whole.labels[[0, 9, 17]], some.labels)
-    assert np.abs(whole.frames[[0, 9, 17]].astype(int) - some.frames).max() <= 1  # windows differ: rounding only
+def test_frame_does_not_depend_on_which_frames_are_drawn_with_it() -> None:
+    """Training draws three frames of a clip, evaluation all of them. Chunks of eight must not change a frame."""
+    whole, sparse = draw_clip(3, range(20), 48, width=64), draw_clip(3, [0, 9, 17], 48, width=64)
+    np.testing.assert_array_equal(whole.labels[[0, 9, 17]], sparse.labels)
+    assert np.abs(whole.frames[[0, 9, 17]].astype(int) - sparse.frames).max() <= 1  # windows differ: rounding only
 
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("size", [0, 1, 3, 12])
-def test_an_object_of_one_pixel_or_of_all_of_them_does_not_stand_out(size: int) -> None:
-    """Colours of one pixel, or of none around, have no spread; three by three in another colour do stand out."""
+def test_object_of_one_pixel_or_all_pixels_is_not_visible(size: int) -> None:
+    """One pixel, or no surroundings, has no spread of colours. A square of 3 x 3 in another colour is visible."""
     labels = torch.zeros(12, 12, dtype=torch.int64)
     labels[:size, :size] = 1
     assert is_visible((labels == 1).expand(3, 12, 12).float(), labels, 1) is (size == 3)
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_every_object_is_visible_where_the_clip_begins(seed: int) -> None:
+def test_every_object_is_visible_on_first_frame(seed: int) -> None:
     clip = draw_clip(seed, [0, 4], 128, width=192, objects=3)
     assert clip.frames.shape == (2, 128, 192, 3)
     assert set(np.unique(clip.labels)) <= {0, 1, 2, 3}
@@ -40,7 +40,7 @@ def test_every_object_is_visible_where_the_clip_begins(seed: int) -> None:
     assert shown.min() > MIN_VISIBLE / 2  # the check looks at every fourth pixel each way
 
 
-def test_a_late_object_is_absent_before_its_frame_and_there_on_it() -> None:
+def test_late_object_appears_exactly_on_its_first_frame() -> None:
     clip = draw_clip(11, range(12), 64, width=96, objects=2, late={2: 5})
     sizes = (clip.labels == 2).sum((1, 2))
     assert not sizes[:5].any()
@@ -48,8 +48,8 @@ def test_a_late_object_is_absent_before_its_frame_and_there_on_it() -> None:
     assert (clip.labels[0] == 1).any()
 
 
-def test_the_surface_tells_where_a_point_went() -> None:
-    """Cells of an object that show one surface point in two frames must both be on that object."""
+def test_cells_with_equal_surface_points_show_one_object() -> None:
+    """Two cells that show one surface point in two frames must lie on one object."""
     clip = draw_clip(1, [0, 2], 128, width=128)
     here, there = (clip.surface[frame].reshape(-1, 3) for frame in (0, 1))
     labels_here, labels_there = (clip.labels[frame, 8::16, 8::16].ravel() for frame in (0, 1))
@@ -62,7 +62,7 @@ def test_the_surface_tells_where_a_point_went() -> None:
 
 
 def test_objects_move_smoothly() -> None:
-    """From one frame to the next most of an object stays where it was."""
+    """Most of an object overlaps its mask on the previous frame."""
     overlaps = []
     for seed in range(4):
         labels = draw_clip(seed, [10, 11], 96, width=128).labels
@@ -73,14 +73,14 @@ def test_objects_move_smoothly() -> None:
     assert np.median(overlaps) > 0.7
 
 
-def test_zoom_enlarges() -> None:
+def test_zoom_enlarges_objects() -> None:
     areas = [
         np.mean([(draw_clip(s, [0], 64, width=64, zoom=z).labels > 0).mean() for s in range(6)]) for z in (1.0, 1.8)
     ]
     assert areas[1] > 1.5 * areas[0]
 
 
-def test_a_clip_without_frames_or_objects_is_refused() -> None:
+def test_clip_without_frames_or_objects_raises() -> None:
     with pytest.raises(ValueError, match="legal"):
         draw_clip(0, [], 64, width=64)
     with pytest.raises(ValueError, match="legal"):

@@ -1,41 +1,41 @@
-"""Pictures as surfaces and things: which is which, how they are cut, and where an outline lies."""
+"""Pictures as surfaces and things: how they are told apart and cropped, and where an outline lies."""
 
 import numpy as np
 import pytest
 import torch
 
 from stcn_core.synthetic.pictures import REACH, CutOut, Pictures, crop, cut_out, outline_distance
-from stcn_core.synthetic.surfaces import Light
+from stcn_core.synthetic.surfaces import ColourJitter
 
 RNG = np.random.default_rng(0)
 PHOTOGRAPH = RNG.integers(0, 256, (90, 120, 3), dtype=np.uint8)
 
 
 def disc(size: int, radius: float) -> np.ndarray:
-    """A red disc on nothing, (S, S, 4)."""
+    """A red disc on a transparent ground, (S, S, 4)."""
     y, x = np.mgrid[:size, :size] - (size - 1) / 2
     inside = (np.hypot(x, y) < radius)[..., None]
     return np.where(inside, [200, 10, 10, 255], [0, 0, 0, 0]).astype(np.uint8)
 
 
-def test_alpha_makes_a_thing_and_what_is_nothing_or_all_is_left_out() -> None:
+def test_images_with_alpha_become_cut_outs_unless_empty_or_opaque() -> None:
     full, empty = disc(40, 100), disc(40, 0)
-    found = Pictures.of([PHOTOGRAPH, disc(40, 12), full, empty, PHOTOGRAPH[:20]])
+    found = Pictures.from_images([PHOTOGRAPH, disc(40, 12), full, empty, PHOTOGRAPH[:20]])
     assert (len(found.photographs), len(found.cut_outs)) == (1, 1)
 
 
-def test_a_thing_is_cut_to_what_shows_and_lies_on_a_square() -> None:
+def test_cut_out_is_cropped_to_opaque_part_on_square() -> None:
     picture = np.zeros((80, 100, 4), np.uint8)
     picture[10:30, 60:90] = 255
-    thing = CutOut.of(picture)
+    thing = CutOut.from_image(picture)
     assert thing is not None
     assert thing.picture.shape == (3, 30 + 2 * REACH, 30 + 2 * REACH)
     assert int((thing.alpha > 0).sum()) == 20 * 30
 
 
 @pytest.mark.parametrize("size", [48, 160])
-def test_an_outline_is_where_alpha_is_half_and_distance_grows_by_texels(size: int) -> None:
-    thing = CutOut.of(disc(200, 90))
+def test_outline_lies_where_alpha_is_half_and_distance_is_in_texels(size: int) -> None:
+    thing = CutOut.from_image(disc(200, 90))
     assert thing is not None
     texture, distance = cut_out(np.random.default_rng(1), thing, size)
     assert texture.shape == (3, size, size)
@@ -55,7 +55,7 @@ def test_thin_parts_keep_their_outline() -> None:
     assert bool((distance[:, 29] < 0).all())
 
 
-def test_a_crop_is_a_part_of_the_photograph() -> None:
+def test_crop_is_part_of_the_photograph() -> None:
     striped = torch.zeros(3, 100, 100, dtype=torch.uint8)
     striped[0] = torch.arange(100) * 2
     found = crop(np.random.default_rng(2), striped, 32)
@@ -64,10 +64,10 @@ def test_a_crop_is_a_part_of_the_photograph() -> None:
     assert (found[0].diff(dim=1).sign().sum(1).abs() == 31).all()  # rising or, mirrored, falling
 
 
-def test_light_changes_a_picture_and_leaves_its_range() -> None:
+def test_colour_jitter_changes_picture_within_range() -> None:
     picture = torch.rand(3, 16, 16)
     for seed in range(20):
-        found = Light.draw(np.random.default_rng(seed)).on(picture)
+        found = ColourJitter.draw(np.random.default_rng(seed)).apply(picture)
         assert found.min() >= 0
         assert found.max() <= 1
         assert (found - picture).abs().mean() > 0.005

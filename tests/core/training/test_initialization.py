@@ -1,4 +1,4 @@
-"""What a network takes over from another, and from a ResNet."""
+"""Weights that a network takes from another network or from a ResNet."""
 
 import torch
 
@@ -7,7 +7,7 @@ from stcn_core.training.initialization import backbone_entries, init_residual_bl
 from tests.core.training.tiny import TINY, TINY_STM, network
 
 
-def test_entries_that_fit_are_taken_and_the_rest_is_named() -> None:
+def test_matching_entries_are_loaded_and_others_are_listed() -> None:
     config = ModelConfig(**(vars(TINY) | {"value_dim": 48}))
     model, other = network(config), network(TINY)
     for tensor in other.state_dict().values():
@@ -18,7 +18,7 @@ def test_entries_that_fit_are_taken_and_the_rest_is_named() -> None:
     assert "key_encoder.conv1.weight" not in found["left"]  # type: ignore[operator]
 
 
-def test_a_residual_block_begins_as_its_shortcut() -> None:
+def test_residual_block_begins_as_its_shortcut() -> None:
     model = network().eval()
     init_residual_blocks_as_identity(model)
     block = model.get_submodule("value_encoder.layer1.0")
@@ -26,8 +26,8 @@ def test_a_residual_block_begins_as_its_shortcut() -> None:
     torch.testing.assert_close(block(x), x)
 
 
-def test_a_resnets_weights_go_to_every_trunk_that_they_fit() -> None:
-    """Names as torchvision has them; the stem that sees masks, too, takes the image's channels."""
+def test_resnet_weights_load_into_every_matching_trunk() -> None:
+    """Entries have torchvision's names. A stem that also sees masks takes the image's channels."""
     torch.manual_seed(1)
     stcn, stm = network(), network(TINY_STM)
     bottlenecks = {"conv1.weight": torch.rand(8, 3, 7, 7), "layer1.0.conv1.weight": torch.rand(8, 8, 1, 1)}

@@ -1,4 +1,4 @@
-"""Networks that learn in seconds, and batches for them."""
+"""Networks that train in seconds, and batches for them."""
 
 import numpy as np
 import torch

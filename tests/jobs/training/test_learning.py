@@ -1,4 +1,4 @@
-"""Two hundred steps from random weights teach a tiny network to follow squares: the loss falls, and J rises."""
+"""A tiny network learns to follow squares in 200 steps from random weights: the loss falls, and J rises."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ STAGE = Stage(
 
 
 def mean_j(model: Network, tree: Path) -> float:
-    """Of the last frames, their first one's masks given."""
+    """Mean J on the last frames, prompted by the masks of the first."""
     found = []
     for sequence in find_sequences(str(tree)):
         frames, labels = zip(*(sequence.load(index) for index in range(len(sequence.masks))), strict=True)
@@ -42,6 +42,6 @@ def test_training_from_scratch_lowers_the_loss_and_raises_j(tmp_path: Path) -> N
     before = mean_j(network().eval(), tmp_path)
     trainer, plan = Trainer(model, STAGE.schedule()), Plan(stage=STAGE, number=0, seed=0, data=(str(tmp_path),))
     losses = [trainer.train_step(make_batch(plan, step))["dice"] for step in range(STAGE.steps)]
-    after = mean_j(trainer.kept_model(), tmp_path)
+    after = mean_j(trainer.averaged_model(), tmp_path)
     assert np.mean(losses[-20:]) < 0.6 * np.mean(losses[:20])
     assert after > before + 0.2

@@ -1,4 +1,4 @@
-"""Several processes train as one, each on batches of its own, also through the death of one of them."""
+"""Several processes train one model, each on its own batches, even if one of them dies."""
 
 import dataclasses
 import json
@@ -66,7 +66,7 @@ class Mean:
 
 
 def trained_by_threads(config: TrainingConfig) -> dict[str, Tensor]:
-    """The weights that two processes should come to."""
+    """The weights that two processes should reach."""
     mean, stage = Mean(), read_recipe(config.config).stages[0]
 
     def work(rank: int) -> Trainer:
@@ -87,7 +87,7 @@ def trained_by_threads(config: TrainingConfig) -> dict[str, Tensor]:
 
 
 def trainers_of(port: str) -> list[psutil.Process]:
-    """Ray Train's processes of the cluster at this port."""
+    """Ray Train's processes in the cluster at this port."""
     found = []
     for process in psutil.process_iter():
         try:
@@ -100,14 +100,14 @@ def trainers_of(port: str) -> list[psutil.Process]:
 
 
 def command(config: TrainingConfig) -> list[str]:
-    """The process has a cluster of its own: Ray knows one for each process, and this one may have had another."""
+    """The arguments of `stcn`, which runs in a process of its own: Ray allows a process one cluster."""
     given = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)[1:]}
     options = [f"--{name.replace('_', '-')}={value}" for name, value in given.items() if value not in (None, "")]
     return ["train", config.output, *options]
 
 
 @pytest.mark.usefixtures("ray_cluster")
-def test_two_processes_of_which_one_dies_come_to_the_mean_of_their_gradients(config: TrainingConfig) -> None:
+def test_two_processes_train_by_mean_gradients_through_the_death_of_one(config: TrainingConfig) -> None:
     losses: dict[int, set[float]] = {}
     program = [sys.executable, "-m", "jobs.cli", *command(config)]
     with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as training:
@@ -119,7 +119,7 @@ def test_two_processes_of_which_one_dies_come_to_the_mean_of_their_gradients(con
             losses.setdefault(line["step"], set()).add(line["loss"])
     assert training.returncode == 0
     assert list(losses) == [1, 2, 3, 4, 5, 6]
-    assert {len(found) for found in losses.values()} == {1}  # steps that were made twice came to the same
+    assert {len(found) for found in losses.values()} == {1}  # repeated steps give equal losses
     expected = trained_by_threads(config)
     found = torch.load(config.checkpoint_path, weights_only=True)["network"]
     for name, tensor in expected.items():
@@ -135,7 +135,9 @@ def test_two_processes_of_which_one_dies_come_to_the_mean_of_their_gradients(con
         ({"init": ""}, "trains a model further; give one by --init"),
     ],
 )
-def test_a_mistake_is_told_in_a_line(wrong: dict[str, object], message: str, config: TrainingConfig) -> None:
+def test_user_error_is_one_line_without_traceback(
+    wrong: dict[str, object], message: str, config: TrainingConfig
+) -> None:
     done = stcn(*command(dataclasses.replace(config, **wrong)))  # type: ignore[arg-type]
     assert done.returncode == 2
     assert message in done.stderr

@@ -1,4 +1,4 @@
-"""Recipes: presets are sound, and what is wrong in a file is named."""
+"""Recipes: presets are valid, and errors name the faulty field."""
 
 import dataclasses
 import textwrap
@@ -18,13 +18,13 @@ STAGE = "[[stages]]\nsteps = 5\nlearning_rate = 0.001\n"
     ("name", "network", "steps"),
     [("mini", "mini", [4000]), ("long", None, [1400]), ("finetune", None, [400]), ("stcn", "stcn", [300_000, 150_000])],
 )
-def test_presets_are_read(name: str, network: str | None, steps: list[int]) -> None:
+def test_presets_are_valid(name: str, network: str | None, steps: list[int]) -> None:
     recipe = read_recipe(name)
     assert (recipe.network, [stage.steps for stage in recipe.stages]) == (network, steps)
     assert all(stage.schedule().steps == stage.steps for stage in recipe.stages)
 
 
-def test_options_take_the_place_of_a_stages_values() -> None:
+def test_overrides_replace_values_of_the_stage() -> None:
     (stage,) = read_recipe("mini", steps=7, learning_rate=0.5).stages
     assert (stage.steps, stage.learning_rate, stage.clips) == (7, 0.5, 6)
 
@@ -47,21 +47,21 @@ def test_options_take_the_place_of_a_stages_values() -> None:
         ("[[", "is no TOML"),
     ],
 )
-def test_what_is_wrong_in_a_file_is_named(text: str, reason: str, tmp_path: Path) -> None:
+def test_invalid_recipe_raises_with_the_field(text: str, reason: str, tmp_path: Path) -> None:
     path = tmp_path / "recipe.toml"
     path.write_text(text)
     with pytest.raises(UserError, match=reason):
         read_recipe(str(path))
 
 
-def test_a_recipe_that_is_not_there_and_options_for_several_stages_are_refused() -> None:
+def test_missing_recipe_and_overrides_of_several_stages_raise() -> None:
     with pytest.raises(UserError, match="legal: finetune, long, mini, stcn, or a file"):
         read_recipe("big")
     with pytest.raises(UserError, match="steps: stcn has 2 stages"):
         read_recipe("stcn", steps=3)
 
 
-def test_the_recipe_of_the_documentation_is_read(tmp_path: Path) -> None:
+def test_recipe_of_the_documentation_is_valid(tmp_path: Path) -> None:
     page = (Path(__file__).parents[3] / "docs/TRAINING.md").read_text()
     block = page[page.index('    network = "mini"') :].split("\n\n")[0]
     (tmp_path / "recipe.toml").write_text(textwrap.dedent(block))
@@ -73,7 +73,7 @@ def test_the_recipe_of_the_documentation_is_read(tmp_path: Path) -> None:
     ("line", "locality"), [("", STCN_MINI.locality), ("locality = [0.1, 0.2]", Locality(0.1, 0.2)),
                            ("locality = false", None)]
 )  # fmt: skip
-def test_a_new_network_has_the_locality_that_is_asked_for(line: str, locality: Locality | None, tmp_path: Path) -> None:
+def test_new_network_has_the_recipes_locality(line: str, locality: Locality | None, tmp_path: Path) -> None:
     recipe = f'network = "mini"\n{line}\n[[stages]]\nsteps = 1\nlearning_rate = 1e-3\n'
     (tmp_path / "recipe.toml").write_text(recipe)
     sizes = read_recipe(str(tmp_path / "recipe.toml")).sizes()

@@ -1,4 +1,4 @@
-"""Small trees of frames and masks, as of DAVIS."""
+"""Small trees of frames and masks in the layout of DAVIS."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from jobs.outputs.label_maps import to_image
 
 
 def write_tree(root: Path, videos: Mapping[str, int], stride: int = 1, objects: Sequence[int] = (1, 2)) -> None:
-    """Videos of so many frames, numbered by `stride`, of squares that move over noise."""
+    """Write videos of squares that move over noise. videos: frames by name. stride: between frame numbers."""
     for name, frames in videos.items():
         rng = np.random.default_rng(len(name))
         ground = rng.integers(60, 120, (96, 128, 3), dtype=np.uint8)
