@@ -20,8 +20,8 @@ from stcn_core.memory.eviction import MemoryFrame
 from stcn_core.memory.read import MemoryRead
 from stcn_core.models.network import Network, Query
 from stcn_core.propagation.frame_stream import Frame, to_images
+from stcn_core.propagation.memory_schedule import Block
 from stcn_core.propagation.results import FramePlanes
-from stcn_core.propagation.schedule import Block
 
 # What a profile calls the parts of the work.
 STAGES = KEY, READ, DECODER, LABELS, VALUE = "key", "memory read", "decoder", "labels", "value"

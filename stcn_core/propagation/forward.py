@@ -12,8 +12,8 @@ from stcn_core.models.network import Network
 from stcn_core.propagation.clip_state import ClipState
 from stcn_core.propagation.frame_stream import Frame, frame_size, validated_frames
 from stcn_core.propagation.input_size import input_size
+from stcn_core.propagation.memory_schedule import blocks, windows
 from stcn_core.propagation.results import FramePlanes
-from stcn_core.propagation.schedule import blocks, windows
 from stcn_core.propagation.validation import NOTHING_REMOVED, Prompts, Removals
 
 

@@ -12,6 +12,7 @@ from stcn_core.models.network import Network
 from stcn_core.propagation.clip_state import ClipState
 from stcn_core.propagation.frame_stream import Frame, check_same_kind, frame_size
 from stcn_core.propagation.input_size import input_size
+from stcn_core.propagation.memory_schedule import Block, is_memory_frame
 from stcn_core.propagation.results import (
     FrameMasks,
     FramePlanes,
@@ -19,7 +20,6 @@ from stcn_core.propagation.results import (
     masks_at_full_size,
     tensors_at_full_size,
 )
-from stcn_core.propagation.schedule import Block, is_memory_frame
 from stcn_core.propagation.validation import (
     Labels,
     check_memory_read,
