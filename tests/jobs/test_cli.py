@@ -151,7 +151,7 @@ def test_a_damaged_record_of_a_run_is_named(content: bytes, tmp_path: Path) -> N
         read_config(str(tmp_path))
 
 
-def test_the_record_of_a_run_from_before_similarity_is_read(tmp_path: Path) -> None:
+def test_record_of_an_earlier_version_is_read(tmp_path: Path) -> None:
     """`stcn retry` goes on with outputs of earlier versions, whose records lack options that came later."""
     options = {
         "manifest": "/data/m.csv", "output": "/data/out", "model": "stcn-mini", "model_sha256": None, "device": "auto",
@@ -163,7 +163,8 @@ def test_the_record_of_a_run_from_before_similarity_is_read(tmp_path: Path) -> N
         "storage_patience": 300.0,
     }  # fmt: skip
     (tmp_path / "run.json").write_text(json.dumps({"config": options}))
-    assert read_config(str(tmp_path)).as_dict() == options | {"output": str(tmp_path), "similarity": None}
+    later = {"similarity": None, "verify_downloads": False}
+    assert read_config(str(tmp_path)).as_dict() == options | {"output": str(tmp_path)} | later
 
 
 @pytest.mark.parametrize("panel", ["Model", "Memory", "Videos", "Cluster", "Failures", "Storage"])
