@@ -1,11 +1,11 @@
-"""What is done, quarantined, or committed: it follows from a log that only the driver appends to.
+"""The state of an output: which videos are done or quarantined, and which files are committed.
 
-A run begins with a record of its own, and from there on only it commits: a driver that was believed
-dead finds its number taken, sees that another run has begun, and ends. A commit is one record: it
-says what became of videos, which attempt's files are to stand in `masks/`, and which no longer.
-Publishing carries that out; it can be repeated, and is, when a run finds that an earlier one was
-killed in between. Files in `masks/` are never changed: where some of their videos are replaced, the
-rest goes into a new file.
+The state follows from a log that only a driver appends to. A run begins with a record of its own; from then on only
+that run commits. A driver that was believed dead finds its record's number taken, reads that another run has begun,
+and ends. A commit is one record: the outcome of videos, the attempt's files that belong in `masks/`, and the files that
+no longer do. Publishing carries a commit out. It is idempotent, and a run repeats it for commits of an earlier run that
+was killed in between. Files in `masks/` are never changed: if some of a file's videos are replaced, the others go into
+a new file.
 """
 
 import dataclasses
@@ -23,33 +23,33 @@ ATTEMPTS = "_attempts"
 
 
 class TakenOverError(FatalError):
-    """Another run has begun on this output since; nothing that this one does counts any more."""
+    """Another run has begun on this output; this run can commit nothing more."""
 
 
 class Ledger:
-    """The log of one output, and what follows from it."""
+    """The log of one output, and the state that follows from it."""
 
     def __init__(self, output: str) -> None:
-        """Read all records. Raises FatalError if one is missing or damaged."""
+        """Read all records. Raises FatalError for a missing or damaged record."""
         self._output = output
         self._log = Log(storage.join(output, "_ledger"))
         self._published = PublishedMasks(output)
-        self.run: Record = {}  # the latest that has begun
-        self._ours: str | None = None  # name of this process's run
+        self.run: Record = {}  # the record of the latest run
+        self._ours: str | None = None  # name of the run of this process
         self.videos: dict[str, VideoRow] = {}  # video id -> its latest row
         self.files: Files = {}
-        self.unpublished: set[str] = set()  # attempts whose commit has begun, and is not carried out
-        self._committed: dict[str, list[str]] = {}  # attempt -> the files it placed or removed
-        self._gone: dict[str, str] = {}  # video id -> the file of its masks that is lost
+        self.unpublished: set[str] = set()  # attempts whose commit has begun and is not published
+        self._committed: dict[str, list[str]] = {}  # attempt -> the files that its commit places or removes
+        self._gone: dict[str, str] = {}  # video id -> its lost file in masks/
         self.refresh()
 
     def refresh(self) -> None:
-        """Read the records that were appended since the last time."""
+        """Read the records that were appended since the last call."""
         for record in self._log.read():
             self._apply(record)
 
     def begin(self, run: str, holder: Record, create: Create = storage.create) -> None:
-        """From here on only this run commits. Then carries out what earlier ones committed but did not publish."""
+        """Append the record of this run, which alone commits from here on, and publish commits of earlier runs."""
         self._log.create = create
         record = {"run": run, "holder": holder}
         while not self._log.append(record):
@@ -64,7 +64,7 @@ class Ledger:
         return self._ours is not None and self.run["run"] != self._ours
 
     def forget_lost(self) -> list[str]:
-        """The ids of videos whose committed masks are gone: they count as not done."""
+        """Forget videos whose committed masks are gone, so that they count as not done; return their ids."""
         gone = {name for name, file in self._missing().items() if not self._published.awaits(file)}
         lost = {row.video_id: row.masks_file for row in self.videos.values() if row.masks_file in gone}
         self._gone |= {video_id: name for video_id, name in lost.items() if name}
@@ -73,13 +73,13 @@ class Ledger:
         return list(lost)
 
     def finished(self, again: Callable[[VideoRow], bool] = lambda row: False) -> set[str]:
-        """Work ids that need not be run. again: which rows are to be done again all the same."""
+        """Return the work ids that need no work. again: selects settled rows that are done again all the same."""
         return {row.work_id for row in self.videos.values() if not again(row)}
 
     def commit(self, attempt: str, rows: Sequence[VideoRow], written: ShardWritten | None) -> None:
-        """Make an attempt's outcome final, and publish its masks. Raises TakenOverError, and has changed nothing then.
+        """Commit the outcome of an attempt, and publish its masks.
 
-        attempt: its folder, below the output.
+        attempt: its folder, below the output. Raises TakenOverError, with nothing changed, if another run has begun.
         """
         self.unpublished.add(attempt)
         record = self._record(attempt, rows, written)
@@ -91,7 +91,7 @@ class Ledger:
         self.unpublished.remove(attempt)
 
     def _record(self, attempt: str, rows: Sequence[VideoRow], written: ShardWritten | None) -> Record:
-        """The record of an attempt, as it follows on those that are there."""
+        """Build the record that commits an attempt on top of the present state."""
         files: Files = {self._gone[row.video_id]: None for row in rows if row.video_id in self._gone}
         moved: list[VideoRow] = []
         number = self._log.next
@@ -129,7 +129,7 @@ class Ledger:
             self._gone.pop(row.video_id, None)
 
     def _superseded(self, rows: Iterable[VideoRow]) -> dict[str, set[str]]:
-        """Files that hold masks of an earlier version of these videos, and which videos those are."""
+        """Map each file with masks of an earlier version of these videos to the ids of those videos."""
         superseded: dict[str, set[str]] = {}
         for row in rows:
             known = self.videos.get(row.video_id)
@@ -138,12 +138,12 @@ class Ledger:
         return superseded
 
     def _missing(self) -> dict[str, Placement]:
-        """Committed files that do not stand in `masks/` as they should."""
+        """Return the committed files that `masks/` lacks, or holds with another length."""
         sizes = self._published.sizes()
         return {name: file for name, file in self.files.items() if file and sizes.get(name) != file.num_bytes}
 
     def _recover(self) -> None:
-        """Finish what earlier runs committed, and clear away what they left; none of them can commit any more."""
+        """Publish commits of earlier runs, and clear their attempts away; none of those runs can commit any more."""
         for name in self._published.sizes():
             if name in self.files and self.files[name] is None:
                 self._published.remove(name)
@@ -153,7 +153,7 @@ class Ledger:
         self._published.remove_unfinished()
 
     def _publish(self, attempt: str) -> None:
-        """Put files where readers look: old ones go first, so no video is ever there twice."""
+        """Carry a commit out in `masks/`. Old files go first, so that no video is ever there twice."""
         names = self._committed[attempt]
         for name in sorted(names, key=lambda name: self.files[name] is not None):
             file = self.files[name]
@@ -164,7 +164,7 @@ class Ledger:
         storage.remove(storage.join(self._output, attempt))
 
     def _beaten(self) -> FatalError:
-        """Why something is not as this run, had it been alone, would have left it."""
+        """Explain a state that this run alone cannot have brought about."""
         self.refresh()
         if not self.is_taken_over:
             return FatalError(f"somebody else has changed {self._output}/_ledger or {ATTEMPTS}; run again")
@@ -175,7 +175,7 @@ class Ledger:
 
 
 def describe_run(run: Record) -> str:
-    """A run's name, and who began it."""
+    """Name a run, and the process and user that began it."""
     holder = run["holder"]
     return f"{run['run']}, process {holder['pid']} of {holder['user']} on {holder['host']} since {holder['since']}"
 

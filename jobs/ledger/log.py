@@ -1,7 +1,7 @@
 """A log in storage: numbered records, each created only if its number is free.
 
-So of two writers that race, one gets the number and the other finds the record that beat it: all agree on one order.
-A record carries the digest of itself.
+Of two writers that race for a number, one creates the record, and the other finds it there. All writers therefore agree
+on one order. Each record carries its own digest.
 """
 
 import json
@@ -18,15 +18,15 @@ Record = dict[str, Any]
 
 
 class Log:
-    """The records in one folder, read up to some number."""
+    """The records in one folder, and how many of them were read."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
-        self.next = 0  # number of the record that is appended next
+        self.next = 0  # number of the next record
         self.create: Create = storage.create
 
     def read(self) -> list[Record]:
-        """The records that came since the last time. Raises FatalError if one is missing or damaged."""
+        """Read the records appended since the last call. Raises FatalError for a missing or damaged record."""
         if not self.next:
             return self._read_all()
         records = []
@@ -38,7 +38,7 @@ class Log:
             self.next += 1
 
     def append(self, record: Record) -> bool:
-        """Write the next record, which must differ from any other writer's; False if its number is taken."""
+        """Create the next record, which must differ from any other writer's; return False if its number is taken."""
         if not self.create(self._location(), _to_bytes(record)):
             return False
         self.next += 1

@@ -1,7 +1,7 @@
-"""`masks/`, where readers look: committed files, each put there whole, never changed, and removed when replaced.
+"""`masks/`, which readers read: committed files, each placed whole, never changed, and removed when replaced.
 
-A name is used once: it begins with the number of the record that placed the file. So putting a file there twice does
-what doing so once does, and who comes late to remove one removes nothing that was made since.
+A name is used once, since it begins with the number of the record that placed the file. Placing a file is therefore
+idempotent, and a late removal cannot hit a newer file.
 """
 
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ class Placement:
     sha256: str
 
     def name(self, record: int) -> str:
-        """What it is called in `masks/`, placed by the record of this number."""
+        """Name the file in `masks/`. record: the number of the record that places it."""
         return f"{record:08d}-{self.sha256[:16]}.parquet"
 
 
-Files = dict[str, Placement | None]  # name in masks/ -> what is to stand there; None: nothing
+Files = dict[str, Placement | None]  # name in masks/ -> the file that belongs there; None: no file
 
 
 class PublishedMasks:
@@ -32,30 +32,30 @@ class PublishedMasks:
         self._output = output
 
     def sizes(self) -> dict[str, int]:
-        """The files that are there, and their lengths."""
+        """Map the files in `masks/` to their lengths in bytes."""
         files = storage.find(storage.join(self._output, "masks"))
         return {storage.name_of(info.location): info.num_bytes for info in files}
 
     def place(self, name: str, file: Placement) -> bool:
-        """Copy a file into `masks/`; whether it is there then."""
+        """Copy a file into `masks/`; return whether it is there afterwards."""
         try:
             storage.copy(self._source(file), self._target(name))
-        except FileNotFoundError:  # an earlier try, or the run that has taken over, has placed and removed it
+        except FileNotFoundError:  # an earlier try, or the run that took over, placed the file and removed the source
             return self._is_whole(name, file)
         return True
 
     def remove(self, name: str) -> None:
-        """Take a file out, if it is there."""
+        """Remove a file from `masks/`, if it is there."""
         storage.remove(self._target(name))
 
     def remove_unfinished(self) -> None:
-        """Take out what a run that was killed was about to write; readers pass it by."""
+        """Remove the unfinished files of killed runs, which readers ignore."""
         for name in self.sizes():
             if name.endswith(local.UNFINISHED):
                 self.remove(name)
 
     def content(self, name: str, file: Placement) -> bytes:
-        """A committed file. Raises FileNotFoundError if it is not what was committed."""
+        """Read a committed file. Raises FileNotFoundError if its content differs from the committed one."""
         content = storage.read(self._target(name))
         if storage.sha256(content) != file.sha256:
             raise FileNotFoundError(
@@ -64,7 +64,7 @@ class PublishedMasks:
         return content
 
     def awaits(self, file: Placement) -> bool:
-        """Whether a file's attempt is there to be published from."""
+        """Whether the attempt that holds the file is still there, so that the file can be published."""
         return storage.exists(self._source(file))
 
     def _is_whole(self, name: str, file: Placement) -> bool:

@@ -25,11 +25,11 @@ from jobs.io import storage
 
 LOCK_FILE = "_holder.json"
 HEARTBEAT_SECONDS = 5.0
-SILENCE_SECONDS = 20.0  # of a process that cannot be looked for: after that it is taken for dead
+SILENCE_SECONDS = 20.0  # after which a process on another machine is taken for dead
 
 
 def describe_process() -> dict[str, Any]:
-    """Who this process is."""
+    """Describe this process, so that another one can tell whether it lives."""
     return {
         "user": getpass.getuser(),
         "host": socket.gethostname(),
@@ -42,7 +42,7 @@ def describe_process() -> dict[str, Any]:
 
 @contextmanager
 def run_lock(output: str, run: str, me: dict[str, Any]) -> Iterator[None]:
-    """Hold an output. Raises UserError if a process that lives holds it; to find out may take `SILENCE_SECONDS`."""
+    """Hold an output. Raises UserError if a living process holds it; the check may take `SILENCE_SECONDS`."""
     location = storage.join(output, LOCK_FILE)
     _refuse_if_locked(output, location)
     ended = threading.Event()
@@ -54,7 +54,7 @@ def run_lock(output: str, run: str, me: dict[str, Any]) -> Iterator[None]:
     finally:
         ended.set()
         beats.join()
-        with suppress(OSError):  # what storage keeps of this run does no harm
+        with suppress(OSError):  # a lock file that stays behind does no harm
             if (there := _read(location)) and there["run"] == run:
                 storage.remove(location)
 
@@ -88,7 +88,7 @@ def _is_alive(holder: dict[str, Any]) -> bool:
 
 
 def _heartbeats(location: str, first: dict[str, Any]) -> bool:
-    """Whether a process elsewhere writes its file again; clocks are not compared."""
+    """Whether a process on another machine renews its file; clocks are not compared."""
     deadline = time.monotonic() + SILENCE_SECONDS
     while time.monotonic() < deadline:
         interrupt.check()
@@ -103,14 +103,14 @@ def _heartbeat(location: str, holder: dict[str, Any], ended: threading.Event) ->
     beat = 0
     while not ended.wait(HEARTBEAT_SECONDS):
         beat += 1
-        with suppress(OSError):  # the run itself finds out if storage is gone
+        with suppress(OSError):  # the run itself notices if storage is gone
             if (there := _read(location)) and there["run"] != holder["run"]:
-                return  # this process was taken for dead; its next commit will say so
+                return  # this process was taken for dead; its next commit fails and says so
             storage.write(location, json.dumps(holder | {"beat": beat}).encode())
 
 
 def _machine() -> str:
-    """This boot of this machine, and within it the container: where process ids mean what they mean here."""
+    """Identify the boot and the PID namespace, within which a process id is unique."""
     with suppress(OSError):
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot}/{os.stat('/proc/self/ns/pid').st_ino}"

@@ -17,15 +17,15 @@ class Committer:
 
     def __init__(self, job: Job, counts: Counts, report: Reporter) -> None:
         self._job, self._counts, self._report = job, counts, report
-        self._rows: dict[str, list[VideoRow]] = {}  # attempt -> what its videos came to
+        self._rows: dict[str, list[VideoRow]] = {}  # attempt -> the outcome of its videos
 
     def take(self, worker: Worker, event: PoolEvent) -> None:
-        """Deal with one notice of the pool. Raises FatalError over `--max-failures`, and TakenOverError."""
+        """Handle one event of the pool. Raises FatalError over `--max-failures`, and TakenOverError."""
         if isinstance(event, FramesDone):
             self._counts.frames += event.frames
         elif isinstance(event, VideoFinished):
             self._rows.setdefault(worker.attempt, []).append(event.row)
-            self._tell(event.row)
+            self._report_failure(event.row)
         elif isinstance(event, VideoRetried):
             self._report.note(f"{printable(event.item.entry.video_id)}: tried again: {printable(event.reason)}")
         elif isinstance(event, ShardWritten):
@@ -34,7 +34,7 @@ class Committer:
             self._commit(worker.attempt, event.rows, event.written)
         elif isinstance(event, VideoGivenUp):
             row = quarantined_row(event.item, event.error, event.attempts, error_class=event.error_class)
-            self._tell(row)
+            self._report_failure(row)
             self._commit(f"{worker.attempt}-given-up", [row], None)
         elif isinstance(event, ActorsStillStarting):
             self._report.note(f"{event.up} of {event.wanted} actors have started; the run goes on with those")
@@ -58,8 +58,8 @@ class Committer:
                 f"finished is committed. `stcn status {self._job.config.output}` says why they were"
             )
 
-    def _tell(self, row: VideoRow) -> None:
-        """Say at once what went wrong, though it counts only when the shard is committed."""
+    def _report_failure(self, row: VideoRow) -> None:
+        """Report a failure at once, although it counts only when the shard is committed."""
         if row.status == "quarantined":
             self._report.note(f"{printable(row.video_id)}: {row.error_class}: {printable(row.error_message or '')}")
         elif row.damage:

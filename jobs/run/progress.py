@@ -1,4 +1,4 @@
-"""Show how far a run is: a bar on a terminal, a line of JSON now and then elsewhere."""
+"""Progress of a run: a bar on a terminal, elsewhere lines of JSON."""
 
 import json
 import sys
@@ -15,7 +15,7 @@ JSON_SECONDS = 5.0  # between lines
 
 @dataclass(kw_only=True)
 class Counts:
-    """What has been done in this run, and what there is to do."""
+    """Progress of one run, in numbers."""
 
     videos: int  # to do in this run
     skipped: int  # finished by earlier runs
@@ -35,7 +35,7 @@ class Counts:
 
     @property
     def seconds_left(self) -> float | None:
-        """By videos done; None before the first one is."""
+        """Estimate by the rate of finished videos; None before the first."""
         finished = self.done + self.quarantined
         return self.seconds / finished * (self.videos - finished) if finished else None
 
@@ -50,14 +50,14 @@ class Reporter(Protocol):
     ) -> None: ...
 
     def update(self, counts: Counts) -> None:
-        """The counts changed."""
+        """Show new counts."""
 
     def note(self, text: str) -> None:
-        """Say something, such as why a video failed."""
+        """Show a message, such as the reason of a failure."""
 
 
 def reporter(stream: TextIO | None = None) -> Reporter:
-    """A bar if the stream (standard error) is a terminal, else lines of JSON."""
+    """Choose a bar if the stream (default: standard error) is a terminal, else lines of JSON."""
     stream = stream or sys.stderr
     return ProgressBar(Console(file=stream)) if stream.isatty() else JsonLines(stream)
 

@@ -1,4 +1,4 @@
-"""How far a run is, in words."""
+"""The state of a run and of a plan, in words."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -8,11 +8,11 @@ from jobs.io import storage
 from jobs.outputs import store
 from jobs.records import Shard, VideoRow
 
-SHOWN = 10  # videos of a kind
+SHOWN = 10  # videos listed for each kind of problem
 
 
 def summarise(rows: Sequence[VideoRow], output: str) -> str:
-    """Counts, and the first failures with their reasons."""
+    """Describe a run: counts, and the first failures with their reasons."""
     counts = Counter(row.status for row in rows)
     frames = sum(row.frames_decoded or 0 for row in rows)
     masks = sum(row.masks or 0 for row in rows)
@@ -35,9 +35,9 @@ def summarise(rows: Sequence[VideoRow], output: str) -> str:
 
 
 def describe_plan(shards: Sequence[Shard], rows: Sequence[VideoRow], outdated: int) -> str:
-    """One line a shard, in the order in which they would start, and what is not there.
+    """Describe a plan: a line a shard, in starting order, and the videos and prompts that are missing.
 
-    outdated: videos whose masks will be replaced.
+    outdated: number of videos whose masks will be replaced.
     """
     counts = Counter(row.status for row in rows)
     lines = [
@@ -59,7 +59,7 @@ def _by_class(rows: Iterable[VideoRow]) -> Counter[str]:
 
 
 def describe_outdated(count: int) -> str:
-    """Why videos that were done are not."""
+    """Explain why videos that were done count as not done."""
     return f"{count} videos were done with another model, other options, prompts or content; their masks are replaced"
 
 
