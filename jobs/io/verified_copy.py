@@ -29,7 +29,7 @@ def verified_copy(fs: FileSystem, path: str, take: Callable[[], File]) -> File:
         if copy is None:
             continue
         if copy.seek(0, io.SEEK_END) == size_and_etag["size"]:
-            is_right = not is_s3(fs) or _has_stored_content(cast(S3FileSystem, fs), path, copy, size_and_etag)
+            is_right = not is_s3(fs) or _has_stored_content(cast(S3FileSystem, fs), path, copy, info=size_and_etag)
             if is_right is None:  # the store does not tell
                 digest = integrity.digest(copy)
                 before, is_right = digest, digest == before
@@ -49,7 +49,7 @@ def _taken(take: Callable[[], File]) -> File | None:
         return None
 
 
-def _has_stored_content(fs: S3FileSystem, path: str, copy: BinaryIO, info: Mapping[str, object]) -> bool | None:
+def _has_stored_content(fs: S3FileSystem, path: str, copy: BinaryIO, *, info: Mapping[str, object]) -> bool | None:
     """Whether a copy of the right length is right; None if its bytes must come again to know."""
     if integrity.has_etag(copy, int(str(info["size"])), str(info.get("ETag", ""))):
         return True
