@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import stcn_core
 from stcn_core.models import registry
 from tests.lengths import short_and_long
 
@@ -383,3 +384,8 @@ def test_functions_take_more_than_three_parameters_by_keyword(package: str) -> N
                 positional = [a.arg for a in node.args.args if a.arg not in ("self", "cls")]
                 is_command = path.parent.name == "cli" and path.stem.endswith("_commands")
                 assert len(positional) <= 3 or is_command, f"{path}: {node.name}({', '.join(positional)})"
+
+
+def test_dir_lists_the_public_names_alone() -> None:
+    assert dir(stcn_core) == sorted(stcn_core.__all__)
+    assert all(getattr(stcn_core, name) is not None for name in dir(stcn_core))

@@ -21,4 +21,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """The public names, also those not imported yet."""
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)
