@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_architecture import FLOORS
+from tests.architecture.source import FLOORS
 
 ROOT = Path(__file__).parents[2]
 RECORDS = sorted((ROOT / "docs/adr").glob("[0-9]*.md"))
