@@ -24,10 +24,13 @@ from jobs.segmenting.segment_video import Segmented
 from stcn_core import save_model
 from tests.command import stcn as stcn
 from tests.core.tiny import tiny_model
+from tests.preloaded.client import python_for_ray
 from tests.stores.choice import chosen_store, found_by_default, running
 from tests.stores.server import Server
 
 START_SECONDS = 60
+# `ray`, with another program in the place of Python for the processes that it starts.
+HEAD = "import sys; sys.executable = sys.argv.pop(1); from ray.scripts.scripts import main; main()"
 SHARED = Path(os.environ.get("STCN_SHARED", Path(__file__).parents[2] / "shared"))
 needs_shared = pytest.mark.skipif(not SHARED.exists(), reason="needs the data sets of ../shared (or STCN_SHARED)")
 
@@ -98,14 +101,14 @@ def ray_head(environment: dict[str, str]) -> Iterator[tuple[str, str]]:
     # The agent is what takes jobs; its usual port is that of every head, and there may be several on this machine.
     of = ("port", "dashboard-port", "dashboard-agent-listen-port", "ray-client-server-port")
     ports = {name: _free_port() for name in of}
-    options = [f"--{name}={port}" for name, port in ports.items()]
-    command = [ray_command(), "start", "--head", "--num-cpus=2", "--object-store-memory=200000000", *options]
+    command = ["start", "--head", "--num-cpus=2", "--object-store-memory=200000000", "--include-dashboard=true"]
+    command += [f"--{name}={port}" for name, port in ports.items()]
     dashboard = f"http://127.0.0.1:{ports['dashboard-port']}"
     # Ray tells a submitted job the cluster that was the last to start in its folder: another worker's, in the usual
     # one. The folder's name is short, for the sockets in it.
     with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
         head = subprocess.Popen(
-            [*command, "--block", "--include-dashboard=true", f"--temp-dir={folder}"],
+            [sys.executable, "-c", HEAD, str(python_for_ray()), *command, "--block", f"--temp-dir={folder}"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment,
         )  # fmt: skip
         try:
