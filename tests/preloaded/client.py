@@ -40,6 +40,11 @@ def python_for_ray() -> Path:
     return _server().with_name("python")
 
 
+def raylet_of(pid: int) -> int:
+    """The process id of the raylet that started this preloaded worker. Raises FileNotFoundError."""
+    return int(_server().with_name(f"{pid}.raylet").read_text())
+
+
 @cache
 def _server() -> Path:
     """Its socket; the server is started at the first call, and ends with this process."""

@@ -15,7 +15,7 @@ from tests.reliability.processes import readers_of
 from tests.reliability.small_run import verified
 
 SHORTS, LONG = ("a", "b", "c"), "z"  # of each group, in the order in which they are done
-LONG_FRAMES = 1500  # five seconds, in which a test finds it open and does what it is about
+LONG_FRAMES = 800  # over two seconds, in which a test finds it open and does what it is about
 GROUPS = 4  # as many shards, for one actor
 
 

@@ -11,11 +11,14 @@ from typing import Any
 import psutil
 
 from tests.parts import in_cluster
+from tests.preloaded.client import python_for_ray
+from tests.reliability.processes import actor_processes, raylet_of
 
 # In a process of its own: Ray's nodes find each other by its environment. The head takes no actor, each node one.
 # Each line of standard input adds a node, or drains one: `ray drain-node` does the same, and takes 3 s to start.
 CLUSTER = """
 import json, sys, time
+sys.executable = sys.argv[2]
 from ray._raylet import GcsClient
 from ray.cluster_utils import Cluster
 from ray.core.generated.autoscaler_pb2 import DrainNodeReason
@@ -47,7 +50,7 @@ class Nodes:
     """The nodes of one cluster. A context manager."""
 
     def __init__(self, count: int, **settings: object) -> None:
-        command = [sys.executable, "-c", CLUSTER, json.dumps(settings)]
+        command = [sys.executable, "-c", CLUSTER, json.dumps(settings), str(python_for_ray())]
         self._cluster = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=in_cluster("")
         )
@@ -76,10 +79,10 @@ class Nodes:
     def actors(self) -> list[int]:
         """The processes of actors and mailboxes."""
         found = []
-        for process in psutil.Process(self._cluster.pid).children(recursive=True):
+        for pid in actor_processes("ray::Segmenter", "ray::Mailbox"):
             with contextlib.suppress(psutil.Error):
-                if " ".join(process.cmdline()).startswith(("ray::Segmenter", "ray::Mailbox")):
-                    found.append(process.pid)
+                if psutil.Process(raylet_of(pid)).ppid() == self._cluster.pid:
+                    found.append(pid)
         return found
 
     def kill(self, pid: int) -> None:

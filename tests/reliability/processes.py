@@ -12,6 +12,7 @@ from typing import TypeVar
 import psutil
 
 from tests.parts import in_cluster
+from tests.preloaded import client
 
 Found = TypeVar("Found")
 ACTOR_TITLE = "ray::Segmenter"
@@ -38,7 +39,7 @@ def readers_of(*paths: Path) -> dict[Path, set[int]]:
     20 ms. A process, or a file of one, may be gone while we look.
     """
     found: dict[Path, set[int]] = {path: set() for path in paths}
-    for pid in _actors():
+    for pid in actor_processes(ACTOR_TITLE):
         with contextlib.suppress(OSError):
             for descriptor in os.listdir(f"/proc/{pid}/fd"):
                 with contextlib.suppress(OSError):
@@ -47,11 +48,12 @@ def readers_of(*paths: Path) -> dict[Path, set[int]]:
     return found
 
 
-def _actors() -> Iterator[int]:
+def actor_processes(*titles: str) -> Iterator[int]:
+    """All processes of Ray on this machine whose title begins so."""
     for name in os.listdir("/proc"):
         if name.isdigit():
             with contextlib.suppress(OSError), open(f"/proc/{name}/comm") as title:
-                if title.read().startswith(ACTOR_TITLE):
+                if title.read().startswith(titles):
                     yield int(name)
 
 
@@ -65,6 +67,9 @@ def wait_for(look: Callable[[], Found | None], seconds: float = 120) -> Found:
     return found
 
 
-def parent_of(pid: int) -> int:
-    """Of an actor: the raylet of its node."""
-    return int(psutil.Process(pid).ppid())
+def raylet_of(pid: int) -> int:
+    """The raylet that started this actor."""
+    try:
+        return client.raylet_of(pid)
+    except FileNotFoundError:  # a plain process
+        return int(psutil.Process(pid).ppid())

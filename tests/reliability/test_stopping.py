@@ -15,7 +15,7 @@ from tests.lengths import short_and_long
 from tests.parts import ray_command, stcn
 from tests.reliability.grouped_archive import SHORTS, at_long, check_whole
 from tests.reliability.nodes import Nodes
-from tests.reliability.processes import parent_of, started, wait_for
+from tests.reliability.processes import raylet_of, started, wait_for
 from tests.reliability.small_run import verified
 
 END_SECONDS = 10
@@ -99,13 +99,13 @@ def test_a_draining_node_is_left_and_charged_to_nobody(groups: Path, segment_gro
     output = segment_groups[2]
     with Nodes(2) as nodes, started(segment_groups, nodes.address) as process:
         group, actor = wait_for(at_long(groups))
-        drained = parent_of(actor)
+        drained = raylet_of(actor)
         nodes.drain(drained)
         wait_for(lambda: Ledger(output).videos)
         check_handed_over(output, group)
         wait_for(lambda: has_ended(actor), END_SECONDS)
         _, other = wait_for(at_long(groups))
-        assert parent_of(other) != drained
+        assert raylet_of(other) != drained
         _, errors = process.communicate(timeout=200)
     assert process.returncode == 0, errors
     check_whole(output)

@@ -6,10 +6,12 @@ from pathlib import Path
 
 from jobs.outputs import store
 from tests.parts import VIDEOS
+from tests.preloaded.client import python_for_ray
 
 # In a process of its own: it starts Ray's nodes, and each knows where the others are from its environment.
 SCRIPT = """
 import os, sys, threading, time
+sys.executable = sys.argv.pop(1)
 from pathlib import Path
 from ray.cluster_utils import Cluster
 from jobs.cli import __main__ as cli
@@ -35,7 +37,16 @@ cli.main()
 def test_a_node_that_goes_away_is_charged_to_nobody(archive: Path, model_file: Path, tmp_path: Path) -> None:
     output = tmp_path / "out"
     options = ["--model", str(model_file), "--actors", "2", "--max-attempts", "1", "--frames-per-shard", "1"]
-    command = [sys.executable, "-c", SCRIPT, "segment", str(archive / "manifest.csv"), str(output), *options]
+    command = [
+        sys.executable,
+        "-c",
+        SCRIPT,
+        str(python_for_ray()),
+        "segment",
+        str(archive / "manifest.csv"),
+        str(output),
+        *options,
+    ]
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
     assert "lost a node" in result.stdout
     assert result.returncode == 3, result.stderr

@@ -158,7 +158,7 @@ def test_an_output_is_trained_on_and_its_model_segments(tmp_path: Path, archive:
     recipe = (tmp_path / "tiny.toml").read_text()
     (tmp_path / "tiny.toml").write_text(recipe + "drawn = 0.0\n")
     command = ("train", tmp_path / "new.safetensors", "--config", tmp_path / "tiny.toml", "--data", chosen)
-    done = stcn(*command, "--init", tmp_path / "tiny.safetensors", "--steps", "2", "--clips", "2")
+    done = stcn(*command, "--init", tmp_path / "tiny.safetensors", "--steps", "2", "--clips", "2", "--final-clips", "0")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[0])["event"] == "trained"
     again = stcn("segment", archive / "manifest.csv", tmp_path / "again", "--model", tmp_path / "new.safetensors")
