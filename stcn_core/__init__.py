@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from stcn_core.memory.similarities import SimilarityParts, register_similarity
     from stcn_core.metrics import contour_accuracy, j_and_f, region_similarity
     from stcn_core.models.checkpoint import load_model, save_model, shipped_models
+    from stcn_core.models.kind import NetworkKind
     from stcn_core.models.network import Network
+    from stcn_core.models.registry import register_network
     from stcn_core.models.weights_file import CheckpointError
     from stcn_core.propagation.propagate import propagate
     from stcn_core.propagation.results import FrameMasks, FrameTensors
@@ -37,6 +39,7 @@ _DEFINED_IN = {
     "MemoryRead": "memory.read",
     "ModelConfig": "config",
     "Network": "models.network",
+    "NetworkKind": "models.kind",
     "PropagationConfig": "config",
     "Session": "propagation.session",
     "SimilarityParts": "memory.similarities",
@@ -50,6 +53,7 @@ _DEFINED_IN = {
     "readout": "memory.affinity",
     "region_similarity": "metrics",
     "register_memory_policy": "memory.eviction",
+    "register_network": "models.registry",
     "register_similarity": "memory.similarities",
     "save_model": "models.checkpoint",
     "shipped_models": "models.checkpoint",
@@ -63,6 +67,7 @@ __all__ = [
     "MemoryRead",
     "ModelConfig",
     "Network",
+    "NetworkKind",
     "PropagationConfig",
     "Session",
     "SimilarityParts",
@@ -76,6 +81,7 @@ __all__ = [
     "readout",
     "region_similarity",
     "register_memory_policy",
+    "register_network",
     "register_similarity",
     "save_model",
     "shipped_models",

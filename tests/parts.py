@@ -24,7 +24,7 @@ from jobs.segmenting.segment_video import Segmented
 from stcn_core import save_model
 from tests.command import stcn as stcn
 from tests.core.tiny import tiny_model
-from tests.preloaded.client import python_for_ray
+from tests.preloaded.process import python_for_ray
 from tests.stores.choice import chosen_store, found_by_default, running
 from tests.stores.server import Server
 

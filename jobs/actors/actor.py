@@ -20,6 +20,7 @@ from jobs.errors import CredentialsError, PromptError, StorageError, VideoError
 from jobs.inputs.limits import ProcessLimits, VideoRequirements
 from jobs.io import scratch, storage
 from jobs.io.storage_policy import StoragePolicy, storage_policy
+from jobs.plugins import load_plugins
 from jobs.records import Event, FramesDone, Shard, ShardWritten, VideoFailed, VideoFinished, VideoStarted, WorkItem
 from jobs.segmenting.failure_row import quarantined_row
 from jobs.segmenting.scene_clips import ClipOptions
@@ -27,6 +28,7 @@ from jobs.segmenting.segment_video import Segmented, segment_video
 from stcn_core.acceleration.allocator import keep_freed_memory
 from stcn_core.acceleration.inference import for_inference
 from stcn_core.config import PropagationConfig
+from stcn_core.device import find_device
 from stcn_core.models.checkpoint import load_model
 
 REPORT_SECONDS = 0.5  # between reports of frames done
@@ -57,13 +59,13 @@ class Segmenter:
         self._name, self._mailbox, self._setup = name, mailbox, setup
         self._shard: ShardFile | None = None
         scratch.clear_abandoned()
+        load_plugins()
         torch.set_num_threads(setup.threads)
-        device = setup.device
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
         keep_freed_memory()  # the actor's process is the product's own
         precision = None if setup.precision == "auto" else getattr(torch, setup.precision)
-        self._model = for_inference(load_model(model, device=device, similarity=setup.similarity), precision)
+        self._model = for_inference(
+            load_model(model, device=str(find_device(setup.device)), similarity=setup.similarity), precision
+        )
         self._watchdog = Watchdog(setup.allowance, self._post)
         with storage_policy(setup.storage):
             inheriting_thread(self._hand_over_on_stop).start()

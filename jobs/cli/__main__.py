@@ -11,6 +11,7 @@ from jobs.cli.model_commands import bench, demo, train
 from jobs.cli.run_commands import plan, retry, segment, status, verify
 from jobs.concurrency import interrupt
 from jobs.errors import ExitCode, FatalError, UserError
+from jobs.plugins import load_plugins
 
 app = typer.Typer(
     name="stcn",
@@ -49,6 +50,7 @@ def main(args: list[str] | None = None) -> None:
 
 def _run(args: list[str] | None) -> int:
     try:
+        load_plugins()
         app(args=args)
     except SystemExit as done:  # Typer's way to end, with 2 for a usage error and 130 for an interrupt
         return int(done.code or 0)

@@ -22,8 +22,9 @@ from stcn_core.benchmark.cases import CASES, Figures, Settings
 from stcn_core.benchmark.comparison import propagation
 from stcn_core.benchmark.inputs import clip, seeded_stcn
 from stcn_core.benchmark.measure import in_turn, median_ratio
-from stcn_core.benchmark.report import find_device, run_cases
+from stcn_core.benchmark.report import run_cases
 from stcn_core.config import PropagationConfig
+from stcn_core.device import find_device
 from stcn_core.models.checkpoint import load_model
 from stcn_core.models.network import Network
 

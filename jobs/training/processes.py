@@ -17,7 +17,11 @@ from torch import Tensor
 
 from jobs.actors.cluster import connected
 from jobs.errors import FatalError, UserError
+from jobs.plugins import load_plugins
+from jobs.training.checkpoint_file import read_checkpoint
 from jobs.training.config import TrainingConfig
+from jobs.training.initial_model import initial_network
+from jobs.training.provenance import collect_provenance
 from jobs.training.recipe import Recipe
 from jobs.training.run import Process, Report, Run
 
@@ -30,7 +34,8 @@ def train_in_processes(config: TrainingConfig, recipe: Recipe, data: Sequence[st
 
     data: trees. report: receives the first process's lines.
 
-    Every node reads and writes files by the same names. Raises UserError for missing or unusable inputs, and FatalError
+    Every node reads and writes files by the same names. Mistakes that show without Ray are told before it starts, which
+    takes half a minute. Raises UserError for missing or unusable inputs, and FatalError
     if processes keep dying.
     """
     try:
@@ -38,6 +43,8 @@ def train_in_processes(config: TrainingConfig, recipe: Recipe, data: Sequence[st
         from ray.train.v2.torch.torch_trainer import TorchTrainer
     except ImportError as error:
         raise UserError("--processes needs Ray Train; legal: 1, or first pip install 'stcn[processes]'") from error
+    initial_network(recipe, config.init, config.seed)
+    read_checkpoint(config.checkpoint_path, collect_provenance(config, recipe))
     with redirect_stdout(sys.stderr), connected():  # the raylet reports dead processes on stdout
         scaling = _scaling(config)
         lines, user_errors = Queue(), list[UserError]()
@@ -84,6 +91,7 @@ def _run_config(config: TrainingConfig) -> Any:
 def _work(settings: dict[str, Any]) -> None:
     """Train in one process, after Ray Train has set up torch.distributed."""
     os.chdir(settings["folder"])
+    load_plugins()
     rank, lines = torch.distributed.get_rank(), settings["lines"]
     config, recipe, data = settings["run"]
     try:

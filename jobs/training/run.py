@@ -17,7 +17,7 @@ from jobs.training.log import PAGE, Log
 from jobs.training.page import render_page
 from jobs.training.provenance import collect_provenance, origin
 from jobs.training.recipe import Recipe, Stage
-from stcn_core.benchmark.report import find_device
+from stcn_core.device import find_device
 from stcn_core.models.checkpoint import save_model
 from stcn_core.models.network import Network
 from stcn_core.training.trainer import Average, Trainer

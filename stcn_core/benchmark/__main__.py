@@ -7,7 +7,8 @@ import torch
 
 from stcn_core.acceleration.allocator import keep_freed_memory
 from stcn_core.benchmark.cases import CASES, Settings
-from stcn_core.benchmark.report import find_device, run_cases
+from stcn_core.benchmark.report import run_cases
+from stcn_core.device import find_device
 
 
 def main() -> int:

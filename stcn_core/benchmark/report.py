@@ -33,18 +33,6 @@ def run_cases(cases: Cases, names: Sequence[str], settings: Settings, *, as_json
     return misses
 
 
-def find_device(name: str) -> torch.device:
-    """Return the device that a name selects: "cpu", "cuda", or "auto", which is cuda if there is a GPU.
-
-    Raises ValueError for another name, and for cuda without a GPU.
-    """
-    if name not in ("auto", "cpu", "cuda"):
-        raise ValueError(f"--device {name} is not usable; legal: auto, cpu, cuda")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ValueError("--device cuda: PyTorch finds no GPU here; legal: auto, cpu")
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
-
-
 def machine(device: torch.device) -> dict[str, object]:
     """Describe the machine and the version of torch, on which figures depend besides the code."""
     on_gpu = device.type == "cuda"

@@ -6,7 +6,7 @@ Needs no torch.
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from stcn_core.memory.registry import Registry
+from stcn_core.registry import Registry
 
 
 class MemoryFrame(NamedTuple):
@@ -59,6 +59,7 @@ POLICIES: Registry[MemoryPolicy] = Registry(
         "spread": MemoryPolicy(keep_spread),
         "used": MemoryPolicy(keep_used, needs_usage=True),
     },
+    register="stcn_core.register_memory_policy",
 )
 
 

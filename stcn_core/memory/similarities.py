@@ -11,7 +11,7 @@ from typing import NamedTuple
 from torch import Tensor
 from torch.nn import functional as F
 
-from stcn_core.memory.registry import Registry
+from stcn_core.registry import Registry
 
 
 class SimilarityParts(NamedTuple):
@@ -46,7 +46,9 @@ def cosine(memory: Tensor, query: Tensor) -> SimilarityParts:
     return SimilarityParts(F.normalize(memory, dim=-2), F.normalize(query, dim=-2), divisor=divisor)
 
 
-SIMILARITIES: Registry[SimilarityFunction] = Registry("similarity", {"l2": l2, "cosine": cosine, "dot": dot})
+SIMILARITIES: Registry[SimilarityFunction] = Registry(
+    "similarity", {"l2": l2, "cosine": cosine, "dot": dot}, register="stcn_core.register_similarity"
+)
 
 
 def register_similarity(name: str, function: SimilarityFunction) -> None:

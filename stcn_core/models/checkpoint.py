@@ -14,7 +14,7 @@ from stcn_core.config import Locality, ModelConfig
 from stcn_core.memory.similarities import SIMILARITIES
 from stcn_core.models.kind import State
 from stcn_core.models.network import Network
-from stcn_core.models.registry import build_network, network_kinds, recognise
+from stcn_core.models.registry import NETWORKS, build_network, recognise
 from stcn_core.models.weights_file import METADATA, CheckpointError, check_entries, named_tensors, parse_weights
 
 SHIPPED = Path(__file__).parent / "weights"
@@ -109,7 +109,7 @@ def _bytes(source: str | Path | bytes) -> bytes:
 
 
 def _known_files() -> str:
-    files = ", ".join(kind.published_files for kind in network_kinds())
+    files = ", ".join(kind.published_files for kind in NETWORKS.entries())
     return f"{files}; the same, nested under 'network' by a training checkpoint; and .safetensors saved by stcn"
 
 
@@ -117,7 +117,7 @@ def _recognised(entries: State, saved_config: object) -> tuple[State, ModelConfi
     """Entries as the network names them, and its config: sizes from the entries, the rest as it was saved."""
     kind = recognise(entries)
     if kind is None:
-        names = ", ".join(kind.name for kind in network_kinds())
+        names = ", ".join(NETWORKS.names())
         saved = f" (saved as {saved_config.get('network')!r})" if isinstance(saved_config, dict) else ""
         raise CheckpointError(f"entries of no known network{saved}; known: {names}; it begins {sorted(entries)[:5]}")
     try:

@@ -20,7 +20,7 @@ FLOORS = {
         ("outputs",),
         ("io",),
         ("concurrency",),
-        ("records", "options"),
+        ("records", "options", "plugins"),
         ("validation_errors",),
         ("errors",),
     ),
@@ -32,7 +32,7 @@ FLOORS = {
         ("models",),
         ("memory",),
         ("masks", "metrics"),
-        ("config", "frames", "precision"),
+        ("config", "device", "frames", "precision", "registry"),
     ),
 }
 FILES = sorted(path for package in FLOORS for path in (ROOT / package).rglob("*.py") if path.parent.name != package)

@@ -8,7 +8,7 @@ from stcn_core.models import registry
 from tests.architecture.source import FLOORS, ROOT, imports
 
 # Each network's own files, which alone may ask for it: by its name, or by a class of theirs.
-KIND_NAMES = [kind.name for kind in registry.SHIPPED_KINDS]
+KIND_NAMES = registry.NETWORKS.names()
 NETWORK_FILES = [path for path in (ROOT / "stcn_core/models").glob("*.py") if path.stem.split("_")[0] in KIND_NAMES]
 NETWORK_NODES = [node for path in NETWORK_FILES for node in ast.parse(path.read_text()).body]
 NETWORK_NAMES = {*KIND_NAMES, *(node.name for node in NETWORK_NODES if isinstance(node, ast.ClassDef))}

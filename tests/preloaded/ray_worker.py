@@ -18,7 +18,7 @@ def main() -> None:
     server, python, *arguments = sys.argv[1:]
     if not (arguments and arguments[0].endswith("default_worker.py")):
         os.execv(python, [python, *arguments])
-    request = {"argv": arguments, "cwd": os.getcwd(), "env": dict(os.environ)}
+    request = {"arguments": arguments, "cwd": os.getcwd(), "env": dict(os.environ)}
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
         connection.connect(server)
         files = array.array("i", [1, 2])

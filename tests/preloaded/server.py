@@ -51,7 +51,7 @@ def _wait_for_process(connection: socket.socket) -> None:
     pid = os.fork()
     if pid == 0:
         connection.close()
-        _run(request, files)
+        _become(request, files)
         return
     connection.send(b"%d" % pid)
     _, code = os.waitpid(pid, 0)
@@ -68,8 +68,8 @@ def _receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
     return json.loads(message), list(files)
 
 
-def _run(request: dict[str, Any], files: list[int]) -> None:
-    """Become the process: `stcn`, where the request says what stands for Python, or else a script of Ray's."""
+def _become(request: dict[str, Any], files: list[int]) -> None:
+    """Become the process: take over its files, folder and environment, and run what Python would run."""
     for file, number in zip(files, (1, 2), strict=True):
         os.dup2(file, number)
         os.close(file)
@@ -77,12 +77,22 @@ def _run(request: dict[str, Any], files: list[int]) -> None:
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])
+    sys.path[:0] = filter(None, request["env"].get("PYTHONPATH", "").split(os.pathsep))
+    sys.executable = request.get("python", sys.executable)
     tempfile.tempdir = None  # it was looked up in another environment
-    sys.argv = request["argv"]
-    if python := request.get("python"):
-        sys.executable = python
-        import_module("jobs.__main__").main()
+    _run(request["arguments"])
+
+
+def _run(arguments: list[str]) -> None:
+    """Run a script, -m MODULE or -c CODE, as Python's main module."""
+    if arguments[0] == "-m":
+        sys.argv = arguments[1:]
+        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    elif arguments[0] == "-c":
+        sys.argv = ["-c", *arguments[2:]]
+        exec(compile(arguments[1], "<string>", "exec"), {"__name__": "__main__"})
     else:
+        sys.argv = arguments
         runpy.run_path(sys.argv[0], run_name="__main__")
 
 

@@ -17,7 +17,7 @@ from PIL import Image
 from jobs.outputs.label_maps import to_image
 from tests.reliability.processes import readers_of
 
-LOOK_SECONDS = 0.01
+LOOK_SECONDS = 0.03
 HUGE = 4096  # pixels; twelve such frames take 0.6 GiB as they are decoded, and 2 GiB with the network
 
 

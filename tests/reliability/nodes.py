@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 
 from tests.parts import in_cluster
-from tests.preloaded.client import python_for_ray
+from tests.preloaded.process import python_for_ray
 from tests.reliability.processes import actor_processes, raylet_of
 
 # In a process of its own: Ray's nodes find each other by its environment. The head takes no actor, each node one.

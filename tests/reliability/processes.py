@@ -2,8 +2,6 @@
 
 import contextlib
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -12,31 +10,23 @@ from typing import TypeVar
 import psutil
 
 from tests.parts import in_cluster
-from tests.preloaded import client
+from tests.preloaded import process
+from tests.preloaded.process import Process
 
 Found = TypeVar("Found")
 ACTOR_TITLE = "ray::Segmenter"
 
 
-@contextlib.contextmanager
-def started(command: Sequence[str], address: str | None = None) -> Iterator["subprocess.Popen[str]"]:
-    """The command `stcn`, on the cluster with this address; it does not outlive the test."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "jobs.cli", *command], stderr=subprocess.PIPE, text=True,
-        env=None if address is None else in_cluster(address),
-    )  # fmt: skip
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
+def started(command: Sequence[str], address: str | None = None) -> Process:
+    """The command `stcn`, on the cluster with this address; as a context manager it does not outlive the test."""
+    return Process("-m", "jobs", *command, env=None if address is None else in_cluster(address))
 
 
 def readers_of(*paths: Path) -> dict[Path, set[int]]:
     """The actors that have each of these files open, by process id.
 
     Only the files of actors are looked through: those of all processes take a core of their own if looked through every
-    20 ms. A process, or a file of one, may be gone while we look.
+    50 ms. A process, or a file of one, may be gone while we look.
     """
     found: dict[Path, set[int]] = {path: set() for path in paths}
     for pid in actor_processes(ACTOR_TITLE):
@@ -63,13 +53,13 @@ def wait_for(look: Callable[[], Found | None], seconds: float = 120) -> Found:
     while not (found := look()):
         if time.monotonic() > deadline:
             raise TimeoutError(f"nothing found in {seconds} s")
-        time.sleep(0.02)
+        time.sleep(0.05)
     return found
 
 
 def raylet_of(pid: int) -> int:
     """The raylet that started this actor."""
     try:
-        return client.raylet_of(pid)
+        return process.raylet_of(pid)
     except FileNotFoundError:  # a plain process
         return int(psutil.Process(pid).ppid())

@@ -1,13 +1,9 @@
 """A run that is started again whenever its driver is dead, as a person or a scheduler would."""
 
-import subprocess
-import sys
-import tempfile
-from typing import Any
-
 from jobs.commands.verify import verify
 from jobs.errors import UserError
 from tests.parts import in_cluster
+from tests.preloaded.process import Process
 from tests.reliability.small_run import check_readers
 
 KILLED, DONE, UNABLE, QUARANTINED = -9, 0, 1, 3  # how a driver may end; 2 would be a mistake of the command
@@ -19,17 +15,12 @@ class Restarted:
     def __init__(self, segment: list[str], address: str) -> None:
         self._segment, self._address = segment, address
         self.output = segment[2]
-        self._driver: subprocess.Popen[str] | None = None
-        self._errors: Any = None
+        self._driver: Process | None = None
 
     def start(self) -> None:
         """Start the driver: `segment`, or where the last one left videos in quarantine, `retry`."""
         command = ["retry", self.output] if self.code == QUARANTINED else self._segment
-        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 read when the driver is dead
-        self._driver = subprocess.Popen(
-            [sys.executable, "-m", "jobs.cli", *command], text=True, stdout=subprocess.DEVNULL,
-            stderr=self._errors, env=in_cluster(self._address),
-        )  # fmt: skip
+        self._driver = Process("-m", "jobs", *command, env=in_cluster(self._address))
 
     @property
     def code(self) -> int | None:
@@ -55,8 +46,8 @@ class Restarted:
 
     def check(self) -> tuple[list[str], bool]:
         """What is wrong now that the driver is dead, and whether every video is done."""
-        self._errors.seek(0)
-        said = self._errors.read()
+        assert self._driver
+        said = self._driver.errors()
         wrong = []
         if self.code not in (KILLED, DONE, UNABLE, QUARANTINED) or "Traceback" in said:
             wrong.append(f"the driver ended with {self.code}: {said}")

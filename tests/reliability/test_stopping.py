@@ -51,9 +51,8 @@ def stopped_by_sigterm(ray_cluster: str, segment_groups: list[str], name: str) -
 
         def stop() -> None:
             process.send_signal(signal.SIGTERM)
-            _, errors = process.communicate(timeout=END_SECONDS)
-            assert process.returncode == 130, errors
-            assert "the same command goes on from there" in errors
+            assert process.wait(END_SECONDS) == 130, process.errors()
+            assert "the same command goes on from there" in process.errors()
 
         yield stop
 
@@ -70,7 +69,7 @@ def stopped_by_ray(ray_cluster: str, segment_groups: list[str], name: str) -> It
         stopped = ray_job("stop", name)
         assert "was stopped" in stopped.stdout, stopped.stdout + stopped.stderr
 
-    submit = ["--no-wait", "--submission-id", name, "--", sys.executable, "-m", "jobs.cli", *segment_groups]
+    submit = ["--no-wait", "--submission-id", name, "--", sys.executable, "-m", "jobs", *segment_groups]
     wait_for(lambda: ray_job("submit", *submit).returncode == 0)  # a head that has just started takes no jobs yet
     try:
         yield stop
@@ -106,6 +105,5 @@ def test_a_draining_node_is_left_and_charged_to_nobody(groups: Path, segment_gro
         wait_for(lambda: has_ended(actor), END_SECONDS)
         _, other = wait_for(at_long(groups))
         assert raylet_of(other) != drained
-        _, errors = process.communicate(timeout=200)
-    assert process.returncode == 0, errors
+        assert process.wait(200) == 0, process.errors()
     check_whole(output)

@@ -4,8 +4,6 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +15,7 @@ from jobs.io import storage
 from jobs.ledger import run_lock
 from tests.lengths import short_and_long
 from tests.parts import stcn
+from tests.preloaded.process import Process
 from tests.reliability.small_run import verified
 
 AT_A_TIME = 8
@@ -51,8 +50,7 @@ def test_the_second_run_says_who_holds_the_output(archive: Path, model_file: Pat
     """The first is stopped in its middle, and is alive; killed, it holds nothing any more."""
     output = str(tmp_path / "out")
     command = ["segment", str(archive / "manifest.csv"), output, "--model", str(model_file)]
-    first = subprocess.Popen([sys.executable, "-m", "jobs.cli", *command], stderr=subprocess.DEVNULL)
-    try:
+    with Process("-m", "jobs", *command) as first:
         deadline = time.monotonic() + 60
         while not Path(output, run_lock.LOCK_FILE).exists():
             assert time.monotonic() < deadline
@@ -62,9 +60,6 @@ def test_the_second_run_says_who_holds_the_output(archive: Path, model_file: Pat
         assert refused.returncode == 2
         assert f"process {first.pid} of " in refused.stderr
         assert "wait for it, or stop it" in refused.stderr
-    finally:
-        os.kill(first.pid, signal.SIGKILL)
-        first.wait()
     assert stcn(*command).returncode == 3
     verified(output)
 

@@ -24,8 +24,8 @@ def test_late_writes_of_a_dead_actor_change_nothing(groups: Path, segment_groups
             assert not Ledger(output).videos
             os.kill(zombie, signal.SIGCONT)
             wait_for(lambda: list(Path(output, "_attempts").glob("*/*-1/*.parquet")))  # the first attempt: the zombie's
-            _, errors = process.communicate(timeout=200)
+            process.wait(200)
         finally:
             os.kill(stalled, signal.SIGCONT)
-    assert process.returncode == 0, errors
+    assert process.returncode == 0, process.errors()
     check_whole(output)

@@ -23,7 +23,7 @@ from stcn_core import (
     register_similarity,
 )
 from stcn_core.memory.eviction import policy_names
-from stcn_core.memory.registry import Registry
+from stcn_core.registry import Registry
 from tests.core.clips import clip_and_prompt
 from tests.core.tiny import tiny_model
 
@@ -152,10 +152,11 @@ def test_built_in_names_stay_and_own_names_may_be_given_again() -> None:
         register_similarity("l2", scaled_dot)
     with pytest.raises(ValueError, match="memory_policy='used' is built in"):
         register_memory_policy("used", keep_early)
-    own: Registry[int] = Registry("number", {"one": 1})
+    own: Registry[int] = Registry("number", {"one": 1}, register="add_number")
     own.register("two", 3)
     own.register("two", 2)
     assert (own["two"], own.names()) == (2, ("one", "two"))
-    with pytest.raises(ValueError, match="number='three' is not usable; legal: one, two"):
+    assert own.entries() == (1, 2)
+    with pytest.raises(ValueError, match="number='three' is not usable; legal: one, two, and what add_number adds"):
         own["three"]
     assert policy_names()[:3] == ("recent", "spread", "used")

@@ -1,9 +1,10 @@
-"""A network is one file and one `register` line: this file's network saves, loads, propagates and trains like the rest.
+"""A network is one file and one line: this file's network saves, loads, propagates and trains like the rest.
 
 Its keys are mean colours of 16 x 16 pixels, its values the masks' own pixels: each position copies the mask of the
 most similar colour in memory. Shapes: B images, O objects, H x W pixels, h x w = H/16 x W/16.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -20,10 +21,9 @@ from jobs.training.recipe import Recipe, Stage
 from stcn_core import CheckpointError, Network, PropagationConfig, for_inference, load_model, propagate, save_model
 from stcn_core.config import ModelConfig
 from stcn_core.masks import Padding
-from stcn_core.models import registry
 from stcn_core.models.kind import NetworkKind, State
 from stcn_core.models.network import Query
-from stcn_core.models.registry import build_network, presets, register
+from stcn_core.models.registry import NETWORKS, build_network, presets, recognise, register_network
 from stcn_core.models.stcn import STCN_KIND
 from stcn_core.training.trainer import Schedule, Trainer
 from tests.core.training.tiny import batch
@@ -85,10 +85,11 @@ COLOUR_KIND = NetworkKind(
 
 
 @pytest.fixture
-def registered(monkeypatch: pytest.MonkeyPatch) -> None:
+def registered() -> Iterator[None]:
     """The network is known for the length of a test."""
-    monkeypatch.setattr(registry, "_kinds", dict(registry._kinds))
-    register(COLOUR_KIND)
+    register_network(COLOUR_KIND)
+    yield
+    NETWORKS.remove(COLOUR_KIND.name)
 
 
 def moving_square() -> tuple[np.ndarray, np.ndarray]:
@@ -146,7 +147,10 @@ def test_a_network_that_is_not_registered_trains_by_the_losses_that_its_traits_a
 
 @pytest.mark.usefixtures("registered")
 def test_unknown_networks_are_refused_with_those_that_there_are() -> None:
-    with pytest.raises(ValueError, match=r"network='xmem' is not usable; legal: \['stcn', 'stm', 'colour'\]"):
+    with pytest.raises(
+        ValueError,
+        match="network='xmem' is not usable; legal: stcn, stm, colour, and what",
+    ):
         build_network(ModelConfig(network="xmem"))
     with pytest.raises(CheckpointError, match=r"known: stcn, stm, colour; .*Known kinds: .*colour \(no files"):
         load_model({"fc.weight": torch.zeros(3, 3)})
@@ -160,23 +164,22 @@ def test_a_file_of_a_network_that_is_not_registered_here_says_which_it_was(tmp_p
 
 @pytest.mark.usefixtures("registered")
 def test_a_variant_is_recognised_before_the_network_whose_entries_it_shares() -> None:
-    register(replace(COLOUR_KIND, name="shaded", marker_entry="shade.weight", presets={}))
+    register_network(replace(COLOUR_KIND, name="shaded", marker_entry="shade.weight", presets={}))
     scale = torch.ones(1, 3)
-    found = [
-        registry.recognise(state) for state in ({"colour_scale": scale, "shade.weight": scale}, {"colour_scale": scale})
-    ]
+    found = [recognise(state) for state in ({"colour_scale": scale, "shade.weight": scale}, {"colour_scale": scale})]
+    NETWORKS.remove("shaded")
     assert [kind and kind.name for kind in found] == ["shaded", "colour"]
 
 
 @pytest.mark.usefixtures("registered")
-def test_a_name_is_registered_once() -> None:
-    register(COLOUR_KIND)
-    assert registry.network_kinds().count(COLOUR_KIND) == 1
-    with pytest.raises(ValueError, match="network 'stcn' is taken; .*'colour'"):
-        register(replace(COLOUR_KIND, name="stcn", presets={}))
+def test_names_of_built_in_networks_and_of_their_presets_stay_theirs() -> None:
+    register_network(COLOUR_KIND)
+    assert NETWORKS.entries().count(COLOUR_KIND) == 1
+    with pytest.raises(ValueError, match="network='stcn' is built in and stays as it is"):
+        register_network(replace(COLOUR_KIND, name="stcn", presets={}))
     with pytest.raises(ValueError, match=r"presets \['mini'\] are taken; .*'colour'"):
-        register(replace(COLOUR_KIND, name="tiny", presets={"mini": ModelConfig(network="tiny")}))
-    assert STCN_KIND in registry.network_kinds()
+        register_network(replace(COLOUR_KIND, name="tiny", presets={"mini": ModelConfig(network="tiny")}))
+    assert NETWORKS["stcn"] is STCN_KIND
 
 
 def test_a_preset_of_another_network_is_refused() -> None:

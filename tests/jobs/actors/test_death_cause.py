@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jobs.outputs import store
 from tests.parts import VIDEOS
-from tests.preloaded.client import python_for_ray
+from tests.preloaded.process import python_for_ray
 
 # In a process of its own: it starts Ray's nodes, and each knows where the others are from its environment.
 SCRIPT = """

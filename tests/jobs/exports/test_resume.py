@@ -1,9 +1,5 @@
 """A killed export resumes, and writes the same bytes as an undisturbed one."""
 
-import os
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -16,6 +12,7 @@ from jobs.exports import mask_batches
 from jobs.exports.formats import FORMATS
 from jobs.exports.journal import FOLDER, Journal
 from tests.jobs.exports.outputs import blobs, rows, tree, write
+from tests.preloaded.process import Process
 
 pytestmark = pytest.mark.heavy
 
@@ -43,16 +40,12 @@ def archive(tmp_path: Path) -> str:
 
 def kill_after(batches: int, output: str, dest: Path, format: str) -> bool:
     """Export, and kill -9 the process in the middle; returns whether it was still running."""
-    process = subprocess.Popen([sys.executable, "-c", SLOW, output, str(dest), format], stdout=subprocess.PIPE)
-    assert process.stdout
-    for _ in range(batches):
-        process.stdout.readline()
-    time.sleep(0.01)
-    is_running = process.poll() is None
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    process.stdout.close()
-    return is_running
+    with Process("-c", SLOW, output, dest, format, pipe=True) as process:
+        assert process.stdout
+        for _ in range(batches):
+            process.stdout.readline()
+        time.sleep(0.01)
+        return process.poll() is None  # it is killed here
 
 
 @pytest.mark.parametrize("format", FORMATS)

@@ -19,6 +19,7 @@ from jobs.ledger.ledger import Ledger
 from jobs.outputs import store
 from tests.lengths import short_and_long
 from tests.parts import VIDEOS, ray_command, stcn
+from tests.preloaded.process import Process
 
 DONE = {video.video_id: video for video in VIDEOS if not video.broken}
 
@@ -125,21 +126,19 @@ def test_killed_run_resumes_to_the_same_masks(
 ) -> None:
     output = str(tmp_path / "out")
     command = ["segment", str(archive / "manifest.csv"), output, *map(str, options(model_file))]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "jobs.cli", *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    deadline = time.monotonic() + 120
-    while len(storage.find(f"{output}/_ledger", [".json"])) < 2:  # until something, but not all, is committed
-        assert time.monotonic() < deadline
-        assert process.poll() is None
-        time.sleep(0.005)
-    process.send_signal(kill)
-    _, errors = process.communicate(timeout=60)
+    with Process("-m", "jobs", *command) as process:
+        deadline = time.monotonic() + 120
+        while len(storage.find(f"{output}/_ledger", [".json"])) < 2:  # until something, but not all, is committed
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+            time.sleep(0.005)
+        process.send_signal(kill)
+        process.wait(60)
     if kill is signal.SIGKILL:
         assert process.returncode == -signal.SIGKILL
     else:
-        assert process.returncode == 130, errors
-        assert "the same command goes on from there" in errors
+        assert process.returncode == 130, process.errors()
+        assert "the same command goes on from there" in process.errors()
         statuses = {row.status for row in videos(output).values()}
         assert "pending" in statuses
         assert statuses & {"done", "quarantined"}  # what was committed first depends on the videos' ids
@@ -168,8 +167,8 @@ cli.main()
 """
     output = str(tmp_path / "out")
     command = ["segment", str(archive / "manifest.csv"), output, *map(str, options(model_file))]
-    interrupted = subprocess.run([sys.executable, "-c", script, *command], check=False, timeout=120)
-    assert interrupted.returncode == 130
+    with Process("-c", script, *command) as interrupted:
+        assert interrupted.wait(120) == 130
     assert len(Ledger(output).files) == 1
     assert not storage.find(f"{output}/masks")
     result = stcn(*command)
@@ -191,7 +190,7 @@ def test_masks_and_videos_in_s3_by_ray_job_submit(
     command = [
         ray_command(), "job", "submit", "--address", ray_cluster,
         "--runtime-env-json", json.dumps({"env_vars": environment}), "--",
-        sys.executable, "-m", "jobs.cli", "segment", f"{bucket}/manifest.csv", f"{bucket}/out",
+        sys.executable, "-m", "jobs", "segment", f"{bucket}/manifest.csv", f"{bucket}/out",
         "--model", f"{bucket}/tiny.safetensors", "--actors", "2", "--threads-per-actor", "1",
     ]  # fmt: skip
     for _ in range(60):  # Ray's head answers before it takes jobs

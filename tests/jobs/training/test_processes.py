@@ -5,8 +5,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +21,9 @@ from jobs.training.recipe import read_recipe
 from stcn_core.models.checkpoint import load_model, save_model
 from stcn_core.training.trainer import Trainer
 from tests.core.training.tiny import network
+from tests.lengths import short_and_long
 from tests.parts import stcn
+from tests.preloaded.process import Process
 
 pytestmark = pytest.mark.heavy
 
@@ -109,15 +109,14 @@ def command(config: TrainingConfig) -> list[str]:
 @pytest.mark.usefixtures("ray_cluster")
 def test_two_processes_train_by_mean_gradients_through_the_death_of_one(config: TrainingConfig) -> None:
     losses: dict[int, set[float]] = {}
-    program = [sys.executable, "-m", "jobs.cli", *command(config)]
-    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as training:
+    with Process("-m", "jobs", *command(config), pipe=True) as training:
         assert training.stdout
         for line in map(json.loads, training.stdout):
             if line["step"] == 3 and 3 not in losses:
                 victim = trainers_of(os.environ["RAY_ADDRESS"].split(":")[1])[-1]
                 os.kill(victim.pid, signal.SIGKILL)
             losses.setdefault(line["step"], set()).add(line["loss"])
-    assert training.returncode == 0
+        assert training.wait(60) == 0, training.errors()
     assert list(losses) == [1, 2, 3, 4, 5, 6]
     assert {len(found) for found in losses.values()} == {1}  # repeated steps give equal losses
     expected = trained_by_threads(config)
@@ -128,16 +127,20 @@ def test_two_processes_train_by_mean_gradients_through_the_death_of_one(config: 
 
 
 @pytest.mark.usefixtures("ray_cluster")
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
+@short_and_long(
+    "wrong, message",
+    short=[
         ({"processes": 3}, "--processes 3 is not usable: the cluster has 2 CPUs"),
         ({"init": ""}, "trains a model further; give one by --init"),
     ],
+    long=[({"textures": "no pictures"}, "no pictures holds no pictures")],  # the processes find it, 30 s later
 )
 def test_user_error_is_one_line_without_traceback(
-    wrong: dict[str, object], message: str, config: TrainingConfig
+    wrong: dict[str, object], message: str, config: TrainingConfig, tmp_path: Path
 ) -> None:
+    (tmp_path / "no pictures").mkdir()
+    if "textures" in wrong:
+        wrong = {"textures": str(tmp_path / "no pictures")}
     done = stcn(*command(dataclasses.replace(config, **wrong)))  # type: ignore[arg-type]
     assert done.returncode == 2
     assert message in done.stderr
