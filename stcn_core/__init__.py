@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from stcn_core.models.checkpoint import load_model, save_model, shipped_models
     from stcn_core.models.kind import NetworkKind
     from stcn_core.models.network import Network
-    from stcn_core.models.registry import register_network
+    from stcn_core.models.network_registry import register_network
     from stcn_core.models.weights_file import CheckpointError
     from stcn_core.propagation.propagate import propagate
     from stcn_core.propagation.results import FrameMasks, FrameTensors
@@ -53,7 +53,7 @@ _DEFINED_IN = {
     "readout": "memory.affinity",
     "region_similarity": "metrics",
     "register_memory_policy": "memory.eviction",
-    "register_network": "models.registry",
+    "register_network": "models.network_registry",
     "register_similarity": "memory.similarities",
     "save_model": "models.checkpoint",
     "shipped_models": "models.checkpoint",

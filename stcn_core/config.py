@@ -27,7 +27,7 @@ class ModelConfig:
     4, 8 and 16 with bottleneck blocks (ResNet-50), and w, w*2 and w*4 with basic blocks (ResNet-18).
     """
 
-    network: str = "stcn"  # its name in `models.registry`, which refuses unknown ones when the network is built
+    network: str = "stcn"  # its name in `models.network_registry`, which refuses unknown ones when the network is built
     similarity: str = "l2"  # its name in `memory.similarities`, which refuses unknown ones when memory is read
     key_width: int = 64
     key_depths: tuple[int, int, int] = (3, 4, 6)  # bottleneck blocks of res2, res3, res4

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 
 import ray
 
+from jobs.actors.actor_state import ActorState, new_name
 from jobs.actors.draining import DrainingError, draining_nodes
 from jobs.actors.handles import SegmenterHandle, kill
 from jobs.actors.pool_events import ActorsStillStarting, DrainingUnknown
-from jobs.actors.worker import Worker, new_name
 from jobs.errors import FatalError
 
 DRAIN_CHECK_SECONDS = 2.0
@@ -16,7 +16,7 @@ UNRESPONSIVE_SECONDS = 60.0  # beyond a stall, for a process that hangs so that 
 
 
 class ActorGroup:
-    """As many workers as the run wants."""
+    """As many actors as the run wants."""
 
     def __init__(
         self, start: Callable[[str], SegmenterHandle], size: int, start_seconds: float, *, stall_seconds: float
@@ -29,27 +29,27 @@ class ActorGroup:
         self._draining: set[str] = set()  # node ids
         self._draining_checked = 0.0  # time
         self._since = time.monotonic()  # when actors were started, or the last one that was up died
-        self._workers = [self._new_worker() for _ in range(size)]
+        self._actors = [self._new_actor() for _ in range(size)]
 
-    def __iter__(self) -> Iterator[Worker]:
-        return iter(self._workers)
+    def __iter__(self) -> Iterator[ActorState]:
+        return iter(self._actors)
 
-    def replace(self, worker: Worker) -> None:
+    def replace(self, actor: ActorState) -> None:
         """Start another actor in the place of this one."""
-        kill(worker.actor)  # it may only be out of reach
-        self._workers[self._workers.index(worker)] = self._new_worker()
-        if all(other.starting is not None for other in self._workers):
+        kill(actor.handle)  # it may only be out of reach
+        self._actors[self._actors.index(actor)] = self._new_actor()
+        if all(other.starting is not None for other in self._actors):
             self._since = time.monotonic()
 
     def stop(self) -> None:
         """End all actors at once."""
-        for worker in self._workers:
-            kill(worker.actor)
+        for actor in self._actors:
+            kill(actor.handle)
 
-    def check_start(self) -> Iterator[tuple[Worker, ActorsStillStarting]]:
+    def check_start(self) -> Iterator[tuple[ActorState, ActorsStillStarting]]:
         """Report once that actors are missing. Raises FatalError if all are."""
-        up = sum(worker.starting is None for worker in self._workers)
-        if up == len(self._workers) or time.monotonic() - self._since < self._start_seconds:
+        up = sum(actor.starting is None for actor in self._actors)
+        if up == len(self._actors) or time.monotonic() - self._since < self._start_seconds:
             return
         if not up:
             raise FatalError(
@@ -58,16 +58,16 @@ class ActorGroup:
             )
         if not self._has_reported_missing:
             self._has_reported_missing = True
-            yield self._workers[0], ActorsStillStarting(up, len(self._workers))
+            yield self._actors[0], ActorsStillStarting(up, len(self._actors))
 
     def kill_unresponsive(self) -> None:
         """Kill processes that send no event: one that hangs in code that keeps Python's lock does not end itself."""
-        for worker in self._workers:
-            if worker.running and time.monotonic() - worker.last_event > self.unresponsive_seconds:
-                worker.is_unresponsive = True
-                kill(worker.actor)
+        for actor in self._actors:
+            if actor.running and time.monotonic() - actor.last_event > self.unresponsive_seconds:
+                actor.is_unresponsive = True
+                kill(actor.handle)
 
-    def check_draining(self) -> Iterator[tuple[Worker, DrainingUnknown]]:
+    def check_draining(self) -> Iterator[tuple[ActorState, DrainingUnknown]]:
         """Ask every 2 s which nodes are being drained. Reports once that Ray does not say."""
         if time.monotonic() - self._draining_checked < DRAIN_CHECK_SECONDS:
             return
@@ -78,13 +78,17 @@ class ActorGroup:
             self._draining = set()
             if not self._has_reported_unknown:
                 self._has_reported_unknown = True
-                yield self._workers[0], DrainingUnknown(str(error))
+                yield self._actors[0], DrainingUnknown(str(error))
 
-    def on_draining_nodes(self) -> list[Worker]:
-        """The workers that are up on a draining node, and have not been told to stop."""
-        return [w for w in self._workers if w.node in self._draining and w.starting is None and w.handover is None]
+    def on_draining_nodes(self) -> list[ActorState]:
+        """The actors that are up on a draining node, and have not been told to stop."""
+        return [
+            actor
+            for actor in self._actors
+            if actor.node in self._draining and actor.starting is None and actor.handover is None
+        ]
 
-    def _new_worker(self) -> Worker:
+    def _new_actor(self) -> ActorState:
         name = new_name()
-        actor = self._start(name)
-        return Worker(actor=actor, name=name, starting=actor.ready.remote())
+        handle = self._start(name)
+        return ActorState(handle=handle, name=name, starting=handle.ready.remote())

@@ -13,9 +13,9 @@ from typing import Any, cast
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from jobs.actors.actor import ActorSettings, Segmenter
 from jobs.actors.handles import MailboxHandle, SegmenterHandle
 from jobs.actors.mailbox import Mailbox
+from jobs.actors.segmenter import ActorSettings, Segmenter
 from jobs.errors import FatalError
 from jobs.inputs.model_file import ModelFile
 from jobs.planning.config import SegmentConfig

@@ -21,7 +21,7 @@ def describe_error(error: BaseException) -> str:
 
 
 def classify_death(name: str, error: RayError, mailbox: MailboxHandle) -> tuple[str, RayError]:
-    """The class of a death, and its error: the reason that the worker of this name left, or what Ray knows."""
+    """The class of a death, and its error: the reason that the actor of this name left, or what Ray knows."""
     if isinstance(error, OutOfMemoryError):
         return "OutOfMemory", error
     try:

@@ -31,7 +31,7 @@ Message = ExitReason | ShardHandedOver
 
 
 class Mailbox:
-    """Messages of actors, and orders to stop, each under the name of a worker."""
+    """Messages of actors, and orders to stop, each under the name of an actor."""
 
     def __init__(self) -> None:
         self._stopped: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
@@ -39,24 +39,24 @@ class Mailbox:
         self._messages: dict[str, Message] = {}
 
     async def stop(self, name: str) -> None:
-        """Order a worker to hand over the videos that it has finished."""
+        """Order an actor to hand over the videos that it has finished."""
         self._stopped[name].set()
 
     async def wait_for_stop(self, name: str) -> None:
-        """Return once the worker is ordered to stop."""
+        """Return once the actor is ordered to stop."""
         await self._stopped[name].wait()
 
     async def post(self, name: str, message: Message) -> None:
-        """Leave a worker's message. The first one counts."""
+        """Leave an actor's message. The first one counts."""
         self._messages.setdefault(name, message)
         self._posted[name].set()
 
     async def message(self, name: str) -> Message:
-        """A worker's message, once there is one."""
+        """An actor's message, once there is one."""
         await self._posted[name].wait()
         return self._messages[name]
 
     async def exit_reason(self, name: str) -> ExitReason | None:
-        """Why a worker ended itself; None if it left no reason."""
+        """Why an actor ended itself; None if it left no reason."""
         message = self._messages.get(name)
         return message if isinstance(message, ExitReason) else None

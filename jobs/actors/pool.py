@@ -10,12 +10,12 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from jobs.actors.actor_group import ActorGroup
+from jobs.actors.actor_state import ActorState
 from jobs.actors.budgets import Budgets
 from jobs.actors.death_cause import classify_death, describe_error, node_is_alive
 from jobs.actors.handles import EventStream, MailboxHandle, kill
 from jobs.actors.mailbox import Message, ShardHandedOver
 from jobs.actors.pool_events import PoolEvent, VideoGivenUp, VideoRetried
-from jobs.actors.worker import Worker
 from jobs.concurrency import interrupt
 from jobs.errors import CredentialsError, FatalError
 from jobs.io import storage
@@ -45,15 +45,15 @@ class Pool:
         self._waiting: deque[Shard] = deque()
         self._attempts = 0
 
-    def run(self, shards: Iterable[Shard]) -> Iterator[tuple[Worker, PoolEvent]]:
-        """Work through shards. Yields each event with its worker, whose shard and attempt it concerns.
+    def run(self, shards: Iterable[Shard]) -> Iterator[tuple[ActorState, PoolEvent]]:
+        """Work through shards. Yields each event with its actor, whose shard and attempt it concerns.
 
         Raises FatalError if no actor starts in time, none can be kept alive, or storage is gone.
         """
         self._waiting.extend(shards)
         while self._assign():
             interrupt.check()
-            awaited = {reference: worker for worker in self._group for reference in worker.awaited}
+            awaited = {reference: actor for actor in self._group for reference in actor.awaited}
             ready, _ = ray.wait(list(awaited), num_returns=1, timeout=WAIT_SECONDS, fetch_local=False)
             for reference in ready:
                 yield from self._handle(awaited[reference], reference)
@@ -67,14 +67,14 @@ class Pool:
         if items := tuple(items):
             self._waiting.append(make_shard(items))
 
-    def hand_over(self, seconds: float) -> Iterator[tuple[Worker, ShardHandedOver]]:
+    def hand_over(self, seconds: float) -> Iterator[tuple[ActorState, ShardHandedOver]]:
         """Let all actors hand over the finished videos of their shards. Yields those that arrive in time."""
-        told = {self._request_handover(worker): worker for worker in self._group if worker.shard}
+        told = {self._request_handover(actor): actor for actor in self._group if actor.shard}
         deadline = time.monotonic() + seconds
         while told and (left := deadline - time.monotonic()) > 0:
             for reference in ray.wait(list(told), num_returns=1, timeout=left)[0]:
-                worker = told.pop(reference)
-                yield from self._handed_over(worker, reference)
+                actor = told.pop(reference)
+                yield from self._handed_over(actor, reference)
 
     def stop(self) -> None:
         """End all actors at once."""
@@ -82,138 +82,140 @@ class Pool:
         kill(self._mailbox)
 
     def _assign(self) -> bool:
-        """Give idle workers shards; whether there is anything left to wait for."""
-        for worker in self._group:
-            if worker.is_idle and self._waiting:
+        """Give idle actors shards; whether there is anything left to wait for."""
+        for actor in self._group:
+            if actor.is_idle and self._waiting:
                 shard = self._waiting.popleft()
                 self._attempts += 1
                 attempt = f"{self._folder}/{shard.shard_id}-{self._attempts}"
-                run = worker.actor.run.options(num_returns="streaming")
-                worker.begin_shard(shard, attempt, run.remote(shard, storage.join(self._output, attempt)))
-        return bool(self._waiting) or any(worker.shard for worker in self._group)
+                run = actor.handle.run.options(num_returns="streaming")
+                actor.begin_shard(shard, attempt, run.remote(shard, storage.join(self._output, attempt)))
+        return bool(self._waiting) or any(actor.shard for actor in self._group)
 
-    def _handle(self, worker: Worker, reference: object) -> Iterator[tuple[Worker, PoolEvent]]:
-        if worker.starting is not None and reference is worker.starting:
-            self._started(worker, worker.starting)
-        elif worker.handover is not None and reference is worker.handover:
-            items = worker.unfinished_items()
-            handed = list(self._handed_over(worker, worker.handover))
+    def _handle(self, actor: ActorState, reference: object) -> Iterator[tuple[ActorState, PoolEvent]]:
+        if actor.starting is not None and reference is actor.starting:
+            self._started(actor, actor.starting)
+        elif actor.handover is not None and reference is actor.handover:
+            items = actor.unfinished_items()
+            handed = list(self._handed_over(actor, actor.handover))
             yield from handed
             finished = {row.work_id for _, message in handed for row in message.rows}
-            self._group.replace(worker)
+            self._group.replace(actor)
             self.add(item for item in items if item.work_id not in finished)
-        elif worker.events is not None and reference is worker.events:
-            yield from self._next_event(worker, worker.events)
+        elif actor.events is not None and reference is actor.events:
+            yield from self._next_event(actor, actor.events)
 
-    def _started(self, worker: Worker, node: "ObjectRef[str]") -> None:
+    def _started(self, actor: ActorState, node: "ObjectRef[str]") -> None:
         try:
-            worker.node = ray.get(node)
-            worker.starting = None
+            actor.node = ray.get(node)
+            actor.starting = None
         except RayError as error:
             self._budgets.died_early(describe_error(error))
-            self._group.replace(worker)
+            self._group.replace(actor)
 
-    def _next_event(self, worker: Worker, events: EventStream) -> Iterator[tuple[Worker, PoolEvent]]:
+    def _next_event(self, actor: ActorState, events: EventStream) -> Iterator[tuple[ActorState, PoolEvent]]:
         try:
             event: Event = ray.get(next(events))
         except StopIteration:
-            worker.end_shard()
+            actor.end_shard()
             return
         except RayTaskError as error:
-            self._shard_failed(worker, error)
+            self._shard_failed(actor, error)
             return
         except RayError as error:
-            yield from self._died(worker, error)
+            yield from self._died(actor, error)
             return
-        worker.last_event = time.monotonic()
+        actor.last_event = time.monotonic()
         if isinstance(event, VideoStarted):
-            worker.running = event.work_id
+            actor.running = event.work_id
             self._budgets.video_started()
         elif isinstance(event, VideoFinished):
-            worker.running = None
+            actor.running = None
             self._budgets.video_fetched()
             event = VideoFinished(self._counted(event.row))
         elif isinstance(event, VideoFailed):
-            yield worker, self._video_failed(worker, event.row)
+            yield actor, self._video_failed(actor, event.row)
             return
-        worker.is_written = isinstance(event, ShardWritten)
-        yield worker, event
+        actor.is_written = isinstance(event, ShardWritten)
+        yield actor, event
 
-    def _video_failed(self, worker: Worker, row: VideoRow) -> PoolEvent:
+    def _video_failed(self, actor: ActorState, row: VideoRow) -> PoolEvent:
         """Retry a video, in a shard of its own, while it has tries left."""
-        worker.running = None
-        item = next(item for item in worker.unfinished_items() if item.work_id == row.work_id)
+        actor.running = None
+        item = next(item for item in actor.unfinished_items() if item.work_id == row.work_id)
         reason = f"{row.error_class}: {row.error_message}"
         if row.error_class == "StorageError":
             self._budgets.storage_failed(reason)
         counted = self._counted(row)
         if self._budgets.charge(row.work_id):
-            worker.requeued.add(row.work_id)
+            actor.requeued.add(row.work_id)
             self.add([item])
             return VideoRetried(item, reason)
-        worker.quarantined.append(counted)
+        actor.quarantined.append(counted)
         return VideoFinished(counted)
 
-    def _shard_failed(self, worker: Worker, error: RayTaskError) -> None:
+    def _shard_failed(self, actor: ActorState, error: RayTaskError) -> None:
         """Retry a shard after an error that is no video's, such as of storage or a full disk.
 
         Videos that were requeued in a shard of their own stay there.
         """
-        shard, items = worker.shard, worker.unfinished_items()
+        shard, items = actor.shard, actor.unfinished_items()
         assert shard
         if isinstance(error.cause, CredentialsError):
             raise FatalError(describe_error(error)) from error
         self._budgets.shard_failed(shard.shard_id, describe_error(error))
-        worker.end_shard()
+        actor.end_shard()
         self.add(items)
 
-    def _died(self, worker: Worker, error: RayError) -> Iterator[tuple[Worker, PoolEvent]]:
+    def _died(self, actor: ActorState, error: RayError) -> Iterator[tuple[ActorState, PoolEvent]]:
         """The process is gone: charge the video that it segmented, replace the actor, and do the shard again."""
-        node_lives = node_is_alive(worker.node)
-        error_class, error = self._class_of_death(worker, error)
-        suspects = [item for item in worker.unfinished_items() if item.work_id == worker.running and node_lives]
-        rest = [item for item in worker.unfinished_items() if item not in suspects]
+        node_lives = node_is_alive(actor.node)
+        error_class, error = self._class_of_death(actor, error)
+        suspects = [item for item in actor.unfinished_items() if item.work_id == actor.running and node_lives]
+        rest = [item for item in actor.unfinished_items() if item not in suspects]
         if node_lives and not suspects:
             self._budgets.died_early(describe_error(error))
         for item in suspects:
             attempts = self._budgets.attempts(item.work_id)
             if self._budgets.charge(item.work_id):
                 self.add([item])
-                yield worker, VideoRetried(item, f"{error_class}: {describe_error(error)}")
+                yield actor, VideoRetried(item, f"{error_class}: {describe_error(error)}")
             else:
-                yield worker, VideoGivenUp(item=item, error=error, error_class=error_class, attempts=attempts)
-        self._group.replace(worker)
+                yield actor, VideoGivenUp(item=item, error=error, error_class=error_class, attempts=attempts)
+        self._group.replace(actor)
         self.add(rest)
 
-    def _class_of_death(self, worker: Worker, error: RayError) -> tuple[str, RayError]:
-        if worker.is_unresponsive:
+    def _class_of_death(self, actor: ActorState, error: RayError) -> tuple[str, RayError]:
+        if actor.is_unresponsive:
             return "Hang", RayError(
                 f"its process gave no sign for {self._group.unresponsive_seconds:g} s, and was ended"
             )
-        return classify_death(worker.name, error, self._mailbox)
+        return classify_death(actor.name, error, self._mailbox)
 
-    def _handed_over(self, worker: Worker, reference: "ObjectRef[Message]") -> Iterator[tuple[Worker, ShardHandedOver]]:
+    def _handed_over(
+        self, actor: ActorState, reference: "ObjectRef[Message]"
+    ) -> Iterator[tuple[ActorState, ShardHandedOver]]:
         try:
             message = ray.get(reference)
         except RayError:
             return
-        if isinstance(message, ShardHandedOver) and not worker.is_written:
-            is_of_this = message.attempt == storage.join(self._output, worker.attempt)
+        if isinstance(message, ShardHandedOver) and not actor.is_written:
+            is_of_this = message.attempt == storage.join(self._output, actor.attempt)
             rows = [self._counted(row) for row in message.rows] if is_of_this else []
-            if rows := [*rows, *worker.quarantined]:
-                yield worker, replace(message, rows=tuple(rows))
+            if rows := [*rows, *actor.quarantined]:
+                yield actor, replace(message, rows=tuple(rows))
 
-    def _request_handover(self, worker: Worker) -> "ObjectRef[Message]":
-        self._mailbox.stop.remote(worker.name)
-        worker.handover = self._mailbox.message.remote(worker.name)
-        return worker.handover
+    def _request_handover(self, actor: ActorState) -> "ObjectRef[Message]":
+        self._mailbox.stop.remote(actor.name)
+        actor.handover = self._mailbox.message.remote(actor.name)
+        return actor.handover
 
     def _evacuate_draining_nodes(self) -> None:
-        for worker in self._group.on_draining_nodes():
-            if worker.shard:
-                self._request_handover(worker)
+        for actor in self._group.on_draining_nodes():
+            if actor.shard:
+                self._request_handover(actor)
             else:
-                self._group.replace(worker)
+                self._group.replace(actor)
 
     def _counted(self, row: VideoRow) -> VideoRow:
         return replace(row, attempts=self._budgets.attempts(row.work_id))

@@ -12,7 +12,7 @@ import pyarrow as pa
 from jobs.concurrency.process_map import process_map
 from jobs.errors import PromptError, UserError
 from jobs.io import storage
-from jobs.outputs.selection import is_selection
+from jobs.outputs.selection_folder import is_selection
 from jobs.outputs.stored_masks import VideoMasks, masks_by_video
 from jobs.scores.comparison import compare
 from jobs.scores.config import EvaluateConfig

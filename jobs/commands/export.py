@@ -4,11 +4,11 @@ from pathlib import Path
 
 from jobs.errors import UserError
 from jobs.exports.export_format import ExportContext
-from jobs.exports.export_units import ExportSummary
 from jobs.exports.formats import find_format
 from jobs.exports.frames import OutputVideos, frames_unit
 from jobs.exports.journal import Journal
 from jobs.exports.mask_batches import masks_files
+from jobs.exports.resumable_units import ExportSummary
 from jobs.io import storage
 
 

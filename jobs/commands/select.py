@@ -12,7 +12,7 @@ import pyarrow as pa
 from jobs.errors import UserError
 from jobs.io import storage
 from jobs.outputs import store
-from jobs.outputs.selection import SELECTED, Selection
+from jobs.outputs.selection_folder import SELECTED, Selection
 from jobs.outputs.stored_masks import RUN_REQUIRED, UNREADABLE, checked, damaged
 from jobs.outputs.trust import Flags, Floats
 from jobs.planning.run_record import read_config, read_video_rows

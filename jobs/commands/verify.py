@@ -13,7 +13,7 @@ from jobs.io import local, storage
 from jobs.ledger.ledger import ATTEMPTS, Ledger
 from jobs.ledger.published import Placement, PublishedMasks
 from jobs.outputs import store
-from jobs.outputs.selection import refuse_selection
+from jobs.outputs.selection_folder import refuse_selection
 from jobs.planning.run_record import read_config, read_video_rows
 from jobs.records import VideoRow
 

@@ -1,7 +1,7 @@
 """Label maps as indexed PNGs, in the layout of DAVIS and YouTube-VOS: a folder for each video."""
 
 from jobs.exports.export_format import ExportContext, ExportFormat
-from jobs.exports.export_units import PerVideoUnit, VideoExport, Written
+from jobs.exports.resumable_units import PerVideoUnit, VideoExport, Written
 from jobs.outputs.file_names import own_name
 from jobs.outputs.label_maps import label_maps, to_image
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.exports.export_units import ExportUnit
 from jobs.exports.frames import OutputVideos
 from jobs.exports.journal import Journal
+from jobs.exports.resumable_units import ExportUnit
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,8 @@ from PIL import Image
 
 from jobs.dataset.source_video import open_source_video
 from jobs.errors import UserError, VideoError
-from jobs.exports.export_units import PerVideoUnit, VideoExport, Written
 from jobs.exports.mask_batches import MasksFile, video_summaries
+from jobs.exports.resumable_units import PerVideoUnit, VideoExport, Written
 from jobs.inputs.videos.images import VideoFrame
 from jobs.io import storage
 from jobs.outputs import store

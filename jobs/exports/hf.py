@@ -15,10 +15,10 @@ import pyarrow.parquet as pq
 from jobs.concurrency import interrupt
 from jobs.errors import VideoError
 from jobs.exports.export_format import ExportContext, ExportFormat
-from jobs.exports.export_units import ExportSummary
 from jobs.exports.frames import OutputVideos
 from jobs.exports.journal import Journal
 from jobs.exports.mask_batches import MaskBatch, MasksFile
+from jobs.exports.resumable_units import ExportSummary
 from jobs.io import storage
 from jobs.outputs import store
 from jobs.outputs.file_names import file_name

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from jobs.concurrency import interrupt
-from jobs.exports.export_units import ExportSummary
 from jobs.exports.journal import FOLDER, Journal
 from jobs.exports.mask_batches import MasksFile
+from jobs.exports.resumable_units import ExportSummary
 
 HEAD = b'{"info":{"description":"masks of stcn"},"licenses":[]'
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from jobs.exports import json_columns
 from jobs.exports.export_format import ExportContext, ExportFormat
-from jobs.exports.export_units import PerVideoUnit, VideoExport, Written
 from jobs.exports.frames import OutputVideos
 from jobs.exports.joined_json import drop_last_comma
 from jobs.exports.mask_batches import MaskBatch, video_summaries
+from jobs.exports.resumable_units import PerVideoUnit, VideoExport, Written
 from jobs.outputs.file_names import file_name
 from jobs.records import VideoRow
 

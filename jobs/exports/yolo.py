@@ -4,10 +4,10 @@ from functools import partial
 from pathlib import Path
 
 from jobs.exports.export_format import ExportContext, ExportFormat, LastFile
-from jobs.exports.export_units import PerVideoUnit, VideoExport, Written
 from jobs.exports.journal import Journal
 from jobs.exports.numbering import Categories
 from jobs.exports.polygons import join_polygons, row_polygons
+from jobs.exports.resumable_units import PerVideoUnit, VideoExport, Written
 from jobs.outputs.store import MaskRow
 from jobs.outputs.stored_masks import VideoMasks
 

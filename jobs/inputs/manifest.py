@@ -12,7 +12,7 @@ import pyarrow.json
 
 from jobs.errors import ManifestError
 from jobs.inputs.allowlist import describe_allowed, is_allowed
-from jobs.inputs.removals import parse_removals
+from jobs.inputs.object_removals import parse_removals
 from jobs.inputs.videos.images import IMAGES
 from jobs.io import storage
 from jobs.outputs import store

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from jobs.errors import UserError
 from jobs.io import storage
 from jobs.outputs import rle, store
-from jobs.outputs.selection import SELECTED
+from jobs.outputs.selection_folder import SELECTED
 from jobs.outputs.store import MaskRow
 
 MINIMA = {"frame_index": 0, "object_id": 1, "height": 1, "width": 1}

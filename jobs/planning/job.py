@@ -8,7 +8,7 @@ from jobs.inputs.manifest import read_manifest
 from jobs.inputs.model_file import ModelFile, find_model
 from jobs.io.storage_policy import StoragePolicy, storage_policy
 from jobs.ledger.ledger import Ledger
-from jobs.outputs.selection import refuse_selection
+from jobs.outputs.selection_folder import refuse_selection
 from jobs.planning.config import SegmentConfig
 from jobs.planning.identity import identify
 from jobs.planning.shards import plan_shards

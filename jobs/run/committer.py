@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from jobs.actors.actor_state import ActorState
 from jobs.actors.mailbox import ShardHandedOver
 from jobs.actors.pool_events import ActorsStillStarting, DrainingUnknown, PoolEvent, VideoGivenUp, VideoRetried
-from jobs.actors.worker import Worker
 from jobs.errors import FatalError, printable
 from jobs.planning.job import Job
 from jobs.records import FramesDone, ShardWritten, VideoFinished, VideoRow
@@ -19,23 +19,23 @@ class Committer:
         self._job, self._counts, self._report = job, counts, report
         self._rows: dict[str, list[VideoRow]] = {}  # attempt -> the outcome of its videos
 
-    def take(self, worker: Worker, event: PoolEvent) -> None:
+    def take(self, actor: ActorState, event: PoolEvent) -> None:
         """Handle one event of the pool. Raises FatalError over `--max-failures`, and TakenOverError."""
         if isinstance(event, FramesDone):
             self._counts.frames += event.frames
         elif isinstance(event, VideoFinished):
-            self._rows.setdefault(worker.attempt, []).append(event.row)
+            self._rows.setdefault(actor.attempt, []).append(event.row)
             self._report_failure(event.row)
         elif isinstance(event, VideoRetried):
             self._report.note(f"{printable(event.item.entry.video_id)}: tried again: {printable(event.reason)}")
         elif isinstance(event, ShardWritten):
-            self._commit(worker.attempt, self._rows.pop(worker.attempt, []), event)
+            self._commit(actor.attempt, self._rows.pop(actor.attempt, []), event)
         elif isinstance(event, ShardHandedOver):
-            self._commit(worker.attempt, event.rows, event.written)
+            self._commit(actor.attempt, event.rows, event.written)
         elif isinstance(event, VideoGivenUp):
             row = quarantined_row(event.item, event.error, event.attempts, error_class=event.error_class)
             self._report_failure(row)
-            self._commit(f"{worker.attempt}-given-up", [row], None)
+            self._commit(f"{actor.attempt}-given-up", [row], None)
         elif isinstance(event, ActorsStillStarting):
             self._report.note(f"{event.up} of {event.wanted} actors have started; the run goes on with those")
         elif isinstance(event, DrainingUnknown):

@@ -8,10 +8,10 @@ from contextlib import suppress
 from importlib.metadata import version
 
 from jobs.actors import cluster
-from jobs.actors.actor import ActorSettings
 from jobs.actors.actor_group import ActorGroup
 from jobs.actors.budgets import Budgets
 from jobs.actors.pool import Pool
+from jobs.actors.segmenter import ActorSettings
 from jobs.errors import FatalError
 from jobs.inputs.limits import ProcessLimits
 from jobs.io import storage
@@ -81,8 +81,8 @@ def _segment(
     pool = _start_pool(job, f"{ATTEMPTS}/{name}", division, start_seconds=start_seconds)
     committer = Committer(job, counts, report)
     try:
-        for worker, event in pool.run(job.shards(division.actors)):
-            committer.take(worker, event)
+        for actor, event in pool.run(job.shards(division.actors)):
+            committer.take(actor, event)
     except (KeyboardInterrupt, FatalError, OSError):
         policy.retry_seconds = LAST_PATIENCE_SECONDS
         with suppress(OSError):  # storage may be what failed; the next run does again what is lost here
@@ -98,8 +98,8 @@ def _segment(
 def _take_what_is_finished(job: Job, pool: Pool, committer: Committer) -> None:
     job.ledger.refresh()
     if not job.ledger.is_taken_over:
-        for worker, message in pool.hand_over(HAND_OVER_SECONDS):
-            committer.take(worker, message)
+        for actor, message in pool.hand_over(HAND_OVER_SECONDS):
+            committer.take(actor, message)
 
 
 def _start_pool(job: Job, folder: str, division: cluster.Allocation, *, start_seconds: float) -> Pool:

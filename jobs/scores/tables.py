@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from jobs.errors import UserError
 from jobs.io import storage
 from jobs.outputs import store
-from jobs.outputs.selection import SELECTED
+from jobs.outputs.selection_folder import SELECTED
 from jobs.outputs.stored_masks import EXTRA_COLUMNS
 from jobs.scores.reported_metrics import BENCHMARK, STATISTICS, TITLES, copy_column
 from jobs.scores.rules import PROTOCOLS, VOID_RULES

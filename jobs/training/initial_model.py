@@ -10,7 +10,7 @@ from jobs.training.recipe import Recipe
 from stcn_core.config import ModelConfig
 from stcn_core.models.checkpoint import load_model, read_entries
 from stcn_core.models.network import Network
-from stcn_core.models.registry import build_network
+from stcn_core.models.network_registry import build_network
 from stcn_core.models.weights_file import CheckpointError
 from stcn_core.training.initialization import backbone_entries, init_residual_blocks_as_identity, load_matching_entries
 

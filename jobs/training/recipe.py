@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from jobs.errors import UserError
 from jobs.validation_errors import explain
 from stcn_core.config import Locality, ModelConfig, Similarity
-from stcn_core.models.registry import presets
+from stcn_core.models.network_registry import presets
 from stcn_core.training.schedules import Points
 from stcn_core.training.trainer import Schedule
 

@@ -14,9 +14,9 @@ from jobs.training.config import TrainingConfig
 from jobs.training.drawn_scores import evaluate_clips, sample_pictures
 from jobs.training.initial_model import initial_network
 from jobs.training.log import PAGE, Log
-from jobs.training.page import render_page
 from jobs.training.provenance import collect_provenance, origin
 from jobs.training.recipe import Recipe, Stage
+from jobs.training.training_page import render_page
 from stcn_core.device import find_device
 from stcn_core.models.checkpoint import save_model
 from stcn_core.models.network import Network

@@ -19,7 +19,7 @@ from stcn_core.benchmark.drawing import drawing_rate, drawing_share
 from stcn_core.benchmark.inputs import clip, endless_clip, seeded_stcn
 from stcn_core.benchmark.measure import Run, extra_memory, in_turn, median_ratio, resident_memory
 from stcn_core.benchmark.online import compare_session
-from stcn_core.benchmark.vanishing import compare_policies
+from stcn_core.benchmark.vanishing_objects import compare_policies
 from stcn_core.config import PropagationConfig
 from stcn_core.frames import present_ids
 from stcn_core.memory.affinity import affinity, readout, similarity

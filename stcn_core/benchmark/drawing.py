@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from stcn_core.benchmark.measure import timed
-from stcn_core.models.registry import build_network, presets
+from stcn_core.models.network_registry import build_network, presets
 from stcn_core.training.batch import Batch
 from stcn_core.training.drawn_batch import Shape, draw_batch
 from stcn_core.training.trainer import Schedule, Trainer

@@ -7,7 +7,7 @@ import torch
 
 from stcn_core.config import ModelConfig
 from stcn_core.models.network import Network
-from stcn_core.models.registry import build_network
+from stcn_core.models.network_registry import build_network
 
 
 def seeded_stcn(device: torch.device) -> Network:

@@ -4,7 +4,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from stcn_core.config import ModelConfig, PropagationConfig
-from stcn_core.models.registry import build_network
+from stcn_core.models.network_registry import build_network
 
 
 def operations_per_frame(

@@ -14,7 +14,7 @@ from stcn_core.config import Locality, ModelConfig
 from stcn_core.memory.similarities import SIMILARITIES
 from stcn_core.models.kind import State
 from stcn_core.models.network import Network
-from stcn_core.models.registry import NETWORKS, build_network, recognise
+from stcn_core.models.network_registry import NETWORKS, build_network, recognise
 from stcn_core.models.weights_file import METADATA, CheckpointError, check_entries, named_tensors, parse_weights
 
 SHIPPED = Path(__file__).parent / "weights"

@@ -15,7 +15,7 @@ ONLY_IN = {
     "ray": {
         *(
             f"actors/{name}"
-            for name in ("actor", "actor_group", "cluster", "death_cause", "draining", "handles", "pool", "worker")
+            for name in ("actor_group", "actor_state", "cluster", "death_cause", "draining", "handles", "pool", "segmenter")
         ),
         "training/processes",
     },
@@ -40,7 +40,7 @@ ONLY_IN = {
         "selections/criteria",
         "training/recipe",
     },
-    "jinja2": {"training/page"},
+    "jinja2": {"training/training_page"},
 }
 
 

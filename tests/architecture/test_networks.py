@@ -4,11 +4,11 @@ import ast
 
 import pytest
 
-from stcn_core.models import registry
+from stcn_core.models import network_registry
 from tests.architecture.source import FLOORS, ROOT, imports
 
 # Each network's own files, which alone may ask for it: by its name, or by a class of theirs.
-KIND_NAMES = registry.NETWORKS.names()
+KIND_NAMES = network_registry.NETWORKS.names()
 NETWORK_FILES = [path for path in (ROOT / "stcn_core/models").glob("*.py") if path.stem.split("_")[0] in KIND_NAMES]
 NETWORK_NODES = [node for path in NETWORK_FILES for node in ast.parse(path.read_text()).body]
 NETWORK_NAMES = {*KIND_NAMES, *(node.name for node in NETWORK_NODES if isinstance(node, ast.ClassDef))}
@@ -48,4 +48,4 @@ def test_generic_code_asks_for_no_network() -> None:
         asking = [node for node in ast.walk(ast.parse(path.read_text())) if asks_for_a_network(node)]
         assert not asking, f"{path} asks for a network: {[ast.unparse(node) for node in asking]}"
         imported = {name for name in imports(path) if name.rpartition(".")[0] in modules or name in modules}
-        assert not imported or path == ROOT / "stcn_core/models/registry.py", f"{path} imports {imported}"
+        assert not imported or path == ROOT / "stcn_core/models/network_registry.py", f"{path} imports {imported}"

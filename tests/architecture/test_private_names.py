@@ -19,7 +19,7 @@ PRIVATE = {
 }
 PUBLIC_IN_SPITE_OF_ITS_NAME = {"._replace", "._asdict", "._fields", "os._exit"}
 MAY_KEEP_FREED_MEMORY = {
-    "jobs/actors/actor",
+    "jobs/actors/segmenter",
     "jobs/cli/label_commands",
     "jobs/cli/model_commands",
     "stcn_core/benchmark/__main__",

@@ -7,7 +7,7 @@ import torch
 from stcn_core.config import ModelConfig
 from stcn_core.models.checkpoint import load_model
 from stcn_core.models.network import Network
-from stcn_core.models.registry import build_network
+from stcn_core.models.network_registry import build_network
 from tests.core import recipe
 
 STCN_SIZES = ModelConfig(

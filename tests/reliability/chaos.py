@@ -91,7 +91,7 @@ class Chaos:
         """Until the driver is dead, kill what comes next."""
         pause, last, records = self._chance.uniform(0, self._scale.pause_seconds), time.monotonic(), 0
         while run.code is None:
-            time.sleep(0.2)
+            time.sleep(0.1)
             waited = time.monotonic() - last
             if self._to_kill and waited > pause and self._kill(run):
                 pause, last = self._chance.uniform(0, self._scale.pause_seconds), time.monotonic()

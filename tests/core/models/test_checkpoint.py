@@ -96,7 +96,7 @@ def test_our_own_file_keeps_sizes_similarity_and_card(kind: str, tmp_path: Path)
 def test_a_file_is_recognised_whatever_its_first_byte(tmp_path: Path) -> None:
     """It is the length of the header's low byte: 0x80 begins a pickle too, and 0x50 a zip."""
     path, config = tmp_path / "m.safetensors", tiny_model().config
-    loaded = set()
+    loaded = set[int]()
     for length in range(0, 256, 8):  # the header's length is a multiple of 8
         save_model(tiny_model(), path, padding="x" * length)
         with path.open("rb") as file:

@@ -23,7 +23,7 @@ from stcn_core.config import ModelConfig
 from stcn_core.masks import Padding
 from stcn_core.models.kind import NetworkKind, State
 from stcn_core.models.network import Query
-from stcn_core.models.registry import NETWORKS, build_network, presets, recognise, register_network
+from stcn_core.models.network_registry import NETWORKS, build_network, presets, recognise, register_network
 from stcn_core.models.stcn import STCN_KIND
 from stcn_core.training.trainer import Schedule, Trainer
 from tests.core.training.tiny import batch

@@ -5,7 +5,7 @@ import torch
 
 from stcn_core.config import ModelConfig
 from stcn_core.models.network import Network
-from stcn_core.models.registry import build_network
+from stcn_core.models.network_registry import build_network
 from stcn_core.training.batch import Batch
 from stcn_core.training.drawn_batch import Shape, draw_batch
 from stcn_core.training.trainer import Schedule, Trainer

@@ -59,11 +59,11 @@ def written_videos() -> list[str]:
     with connected():
         group = ActorGroup(start=start, size=1, start_seconds=60, stall_seconds=60)
         pool = Pool(group, start_mailbox(), Budgets(3), output="out", folder="attempts")
-        for worker, event in pool.run([make_shard([item("a"), item("b")])]):
+        for actor, event in pool.run([make_shard([item("a"), item("b")])]):
             if isinstance(event, VideoFinished):
-                finished.setdefault(worker.attempt, []).append(event.row.work_id)
+                finished.setdefault(actor.attempt, []).append(event.row.work_id)
             elif isinstance(event, ShardWritten):
-                written += finished[worker.attempt]
+                written += finished[actor.attempt]
         pool.stop()
     return written
 

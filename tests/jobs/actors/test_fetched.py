@@ -1,6 +1,6 @@
 """What an actor has of a video before it begins."""
 
-from jobs.actors.actor import _FetchedVideo
+from jobs.actors.segmenter import _FetchedVideo
 from jobs.io import storage
 from jobs.records import Entry, WorkItem
 

@@ -15,7 +15,7 @@ from jobs.commands.export import export_output
 from jobs.commands.overlay import overlay_output
 from jobs.commands.select import select_output
 from jobs.outputs import store
-from jobs.outputs.selection import SELECTION_FILE
+from jobs.outputs.selection_folder import SELECTION_FILE
 from jobs.outputs.stored_masks import masks_by_video
 from jobs.planning.run_record import read_config, read_video_rows
 from jobs.records import VideoRow

@@ -15,7 +15,7 @@ from jobs.commands.verify import verify
 from jobs.errors import UserError
 from jobs.io import storage
 from jobs.outputs import store
-from jobs.outputs.selection import SELECTION_FILE
+from jobs.outputs.selection_folder import SELECTION_FILE
 from jobs.outputs.stored_masks import masks_by_video
 from jobs.planning.job import prepare_job
 from jobs.planning.run_record import read_config

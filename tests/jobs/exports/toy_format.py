@@ -1,7 +1,7 @@
 """A toy format in one file: a CSV for each video, with a line for each mask."""
 
 from jobs.exports.export_format import ExportContext, ExportFormat
-from jobs.exports.export_units import PerVideoUnit, VideoExport, Written
+from jobs.exports.resumable_units import PerVideoUnit, VideoExport, Written
 
 COLUMNS = ("object_name", "counts")
 

@@ -7,7 +7,7 @@ import numpy as np
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from jobs.training.log import LINES, Log
-from jobs.training.page import render_page
+from jobs.training.training_page import render_page
 
 
 def trained_line(step: int, loss: float) -> dict[str, object]:

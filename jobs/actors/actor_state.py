@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(kw_only=True)
-class Worker:
+class ActorState:
     """One actor with its shard, and Ray's references to the results that are awaited from it."""
 
-    actor: SegmenterHandle
+    handle: SegmenterHandle
     name: str  # in the mailbox
     starting: "ObjectRef[str] | None"  # the id of its node, while the model loads or the actor waits for a node
     node: str = ""
@@ -63,5 +63,5 @@ class Worker:
 
 
 def new_name() -> str:
-    """A name that no other worker has."""
+    """A name that no other actor has."""
     return uuid.uuid4().hex
