@@ -1,7 +1,7 @@
 """Segmentation of one video: decode, propagate, encode. Independent of Ray and storage."""
 
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from jobs.inputs.limits import VideoRequirements
 from jobs.inputs.prompts.load import load_prompts
 from jobs.inputs.prompts.prompt_builder import Prompts
 from jobs.inputs.prompts.window import prompts_in_window
+from jobs.inputs.videos.images import VideoFrame
 from jobs.inputs.videos.video import Video
 from jobs.outputs import store
 from jobs.records import Entry, VideoRow, WorkItem
@@ -50,13 +51,10 @@ def segment_video(
         _open(video_path, entry, config, requirements=requirements) as video,
         Prefetch(video, PREFETCH_FRAMES) as decoded,
     ):
-        first = next(decoded, None)
-        if first is None:
-            raise VideoError(f"no frame could be decoded from start={entry.start} on; the file claims {_claim(video)}")
+        first = _first_frame(decoded, video, entry)
         size = first.height, first.width
-        prompts = prompts_in_window(
-            load_prompts(prompts_path, entry, video.names, size=size), entry, height=first.height, width=first.width
-        )
+        given = load_prompts(prompts_path, entry, video.names, size=size)
+        prompts = prompts_in_window(given, entry, height=first.height, width=first.width)
         cuts: list[int] = []
         if options.on_cut != "keep":
             cuts = yield from _find_cuts(video_path, entry, config, requirements=requirements)
@@ -85,6 +83,14 @@ def segment_video(
 
 def _open(path: Path, entry: Entry, config: PropagationConfig, *, requirements: VideoRequirements) -> Video:
     return Video(path, start=entry.start, end=entry.end, short_side=config.short_side, limits=requirements.limits)
+
+
+def _first_frame(decoded: Iterator[VideoFrame], video: Video, entry: Entry) -> VideoFrame:
+    frame = next(decoded, None)
+    if frame is None:
+        claim = "nothing" if video.frames_claimed is None else f"{video.frames_claimed} frames"
+        raise VideoError(f"no frame could be decoded from start={entry.start} on; the file claims {claim}")
+    return frame
 
 
 def _find_cuts(
@@ -186,7 +192,3 @@ def _done(
         seconds=seconds,
         attempts=1,
     )
-
-
-def _claim(video: Video) -> str:
-    return "nothing" if video.frames_claimed is None else f"{video.frames_claimed} frames"

@@ -15,7 +15,16 @@ ONLY_IN = {
     "ray": {
         *(
             f"actors/{name}"
-            for name in ("actor_group", "actor_state", "cluster", "death_cause", "draining", "handles", "pool", "segmenter")
+            for name in (
+                "actor_group",
+                "actor_state",
+                "cluster",
+                "death_cause",
+                "draining",
+                "handles",
+                "pool",
+                "segmenter",
+            )
         ),
         "training/processes",
     },

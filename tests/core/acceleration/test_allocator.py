@@ -49,6 +49,6 @@ def test_freed_memory_is_kept_until_some_results_are_out() -> None:
 
 
 @glibc
-def test_the_c_library_gives_large_blocks_back_at_once() -> None:
+def test_c_library_returns_large_blocks_at_once() -> None:
     """If this fails, there is no more need for the above."""
     assert megabytes_given_back("")[0] > 180

@@ -20,7 +20,7 @@ def folded_bottleneck(in_dim: int, width: int, stride: int) -> Bottleneck:
 @pytest.mark.parametrize(("in_dim", "width", "stride"), [(32, 8, 1), (16, 8, 1), (16, 8, 2)])
 @pytest.mark.parametrize("winograd_channels", [8, 9])
 @torch.inference_mode()
-def test_a_fused_bottleneck_is_the_bottleneck(
+def test_fused_bottleneck_equals_the_plain_one(
     in_dim: int, width: int, stride: int, winograd_channels: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cpu_layers, "WINOGRAD_CHANNELS", winograd_channels)
@@ -37,7 +37,7 @@ def test_a_fused_bottleneck_is_the_bottleneck(
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("size", [(1, 1), (5, 7), (30, 54)])
 @torch.inference_mode()
-def test_a_convolution_to_one_channel_is_the_convolution(size: tuple[int, int], bias: bool) -> None:
+def test_convolution_to_one_channel_equals_direct_convolution(size: tuple[int, int], bias: bool) -> None:
     conv = nn.Conv2d(6, 1, 3, padding=1, bias=bias).double()
     x = torch.randn(2, 6, *size, dtype=torch.float64)
     network = nn.Sequential(conv)
@@ -61,7 +61,7 @@ def test_a_shared_convolution_adds_each_image_to_its_own_objects() -> None:
         torch.testing.assert_close(layer(x, shared), whole, rtol=1e-4, atol=1e-5)
 
 
-def test_what_is_added_to_objects_is_their_own_images() -> None:
+def test_each_object_is_added_the_planes_of_its_image() -> None:
     x = torch.zeros(4, 1, 1, 1)
     added = add_to_objects(x, torch.tensor([1.0, 2.0]).view(2, 1, 1, 1))
     assert added.flatten().tolist() == [1, 1, 2, 2]

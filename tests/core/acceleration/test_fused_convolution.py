@@ -9,7 +9,7 @@ from stcn_core.acceleration.fused_convolution import conv_add_relu, conv_relu, h
 
 
 @pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this PyTorch is built without oneDNN")
-def test_the_private_operators_are_there() -> None:
+def test_private_operators_exist() -> None:
     """If this fails, PyTorch has changed them: inference goes on, slower; adapt `fused_convolution`."""
     assert has_fused_operators()
 
@@ -26,7 +26,7 @@ def test_public_operators_compute_the_same(fused: bool, monkeypatch: pytest.Monk
         torch.testing.assert_close(conv_add_relu(conv, x, shortcut), (conv(x) + before).relu())
 
 
-def test_to_ask_for_the_operators_draws_no_random_number() -> None:
+def test_asking_for_fused_operators_draws_no_random_number() -> None:
     torch.manual_seed(0)
     state = torch.get_rng_state()
     has_fused_operators.__wrapped__()

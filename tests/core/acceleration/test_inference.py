@@ -23,7 +23,7 @@ def probabilities(model: Network) -> np.ndarray:
 
 
 @pytest.mark.parametrize("kind", ["stcn", "stm"])
-def test_masks_are_the_same(kind: str) -> None:
+def test_form_for_inference_gives_equal_masks(kind: str) -> None:
     model = tiny_model(kind, torch.float64)
     before = probabilities(model)
     assert np.abs(probabilities(for_inference(model)) - before).max() < 1e-6  # returned in float32

@@ -15,7 +15,7 @@ from stcn_core.models.blocks import PreactivatedConv
 @pytest.mark.parametrize("workspace", [1, 36 * 24 * 9, 36 * 24 * 40, 2**22])
 @pytest.mark.parametrize("wide", [24, 25])
 @torch.inference_mode()
-def test_it_is_the_convolution(
+def test_winograd_equals_direct_convolution(
     size: tuple[int, int], batch: int, preactivated: bool, workspace: int, wide: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(winograd, "WORKSPACE_ENTRIES", workspace)  # from a row of tiles at a time to several images
@@ -30,7 +30,7 @@ def test_it_is_the_convolution(
 
 @pytest.mark.parametrize(("channels", "most"), [(128, 3e-6), (256, 1e-5)])
 @torch.inference_mode()
-def test_its_rounding_error_is_small(channels: int, most: float) -> None:
+def test_winograd_rounding_error_is_small(channels: int, most: float) -> None:
     torch.manual_seed(0)
     conv = nn.Conv2d(channels, 64, 3, padding=1, bias=False)  # the smaller tile, and the larger one
     x = torch.randn(1, channels, 36, 36)
@@ -40,7 +40,7 @@ def test_its_rounding_error_is_small(channels: int, most: float) -> None:
 
 
 @torch.inference_mode()
-def test_a_convolution_without_bias_has_none() -> None:
+def test_fused_convolution_without_bias_adds_none() -> None:
     conv = nn.Conv2d(4, 4, 3, padding=1, bias=False).double()
     x = torch.randn(1, 4, 9, 9, dtype=torch.float64)
     torch.testing.assert_close(WinogradConv(conv)(x), conv(x))
@@ -57,5 +57,5 @@ def test_a_convolution_without_bias_has_none() -> None:
         {"kernel_size": 3, "padding": 1, "dilation": 2},
     ],
 )
-def test_other_convolutions_are_not_its_business(options: dict[str, int]) -> None:
+def test_winograd_leaves_other_convolutions_alone(options: dict[str, int]) -> None:
     assert not is_3x3(nn.Conv2d(4, 4, **options))  # type: ignore[arg-type]

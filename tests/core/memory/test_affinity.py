@@ -17,7 +17,7 @@ def keys() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @pytest.mark.parametrize("name", ["dot", "l2", "cosine"])
-def test_similarity_is_the_papers(keys: tuple[torch.Tensor, torch.Tensor], name: str) -> None:
+def test_similarity_matches_the_papers_equation(keys: tuple[torch.Tensor, torch.Tensor], name: str) -> None:
     """Up to a constant of each query position, which the softmax does not see."""
     memory, query = keys
     found = similarity(memory, query, name)

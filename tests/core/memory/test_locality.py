@@ -42,7 +42,7 @@ def plain(keys: list[Tensor], values: list[Tensor], query: Tensor, ages: list[in
 
 @pytest.mark.parametrize("key_sets", [1, 2])
 @pytest.mark.parametrize("top_k", [None, 6])
-def test_each_frame_is_read_for_by_a_prior_of_its_own(
+def test_each_query_frame_has_a_prior_of_its_own(
     key_sets: int, top_k: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Frames 0 and 3 are in memory, and 7 for the time being; in reverse, ages are counted in the same way."""
@@ -69,14 +69,14 @@ def test_the_temporary_frames_age_is_forgotten_with_it() -> None:
     )
 
 
-def test_a_clip_memory_hands_it_to_each_bank() -> None:
+def test_clip_memory_hands_locality_to_each_bank() -> None:
     clip = ClipMemory("l2", PropagationConfig(top_k=None), NEAR)
     key, value, query = random(1, CK, H, W), random(1, CV, H, W), random(1, CK, H, W)
     clip.add(key, value, MemoryFrame(2))
     torch.testing.assert_close(clip.read(query, [4])[0], plain([key], [value], query[0], [2], None))
 
 
-def test_batches_of_clips_have_ages_each() -> None:
+def test_locality_takes_ages_for_each_clip_of_a_batch() -> None:
     """As training reads: ages (B, 1, T)."""
     near = locality_prior(NEAR, torch.tensor([[[3, 1]], [[8, 2]]]), H, width=W)
     found = near.memory.transpose(-1, -2) @ near.query  # B, 1, N, Q

@@ -45,7 +45,7 @@ def test_a_bank_reads_permanent_frames_and_the_last_temporary_one(key_sets: int,
     torch.testing.assert_close(bank.read(query, NO_MATTER), plain_read(kept, query, top_k))
 
 
-def test_a_long_read_goes_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_read_is_split_into_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     bank = MemoryBank("l2", ALL)
     bank.add(*frame(0, 2), MemoryFrame(0))
     query = torch.randn(3, CK, H, W)
@@ -66,7 +66,7 @@ def test_an_object_reads_only_from_its_first_prompt_on() -> None:
     torch.testing.assert_close(read, torch.cat((old, new), dim=1))
 
 
-def test_memory_grows_by_doubling() -> None:
+def test_memory_bank_grows_by_doubling() -> None:
     bank = MemoryBank("l2", ALL)
     sizes = set()
     for seed in range(64):
@@ -102,13 +102,13 @@ def test_spread_thins_evenly_however_long_the_clip() -> None:
     assert max(gaps) <= 2.5 * 10_000 / 20
 
 
-def test_all_stay_that_must() -> None:
+def test_no_frame_is_evicted_where_all_are_prompted_or_latest() -> None:
     held = [MemoryFrame(0, prompted=True), MemoryFrame(5, prompted=True), MemoryFrame(10)]
     assert choose_eviction(held, [0.0] * 3, "recent") is None
 
 
 @pytest.mark.parametrize("top_k", [None, 4])
-def test_the_least_attended_frame_goes(top_k: int | None) -> None:
+def test_policy_used_evicts_the_least_attended_frame(top_k: int | None) -> None:
     """Three frames stay beside the prompt; the queries look like the first and the third."""
     bank = MemoryBank("l2", PropagationConfig(top_k=top_k, max_memory_frames=4, memory_policy="used"))
     frames = [frame(seed, 1) for seed in range(6)]

@@ -28,7 +28,7 @@ def tensors(key_sets: int, objects: int, positions: int) -> tuple[torch.Tensor, 
 @pytest.mark.parametrize("name", ["l2", "dot", "cosine"])
 @pytest.mark.parametrize(("key_sets", "objects"), [(1, 1), (1, 3), (3, 3)])
 @pytest.mark.parametrize("positions", [3, 20, 101, 500])
-def test_the_tiled_read_is_the_plain_one(name: str, key_sets: int, objects: int, positions: int) -> None:
+def test_tiled_read_equals_the_plain_read(name: str, key_sets: int, objects: int, positions: int) -> None:
     keys, values, query = tensors(key_sets, objects, positions)
     expected = readout(affinity(similarity(keys, query, name), 20), values.transpose(1, 2)).transpose(1, 2)
     torch.testing.assert_close(top_k.read_top_k(keys, values, query, similarity_name=name, k=20), expected)
@@ -36,7 +36,7 @@ def test_the_tiled_read_is_the_plain_one(name: str, key_sets: int, objects: int,
 
 @pytest.mark.usefixtures("_tiling")
 @pytest.mark.parametrize("distinct", [1, 5, 40])
-def test_of_equal_similarities_any_may_count(distinct: int) -> None:
+def test_among_equal_similarities_any_k_may_be_read(distinct: int) -> None:
     """Frames in which nothing moves have equal keys: the k largest similarities are what is certain."""
     keys, _, query = tensors(1, 1, distinct)
     keys = keys.repeat(1, 1, 12)[..., torch.randperm(12 * distinct, generator=torch.Generator().manual_seed(0))]

@@ -36,7 +36,7 @@ def saved(state: object, folder: Path, name: str = "model.pth") -> Path:
     return folder / name
 
 
-def test_the_published_stcn_file(stcn_state: State, tmp_path: Path) -> None:
+def test_published_stcn_file_loads(stcn_state: State, tmp_path: Path) -> None:
     assert len(stcn_state) == 405
     model = load_model(saved(stcn_state, tmp_path))
     assert isinstance(model, STCN)
@@ -45,7 +45,7 @@ def test_the_published_stcn_file(stcn_state: State, tmp_path: Path) -> None:
     assert torch.equal(model.state_dict()["key_comp.weight"], stcn_state["key_comp.weight"])
 
 
-def test_the_published_stm_file(stm_state: State, tmp_path: Path) -> None:
+def test_published_stm_file_loads(stm_state: State, tmp_path: Path) -> None:
     assert len(stm_state) == 558
     assert all(name.startswith("module.") for name in stm_state)
     model = load_model(saved(stm_state, tmp_path))
@@ -53,12 +53,12 @@ def test_the_published_stm_file(stm_state: State, tmp_path: Path) -> None:
     assert model.config == STM_PUBLISHED
 
 
-def test_a_training_checkpoint_nests_the_network(stcn_state: State, tmp_path: Path) -> None:
+def test_network_nested_in_a_training_checkpoint_loads(stcn_state: State, tmp_path: Path) -> None:
     path = saved({"it": 150_000, "network": stcn_state, "optimizer": {"state": {}}}, tmp_path)
     assert load_model(path).config == ModelConfig()
 
 
-def test_the_stage_0_file_ignores_other_objects(stcn_state: State) -> None:
+def test_stage_0_file_ignores_other_objects(stcn_state: State) -> None:
     name = "value_encoder.conv1.weight"
     model = load_model({**stcn_state, name: stcn_state[name][:, :4].clone()})
     images = torch.rand(1, 3, 32, 48)
@@ -69,12 +69,12 @@ def test_the_stage_0_file_ignores_other_objects(stcn_state: State) -> None:
     torch.testing.assert_close(together[:, :1], alone)
 
 
-def test_the_variant_without_cbam(stcn_state: State) -> None:
+def test_stcn_without_cbam_loads(stcn_state: State) -> None:
     state = {name: tensor for name, tensor in stcn_state.items() if ".attention." not in name}
     assert load_model(state).config == ModelConfig(attention=False)
 
 
-def test_a_file_without_counters_of_batches(stcn_state: State) -> None:
+def test_file_without_batch_norm_counters_loads(stcn_state: State) -> None:
     state = {name: tensor for name, tensor in stcn_state.items() if "num_batches" not in name}
     model = load_model(state, dtype=torch.float64)
     assert model.encode_query(torch.rand(1, 3, 32, 32, dtype=torch.float64)).key.isfinite().all()
@@ -154,14 +154,14 @@ def test_nothing_in_a_checkpoint_is_executed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x03\x04 cut off", b"\x08\0\0\0\0\0\0\0{}      "])
-def test_a_file_that_is_no_checkpoint(content: bytes, tmp_path: Path) -> None:
+def test_file_that_is_no_checkpoint_raises(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     path.write_bytes(content)
     with pytest.raises(CheckpointError, match="Known kinds: STCN"):
         load_model(path)
 
 
-def test_what_is_missing_and_unexpected_is_named(stcn_state: State) -> None:
+def test_missing_and_unexpected_entries_are_named(stcn_state: State) -> None:
     state = {name: tensor for name, tensor in stcn_state.items() if name != "decoder.pred.weight"}
     state["surplus.weight"] = torch.zeros(1)
     state["decoder.pred.bias"] = torch.zeros(2)
@@ -174,14 +174,14 @@ def test_what_is_missing_and_unexpected_is_named(stcn_state: State) -> None:
     assert "Known kinds: STCN" in message
 
 
-def test_another_network_is_refused() -> None:
+def test_checkpoint_of_an_unknown_network_raises() -> None:
     with pytest.raises(CheckpointError, match=r"no known network; known: stcn, stm; it begins \['fc\.weight"):
         load_model({"fc.weight": torch.zeros(3, 3)})
     with pytest.raises(CheckpointError, match="expected a mapping from names to tensors"):
         load_model({"epoch": 3})  # type: ignore[dict-item]
 
 
-def test_a_name_that_is_no_model() -> None:
+def test_unknown_model_name_raises() -> None:
     with pytest.raises(FileNotFoundError, match="stcn-mini"):
         load_model("stcn-huge")
 

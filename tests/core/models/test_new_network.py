@@ -128,7 +128,7 @@ def test_the_form_for_inference_gives_the_same_masks(precision: torch.dtype) -> 
 
 
 @pytest.mark.usefixtures("registered")
-def test_a_run_and_a_recipe_know_it(tmp_path: Path) -> None:
+def test_runs_and_recipes_find_a_registered_network(tmp_path: Path) -> None:
     recipe = Recipe(network="colour", similarity="cosine", stages=(Stage(steps=1, learning_rate=0.1),))
     model, taken = initial_network(recipe, "", seed=0)
     assert (type(model), taken) == (ColourNetwork, {})

@@ -69,7 +69,7 @@ def test_backward_is_forward_over_the_clip_turned_round() -> None:
     assert_close(segment(frames, prompts, "backward"), turned)
 
 
-def test_a_clip_turned_round_gives_the_same_both_ways() -> None:
+def test_reversed_clip_gives_the_same_masks_in_both_directions() -> None:
     frames, labels = clip_and_prompt()
     prompts = {2: labels[2], 6: np.where(labels[6] == 1, 1, 0), 9: labels[9]}
     mirrored = {11 - index: prompt for index, prompt in prompts.items()}
@@ -184,7 +184,7 @@ class Alive:
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("back", ["streamed", "indexed"])
-def test_no_direction_holds_the_clip(back: str) -> None:
+def test_no_direction_holds_all_frames_of_a_clip(back: str) -> None:
     frames, labels = clip_and_prompt(frames=1)
     onward = Alive(frames[0], 200)
     backward = Alive(frames[0], 200) if back == "streamed" else None

@@ -21,7 +21,7 @@ def check(frames: np.ndarray, ends: dict[int, TrackEnds]) -> dict[int, float]:
     return found
 
 
-def test_every_fifth_frame_and_all_ends() -> None:
+def test_cycle_frames_are_every_fifth_and_all_ends_of_tracks() -> None:
     mask = np.ones((4, 4), bool)
     ends = {1: TrackEnds(0, mask, 23, mask), 2: TrackEnds(7, mask, 12, mask)}
     assert cycle_frames(ends, every=5) == [23, 18, 13, 12, 8, 7, 3, 0]
@@ -41,7 +41,7 @@ def test_a_track_that_holds_comes_back_and_one_that_does_not_is_told() -> None:
     assert lost[1] < held[1]
 
 
-def test_what_lies_between_its_frames_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cycle_reads_are_local_by_the_videos_frames(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reads are local by frames of the video, of which four between two are left out here."""
     asked: list[PropagationConfig] = []
 
@@ -57,7 +57,7 @@ def test_what_lies_between_its_frames_counts(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.heavy
-def test_it_follows_the_masks_of_propagation() -> None:
+def test_cycle_consistency_follows_the_quality_of_propagated_masks() -> None:
     clip = draw_clip(SEED, range(LENGTH), 120, width=160)
     model = for_inference(load_model("stcn-mini"))
     results = list(propagate(model, clip.frames, {0: clip.labels[0]}, config=PropagationConfig.for_model(model)))

@@ -89,7 +89,7 @@ def test_an_object_that_is_removed_where_it_is_prompted_begins_anew() -> None:
         assert np.array_equal(one.labels, other.labels)
 
 
-def test_an_empty_prompt_says_nothing() -> None:
+def test_empty_prompt_changes_nothing() -> None:
     frames, labels = clip_and_prompt()
     empty = np.zeros_like(labels[0])
     with_empty = segment(frames, {0: labels[0], 3: empty})
@@ -115,7 +115,7 @@ def test_a_clip_of_one_frame_gives_its_prompt_back() -> None:
     assert result.scores == pytest.approx([1, 1], abs=1e-5)
 
 
-def test_ids_are_returned_as_given() -> None:
+def test_object_ids_are_returned_as_given() -> None:
     frames, labels = clip_and_prompt()
     renamed = np.array([0, 70_000, 300])[labels[0]]
     results = segment(frames, {0: renamed})
@@ -136,7 +136,7 @@ def test_scores_are_the_mean_margin_inside_the_mask() -> None:
             assert score == pytest.approx(margin[inside].mean() if inside.any() else 0, abs=1e-5)
 
 
-def test_state_does_not_leak_between_clips() -> None:
+def test_no_state_leaks_between_clips() -> None:
     frames, labels = clip_and_prompt()
     first = segment(frames, {0: labels[0]})
     segment(frames[::-1].copy(), {0: labels[-1]})

@@ -21,7 +21,7 @@ def test_a_prompt_comes_back_exactly_though_the_network_sees_a_smaller_frame() -
     assert results[2].labels.shape == (90, 122)
 
 
-def test_scaling_happens_only_downwards() -> None:
+def test_frames_are_only_scaled_down() -> None:
     assert scaled_size(480, 854, 480) == (480, 854)
     assert scaled_size(1080, 1920, 480) == (480, 853)
     assert scaled_size(240, 426, 480) == (240, 426)
@@ -29,7 +29,7 @@ def test_scaling_happens_only_downwards() -> None:
 
 
 @pytest.mark.heavy
-def test_only_memory_grows_with_the_clip() -> None:
+def test_frames_are_released_while_a_clip_runs() -> None:
     """Frames are let go: of 200, no more than two windows are ever alive."""
     frames, labels = clip_and_prompt(frames=1)
 

@@ -23,7 +23,7 @@ def values(planes: FramePlanes) -> dict[int, float]:
     return dict(zip((0, *planes.object_ids), planes.planes[:, 0, 0].tolist(), strict=True))
 
 
-def test_the_nearer_prompt_has_the_say() -> None:
+def test_nearness_falls_with_the_distance_to_prompts() -> None:
     assert nearness(1, [0, 10]) == 0.9
     assert nearness(5, [0, 10]) == 0.5
     assert nearness(9, [0, 2, 3, 10, 30]) == pytest.approx(1 / 7)
@@ -32,30 +32,30 @@ def test_the_nearer_prompt_has_the_say() -> None:
     assert fused[1] == pytest.approx((forward * 0.9 + backward * 0.8) / (forward + backward))
 
 
-def test_the_surer_side_has_the_say() -> None:
+def test_fusion_weighs_the_surer_side_more() -> None:
     fused = values(fuse(side({1: 0.6, 2: 0.1}), side({1: 0.9, 2: 0.05}), {1: [0, 8], 2: [0, 8]}))
     assert fused[1] == pytest.approx((0.3 * 0.6 + 0.85 * 0.9) / (0.3 + 0.85))
 
 
-def test_an_object_that_one_side_has_lost_is_the_others() -> None:
+def test_object_lost_by_one_side_is_taken_from_the_other() -> None:
     fused = values(fuse(side({1: 0.7}, 7), side({1: 0.0}, 7), {1: [0, 8]}))
     assert fused[1] == pytest.approx(0.7, abs=1e-4)  # although the other's prompt is nearer
     both = values(fuse(side({1: 0.4}, 2), side({1: 0.0}, 2), {1: [0, 8]}))
     assert both[1] == pytest.approx(0.4 * 0.75)
 
 
-def test_an_object_of_one_side_keeps_its_plane() -> None:
+def test_object_of_one_side_keeps_its_probabilities() -> None:
     fused = values(fuse(side({1: 0.2, 3: 0.3}), side({2: 0.1, 3: 0.3}), {1: [0], 2: [9], 3: [0, 9]}))
     assert fused == pytest.approx({0: 0.4, 1: 0.2, 2: 0.1, 3: 0.3})
 
 
-def test_a_side_without_objects_changes_nothing() -> None:
+def test_fusion_with_an_empty_side_returns_the_other() -> None:
     some, none = side({2: 0.3, 1: 0.6}), side({})
     assert fuse(some, none, {1: [0], 2: [0]}) is some
     assert fuse(none, some, {1: [9], 2: [9]}) is some
 
 
-def test_objects_that_have_more_than_a_whole_share_it() -> None:
+def test_fused_probabilities_are_scaled_to_sum_to_one() -> None:
     fused = fuse(side({1: 0.9}), side({2: 0.6}), {1: [0], 2: [9]})
     assert values(fused) == pytest.approx({0: 0, 1: 0.6, 2: 0.4})
     assert winners(fused.planes)[0].unique().tolist() == [1]

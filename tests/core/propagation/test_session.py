@@ -60,7 +60,7 @@ def test_a_session_equals_propagation(
 
 
 @pytest.mark.parametrize("library", ["numpy", "torch"])
-def test_tensors_say_what_arrays_say(library: Literal["numpy", "torch"]) -> None:
+def test_tensor_results_equal_array_results(library: Literal["numpy", "torch"]) -> None:
     frames, labels = clip_and_prompt()
     arrays = Session(tiny_model(), CONFIG, return_probabilities=True)
     tensors = Session(tiny_model(), CONFIG, output="torch")

@@ -56,7 +56,7 @@ def assert_equal(found: list[FrameMasks], expected: list[FrameMasks]) -> None:
         ({"frames": FRAMES[0]}, ValueError, r"frames are uint8 \(40, 56, 3\); legal: \(frames, height, width, 3\)"),
     ],
 )
-def test_a_mistake_is_refused_by_the_call(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
+def test_illegal_argument_raises_at_the_call(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
     call: dict[str, Any] = {"model": tiny_model(), "frames": FRAMES, "prompts": {0: LABELS[0]}} | arguments
     with pytest.raises(error, match=message):
         propagate(call.pop("model"), call.pop("frames"), call.pop("prompts"), **call)

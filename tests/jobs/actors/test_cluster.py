@@ -13,7 +13,7 @@ def share(*nodes: dict[str, float], grows: bool = False, **options: object) -> A
     return allocate(nodes, SegmentConfig(manifest="m.csv", output="out", **options), grows)  # type: ignore[arg-type]
 
 
-def test_one_machine() -> None:
+def test_allocation_divides_the_cpus_of_one_machine() -> None:
     assert share({"CPU": 2.0}) == Allocation(actors=1, gpus=0, cpus=2, threads=2)
     assert share({"CPU": 2.0}, actors=2) == Allocation(actors=2, gpus=0, cpus=1, threads=1)
     assert share({"CPU": 2.0}, actors=3) == Allocation(actors=3, gpus=0, cpus=2 / 3, threads=1)
@@ -33,7 +33,7 @@ def test_every_actor_fits_on_one_node() -> None:
     assert share({"CPU": 4.0, "GPU": 0.0}, {"CPU": 32.0, "GPU": 4.0}) == Allocation(actors=4, gpus=1, cpus=1, threads=8)
 
 
-def test_more_gpus_than_there_are() -> None:
+def test_asking_for_more_gpus_than_there_are_raises() -> None:
     with pytest.raises(FatalError, match="3 actors with 1 GPUs each need 3, this machine has 2"):
         share({"CPU": 16.0, "GPU": 2.0}, actors=3)
     with pytest.raises(FatalError, match="this machine has 0"):
@@ -48,7 +48,7 @@ def test_actors_may_wait_for_gpus_on_a_cluster_that_grows() -> None:
     )
 
 
-def test_a_ray_that_does_not_start_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ray_that_does_not_start_is_a_fatal_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """What Ray raises on a machine with 40 times as much to do as it has cores."""
 
     def time_out(*_: object, **__: object) -> None:

@@ -8,7 +8,7 @@ import pytest
 from jobs.actors.draining import DrainingError, draining_nodes
 
 
-def test_the_private_interface_is_there() -> None:
+def test_rays_private_interface_exists() -> None:
     """If this fails, Ray has changed it: draining nodes are lost instead of evacuated; adapt `draining`."""
     from ray._private.state import GlobalState
 
@@ -16,7 +16,7 @@ def test_the_private_interface_is_there() -> None:
 
 
 @pytest.mark.parametrize("state", [None, object()], ids=["no such module", "no such function"])
-def test_another_ray_is_an_error_with_a_reason(state: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changed_private_interface_of_ray_raises_draining_error(state: object, monkeypatch: pytest.MonkeyPatch) -> None:
     module = ModuleType("ray._private.state")
     if state is not None:
         vars(module)["state"] = state

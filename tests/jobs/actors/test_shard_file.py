@@ -15,7 +15,7 @@ from tests.reliability.disks import small_disk
 ROW = VideoRow(video_id="a", work_id="a-1", status="done", video="a.mp4", prompts="a.png")
 
 
-def test_a_file_that_fills_its_disk(tmp_path: Path) -> None:
+def test_full_disk_raises_with_the_files_name(tmp_path: Path) -> None:
     attempt = str(tmp_path / "attempt")
     with small_disk(tmp_path / "disk", 1) as disk:
         path = disk.path / "x.parquet"

@@ -34,7 +34,7 @@ def counted_clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         yield made
 
 
-def test_all_threads_share_one_client(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_share_one_s3_client(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_STS_REGIONAL_ENDPOINTS", "regional")  # an environment that no test before this one had
     all_work = threading.Barrier(THREADS, timeout=60)
 
@@ -51,7 +51,7 @@ def test_all_threads_share_one_client(bucket: str, monkeypatch: pytest.MonkeyPat
     assert clients == ["s3"]
 
 
-def test_settings_do_not_reach_the_file_systems_of_others(s3_endpoint: str) -> None:
+def test_settings_stay_out_of_other_s3_file_systems(s3_endpoint: str) -> None:
     own, _ = open_location("s3://bucket/x")
     assert vars(own)["retries"] == S3_TRIES
     for theirs in (s3fs.S3FileSystem(), s3fs.S3FileSystem(use_listings_cache=False)):
@@ -60,9 +60,7 @@ def test_settings_do_not_reach_the_file_systems_of_others(s3_endpoint: str) -> N
     assert open_location("s3a://bucket/y")[0] is own
 
 
-def test_another_endpoint_in_the_environment_is_another_file_system(
-    s3_endpoint: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_endpoint_has_a_file_system_of_its_own(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before, _ = open_location("s3://bucket/x")
     with monkeypatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
@@ -75,7 +73,7 @@ def _read_in_child(location: str, before: int, pipe: Connection) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_a_fork_reads_with_a_file_system_of_its_own(bucket: str) -> None:
+def test_forked_process_opens_a_file_system_of_its_own(bucket: str) -> None:
     storage.write(f"{bucket}/x", b"content")
     fs, _ = open_location(f"{bucket}/x")
     here, there = get_context("fork").Pipe()

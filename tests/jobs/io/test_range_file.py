@@ -35,7 +35,7 @@ def opened(folder: Path, content: bytes = CONTENT) -> RangeFile:
     return RangeFile(info)
 
 
-def test_any_part_is_read_as_from_a_file(tmp_path: Path) -> None:
+def test_range_file_reads_any_part_as_a_file_does(tmp_path: Path) -> None:
     file, plain, rng = opened(tmp_path), io.BytesIO(CONTENT), np.random.default_rng(1)
     for _ in range(300):
         offset, count = rng.integers(-10, 1100), int(rng.integers(0, 300))
@@ -49,7 +49,7 @@ def test_any_part_is_read_as_from_a_file(tmp_path: Path) -> None:
         assert file.seek(0, io.SEEK_END) == 1000
 
 
-def test_what_was_fetched_is_not_asked_for_again(tmp_path: Path, asked: list[tuple[int, int]]) -> None:
+def test_fetched_ranges_are_not_requested_again(tmp_path: Path, asked: list[tuple[int, int]]) -> None:
     file = opened(tmp_path)
     file.fetch(100, 300)
     for start in (100, 150, 299):
@@ -61,14 +61,14 @@ def test_what_was_fetched_is_not_asked_for_again(tmp_path: Path, asked: list[tup
     assert asked == [(100, 300), (299, 301)]
 
 
-def test_parquet_is_read_from_it(tmp_path: Path) -> None:
+def test_range_file_serves_parquet(tmp_path: Path) -> None:
     content = io.BytesIO()
     pq.write_table(pa.table({"a": range(100)}), content, row_group_size=10)
     table = pq.ParquetFile(opened(tmp_path, content.getvalue())).read_row_group(3)
     assert table["a"].to_pylist() == list(range(30, 40))
 
 
-def test_a_file_that_has_become_shorter_is_noticed(bucket: str, tmp_path: Path) -> None:
+def test_file_that_became_shorter_raises(bucket: str, tmp_path: Path) -> None:
     """In S3 a range is cut where the file ends, and nobody says so."""
     for location in (f"{bucket}/file", str(tmp_path / "file")):
         storage.write(location, CONTENT)

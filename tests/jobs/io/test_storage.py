@@ -14,7 +14,7 @@ def base(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(tmp_path) if request.param == "local" else str(request.getfixturevalue("bucket"))
 
 
-def test_write_read_find_and_remove(base: str) -> None:
+def test_files_are_written_read_found_and_removed(base: str) -> None:
     for name in ("b.txt", "a.txt", "c.png"):
         storage.write(f"{base}/folder/{name}", name.encode())
     storage.write(f"{base}/folder/deeper/d.txt", b"d")
@@ -29,7 +29,7 @@ def test_write_read_find_and_remove(base: str) -> None:
     assert not storage.exists(f"{base}/folder")
 
 
-def test_a_version_changes_with_the_content(base: str) -> None:
+def test_version_changes_with_the_content(base: str) -> None:
     storage.write(f"{base}/x", b"one")
     first = storage.stat(f"{base}/x")
     assert first is not None
@@ -49,14 +49,14 @@ def test_create_has_one_winner(base: str) -> None:
     assert [storage.name_of(f.location) for f in storage.find(f"{base}/log")] == list("01234")
 
 
-def test_copy_replaces(base: str) -> None:
+def test_copy_replaces_its_target(base: str) -> None:
     storage.write(f"{base}/a", b"new")
     storage.write(f"{base}/b/c", b"old")
     storage.copy(f"{base}/a", f"{base}/b/c")
     assert storage.read(f"{base}/b/c") == b"new"
 
 
-def test_download_of_files_and_folders(base: str, tmp_path: Path) -> None:
+def test_files_and_folders_are_downloaded(base: str, tmp_path: Path) -> None:
     storage.write(f"{base}/clip/00000.jpg", b"zero")
     storage.write(f"{base}/clip/00001.jpg", b"one")
     local = storage.download(f"{base}/clip", tmp_path / "downloads")
@@ -72,12 +72,12 @@ def test_local_files_are_not_copied(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("location", ["zip://a::s3://b/c.zip", "gopher://x/y"])
-def test_locations_that_are_not_supported(location: str) -> None:
+def test_unsupported_location_raises(location: str) -> None:
     with pytest.raises(UserError, match="legal|not supported"):
         storage.read(location)
 
 
-def test_relative_locations() -> None:
+def test_relative_location_resolves_against_its_base() -> None:
     assert storage.resolve("a/b.mp4", "s3://bucket/x") == "s3://bucket/x/a/b.mp4"
     assert storage.resolve("s3://other/b.mp4", "/x") == "s3://other/b.mp4"
     assert storage.resolve("/abs/b.mp4", "s3://bucket/x") == "/abs/b.mp4"
@@ -87,7 +87,7 @@ def test_relative_locations() -> None:
     assert storage.resolve("./b.mp4", "s3://bucket/x") == "s3://bucket/x/b.mp4"
 
 
-def test_links_are_what_they_lead_to(tmp_path: Path) -> None:
+def test_links_are_followed(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "real/f.txt").write_bytes(b"one")
     (tmp_path / "tree").mkdir()
@@ -101,7 +101,7 @@ def test_links_are_what_they_lead_to(tmp_path: Path) -> None:
     assert storage.find(f"{tmp_path}/tree") != [info]
 
 
-def test_the_folder_objects_of_s3_consoles_are_no_files(bucket: str, tmp_path: Path) -> None:
+def test_folder_markers_of_s3_consoles_are_skipped(bucket: str, tmp_path: Path) -> None:
     import boto3
 
     client = boto3.client("s3")
@@ -111,7 +111,7 @@ def test_the_folder_objects_of_s3_consoles_are_no_files(bucket: str, tmp_path: P
     assert [path.name for path in storage.download(f"{bucket}/clip", tmp_path).iterdir()] == ["00000.jpg"]
 
 
-def test_where_links_are_not_possible_one_still_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_create_has_one_winner_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_links(*_: object) -> None:
         raise PermissionError(1, "Operation not permitted")
 
@@ -121,7 +121,7 @@ def test_where_links_are_not_possible_one_still_wins(tmp_path: Path, monkeypatch
     assert storage.read(f"{tmp_path}/x") == b"one"
 
 
-def test_what_a_storage_library_raises_is_an_os_error(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_of_storage_libraries_become_os_errors(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A name that botocore refuses with an error of its own."""
     with pytest.raises(OSError, match=r"ParamValidation"):
         storage.read("s3://not a bucket/x")

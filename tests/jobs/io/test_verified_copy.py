@@ -61,7 +61,9 @@ def read_both_ways(bucket: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("on_head", [KMS, CRC32, KMS | CRC32], ids=["KMS", "CRC32", "KMS, CRC32"])
-def test_one_download_suffices(on_head: dict[str, str], bucket: str, proxy: FaultProxy, tmp_path: Path) -> None:
+def test_object_with_a_checksum_is_downloaded_once(
+    on_head: dict[str, str], bucket: str, proxy: FaultProxy, tmp_path: Path
+) -> None:
     proxy.inject(OtherEtag(on_head))
     read_both_ways(bucket, tmp_path)
     assert downloads(proxy) == 2
@@ -83,7 +85,9 @@ def test_two_downloads_are_compared_on_demand_and_where_nothing_tells(
 @pytest.mark.parametrize(
     ("on_head", "verify"), [(CRC32, False), (KMS | CRC32, False), ({}, False), (KMS, True)], ids=str
 )
-def test_an_altered_body_is_noticed(on_head: dict[str, str], verify: bool, bucket: str, proxy: FaultProxy) -> None:
+def test_altered_body_is_downloaded_again(
+    on_head: dict[str, str], verify: bool, bucket: str, proxy: FaultProxy
+) -> None:
     proxy.inject(OtherEtag(on_head, altered=1))
     with storage_policy(StoragePolicy(10.0, verify_downloads=verify)):
         assert storage.read(f"{bucket}/x") == CONTENT
@@ -108,5 +112,5 @@ def test_equal_copies_with_another_checksum_are_not_believed(bucket: str, proxy:
         ({}, None),
     ],
 )
-def test_checksums_that_objects_carry(head: dict[str, str], matches: bool | None) -> None:
+def test_body_is_compared_with_the_checksum_of_its_head(head: dict[str, str], matches: bool | None) -> None:
     assert integrity.has_checksum(io.BytesIO(b"123456789"), head) is matches

@@ -76,7 +76,7 @@ def test_video_with_fewer_masks_than_frames_turns_at_its_ends(tmp_path: Path) ->
     assert {int(gap) for gap in batch.times.diff().abs().unique()} == {5}
 
 
-def test_walk_turns_only_if_masks_are_fewer_than_frames() -> None:
+def test_walk_turns_only_where_masks_are_fewer_than_frames() -> None:
     def walks_of(masks: int) -> list[list[int]]:
         return [
             [index for index, _ in draw_walk(np.random.default_rng(seed), masks, 6, longest_gap=4)]
