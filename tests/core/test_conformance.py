@@ -1,7 +1,6 @@
 """Our networks compute what the published STCN and STM compute."""
 
 from collections.abc import Iterator
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,11 +14,14 @@ from stcn_core.memory.eviction import MemoryFrame
 from stcn_core.memory.read import MemoryRead, read_memory
 from stcn_core.models.network import Network
 from tests.core.conformance import Vector
+from tests.lengths import short_and_long
 
 pytestmark = pytest.mark.heavy
 
 NUDGES = 8
 VECTORS = ("stcn-davis-2obj", "stcn-davis-1obj-includelast", "stcn-generic-3obj-late", "stm-2obj")
+FORMS = [(form, name) for form in ("as loaded", "for inference") for name in VECTORS]
+LONG_FORMS = [("for inference", "stcn-davis-1obj-includelast"), ("for inference", "stcn-generic-3obj-late")]
 
 
 @pytest.fixture(autouse=True)
@@ -31,11 +33,10 @@ def two_threads() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize("name", VECTORS)
-@pytest.mark.parametrize("form", ["as loaded", "for inference"])
-def test_a_clip_matches_the_published_network(name: str, form: str) -> None:
+@short_and_long("form, name", short=[form for form in FORMS if form not in LONG_FORMS], long=LONG_FORMS)
+def test_clip_matches_the_published_network(form: str, name: str) -> None:
     vector = Vector(name)
-    model = vector.model if form == "as loaded" else _fast(vector.model)
+    model = vector.model if form == "as loaded" else for_inference(vector.model, torch.float32)
     shares = []  # of probabilities that are as published
     reads: list[MemoryRead] = [read_memory, *map(_nudged, range(NUDGES - 1))]
     for memory_read in reads:
@@ -46,11 +47,6 @@ def test_a_clip_matches_the_published_network(name: str, form: str) -> None:
         if shares[-1] >= 0.999:
             return
     pytest.fail(f"shares of probabilities within 1e-3, as computed and nudged: {shares}")
-
-
-@cache
-def _fast(model: Network) -> Network:
-    return for_inference(model, torch.float32)
 
 
 def _compare(model: Network, vector: Vector, memory_read: MemoryRead) -> tuple[float, np.ndarray]:

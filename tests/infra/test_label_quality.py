@@ -1,11 +1,11 @@
 """The script that makes the figures of LABELS.md, in a short form."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.preloaded.process import Process
 
 SHORT = """
 import sys
@@ -18,10 +18,9 @@ label_quality.measure(Path(sys.argv[1]))
 
 @pytest.mark.usefixtures("ray_cluster")
 def test_script_fits_trust_and_prints_every_figure(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", SHORT, str(tmp_path)]
-    root = Path(__file__).parents[2]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=root)
-    fitted, others = done.stdout.split("== others")
+    with Process("-c", SHORT, tmp_path, cwd=Path(__file__).parents[2]) as process:
+        assert process.wait(300) == 0, process.errors()
+    fitted, others = process.output().split("== others")
     assert re.match(r"fitted on \d+ masks\nweights( -?\d+\.\d+){3}\n== fitted\n", fitted)
     for figure in (
         r"trust +pooled -?[01]\.\d\d",

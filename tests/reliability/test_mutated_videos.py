@@ -1,6 +1,6 @@
 """Promise: whatever is in a video file, it is that video's row: the job ends, and all sound videos come out.
 
-`make test` takes 200 mutants, `make test-all` 1,000, each with a new seed, which it prints. STCN_MUTANTS sets another
+`make test` takes 100 mutants, `make test-all` 1,000, each with a new seed, which it prints. STCN_MUTANTS sets another
 number of mutants for the long form, and STCN_SEED repeats a seed:
 
     STCN_MUTANTS=10000 python -m pytest -s -m slow tests/reliability/test_mutated_videos.py
@@ -57,7 +57,7 @@ def test_mutant_is_reproducible_from_seed_and_number(originals: list[Source], tm
     assert len({mutant(originals, SEED, number).content for number in range(200)}) > 150
 
 
-@short_and_long("count", short=[200], long=[MUTANTS])
+@short_and_long("count", short=[100], long=[MUTANTS])
 def test_mutated_videos_become_rows_and_sound_ones_are_unaffected(
     count: int, originals: list[Source], folder: Path, model_file: Path
 ) -> None:

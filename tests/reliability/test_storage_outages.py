@@ -19,6 +19,7 @@ from jobs.errors import CredentialsError, StorageError
 from jobs.io import retry, storage
 from jobs.io.local import UNFINISHED
 from jobs.io.storage_policy import StoragePolicy, storage_policy
+from tests.lengths import short_and_long
 from tests.reliability.disks import small_disk
 from tests.reliability.small_run import FIRST, THEN, SmallRun, check_readers, digest, verified
 from tests.stores import faults
@@ -26,7 +27,7 @@ from tests.stores.faults import Fault, FaultProxy, Stall
 from tests.stores.faults.rules import Match, anything
 
 OUTAGE_SECONDS = 2.0
-AT = [0, 13, 26, 39]  # requests of a run that come before
+EARLY, MIDDLE, LATE, LAST = 0, 13, 26, 39  # requests of a run that come before
 LARGE = 1000  # pages of a disk
 CREDENTIALS = "give valid credentials and run the same command again"
 
@@ -77,7 +78,7 @@ def outage_at(number: int, proxy: FaultProxy, seconds: float | None) -> Iterator
     assert was_out.is_set()
 
 
-@pytest.mark.parametrize("number", AT)
+@short_and_long("number", short=[EARLY, LATE], long=[MIDDLE, LAST])
 def test_run_survives_an_outage_of_a_minute(number: int, run: SmallRun, expected: str, proxy: FaultProxy) -> None:
     started = time.monotonic()
     with outage_at(number, proxy, OUTAGE_SECONDS):
@@ -87,7 +88,7 @@ def test_run_survives_an_outage_of_a_minute(number: int, run: SmallRun, expected
     verified(run.output)
 
 
-@pytest.mark.parametrize("number", AT)
+@short_and_long("number", short=[MIDDLE, LAST], long=[EARLY, LATE])
 def test_outage_longer_than_patience_ends_the_run(number: int, run: SmallRun, expected: str, proxy: FaultProxy) -> None:
     with (
         storage_policy(StoragePolicy(0.3)),
@@ -106,7 +107,7 @@ def goes_on(run: SmallRun, expected: str) -> None:
     verified(run.output)
 
 
-@pytest.mark.parametrize("number", AT[:3])
+@short_and_long("number", short=[MIDDLE], long=[EARLY, LATE])
 @pytest.mark.parametrize(
     ("fault", "matching", "kind", "message"),
     [

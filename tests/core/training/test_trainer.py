@@ -19,7 +19,7 @@ pytestmark = pytest.mark.heavy
 @pytest.mark.parametrize("config", [TINY, TINY_STM], ids=["stcn", "stm"])
 def test_sixty_steps_lower_loss_and_raise_iou(config: ModelConfig) -> None:
     """All steps see one batch, which even these networks can memorise."""
-    training, seen = trainer(60, config=config), batch()
+    training, seen = trainer(60, config=config), batch(size=64)
     terms = [training.train_step(seen) for _ in range(60)]
     assert terms[-1]["loss"] < 0.75 * terms[0]["loss"]
     assert terms[-1]["iou"] > terms[0]["iou"] + 0.1

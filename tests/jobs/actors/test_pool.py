@@ -1,13 +1,14 @@
 """The pool gives a video out again only while its outcome is missing."""
 
 import json
-import subprocess
-import sys
 
-from tests.parts import in_cluster
+import pytest
+
+from tests.preloaded.process import Process
 
 
+@pytest.mark.usefixtures("ray_cluster")
 def test_failed_shard_leaves_out_a_video_that_was_requeued_alone() -> None:
-    command = [sys.executable, "-m", "tests.jobs.actors.failing_pool"]
-    done = subprocess.run(command, env=in_cluster(""), stdout=subprocess.PIPE, text=True, check=True, timeout=200)
-    assert json.loads(done.stdout.splitlines()[-1]) == ["a", "b"]
+    with Process("-m", "tests.jobs.actors.failing_pool") as process:
+        assert process.wait(200) == 0, process.errors()
+    assert json.loads(process.output().splitlines()[-1]) == ["a", "b"]

@@ -1,8 +1,6 @@
 """`stcn bench` times whole videos and actors, and its exit code reports missed budgets."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 
 import pytest
@@ -12,7 +10,7 @@ from jobs.cli import __main__ as cli
 from jobs.commands import bench
 from stcn_core.benchmark.cases import Settings
 from tests.core.tiny import tiny_model
-from tests.parts import in_cluster
+from tests.preloaded.process import Process
 
 CPU = Settings(torch.device("cpu"), repeats=1)
 
@@ -31,8 +29,9 @@ def test_whole_video_figures_compare_it_with_the_network(monkeypatch: pytest.Mon
     }  # fmt: skip
 
 
+@pytest.mark.usefixtures("ray_cluster")
 def test_actor_speed_excludes_start_up() -> None:
-    """In a process of its own: Ray keeps settings that an earlier test's cluster made in this one."""
+    """In a process of its own, as Ray allows a process one cluster."""
     program = (
         "import json\n"
         "from jobs.commands import bench\n"
@@ -42,10 +41,9 @@ def test_actor_speed_excludes_start_up() -> None:
         "bench._videos = lambda count: videos\n"
         "print(json.dumps(bench._scaling(1)))\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], env=in_cluster(""), capture_output=True, text=True, check=True
-    )
-    figures = json.loads(done.stdout.splitlines()[-1])
+    with Process("-c", program) as process:
+        assert process.wait(300) == 0, process.errors()
+    figures = json.loads(process.output().splitlines()[-1])
     assert set(figures) == {"frames_per_second_1"}
     assert figures["frames_per_second_1"] > 1
 

@@ -1,27 +1,27 @@
 """`stcn demo` shows every video's outcome, and starts its own Ray."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 from PIL import Image
 
 from jobs.commands import demo
 from tests.parts import VIDEOS, in_cluster
+from tests.preloaded.process import Process
 
 # In a process of its own: a process that has used a cluster with a token cannot start one without.
 DEMO = """
 import pathlib, sys
 from jobs.commands import demo
-from tests.parts import VIDEOS
+from tests.parts import VIDEOS, in_cluster
 demo.VIDEOS = VIDEOS
 demo.run_demo(pathlib.Path(sys.argv[1]), actors=1)
 """
 
 
 def test_demo_shows_the_outcome_of_every_video(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", DEMO, str(tmp_path / "demo")]
-    out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=in_cluster("")).stdout
+    with Process("-c", DEMO, tmp_path / "demo", env=in_cluster("")) as process:
+        assert process.wait(300) == 0, process.errors()
+    out = process.output()
     for video in VIDEOS:
         (line,) = [line for line in out.splitlines() if line.startswith(f"│ {video.video_id} ")]
         assert ("VideoError" in line) == video.broken
