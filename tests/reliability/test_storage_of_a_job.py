@@ -158,7 +158,7 @@ def test_full_disk_ends_the_run_and_freeing_space_lets_it_resume(
 ) -> None:
     """The output's disk is full in the middle of the run; in the long form so is the actor's temporary folder later."""
     manifest = archive / "manifest.csv"
-    with small_disk(tmp_path / "disk", pages_of(undisturbed) // 2) as disk:
+    with small_disk(tmp_path / "disk", 3 * pages_of(undisturbed) // 4) as disk:
         output = str(disk.path / "out")
         code, said = segment(manifest, output)
         assert code == 1
