@@ -17,6 +17,8 @@ HEAVY_FOLDERS = {"reliability", "stores", "examples"}
 
 # Ray's first look for accelerators and its usage report are of no use to tests.
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+# Threads that wait for one another give the processor up: more of them want to run than there are cores.
+os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 # A machine that does other things, too, takes over the usual 30 s.
 os.environ["RAY_raylet_start_wait_time_s"] = "180"  # noqa: SIM112 Ray spells it so
 

@@ -103,6 +103,7 @@ def ray_head(environment: dict[str, str]) -> Iterator[tuple[str, str]]:
     ports = {name: _free_port() for name in of}
     command = ["start", "--head", "--num-cpus=2", "--object-store-memory=200000000", "--include-dashboard=true"]
     command += [f"--{name}={port}" for name, port in ports.items()]
+    command += ["--no-monitor", "--include-log-monitor=false"]  # of autoscaling and of logs: 5 % of a core each
     dashboard = f"http://127.0.0.1:{ports['dashboard-port']}"
     # Ray tells a submitted job the cluster that was the last to start in its folder: another worker's, in the usual
     # one. The folder's name is short, for the sockets in it.

@@ -23,7 +23,7 @@ from ray._raylet import GcsClient
 from ray.cluster_utils import Cluster
 from ray.core.generated.autoscaler_pb2 import DrainNodeReason
 
-head = {"num_cpus": 0, "include_dashboard": False, "_system_config": json.loads(sys.argv[1])}
+head = {"num_cpus": 0, "no_monitor": True, "include_dashboard": False, "_system_config": json.loads(sys.argv[1])}
 cluster = Cluster(initialize_head=True, head_node_args=head)
 for line in sys.stdin:
     if node_id := json.loads(line).get("drain"):
