@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol, get_args
 
-Similarity = Literal["l2", "cosine", "dot"]
 Direction = Literal["forward", "backward", "both"]
 
 

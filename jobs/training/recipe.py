@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from jobs.errors import UserError
 from jobs.validation_errors import explain
-from stcn_core.config import Locality, ModelConfig, Similarity
+from stcn_core.config import Locality, ModelConfig
+from stcn_core.memory.similarities import SIMILARITIES
 from stcn_core.models.network_registry import presets
 from stcn_core.training.schedules import Points
 from stcn_core.training.trainer import Schedule
@@ -87,7 +88,7 @@ class Recipe(_Strict):
     """A network and its stages."""
 
     network: str | None = None  # the name of a network's preset; None: the network of --init
-    similarity: Similarity | None = None  # of a new network; None: its own
+    similarity: str | None = None  # of a new network: a built-in or a registered one; None: its own
     locality: Locality | Literal[False] | None = None  # of a new network's memory reads; None: its own; False: none
     bf16: bool = False  # compute in bfloat16, under autocast
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
@@ -98,6 +99,13 @@ class Recipe(_Strict):
         if network is not None and network not in presets():
             raise ValueError(f"legal: {', '.join(presets())}")
         return network
+
+    @field_validator("similarity")
+    @classmethod
+    def _is_a_similarity(cls, similarity: str | None) -> str | None:
+        if similarity is not None and similarity not in SIMILARITIES.names():
+            raise ValueError(f"legal: {', '.join(SIMILARITIES.names())}")
+        return similarity
 
     def sizes(self) -> ModelConfig | None:
         """Return the sizes of a new network; None if the recipe trains the network of --init."""

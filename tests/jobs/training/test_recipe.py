@@ -8,6 +8,7 @@ import pytest
 
 from jobs.errors import UserError
 from jobs.training.recipe import read_recipe
+from stcn_core import SimilarityParts, register_similarity
 from stcn_core.config import Locality
 from stcn_core.models.stcn import STCN_MINI
 
@@ -44,6 +45,7 @@ def test_overrides_replace_values_of_the_stage() -> None:
             "stages.0 is not usable; legal: at least one size, and chances of objects that add up to 1",
         ),
         ("network = 'vgg'\n" + STAGE, "network vgg is not usable; legal: stcn, mini, stm"),
+        ("similarity = 'l3'\n" + STAGE, "similarity l3 is not usable; legal: l2, cosine, dot"),
         ("[[", "is no TOML"),
     ],
 )
@@ -52,6 +54,15 @@ def test_invalid_recipe_raises_with_the_field(text: str, reason: str, tmp_path: 
     path.write_text(text)
     with pytest.raises(UserError, match=reason):
         read_recipe(str(path))
+
+
+def test_recipe_takes_a_registered_similarity(tmp_path: Path) -> None:
+    register_similarity("halved dot", lambda memory, query: SimilarityParts(memory, query / 2))
+    path = tmp_path / "recipe.toml"
+    path.write_text("network = 'mini'\nsimilarity = 'halved dot'\n" + STAGE)
+    sizes = read_recipe(str(path)).sizes()
+    assert sizes
+    assert sizes.similarity == "halved dot"
 
 
 def test_missing_recipe_and_overrides_of_several_stages_raise() -> None:
