@@ -6,6 +6,7 @@ It serves on the Unix socket that is open as FD, and ends when its standard inpu
 """
 
 import array
+import contextlib
 import gc
 import json
 import os
@@ -56,9 +57,10 @@ def _wait_for_process(connection: socket.socket) -> None:
         connection.close()
         _become(request, files)
         return
-    connection.send(b"%d" % pid)
-    _, code = os.waitpid(pid, 0)
-    connection.send(b"%d" % os.waitstatus_to_exitcode(code))
+    with contextlib.suppress(OSError):  # who asked is gone
+        connection.send(b"%d" % pid)
+        _, code = os.waitpid(pid, 0)
+        connection.send(b"%d" % os.waitstatus_to_exitcode(code))
     os._exit(0)
 
 
@@ -81,7 +83,10 @@ def _become(request: dict[str, Any], files: list[int]) -> None:
     os.environ.clear()
     os.environ.update(request["env"])
     sys.path[:0] = filter(None, request["env"].get("PYTHONPATH", "").split(os.pathsep))
-    sys.executable = request.get("python", sys.executable)
+    if python := request.get("python"):
+        sys.executable = python
+    else:
+        os.setpgid(0, 0)  # a raylet kills its workers' groups, which shall not be that of the tests
     tempfile.tempdir = None  # it was looked up in another environment
     _run(request["arguments"])
 
