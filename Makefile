@@ -32,10 +32,10 @@ demo: install  ## the main job on an archive that is drawn for it, into ./demo
 quick: install  ## tests that start no process, no Ray and no store; under a minute on 2 cores
 	$(PYTEST) -m "not heavy and not slow"
 
-test: install  ## all tests, the longest in their short forms; 17 minutes on 2 cores
+test: install  ## all tests, the longest in their short forms; 10 minutes on 2 cores
 	$(PYTEST) -m "not slow"
 
-test-all: install  ## all tests, long forms included; 25 minutes on 2 cores
+test-all: install  ## all tests, long forms included; 18 minutes on 2 cores
 	$(PYTEST)
 
 chaos: install  ## 100 random kills of processes of runs, about 20 minutes; KILLS and SEED may be given

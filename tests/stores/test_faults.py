@@ -73,7 +73,7 @@ def test_reset_mid_reply_follows_the_sent_bytes(proxy: FaultProxy) -> None:
 @pytest.mark.parametrize("after", [None, 70_000])
 def test_stalled_client_runs_into_its_own_timeout(proxy: FaultProxy, after: int | None) -> None:
     proxy.inject(faults.Stall(after=after))
-    with connection(proxy.url, seconds=2) as client:
+    with connection(proxy.url, seconds=1) as client:
         client.request("GET", target(proxy.url, "GET", "x"))
         if after is not None:
             assert client.getresponse().read(after) == CONTENT[:after]

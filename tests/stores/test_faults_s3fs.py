@@ -83,7 +83,7 @@ def test_upload_to_a_silent_store_ends_only_by_fsspecs_timeout(proxy: FaultProxy
     fs = files(proxy.url, read_timeout=1, retries=ONE_ATTEMPT)
     proxy.inject(faults.Stall(), only("PUT"))
     with pytest.raises(FSTimeoutError):
-        fs.pipe_file(f"{BUCKET}/upload", CONTENT, timeout=4)
+        fs.pipe_file(f"{BUCKET}/upload", CONTENT, timeout=2.5)
     assert len([r for r in proxy.requests if r.method == "PUT"]) == 1
     proxy.clear()
     fs.pipe_file(f"{BUCKET}/upload", CONTENT, timeout=30)

@@ -21,7 +21,7 @@ from tests.stores.moto import Moto
 from tests.stores.processes import ServerError
 from tests.stores.server import Server
 
-WRITERS, ROUNDS = 8, 30
+WRITERS, ROUNDS = 8, 10
 needs_ceph = pytest.mark.skipif(bool(missing_programs()), reason=f"not on PATH: {', '.join(missing_programs())}")
 
 
