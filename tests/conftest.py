@@ -12,7 +12,8 @@ from tests.stores.choice import chosen_store
 pytest_plugins = ["tests.parts"]
 
 TESTS = Path(__file__).parent
-HEAVY_NAMES = {"ray_cluster", "s3_endpoint", "clips", "corpus", "stcn", "subprocess"}  # fixtures, and process starts
+# Fixtures, and process starts.
+HEAVY_NAMES = {"ray_cluster", "s3_endpoint", "clips", "corpus", "stcn", "subprocess", "Process"}
 HEAVY_FOLDERS = {"reliability", "stores", "examples"}
 
 # Ray's first look for accelerators and its usage report are of no use to tests.

@@ -22,7 +22,7 @@ from stcn_core.models.checkpoint import load_model, save_model
 from stcn_core.training.trainer import Trainer
 from tests.core.training.tiny import network
 from tests.lengths import short_and_long
-from tests.parts import stcn
+from tests.parts import in_cluster, stcn
 from tests.preloaded.process import Process
 
 pytestmark = pytest.mark.heavy
@@ -126,13 +126,24 @@ def test_two_processes_train_by_mean_gradients_through_the_death_of_one(config: 
     assert load_model(config.output)
 
 
+@pytest.mark.parametrize("wrong", [{"init": ""}, {"init": "no such model"}])
+def test_wrong_init_is_told_before_ray_starts(wrong: dict[str, object], config: TrainingConfig) -> None:
+    """The address leads nowhere: whoever asks Ray first ends with another error."""
+    nowhere = in_cluster("127.0.0.1:1")
+    done = stcn(*command(dataclasses.replace(config, **wrong)), env=nowhere)  # type: ignore[arg-type]
+    assert (done.returncode, "--init" in done.stderr) == (2, True), done.stderr
+
+
+def test_checkpoint_of_another_run_is_told_before_ray_starts(config: TrainingConfig) -> None:
+    config.checkpoint_path.write_bytes(b"no checkpoint")
+    done = stcn(*command(config), env=in_cluster("127.0.0.1:1"))
+    assert (done.returncode, "is no checkpoint of" in done.stderr) == (2, True), done.stderr
+
+
 @pytest.mark.usefixtures("ray_cluster")
 @short_and_long(
     "wrong, message",
-    short=[
-        ({"processes": 3}, "--processes 3 is not usable: the cluster has 2 CPUs"),
-        ({"init": ""}, "trains a model further; give one by --init"),
-    ],
+    short=[({"processes": 3}, "--processes 3 is not usable: the cluster has 2 CPUs")],
     long=[({"textures": "no pictures"}, "no pictures holds no pictures")],  # the processes find it, 30 s later
 )
 def test_user_error_is_one_line_without_traceback(
