@@ -1,5 +1,6 @@
 """Records that the parts of the job exchange: plain, frozen data."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -65,6 +66,15 @@ class Track:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PromptRead:
+    """A prompted frame as it was understood, to be looked at afterwards."""
+
+    frame: int
+    objects: tuple[int, ...]  # ids of the objects that are masked on it
+    source: str  # where the masks are: a file's name below `prompts`, or the records of a JSON
+
+
+@dataclass(frozen=True, kw_only=True)
 class VideoRow:
     """The outcome of one entry: a row of `videos/`."""
 
@@ -73,15 +83,19 @@ class VideoRow:
     status: Status
     video: str
     prompts: str
+    start: int | None = None  # first segmented frame
     frames_expected: int | None = None
     frames_decoded: int | None = None
     frames_corrupt: int | None = None
     height: int | None = None
     width: int | None = None
+    pixel_aspect: float | None = None  # width of a pixel divided by its height; 1.0: square
     frames_per_second: float | None = None
     cuts: tuple[int, ...] | None = None  # frames that begin a new scene
     objects: int | None = None
     tracks: tuple[Track, ...] | None = None
+    prompts_read: tuple[PromptRead, ...] | None = None
+    notes: tuple[str, ...] | None = None  # what was mended, left out or chosen among several
     masks: int | None = None
     seconds: float | None = None
     attempts: int = 0
@@ -93,10 +107,8 @@ class VideoRow:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "VideoRow":
         """Invert `dataclasses.asdict`; lists may stand in place of tuples. Raises TypeError or KeyError."""
-        tracks, cuts = values.get("tracks"), values.get("cuts")
         nested = {
-            "cuts": None if cuts is None else tuple(cuts),
-            "tracks": None if tracks is None else tuple(_track(track) for track in tracks),
+            name: tuple(map(read, values[name])) for name, read in _NESTED.items() if values.get(name) is not None
         }
         return cls(**{**values, **nested})
 
@@ -112,6 +124,18 @@ class VideoRow:
 def _track(values: dict[str, Any]) -> Track:
     return Track(**{**values, "events": tuple(TrackEvent(**event) for event in values["events"])})
 
+
+def _prompt_read(values: dict[str, Any]) -> PromptRead:
+    return PromptRead(**{**values, "objects": tuple(values["objects"])})
+
+
+# Fields of a VideoRow that hold several values, and how each value is read.
+_NESTED: dict[str, Callable[[Any], object]] = {
+    "cuts": int,
+    "tracks": _track,
+    "prompts_read": _prompt_read,
+    "notes": str,
+}
 
 # Events that an actor reports to the driver while it works on a shard.
 

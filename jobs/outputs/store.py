@@ -45,6 +45,10 @@ MASK_FIELDS = (
 VIDEO_MEANINGS = {
     "work_id": "digest of the video, its prompts, the model and the options",
     "status": "done, quarantined, or pending",
+    "start": "first segmented frame",
+    "pixel_aspect": "width of a pixel divided by its height; 1 for square pixels, null where the file does not say",
+    "prompts_read": "the prompted frames as they were understood, the first 100",
+    "notes": "what was mended, left out or chosen among several",
     "frames_expected": "as the file claims, between start and end; null where it does not say",
     "frames_corrupt": "frames and packets that are damaged, and 1 for a file that is cut off",
     "frames_per_second": "on average; of a folder of images, an assumed 24",

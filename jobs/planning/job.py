@@ -103,5 +103,10 @@ def _row(item: WorkItem, latest: VideoRow | None) -> VideoRow:
         return latest
     entry = item.entry
     return VideoRow(
-        video_id=entry.video_id, work_id=item.work_id, status="pending", video=entry.video, prompts=entry.prompts
+        video_id=entry.video_id,
+        work_id=item.work_id,
+        status="pending",
+        video=entry.video,
+        prompts=entry.prompts,
+        start=entry.start,
     )

@@ -178,6 +178,7 @@ def _done(
         status="done",
         video=entry.video,
         prompts=entry.prompts,
+        start=entry.start,
         # Frames after the cut at which a video ends are not missing.
         frames_expected=video.frames_expected if frames.is_exhausted else frames.taken,
         frames_decoded=frames.taken,
