@@ -81,6 +81,7 @@ def test_s3fs_reports_a_lost_create_reply_as_a_lost_race(proxy: FaultProxy) -> N
 def test_upload_to_a_silent_store_ends_only_by_fsspecs_timeout(proxy: FaultProxy) -> None:
     """s3fs asks for "100 Continue", and aiohttp waits for it, and for its body to be taken, without a limit."""
     fs = files(proxy.url, read_timeout=1, retries=ONE_ATTEMPT)
+    assert fs.cat_file(X, start=0, end=10) == CONTENT[:10]  # it takes seconds to connect on a slow machine
     proxy.inject(faults.Stall(), only("PUT"))
     with pytest.raises(FSTimeoutError):
         fs.pipe_file(f"{BUCKET}/upload", CONTENT, timeout=2.5)

@@ -1,12 +1,9 @@
 """S3 file systems are of our own: their settings reach nobody else, and their connections are kept."""
 
-import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
 from typing import Any
 
 import pytest
@@ -15,6 +12,7 @@ from aiobotocore.session import AioSession
 
 from jobs.io import storage
 from jobs.io.filesystem import S3_TRIES, open_location
+from tests.preloaded.process import Process
 
 THREADS = 4
 
@@ -67,22 +65,25 @@ def test_each_endpoint_has_a_file_system_of_its_own(s3_endpoint: str, monkeypatc
         assert open_location("s3://bucket/x")[0] is not before
 
 
-def _read_in_child(location: str, before: int, pipe: Connection) -> None:
-    fs, _ = open_location(location)
-    pipe.send((id(fs) != before, storage.read(location)))
+FORKING = """
+import os, sys
+from jobs.io import storage
+from jobs.io.filesystem import open_location
+
+location = sys.argv[1] + "/x"
+storage.write(location, b"content")
+before, _ = open_location(location)
+child = os.fork()
+own, _ = open_location(location)
+assert (own is before) is (child != 0)
+assert storage.read(location) == b"content"
+if not child:
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+"""
 
 
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_forked_process_opens_a_file_system_of_its_own(bucket: str) -> None:
-    storage.write(f"{bucket}/x", b"content")
-    fs, _ = open_location(f"{bucket}/x")
-    here, there = get_context("fork").Pipe()
-    child = get_context("fork").Process(target=_read_in_child, args=(f"{bucket}/x", id(fs), there))
-    child.start()
-    assert here.poll(60)
-    assert here.recv() == (True, b"content")
-    child.join(60)
-    assert child.exitcode == 0
-    assert storage.read(f"{bucket}/x") == b"content"
-    assert open_location(f"{bucket}/x")[0] is fs
-    assert os.getpid() != child.pid
+    """In a process of its own: a fork of this one may free what other tests left, and wait for threads it lacks."""
+    with Process("-c", FORKING, bucket) as process:
+        assert process.wait(60) == 0, process.errors()
