@@ -2,6 +2,7 @@
 
 import errno
 from collections.abc import Container, Iterator
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 
@@ -66,6 +67,19 @@ class VideoFile:
                 raise VideoError(_too_many(self._limits))
             check_size(frame.width, frame.height, self._limits)
             yield index, frame
+
+    def claimed_size(self) -> tuple[int, int] | None:
+        """Return the upright (height, width) of the first frame; None if it cannot be decoded.
+
+        The container alone does not tell: it may turn the frames, and so may H.264 and HEVC. The first frame is decoded
+        from a second opening of the file, so that this reader stays where it is.
+        """
+        try:
+            with closing(VideoFile(self._path, self._limits, all_frames=False)) as other:
+                frame = next(other._decode(), None)
+                return None if frame is None else _upright_size(frame)
+        except VideoError:
+            return None
 
     def decode_near(self, time: int) -> Iterator[av.VideoFrame]:
         """Seek to a time, in the stream's units, and yield the frames from there: usually from the key frame before it.
@@ -150,10 +164,18 @@ def _to_rgb(index: int, frame: av.VideoFrame, reformatter: VideoReformatter, *, 
         rgb = reformatter.reformat(frame, columns, rows, "rgb24", interpolation="BILINEAR").to_ndarray()
     except (av.FFmpegError, ValueError) as error:
         raise VideoError(f"frame {index}, {frame.format.name}, cannot be converted to RGB: {error}") from error
-    turns = round(frame.rotation / 90)  # counter-clockwise, as rot90 counts
-    upright = np.ascontiguousarray(np.rot90(rgb, turns))
-    height, width = (frame.width, frame.height) if turns % 2 else (frame.height, frame.width)
+    upright = np.ascontiguousarray(np.rot90(rgb, _turns(frame)))
+    height, width = _upright_size(frame)
     return VideoFrame(index=index, name=None, pts_seconds=frame.time, image=upright, height=height, width=width)
+
+
+def _turns(frame: av.VideoFrame) -> int:
+    """Counter-clockwise quarter turns, as rot90 counts them."""
+    return round(frame.rotation / 90)
+
+
+def _upright_size(frame: av.VideoFrame) -> tuple[int, int]:
+    return (frame.width, frame.height) if _turns(frame) % 2 else (frame.height, frame.width)
 
 
 def _too_many(limits: VideoLimits, frames: int | None = None) -> str:

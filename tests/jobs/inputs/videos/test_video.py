@@ -90,19 +90,52 @@ def test_16_bit_images_are_scaled_to_8_bits(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("degrees", "turns"), [(90, -1), (180, 2), (270, 1)])
 def test_rotated_file_is_read_upright(degrees: int, turns: int, tmp_path: Path) -> None:
-    """The track header's matrix gives the clockwise rotation, as phones write it."""
-    path = write(tmp_path / "v.mp4", 3)
+    path = turn(write(tmp_path / "v.mp4", 3), degrees)
+    _, frames = read(path)
+    expected = np.rot90(picture(0), turns)
+    assert frames[0].image.shape == expected.shape
+    assert (frames[0].height, frames[0].width) == expected.shape[:2]  # the size that masks are scaled to
+    assert np.abs(frames[0].image.astype(int) - expected).mean() < 6
+
+
+def turn(path: Path, degrees: int) -> Path:
+    """Have the track header's matrix turn an MP4 clockwise, as phones write it."""
     content = bytearray(path.read_bytes())
     cos, sin = {90: (0, 1), 180: (-1, 0), 270: (0, -1)}[degrees]
     matrix = struct.pack(">9i", cos << 16, sin << 16, 0, -sin << 16, cos << 16, 0, 0, 0, 1 << 30)
     start = content.index(b"tkhd") + 4 + 40
     content[start : start + 36] = matrix
     path.write_bytes(content)
-    _, frames = read(path)
-    expected = np.rot90(picture(0), turns)
-    assert frames[0].image.shape == expected.shape
-    assert (frames[0].height, frames[0].width) == expected.shape[:2]  # the size that masks are scaled to
-    assert np.abs(frames[0].image.astype(int) - expected).mean() < 6
+    return path
+
+
+def test_claimed_size_is_upright_and_known_before_reading(tmp_path: Path) -> None:
+    """A mask of another size can be refused before frames are decoded up to `start`."""
+    path = write(tmp_path / "v.mp4", 9)
+    for source, size in ((path, (HEIGHT, WIDTH)), (turn(write(tmp_path / "w.mp4"), 90), (WIDTH, HEIGHT))):
+        with Video(source, start=4) as video:
+            assert (video.size_claimed, video.frames_decoded) == (size, 0)
+            assert [frame.index for frame in video] == list(range(4, video.frames_claimed or 0))
+            assert video.frames_corrupt == 0
+    path.write_bytes(replace_box(path.read_bytes(), f"{TABLES}/stco", struct.pack(">III", 0, 1, 2**31)))
+    with Video(path) as video:
+        assert video.size_claimed is None
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_claimed_size_of_a_folder_follows_the_first_images_exif(orientation: int, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    for ending in ("jpg", "png"):
+        folder = tmp_path / ending
+        folder.mkdir()
+        Image.fromarray(picture(0)).save(folder / f"0.{ending}", exif=exif)
+        with Video(folder) as video:
+            (frame,) = video
+            assert video.size_claimed == frame.image.shape[:2]
+    (folder / "0.png").write_bytes(b"damaged")
+    with Video(folder) as video:
+        assert video.size_claimed is None
 
 
 def test_only_selects_frames_of_files_and_folders(tmp_path: Path) -> None:
