@@ -5,9 +5,10 @@ from collections.abc import Container, Iterator
 from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
-import numpy as np
+from av.sidedata.sidedata import Type
 from av.video.reformatter import VideoReformatter
 
 from jobs.errors import VideoError
@@ -15,10 +16,12 @@ from jobs.inputs.limits import VideoLimits
 from jobs.inputs.videos import container_probe
 from jobs.inputs.videos.container import check_size, open_container, video_stream
 from jobs.inputs.videos.images import FOLDER_RATE, VideoFrame
+from jobs.inputs.videos.orientation import Orientation, read_matrix
 from stcn_core.frames import scaled_size
 
 # Threads over frames and slices. With them, the concealment of damaged H.264 differs from one reading to the next.
 THREADS = "AUTO"
+DISPLAY_MATRIX = Type.DISPLAYMATRIX
 
 
 class VideoFile:
@@ -76,8 +79,8 @@ class VideoFile:
         """
         try:
             with closing(VideoFile(self._path, self._limits, all_frames=False)) as other:
-                frame = next(other._decode(), None)
-                return None if frame is None else _upright_size(frame)
+                sizes = (_orientation(frame).upright(frame.height, frame.width) for _, frame in other.decode(1))
+                return next(sizes, None)
         except VideoError:
             return None
 
@@ -164,18 +167,14 @@ def _to_rgb(index: int, frame: av.VideoFrame, reformatter: VideoReformatter, *, 
         rgb = reformatter.reformat(frame, columns, rows, "rgb24", interpolation="BILINEAR").to_ndarray()
     except (av.FFmpegError, ValueError) as error:
         raise VideoError(f"frame {index}, {frame.format.name}, cannot be converted to RGB: {error}") from error
-    upright = np.ascontiguousarray(np.rot90(rgb, _turns(frame)))
-    height, width = _upright_size(frame)
+    orientation = _orientation(frame)
+    upright, (height, width) = orientation.apply(rgb), orientation.upright(frame.height, frame.width)
     return VideoFrame(index=index, name=None, pts_seconds=frame.time, image=upright, height=height, width=width)
 
 
-def _turns(frame: av.VideoFrame) -> int:
-    """Counter-clockwise quarter turns, as rot90 counts them."""
-    return round(frame.rotation / 90)
-
-
-def _upright_size(frame: av.VideoFrame) -> tuple[int, int]:
-    return (frame.width, frame.height) if _turns(frame) % 2 else (frame.height, frame.width)
+def _orientation(frame: av.VideoFrame) -> Orientation:
+    data: Any = frame.side_data
+    return read_matrix(bytes(data[DISPLAY_MATRIX])) if DISPLAY_MATRIX in data else Orientation()
 
 
 def _too_many(limits: VideoLimits, frames: int | None = None) -> str:
