@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Container, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +18,8 @@ IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 # Pillow recognises formats by content, whatever the file's name, and would pass EPS to Ghostscript, which runs the
 # program in the file.
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF")
+EXIF_ORIENTATION = 0x0112
+TRANSPOSED = (5, 6, 7, 8)  # values of EXIF's orientation that exchange height and width
 FOLDER_RATE = Fraction(24)  # frames/s assumed for a folder of images, which records no rate: that of DAVIS
 
 
@@ -68,6 +71,13 @@ class ImageFolder:
             index=index, name=path.stem, pts_seconds=None, image=scaled, height=rgb.height, width=rgb.width
         )
 
+    def claimed_size(self) -> tuple[int, int] | None:
+        """Return the upright (height, width) in the first image's header; None if it cannot be read."""
+        try:
+            return image_size(self._paths[0], self._max_pixels)
+        except ValueError:
+            return None
+
     def close(self) -> None:
         """Do nothing: no file stays open between images."""
 
@@ -93,19 +103,33 @@ def load_image(path: Path, max_pixels: int = VideoLimits.max_pixels, upright: bo
     than `max_pixels`, or damage. The size is checked before pixels are loaded: Pillow's own limit only warns up to 179
     million pixels.
     """
+    with _opened(path, max_pixels) as image:
+        image.load()
+        return ImageOps.exif_transpose(image) if upright else image
+
+
+def image_size(path: Path, max_pixels: int = VideoLimits.max_pixels) -> tuple[int, int]:
+    """Return the upright (height, width) that an image claims in its header. Raises ValueError as `load_image` does."""
+    with _opened(path, max_pixels) as image:
+        is_transposed = image.getexif().get(EXIF_ORIENTATION, 1) in TRANSPOSED
+        return (image.width, image.height) if is_transposed else (image.height, image.width)
+
+
+@contextmanager
+def _opened(path: Path, max_pixels: int) -> Iterator[Image.Image]:
+    """Open an image of at most `max_pixels`. Every error inside the context becomes a ValueError."""
     if not path.is_file():
         raise ValueError("it does not exist, or is not a regular file")
     try:
         with Image.open(path, formats=FORMATS) as image:
             width, height = image.size
-            if width * height <= max_pixels:
-                image.load()
-                return ImageOps.exif_transpose(image) if upright else image
+            if width * height > max_pixels:
+                raise ValueError(f"it is {width}x{height}, {width * height:,} pixels; legal: up to {max_pixels:,}")
+            yield image
     except UnidentifiedImageError:
         raise ValueError(f"its format is none of {', '.join(FORMATS)}") from None
     except Exception as error:  # for damage, Pillow raises SyntaxError, struct.error, KeyError, MemoryError, ...
         raise ValueError(str(error) or type(error).__name__) from error
-    raise ValueError(f"it is {width}x{height}, {width * height:,} pixels; legal: up to {max_pixels:,}")
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

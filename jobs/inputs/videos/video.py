@@ -3,6 +3,7 @@
 from collections.abc import Container, Iterator
 from dataclasses import KW_ONLY, dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
@@ -62,6 +63,15 @@ class Video:
         self.frames_corrupt = len(self._source.damaged)
         if self._source.missing:
             self.frames_expected = self._in_window(self.start + self.frames_decoded + self._source.missing)
+
+    @cached_property
+    def size_claimed(self) -> tuple[int, int] | None:
+        """Upright (height, width) in pixels of the first frame, before any is read; None if it cannot be told.
+
+        Of a folder, what its first image's header says. A video whose frames change their size before `start` yields
+        frames of another size.
+        """
+        return self._source.claimed_size()
 
     def _in_window(self, frames: int) -> int:
         """Count the frames from `start` to `end` in a video of so many frames."""

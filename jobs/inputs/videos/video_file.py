@@ -2,11 +2,13 @@
 
 import errno
 from collections.abc import Container, Iterator
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
-import numpy as np
+from av.sidedata.sidedata import Type
 from av.video.reformatter import VideoReformatter
 
 from jobs.errors import VideoError
@@ -14,10 +16,12 @@ from jobs.inputs.limits import VideoLimits
 from jobs.inputs.videos import container_probe
 from jobs.inputs.videos.container import check_size, open_container, video_stream
 from jobs.inputs.videos.images import FOLDER_RATE, VideoFrame
+from jobs.inputs.videos.orientation import Orientation, read_matrix
 from stcn_core.frames import scaled_size
 
 # Threads over frames and slices. With them, the concealment of damaged H.264 differs from one reading to the next.
 THREADS = "AUTO"
+DISPLAY_MATRIX = Type.DISPLAYMATRIX
 
 
 class VideoFile:
@@ -66,6 +70,19 @@ class VideoFile:
                 raise VideoError(_too_many(self._limits))
             check_size(frame.width, frame.height, self._limits)
             yield index, frame
+
+    def claimed_size(self) -> tuple[int, int] | None:
+        """Return the upright (height, width) of the first frame; None if it cannot be decoded.
+
+        The container alone does not tell: it may turn the frames, and so may H.264 and HEVC. The first frame is decoded
+        from a second opening of the file, so that this reader stays where it is.
+        """
+        try:
+            with closing(VideoFile(self._path, self._limits, all_frames=False)) as other:
+                sizes = (_orientation(frame).upright(frame.height, frame.width) for _, frame in other.decode(1))
+                return next(sizes, None)
+        except VideoError:
+            return None
 
     def decode_near(self, time: int) -> Iterator[av.VideoFrame]:
         """Seek to a time, in the stream's units, and yield the frames from there: usually from the key frame before it.
@@ -150,10 +167,14 @@ def _to_rgb(index: int, frame: av.VideoFrame, reformatter: VideoReformatter, *, 
         rgb = reformatter.reformat(frame, columns, rows, "rgb24", interpolation="BILINEAR").to_ndarray()
     except (av.FFmpegError, ValueError) as error:
         raise VideoError(f"frame {index}, {frame.format.name}, cannot be converted to RGB: {error}") from error
-    turns = round(frame.rotation / 90)  # counter-clockwise, as rot90 counts
-    upright = np.ascontiguousarray(np.rot90(rgb, turns))
-    height, width = (frame.width, frame.height) if turns % 2 else (frame.height, frame.width)
+    orientation = _orientation(frame)
+    upright, (height, width) = orientation.apply(rgb), orientation.upright(frame.height, frame.width)
     return VideoFrame(index=index, name=None, pts_seconds=frame.time, image=upright, height=height, width=width)
+
+
+def _orientation(frame: av.VideoFrame) -> Orientation:
+    data: Any = frame.side_data
+    return read_matrix(bytes(data[DISPLAY_MATRIX])) if DISPLAY_MATRIX in data else Orientation()
 
 
 def _too_many(limits: VideoLimits, frames: int | None = None) -> str:

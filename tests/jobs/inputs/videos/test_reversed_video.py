@@ -1,6 +1,5 @@
 """Reading backward gives bit for bit the frames of reading forward in every format, with few of them in memory."""
 
-import struct
 import weakref
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -21,7 +20,7 @@ from jobs.inputs.videos.video import Video
 from jobs.inputs.videos.video_file import VideoFile
 from tests.jobs.inputs.containers import remux
 from tests.jobs.inputs.videos.test_damage import HEVC, VP9, encode, flip, without_packets
-from tests.jobs.inputs.videos.test_video import HEIGHT, WIDTH, picture, write
+from tests.jobs.inputs.videos.test_video import HEIGHT, WIDTH, picture, turn, with_matrix, write
 
 FRAME_BYTES = HEIGHT * WIDTH * 3
 X264 = {"preset": "veryfast", "crf": "20"}
@@ -120,11 +119,12 @@ def still(path: Path) -> Path:
 
 def turned(path: Path) -> Path:
     """Write an MP4 whose header rotates it by 90 degrees, as phones write them."""
-    content = bytearray(write(path, 30).read_bytes())
-    start = content.index(b"tkhd") + 4 + 40
-    content[start : start + 36] = struct.pack(">9i", 0, 1 << 16, 0, -1 << 16, 0, 0, 0, 0, 1 << 30)
-    path.write_bytes(content)
-    return path
+    return turn(write(path, 30), 90)
+
+
+def transposed(path: Path) -> Path:
+    """Write an MP4 whose header exchanges rows and columns."""
+    return with_matrix(write(path, 30), 0, 1, 1, 0)
 
 
 @pytest.mark.parametrize("name", CODECS)
@@ -147,7 +147,7 @@ def test_chunks_are_decoded_from_key_frames_not_from_the_beginning(
     assert len(decoded) < 47 * 2.5  # decoding every chunk from the beginning would take 47 * 4
 
 
-@pytest.mark.parametrize("make", [variable_rate, turned, still])
+@pytest.mark.parametrize("make", [variable_rate, turned, transposed, still])
 def test_times_and_rotations_equal_those_of_reading_forward(make: Callable[[Path], Path], tmp_path: Path) -> None:
     path = make(tmp_path / "v.mp4")
     expected = forward(path)

@@ -90,19 +90,107 @@ def test_16_bit_images_are_scaled_to_8_bits(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("degrees", "turns"), [(90, -1), (180, 2), (270, 1)])
 def test_rotated_file_is_read_upright(degrees: int, turns: int, tmp_path: Path) -> None:
-    """The track header's matrix gives the clockwise rotation, as phones write it."""
-    path = write(tmp_path / "v.mp4", 3)
-    content = bytearray(path.read_bytes())
-    cos, sin = {90: (0, 1), 180: (-1, 0), 270: (0, -1)}[degrees]
-    matrix = struct.pack(">9i", cos << 16, sin << 16, 0, -sin << 16, cos << 16, 0, 0, 0, 1 << 30)
-    start = content.index(b"tkhd") + 4 + 40
-    content[start : start + 36] = matrix
-    path.write_bytes(content)
+    path = turn(write(tmp_path / "v.mp4", 3), degrees)
     _, frames = read(path)
     expected = np.rot90(picture(0), turns)
     assert frames[0].image.shape == expected.shape
     assert (frames[0].height, frames[0].width) == expected.shape[:2]  # the size that masks are scaled to
     assert np.abs(frames[0].image.astype(int) - expected).mean() < 6
+
+
+def with_matrix(path: Path, a: float, b: float, c: float, d: float) -> Path:
+    """Have an MP4's track header move each pixel to x' = a x + c y, y' = b x + d y."""
+    content = bytearray(path.read_bytes())
+    one = 1 << 16
+    start = content.index(b"tkhd") + 4 + 40
+    content[start : start + 24] = struct.pack(">6i", *(round(v * one) for v in (a, b, 0, c, d, 0)))
+    path.write_bytes(content)
+    return path
+
+
+def turn(path: Path, degrees: int) -> Path:
+    """Have the track header's matrix turn an MP4 clockwise, as phones write it."""
+    cos, sin = {90: (0, 1), 180: (-1, 0), 270: (0, -1)}[degrees]
+    return with_matrix(path, cos, sin, -sin, cos)
+
+
+def corners() -> np.ndarray:
+    """Draw a picture whose four corners differ, so that no mirrored or turned copy of it equals it."""
+    image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    image[:24, :32], image[:24, 32:], image[24:, :32] = (200, 40, 40), (40, 200, 40), (40, 40, 200)
+    return image
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_mirrored_and_transposed_file_is_read_as_an_image_with_that_exif(orientation: int, tmp_path: Path) -> None:
+    """A matrix with the effect of each of EXIF's orientations."""
+    with VideoWriter(tmp_path / "v.mp4", Fraction(25)) as writer:
+        for _ in range(3):
+            writer.write(corners())
+    matrices = {1: (1, 0, 0, 1), 2: (-1, 0, 0, 1), 3: (-1, 0, 0, -1), 4: (1, 0, 0, -1)}
+    matrices |= {5: (0, 1, 1, 0), 6: (0, 1, -1, 0), 7: (0, -1, -1, 0), 8: (0, -1, 1, 0)}
+    path = with_matrix(tmp_path / "v.mp4", *matrices[orientation])
+    image, exif = Image.fromarray(corners()), Image.Exif()
+    exif[0x0112] = orientation
+    (tmp_path / "images").mkdir()
+    image.save(tmp_path / "images/0.png", exif=exif)
+    (expected,), (frame, *_) = read(tmp_path / "images")[1], read(path)[1]
+    assert (frame.height, frame.width) == (expected.height, expected.width) == expected.image.shape[:2]
+    assert np.abs(frame.image.astype(int) - expected.image).mean() < 6
+    with Video(path) as video:
+        assert video.size_claimed == expected.image.shape[:2]
+
+
+@pytest.mark.parametrize(
+    ("matrix", "like"),
+    [
+        ((0.8, 0.6, -0.6, 0.8), (1, 0, 0, 1)),
+        ((0.6, 0.8, -0.8, 0.6), (0, 1, -1, 0)),
+        ((-0.9, 0.1, 0.1, 2.5), (-1, 0, 0, 1)),
+        ((0.5, 0, 0, 3), (1, 0, 0, 1)),
+        ((0, 0, 0, 0), (1, 0, 0, 1)),
+        ((0, 1, 0, 1), (1, 0, 0, 1)),
+    ],
+)
+def test_other_matrices_count_as_the_nearest_quarter_turn(
+    matrix: tuple[float, ...], like: tuple[float, ...], tmp_path: Path
+) -> None:
+    with VideoWriter(tmp_path / "v.mp4", Fraction(25)) as writer:
+        writer.write(corners())
+    (tmp_path / "w.mp4").write_bytes((tmp_path / "v.mp4").read_bytes())
+    (found,), (expected,) = (
+        read(with_matrix(tmp_path / name, *values))[1] for name, values in (("v.mp4", matrix), ("w.mp4", like))
+    )
+    assert np.array_equal(found.image, expected.image)
+
+
+def test_claimed_size_is_upright_and_known_before_reading(tmp_path: Path) -> None:
+    """A mask of another size can be refused before frames are decoded up to `start`."""
+    path = write(tmp_path / "v.mp4", 9)
+    for source, size in ((path, (HEIGHT, WIDTH)), (turn(write(tmp_path / "w.mp4"), 90), (WIDTH, HEIGHT))):
+        with Video(source, start=4) as video:
+            assert (video.size_claimed, video.frames_decoded) == (size, 0)
+            assert [frame.index for frame in video] == list(range(4, video.frames_claimed or 0))
+            assert video.frames_corrupt == 0
+    path.write_bytes(replace_box(path.read_bytes(), f"{TABLES}/stco", struct.pack(">III", 0, 1, 2**31)))
+    with Video(path) as video:
+        assert video.size_claimed is None
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_claimed_size_of_a_folder_follows_the_first_images_exif(orientation: int, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    for ending in ("jpg", "png"):
+        folder = tmp_path / ending
+        folder.mkdir()
+        Image.fromarray(picture(0)).save(folder / f"0.{ending}", exif=exif)
+        with Video(folder) as video:
+            (frame,) = video
+            assert video.size_claimed == frame.image.shape[:2]
+    (folder / "0.png").write_bytes(b"damaged")
+    with Video(folder) as video:
+        assert video.size_claimed is None
 
 
 def test_only_selects_frames_of_files_and_folders(tmp_path: Path) -> None:
