@@ -37,6 +37,14 @@ class VideoError(Exception):
     """One video cannot be segmented. The error is stored in the video's row, and the job continues."""
 
 
+class EndsEarlyError(VideoError):
+    """A video has fewer frames than it was asked for."""
+
+    def __init__(self, wanted: int, frames: int) -> None:
+        super().__init__(f"there is no frame {wanted}; the video has frames 0 to {frames - 1}")
+        self.frames = frames
+
+
 class PromptError(VideoError):
     """A video's prompts cannot be used."""
 

@@ -30,6 +30,7 @@ class Option:
     unset: str | None = None  # the value that None or an empty text stands for, in words
     legal: str | None = None  # legal values in words, where type and bounds do not say them
     names: Callable[[], Iterable[str]] | None = None  # legal values that a registry knows, beside None
+    per_video: bool = False  # a column of its name in the manifest sets it for a single video
     run_only: bool = False  # `stcn plan` lacks the option: it changes how a run goes, not what there is to do
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:

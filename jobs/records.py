@@ -21,28 +21,9 @@ class Entry:
     first_masks_only: bool = False
     void: int | None = None  # mask value of void pixels; 0: every value is an object; None: not specified
     removals: tuple[tuple[int, int], ...] = ()  # object id, and the first frame without the object
-
-
-@dataclass(frozen=True, kw_only=True)
-class WorkItem:
-    """An entry with its work id and an estimate of its length."""
-
-    entry: Entry
-    work_id: str
-    expected_frames: int
-    not_found: tuple[str, ...] = ()  # "video" or "prompts", for locations without a file
-
-
-@dataclass(frozen=True)
-class Shard:
-    """Whole videos that one actor segments, committed together."""
-
-    shard_id: str
-    items: tuple[WorkItem, ...]
-
-    @property
-    def expected_frames(self) -> int:
-        return sum(item.expected_frames for item in self.items)
+    first_frame: int = 0  # the number that names of masks give the video's first frame
+    mask_names: str | None = None  # pattern of the names of masks, such as "*_{frame}_{object}"; None: recognised
+    overrides: tuple[tuple[str, object], ...] = ()  # options of the run that the row sets for its video
 
 
 @dataclass(frozen=True)

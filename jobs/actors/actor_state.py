@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from jobs.actors.handles import EventStream, SegmenterHandle
-from jobs.records import Shard, VideoRow, WorkItem
+from jobs.records import VideoRow
+from jobs.segmenting.work_item import Shard, WorkItem
 
 if TYPE_CHECKING:
     from ray import ObjectRef

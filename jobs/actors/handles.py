@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 import ray
 
-from jobs.records import Event, Shard
+from jobs.records import Event
+from jobs.segmenting.work_item import Shard
 
 if TYPE_CHECKING:
     from jobs.actors.mailbox import ExitReason, Message

@@ -20,7 +20,8 @@ from jobs.concurrency import interrupt
 from jobs.errors import CredentialsError, FatalError
 from jobs.io import storage
 from jobs.planning.shards import make_shard
-from jobs.records import Event, Shard, ShardWritten, VideoFailed, VideoFinished, VideoRow, VideoStarted, WorkItem
+from jobs.records import Event, ShardWritten, VideoFailed, VideoFinished, VideoRow, VideoStarted
+from jobs.segmenting.work_item import Shard, WorkItem
 
 if TYPE_CHECKING:
     from ray import ObjectRef

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from jobs.actors.mailbox import ShardHandedOver
-from jobs.records import Event, WorkItem
+from jobs.records import Event
+from jobs.segmenting.work_item import WorkItem
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,17 +17,16 @@ from jobs.actors.watchdog import Watchdog
 from jobs.concurrency.prefetch import Prefetch
 from jobs.concurrency.threads import inheriting_thread
 from jobs.errors import CredentialsError, PromptError, StorageError, VideoError
-from jobs.inputs.limits import ProcessLimits, VideoRequirements
+from jobs.inputs.limits import ProcessLimits
 from jobs.io import scratch, storage
 from jobs.io.storage_policy import StoragePolicy, storage_policy
 from jobs.plugins import load_plugins
-from jobs.records import Event, FramesDone, Shard, ShardWritten, VideoFailed, VideoFinished, VideoStarted, WorkItem
+from jobs.records import Event, FramesDone, ShardWritten, VideoFailed, VideoFinished, VideoStarted
 from jobs.segmenting.failure_row import quarantined_row
-from jobs.segmenting.scene_clips import ClipOptions
 from jobs.segmenting.segment_video import Segmented, segment_video
+from jobs.segmenting.work_item import Shard, WorkItem
 from stcn_core.acceleration.allocator import keep_freed_memory
 from stcn_core.acceleration.inference import for_inference
-from stcn_core.config import PropagationConfig
 from stcn_core.device import find_device
 from stcn_core.models.checkpoint import load_model
 
@@ -45,9 +44,6 @@ class ActorSettings:
     precision: str
     similarity: str | None  # that replaces the network's own
     threads: int
-    options: PropagationConfig
-    demands: VideoRequirements
-    clip_options: ClipOptions
     allowance: ProcessLimits
     storage: StoragePolicy
 
@@ -94,17 +90,7 @@ class Segmenter:
         self._watchdog.video_starts()
         try:
             video, prompts = fetched.paths()
-            setup = self._setup
-            work = segment_video(
-                fetched.item,
-                video,
-                prompts,
-                model=self._model,
-                config=setup.options,
-                requirements=setup.demands,
-                options=setup.clip_options,
-            )
-            row, tables = yield from self._reported(work)
+            row, tables = yield from self._reported(segment_video(fetched.item, video, prompts, model=self._model))
         except VideoError as error:
             row, tables = quarantined_row(fetched.item, error, seconds=time.monotonic() - started), []
         except Exception as error:

@@ -13,10 +13,11 @@ from jobs.outputs import store
 from jobs.outputs.label_maps import to_image
 from jobs.outputs.video_writer import VideoWriter
 from jobs.planning.config import SegmentConfig
-from jobs.records import Entry, WorkItem
+from jobs.records import Entry
 from jobs.run.driver import run
 from jobs.run.progress import Counts, NullReporter
 from jobs.segmenting.segment_video import Segmented, segment_video
+from jobs.segmenting.work_item import VideoOptions, WorkItem
 from stcn_core.acceleration.inference import for_inference
 from stcn_core.benchmark.cases import CASES, Figures, Settings
 from stcn_core.benchmark.comparison import propagation
@@ -112,11 +113,10 @@ def _whole_video(settings: Settings, model: Network, height: int, *, width: int,
             item = WorkItem(
                 entry=Entry(video_id="v", video=str(folder / "video.mp4"), prompts=str(folder / "prompts")),
                 work_id="work",
+                options=VideoOptions(propagation=config),
                 expected_frames=frames,
             )
-            _, tables = _run_to_end(
-                segment_video(item, folder / "video.mp4", folder / "prompts", model=model, config=config)
-            )
+            _, tables = _run_to_end(segment_video(item, folder / "video.mp4", folder / "prompts", model=model))
             with store.MaskWriter(folder / "masks.parquet") as masks:
                 for table in tables:
                     masks.add(table)

@@ -71,7 +71,7 @@ def _check_rows(output: str, rows: list[VideoRow], ledger: Ledger) -> Iterator[s
     yield from (f"video {name!r} has {count} rows" for name, count in ids.items() if count > 1)
     try:
         config = read_config(output)
-        expected = {entry.video_id for entry in read_manifest(config.manifest, config.allow or ())}
+        expected = {entry.video_id for entry in read_manifest(config.manifest, config.allow or ()).entries}
     except (OSError, UserError) as error:
         yield f"the manifest cannot be read, so its videos cannot be compared with the rows: {error}"
     else:

@@ -1,9 +1,12 @@
 """Reading of manifests: everything is checked before a run starts."""
 
 import io
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -13,27 +16,41 @@ import pyarrow.json
 from jobs.errors import ManifestError
 from jobs.inputs.allowlist import describe_allowed, is_allowed
 from jobs.inputs.object_removals import parse_removals
+from jobs.inputs.prompts.mask_name_pattern import MaskNamePattern
 from jobs.inputs.videos.images import IMAGES
 from jobs.io import storage
 from jobs.outputs import store
 from jobs.records import Entry
 
 REQUIRED = ("video_id", "video", "prompts")
-OPTIONAL = ("start", "end", "remove", "void")
-TEXTS = (*REQUIRED, "remove", "void")  # read as strings, so that an id 007 in a CSV stays 007
+OPTIONAL = ("start", "end", "remove", "void", "first_frame", "mask_names")
+TEXTS = (*REQUIRED, "remove", "void", "mask_names")  # read as strings, so that an id 007 in a CSV stays 007
+NUMBERS = ("start", "end", "first_frame")
 MAX_VOID = 2**16 - 1
 TABLES = (".parquet", ".csv", ".jsonl")
 RESOLUTIONS = ("480p", "Full-Resolution", "1080p")  # in DAVIS, folders between JPEGImages and the sequences
 
 
-def read_manifest(location: str, allow: Sequence[str] = ()) -> list[Entry]:
-    """Read the entries of a table, or of a DAVIS / YouTube-VOS tree (a folder with JPEGImages and Annotations).
+NO_OPTIONS: Mapping[str, bool] = MappingProxyType({})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """The videos of a run, and what its table has beside them."""
+
+    entries: list[Entry]
+    unused_columns: list[str] = field(default_factory=list)  # the user's own, which no option is read from
+
+
+def read_manifest(location: str, allow: Sequence[str] = (), *, options: Mapping[str, bool] = NO_OPTIONS) -> Manifest:
+    """Read a table, or a DAVIS / YouTube-VOS tree (a folder with JPEGImages and Annotations).
 
     location: a path or URL. Locations in a table may be relative to the table's folder. allow: prefixes that they must
-    lie under (see `inputs.allowlist`). Raises ManifestError that lists every problem found.
+    lie under (see `inputs.allowlist`). options: each option of a run, and whether a row may set it for its video, in
+    a column of its name. Raises ManifestError that lists every problem found.
     """
     if location.lower().endswith(TABLES):
-        return _read_table(location, allow)
+        return _read_table(location, allow, options=options)
     entries = _read_tree(location)
     if not entries:
         raise ManifestError(
@@ -43,26 +60,43 @@ def read_manifest(location: str, allow: Sequence[str] = ()) -> list[Entry]:
     _raise_if_any(
         location, [f"folder {e.video_id!r} has a name that is not UTF-8; rename it" for e in entries if not _is_utf8(e)]
     )
-    return entries
+    return Manifest(entries=entries)
 
 
-def _read_table(location: str, allow: Sequence[str]) -> list[Entry]:
+def _read_table(location: str, allow: Sequence[str], *, options: Mapping[str, bool]) -> Manifest:
     table = _load_table(location)
     names = table.column_names
-    rows = table.select([name for name in (*REQUIRED, *OPTIONAL) if name in names]).to_pylist()
-    problems = _misspelt_columns(names)
+    known = (*REQUIRED, *OPTIONAL, *(name for name, is_per_video in options.items() if is_per_video))
+    rows = [_without_blanks(row) for row in table.select([name for name in known if name in names]).to_pylist()]
+    problems = _misspelt_columns(names, known)
+    problems += [
+        f"column {name!r} is an option of the whole run; legal: --{name.replace('_', '-')}, or another column name"
+        for name in names
+        if options.get(name) is False and name not in known
+    ]
     problems += [problem for number, row in enumerate(rows, start=1) for problem in _row_problems(number, row)]
     problems += _duplicates(rows)
     if not rows:
         problems.append("it has no rows")
     _raise_if_any(location, problems)
     folder = location.rpartition("/")[0] or "."
-    entries = [_entry(row, folder) for row in rows]
+    entries = [_entry(row, folder, options) for row in rows]
     _raise_if_any(
         location,
         [p for number, entry in enumerate(entries, 1) for p in _disallowed(number, entry, location, allow=allow)],
     )
-    return entries
+    return Manifest(entries=entries, unused_columns=[name for name in names if name not in known])
+
+
+def _without_blanks(row: dict[str, Any]) -> dict[str, Any]:
+    """A row with None for what is not there: pandas writes NaN, and 3.0 for 3 where another row has none."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, float):
+            return None if math.isnan(value) else int(value) if value.is_integer() else value
+        return value
+
+    return {name: plain(value) for name, value in row.items()}
 
 
 def _load_table(location: str) -> Any:
@@ -124,12 +158,12 @@ def _row_problems(number: int, row: dict[str, Any]) -> list[str]:
     start, end = row.get("start"), row.get("end")
     problems += [
         f"row {number}: {name} is {value!r}; legal: a frame number, 0 or more"
-        for name, value in (("start", start), ("end", end))
+        for name, value in ((name, row.get(name)) for name in NUMBERS)
         if value is not None and not (type(value) is int and value >= 0)  # a bool is an int, too
     ]
     if isinstance(start or 0, int) and isinstance(end, int) and end <= (start or 0):
         problems.append(f"row {number}: end {end} is not after start {start or 0}; frames start to end-1 are segmented")
-    for name, parse in (("remove", _removals), ("void", _void)):
+    for name, parse in (("remove", _removals), ("void", _void), ("mask_names", _mask_names)):
         try:
             parse(row)
         except ValueError as error:
@@ -151,6 +185,8 @@ def _void(row: dict[str, Any]) -> int | None:
         return None
     if value == "none":
         return 0
+    if isinstance(value, str):
+        value = value.removesuffix(".0")  # as pandas writes 255 where another row has none
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= len(str(MAX_VOID)):
         value = int(value)
     if type(value) is int and 1 <= value <= MAX_VOID:
@@ -158,11 +194,19 @@ def _void(row: dict[str, Any]) -> int | None:
     raise ValueError(f"legal: the mask value of void pixels, 1 to {MAX_VOID}, or none if every value is an object")
 
 
-def _misspelt_columns(columns: list[str]) -> list[str]:
+def _mask_names(row: dict[str, Any]) -> str | None:
+    pattern = row.get("mask_names") or None
+    if pattern is not None:
+        MaskNamePattern(pattern)
+    return pattern
+
+
+def _misspelt_columns(columns: list[str], known: Sequence[str]) -> list[str]:
     """List the columns that look like misspelt optional ones. All other unknown columns belong to the user."""
-    known = (*REQUIRED, *OPTIONAL)  # required ones too, since "video" is close to "void"
     closest = {name: _closest(name.strip().lower(), known) for name in set(columns) - set(known)}
-    misspelt = sorted((name, intended) for name, intended in closest.items() if intended in OPTIONAL)
+    misspelt = sorted(
+        (name, intended) for name, intended in closest.items() if intended and intended not in REQUIRED
+    )  # "video" is close to "void"
     return [f"column {name!r} is not known; legal: {intended}" for name, intended in misspelt]
 
 
@@ -182,7 +226,7 @@ def _duplicates(rows: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-def _entry(row: dict[str, Any], folder: str) -> Entry:
+def _entry(row: dict[str, Any], folder: str, options: Mapping[str, bool]) -> Entry:
     video, prompts = (storage.resolve(row[name], folder) for name in ("video", "prompts"))
     return Entry(
         video_id=row["video_id"],
@@ -192,6 +236,9 @@ def _entry(row: dict[str, Any], folder: str) -> Entry:
         end=row.get("end"),
         void=_void(row),
         removals=_removals(row),
+        first_frame=row.get("first_frame") or 0,
+        mask_names=_mask_names(row),
+        overrides=tuple((name, row[name]) for name in options if row.get(name) not in (None, "")),
     )
 
 

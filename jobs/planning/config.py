@@ -7,10 +7,12 @@ from pydantic import AfterValidator, Field
 
 from jobs.errors import UserError
 from jobs.inputs.limits import ProcessLimits, VideoLimits, VideoRequirements
+from jobs.inputs.prompts.leniency import Leniency, OnBadAnnotation, OnOverlap
 from jobs.io import storage
 from jobs.io.storage_policy import RETRY_SECONDS
 from jobs.options import Option, config_class, zero_or
 from jobs.segmenting.scene_clips import ClipOptions, OnCut
+from jobs.segmenting.work_item import VideoOptions
 from stcn_core.config import Direction, HasDefaults, PropagationConfig
 from stcn_core.memory.eviction import policy_names
 
@@ -47,7 +49,7 @@ class SegmentConfig:
         Option("Number format of the network; auto: bfloat16 on GPUs and CPUs with AMX, else float32.", MODEL),
     ] = "auto"
 
-    memory_every: Annotated[CountOrNone, Option("Memorise every Nth frame.", MEMORY, unset="5")] = None
+    memory_every: Annotated[CountOrNone, Option("Memorise every Nth frame.", MEMORY, unset="5", per_video=True)] = None
     top_k: Annotated[
         int | None,
         Field(ge=0),
@@ -56,6 +58,7 @@ class SegmentConfig:
             MEMORY,
             unset="STCN: 20, STM: all, stcn-mini: 5",
             legal="1 or more; 0: all",
+            per_video=True,
         ),
     ] = None
     similarity: Annotated[
@@ -67,7 +70,8 @@ class SegmentConfig:
         ),
     ] = None
     include_last: Annotated[
-        bool | None, Option("Keep the previous frame in memory as well.", MEMORY, unset="STCN: no, STM: yes")
+        bool | None,
+        Option("Keep the previous frame in memory as well.", MEMORY, unset="STCN: no, STM: yes", per_video=True),
     ] = None
     max_memory_frames: Annotated[
         int | None,
@@ -77,6 +81,7 @@ class SegmentConfig:
             MEMORY,
             unset="64",
             legal="2 or more; 0: no bound",
+            per_video=True,
         ),
     ] = None
     memory_policy: Annotated[
@@ -87,6 +92,7 @@ class SegmentConfig:
             MEMORY,
             unset="spread",
             names=policy_names,
+            per_video=True,
         ),
     ] = None
 
@@ -96,6 +102,7 @@ class SegmentConfig:
             "Carry masks from each prompt forward, backward, or both ways; both fuses the two masks of a frame "
             "between two prompts.",
             VIDEOS,
+            per_video=True,
         ),
     ] = "forward"
     on_cut: Annotated[
@@ -104,10 +111,14 @@ class SegmentConfig:
             "At a scene cut, carry masks on (keep), end the video (stop), or segment each scene as a clip of its "
             "own (split).",
             VIDEOS,
+            per_video=True,
         ),
     ] = "keep"
     cycle_check: Annotated[
-        bool, Option("Carry each object's last mask back to its prompt, and store the IoU of the two.", VIDEOS)
+        bool,
+        Option(
+            "Carry each object's last mask back to its prompt, and store the IoU of the two.", VIDEOS, per_video=True
+        ),
     ] = False
     short_side: Annotated[
         int,
@@ -116,8 +127,26 @@ class SegmentConfig:
             "Scale frames down so that the shorter side has at most this many pixels.",
             VIDEOS,
             legal="16 or more; 0: never scale down",
+            per_video=True,
         ),
     ] = 480
+    on_bad_annotation: Annotated[
+        OnBadAnnotation,
+        Option(
+            "With a mask among the prompts that cannot be used, refuse the video, or skip that mask and note it.",
+            VIDEOS,
+            per_video=True,
+        ),
+    ] = "refuse"
+    overlap: Annotated[
+        OnOverlap,
+        Option(
+            "Where masks of two objects overlap by more than 5 %, refuse the video, or give the pixels to the object "
+            "of the higher id, the smaller one, or the later or first one of the file.",
+            VIDEOS,
+            per_video=True,
+        ),
+    ] = "refuse"
     max_pixels: Annotated[
         Count, Option("Quarantine videos whose frames have more pixels than this.", VIDEOS, run_only=True)
     ] = VideoLimits.max_pixels
@@ -225,9 +254,14 @@ class SegmentConfig:
         options |= {"short_side": self.short_side or None, "direction": self.direction}
         return PropagationConfig.for_model(model, **options)
 
-    def clip_options(self) -> ClipOptions:
-        """How scenes and tracks are handled."""
-        return ClipOptions(self.on_cut, self.cycle_check)
+    def video_options(self, model: HasDefaults) -> VideoOptions:
+        """The options of a video that the manifest sets none for."""
+        return VideoOptions(
+            propagation=self.propagation(model),
+            clips=ClipOptions(self.on_cut, self.cycle_check),
+            leniency=Leniency(on_bad_annotation=self.on_bad_annotation, overlap=self.overlap),
+            requirements=self.demands(),
+        )
 
     def demands(self) -> VideoRequirements:
         """The requirements that each video must meet."""

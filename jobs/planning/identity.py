@@ -7,15 +7,17 @@ unchanged work is never repeated.
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
+from typing import Any
 
 from jobs.concurrency.threads import inheriting_pool
 from jobs.io import storage
-from jobs.records import Entry, WorkItem
-from jobs.segmenting.scene_clips import DEFAULT_CLIP_OPTIONS, ClipOptions
-from stcn_core.config import PropagationConfig
+from jobs.records import Entry
+from jobs.segmenting.work_item import VideoOptions, WorkItem
 
 SCHEMA = 3  # to be incremented when equal inputs give different rows
+# Fields that came later enter ids only where they are set, so that older outputs resume.
+LATER_FIELDS = ("first_frame", "mask_names")
 NEUTRAL_OPTIONS = ("key_batch", "decode_batch")  # they change speed, and results by rounding only
 BYTES_PER_FRAME = 5_000  # of H.264 at 480p, about 1 Mbit/s; the estimate only balances shards
 PARALLEL_REQUESTS = 16
@@ -24,34 +26,55 @@ PARALLEL_REQUESTS = 16
 def identify(
     entries: Iterable[Entry],
     model_sha256: str,
-    config: PropagationConfig,
+    options_of: Callable[[Entry], VideoOptions],
     *,
     precision: str = "auto",
-    clip_options: ClipOptions = DEFAULT_CLIP_OPTIONS,
     similarity: str | None = None,
 ) -> list[WorkItem]:
     """Assign a work id to every entry, from the sizes and versions that storage reports for its video and prompts.
 
-    model_sha256: digest of the model file. config, precision, clip_options: the options that change results.
+    model_sha256: digest of the model file. options_of, precision: the options that change results.
     similarity: the similarity that replaces the model's own; None, for the model's own, does not enter the ids, so that
     outputs from before the option existed resume. Raises StorageError if storage is out of reach.
     """
-    options = {k: v for k, v in dataclasses.asdict(config).items() if k not in NEUTRAL_OPTIONS}
-    options |= dataclasses.asdict(clip_options)
-    common = {"schema": SCHEMA, "model": model_sha256, "options": options, "precision": precision}
+    common = {"schema": SCHEMA, "model": model_sha256, "precision": precision}
     common |= {} if similarity is None else {"similarity": similarity}
     with inheriting_pool(PARALLEL_REQUESTS) as pool:
-        return list(pool.map(lambda entry: _identify(entry, common), entries))
+        return list(pool.map(lambda entry: _identify(entry, options_of(entry), common), entries))
 
 
-def _identify(entry: Entry, common: dict[str, object]) -> WorkItem:
+def _identify(entry: Entry, options: VideoOptions, common: dict[str, object]) -> WorkItem:
     video, prompts = _describe(entry.video), _describe(entry.prompts, is_deep=True)
-    content = common | {"entry": dataclasses.asdict(entry), "video": video, "prompts": prompts}
+    content = common | {
+        "entry": _entry_content(entry), "options": _options_content(options), "video": video, "prompts": prompts
+    }  # fmt: skip
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-    not_found = tuple(name for name, files in (("video", video), ("prompts", prompts)) if not files)
     return WorkItem(
-        entry=entry, work_id=digest[:32], expected_frames=_expected_frames(entry, video), not_found=not_found
+        entry=entry,
+        options=options,
+        work_id=digest[:32],
+        expected_frames=_expected_frames(entry, video),
+        not_found=tuple(name for name, files in (("video", video), ("prompts", prompts)) if not files),
     )
+
+
+def _entry_content(entry: Entry) -> dict[str, object]:
+    """The fields of an entry that change results: its own. What it overrides is among the options."""
+    content = dataclasses.asdict(entry)
+    del content["overrides"]
+    return _without_unset(content, entry, LATER_FIELDS)
+
+
+def _options_content(options: VideoOptions) -> dict[str, object]:
+    content = {k: v for k, v in dataclasses.asdict(options.propagation).items() if k not in NEUTRAL_OPTIONS}
+    content |= dataclasses.asdict(options.clips)
+    return content | _without_unset(dataclasses.asdict(options.leniency), options.leniency, None)
+
+
+def _without_unset(content: dict[str, object], record: Any, names: Collection[str] | None) -> dict[str, object]:
+    """Leave out the fields of a record that have their default. names: of those that may be left out; None: all."""
+    defaults = {field.name: field.default for field in dataclasses.fields(record)}
+    return {k: v for k, v in content.items() if v != defaults[k] or (names is not None and k not in names)}
 
 
 def _describe(location: str, is_deep: bool = False) -> list[tuple[str, int, str]]:

@@ -11,8 +11,10 @@ from jobs.ledger.ledger import Ledger
 from jobs.outputs.selection_folder import refuse_selection
 from jobs.planning.config import SegmentConfig
 from jobs.planning.identity import identify
+from jobs.planning.row_options import RowOptions, option_columns
 from jobs.planning.shards import plan_shards
-from jobs.records import Shard, VideoRow, WorkItem
+from jobs.records import VideoRow
+from jobs.segmenting.work_item import Shard, WorkItem
 from stcn_core.config import PropagationConfig
 
 
@@ -24,6 +26,7 @@ class Job:
     model: ModelFile
     options: PropagationConfig
     items: list[WorkItem]
+    unused_columns: list[str]  # of the manifest
     ledger: Ledger
     is_retried: Callable[[VideoRow], bool]  # whether a settled video is segmented again
 
@@ -54,15 +57,15 @@ def prepare_job(config: SegmentConfig, only: Sequence[str] | None = None) -> Job
     """
     with storage_policy(StoragePolicy(config.storage_patience, config.verify_downloads)):
         refuse_selection(config.output)
-        entries = read_manifest(config.manifest, config.allow or ())
+        manifest = read_manifest(config.manifest, config.allow or (), options=option_columns())
         model = find_model(config.model, config.model_sha256, similarity=config.similarity)
-        options = config.propagation(model)
+        options = RowOptions(config, model)
+        options.check(manifest.entries)
         items = identify(
-            entries,
+            manifest.entries,
             model.sha256,
-            options,
+            options.of,
             precision=config.precision,
-            clip_options=config.clip_options(),
             similarity=config.similarity,
         )
         ledger = Ledger(config.output)
@@ -70,8 +73,9 @@ def prepare_job(config: SegmentConfig, only: Sequence[str] | None = None) -> Job
     return Job(
         config=config,
         model=model,
-        options=options,
+        options=config.propagation(model),
         items=items,
+        unused_columns=manifest.unused_columns,
         ledger=ledger,
         is_retried=_retry_rule(config.strict, only),
     )

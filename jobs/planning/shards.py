@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Collection, Iterable
 
-from jobs.records import Shard, WorkItem
+from jobs.segmenting.work_item import Shard, WorkItem
 
 SHARDS_PER_ACTOR = 4  # minimum, so that actors finish at about the same time
 MAX_VIDEOS = 256  # per shard, however short the videos are

@@ -109,9 +109,6 @@ def _start_pool(job: Job, folder: str, division: cluster.Allocation, *, start_se
         precision=config.precision,
         similarity=config.similarity,
         threads=division.threads,
-        options=job.options,
-        demands=config.demands(),
-        clip_options=config.clip_options(),
         allowance=ProcessLimits(config.stall_seconds, config.max_video_seconds, division.memory_gib),
         storage=StoragePolicy(config.storage_patience, config.verify_downloads),
     )

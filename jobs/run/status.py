@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from jobs.errors import printable
 from jobs.io import storage
 from jobs.outputs import store
-from jobs.records import Shard, VideoRow
+from jobs.records import VideoRow
+from jobs.segmenting.work_item import Shard
 
 SHOWN = 10  # videos listed for each kind of problem
 

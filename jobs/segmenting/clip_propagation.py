@@ -3,10 +3,12 @@
 import tempfile
 from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
-from jobs.errors import VideoError
+from jobs.errors import EndsEarlyError, VideoError
+from jobs.inputs.prompts.window import prompts_in_clip
 from jobs.inputs.videos.images import VideoFrame
 from jobs.outputs import rle
 from jobs.outputs.store import MaskRow
@@ -44,12 +46,15 @@ def segment_clip(
     in both directions, each pass counts as half a frame. Raises VideoError.
     """
     start = context.start + clip.first
-    tracks.begin_clip(prompted_frames(clip.prompts.labels, start))
-    num_backward, done = num_backward_frames(clip.prompts.labels, config), 0
     with tempfile.TemporaryFile() as file:
         stack = DiskPlaneStack(file)
-        for backward in propagate_backward(context, start, clip.prompts, model=model, config=config, stack=stack):
-            yield backward // 2, []
+        try:
+            yield from _propagate_backward(clip, context, model=model, config=config, stack=stack)
+        except EndsEarlyError as error:
+            clip = _without_missed(clip, error.frames - start, context)
+            yield from _propagate_backward(clip, context, model=model, config=config, stack=stack)
+        tracks.begin_clip(prompted_frames(clip.prompts.labels, start))
+        num_backward, done = num_backward_frames(clip.prompts.labels, config), 0
         for done, rows in enumerate(
             _propagate_forward(clip, frames, context, tracks=tracks, model=model, config=config, stack=stack), start=1
         ):
@@ -57,6 +62,22 @@ def segment_clip(
     if cycle_check:
         for _ in check_tracks(context, start, clip.prompts, tracks=tracks, model=model, config=config):
             yield done, []
+
+
+def _propagate_backward(
+    clip: Clip, context: VideoContext, *, model: Network, config: PropagationConfig, stack: PlaneStack
+) -> Iterator[Step]:
+    start = context.start + clip.first
+    for backward in propagate_backward(context, start, clip.prompts, model=model, config=config, stack=stack):
+        yield backward // 2, []
+
+
+def _without_missed(clip: Clip, frames: int, context: VideoContext) -> Clip:
+    """A clip without its prompts on frames that the video turned out to lack. frames: that the clip has."""
+    if missed := [frame + clip.first + context.start for frame in clip.prompts.labels if frame >= frames]:
+        end = frames + clip.first + context.start
+        context.notes.append(f"the video ends before frame {end}, so the masks of frames {missed[:10]} are not used")
+    return replace(clip, prompts=prompts_in_clip(clip.prompts, 0, frames))
 
 
 def _propagate_forward(
@@ -71,11 +92,11 @@ def _propagate_forward(
 ) -> Iterator[list[MaskRow]]:
     """Yield the rows of each frame."""
     pending: deque[tuple[int, VideoFrame]] = deque()  # frames in propagation, whose masks are still to come
-    prompts = clip.prompts
+    labels = dict(clip.prompts.labels)
     try:
-        images = _images(frames, pending)
+        images = _images(frames, pending, clip=clip, labels=labels, context=context)
         results = run_forward_pass(
-            model, images, prompts.labels, config=config, stack=stack, size=context.size, removals=prompts.removals
+            model, images, labels, config=config, stack=stack, size=context.size, removals=clip.prompts.removals
         )
         for result in trimming_memory(results):
             yield _rows(context.video_id, *pending.popleft(), result=result, tracks=tracks)
@@ -83,10 +104,22 @@ def _propagate_forward(
         raise VideoError(str(error)) from error
 
 
-def _images(frames: Frames, pending: "deque[tuple[int, VideoFrame]]") -> Iterator[np.ndarray]:
+def _images(
+    frames: Frames,
+    pending: "deque[tuple[int, VideoFrame]]",
+    *,
+    clip: Clip,
+    labels: dict[int, np.ndarray],
+    context: VideoContext,
+) -> Iterator[np.ndarray]:
+    """The frames' images. After the last one, prompts on frames that the clip lacks leave `labels`, with a note."""
+    count = 0
     for scene, frame in frames:
+        count += 1
         pending.append((scene, frame))
         yield frame.image
+    for frame_index in labels.keys() - _without_missed(clip, count, context).prompts.labels.keys():
+        del labels[frame_index]
 
 
 def _rows(video_id: str, scene: int, frame: VideoFrame, *, result: FrameMasks, tracks: Tracks) -> list[MaskRow]:

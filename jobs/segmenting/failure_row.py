@@ -3,7 +3,8 @@
 import traceback
 
 from jobs.errors import VideoError
-from jobs.records import VideoRow, WorkItem
+from jobs.records import VideoRow
+from jobs.segmenting.work_item import WorkItem
 
 MESSAGE_LENGTH, TRACEBACK_LENGTH = 2_000, 10_000  # characters; bounded, since rows are stored in the log
 

@@ -24,9 +24,6 @@ class ClipOptions:
             raise UserError(f"--on-cut {self.on_cut} is not usable; legal: {', '.join(get_args(OnCut))}")
 
 
-DEFAULT_CLIP_OPTIONS = ClipOptions()
-
-
 @dataclass(frozen=True)
 class Clip:
     """Frames that are propagated together. Their numbers count from the first segmented frame."""

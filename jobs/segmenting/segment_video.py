@@ -2,25 +2,25 @@
 
 import time
 from collections.abc import Generator, Iterable, Iterator
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from jobs.concurrency.prefetch import Prefetch
-from jobs.errors import DamagedError, VideoError
-from jobs.inputs.limits import VideoRequirements
+from jobs.errors import DamagedError, PromptError, VideoError
 from jobs.inputs.prompts.load import load_prompts
 from jobs.inputs.prompts.prompt_builder import Prompts
 from jobs.inputs.prompts.window import prompts_in_window
 from jobs.inputs.videos.images import VideoFrame
 from jobs.inputs.videos.video import Video
 from jobs.outputs import store
-from jobs.records import Entry, VideoRow, WorkItem
+from jobs.records import Entry, VideoRow
 from jobs.segmenting.clip_propagation import segment_clip
-from jobs.segmenting.scene_clips import DEFAULT_CLIP_OPTIONS, Clip, ClipOptions, split_into_clips
+from jobs.segmenting.scene_clips import Clip, split_into_clips
 from jobs.segmenting.tracks import Tracks
 from jobs.segmenting.video_context import PREFETCH_FRAMES, SceneFrames, VideoContext
-from stcn_core.config import PropagationConfig
+from jobs.segmenting.work_item import VideoOptions, WorkItem
 from stcn_core.frames import prompted_frames
 from stcn_core.models.network import Network
 
@@ -28,7 +28,6 @@ BATCH_ROWS = 2_000  # rows converted to Arrow at once
 MAX_CUTS = 1_000  # cuts listed in a video's row, which is stored in the log
 
 Segmented = tuple[VideoRow, list[Any]]  # a video's row, and its masks as Arrow tables
-NO_REQUIREMENTS = VideoRequirements()
 
 
 def segment_video(
@@ -37,52 +36,48 @@ def segment_video(
     prompts_path: Path,
     *,
     model: Network,
-    config: PropagationConfig,
-    requirements: VideoRequirements = NO_REQUIREMENTS,
-    options: ClipOptions = DEFAULT_CLIP_OPTIONS,
 ) -> Generator[int, None, Segmented]:
     """Segment one video from local files. Yields the number of frames done so far, and returns rows.
 
-    Raises VideoError for a video or prompts that cannot be used, and DamagedError for damage if `requirements` are
+    Raises VideoError for a video or prompts that cannot be used, and DamagedError for damage if the options are
     strict.
     """
-    started, entry = time.monotonic(), item.entry
+    started, entry, options = time.monotonic(), item.entry, item.options
     with (
-        _open(video_path, entry, config, requirements=requirements) as video,
+        _open(video_path, item) as video,
         Prefetch(video, PREFETCH_FRAMES) as decoded,
     ):
-        first = _first_frame(decoded, video, entry)
+        prompts, first = _prompts_and_first_frame(prompts_path, item, video, decoded=decoded)
         size = first.height, first.width
-        given = load_prompts(prompts_path, entry, video.names, size=size)
-        prompts = prompts_in_window(given, entry, height=first.height, width=first.width)
         cuts: list[int] = []
-        if options.on_cut != "keep":
-            cuts = yield from _find_cuts(video_path, entry, config, requirements=requirements)
+        if options.clips.on_cut != "keep":
+            cuts = yield from _find_cuts(video_path, item)
         frames, tracks = SceneFrames(chain([first], decoded)), Tracks(prompts.names)
         context = VideoContext(
-            path=video_path, video_id=entry.video_id, start=entry.start, size=size, limits=requirements.limits
+            path=video_path, video_id=entry.video_id, start=entry.start, size=size, limits=options.requirements.limits
         )
-        clips = split_into_clips(options.on_cut, cuts, prompts)
-        masks = yield from _segment_clips(
-            clips, frames, context, tracks=tracks, model=model, config=config, options=options
-        )
+        clips = split_into_clips(options.clips.on_cut, cuts, prompts)
+        masks = yield from _segment_clips(clips, frames, context, tracks=tracks, model=model, options=options)
+        if context.notes and not any(map(len, masks)):
+            raise PromptError(f"no prompt is on a frame of the video: {context.notes[0]}")
         row = _done(
             item,
             video,
             frames,
             size=size,
-            prompts=prompts,
+            prompts=replace(prompts, notes=(*prompts.notes, *context.notes)),
             tracks=tracks,
             masks=sum(map(len, masks)),
             seconds=time.monotonic() - started,
         )
-        if requirements.is_strict and row.damage:
+        if options.requirements.is_strict and row.damage:
             raise DamagedError(f"{row.damage}; repair the file, or run without --strict to accept it")
         return row, masks
 
 
-def _open(path: Path, entry: Entry, config: PropagationConfig, *, requirements: VideoRequirements) -> Video:
-    return Video(path, start=entry.start, end=entry.end, short_side=config.short_side, limits=requirements.limits)
+def _open(path: Path, item: WorkItem) -> Video:
+    short_side, limits = item.options.propagation.short_side, item.options.requirements.limits
+    return Video(path, start=item.entry.start, end=item.entry.end, short_side=short_side, limits=limits)
 
 
 def _first_frame(decoded: Iterator[VideoFrame], video: Video, entry: Entry) -> VideoFrame:
@@ -93,21 +88,42 @@ def _first_frame(decoded: Iterator[VideoFrame], video: Video, entry: Entry) -> V
     return frame
 
 
-def _find_cuts(
-    path: Path, entry: Entry, config: PropagationConfig, *, requirements: VideoRequirements
-) -> Generator[int, None, list[int]]:
+def _prompts_and_first_frame(
+    path: Path, item: WorkItem, video: Video, *, decoded: Iterator[VideoFrame]
+) -> tuple[Prompts, VideoFrame]:
+    """Read the prompts, and refute what the container's claims refute, before a frame is decoded.
+
+    Its claim of a size can be wrong, since the size may change in mid-stream; then the first frame's size decides.
+    """
+    entry, first = item.entry, None
+
+    def load(size: tuple[int, int]) -> Prompts:
+        frames, leniency = video.frames_claimed, item.options.leniency
+        return load_prompts(path, entry, video.names, size=size, frames=frames, leniency=leniency)
+
+    claimed = video.size_claimed
+    try:
+        prompts = load(claimed) if claimed else None
+    except PromptError:
+        first = _first_frame(decoded, video, entry)
+        if (first.height, first.width) == claimed:
+            raise
+        prompts = None
+    first = first or _first_frame(decoded, video, entry)
+    prompts = prompts or load((first.height, first.width))
+    return prompts_in_window(prompts, entry, height=first.height, width=first.width), first
+
+
+def _find_cuts(path: Path, item: WorkItem) -> Generator[int, None, list[int]]:
     """Find the scene cuts, counted from the entry's start. Yields 0 for each frame.
 
     This is a separate pass over the video, because a clip's last frame must be known when the clip begins.
     """
-    with (
-        _open(path, entry, config, requirements=requirements) as video,
-        Prefetch(video, PREFETCH_FRAMES) as decoded,
-    ):
+    with _open(path, item) as video, Prefetch(video, PREFETCH_FRAMES) as decoded:
         frames = SceneFrames(decoded)
         for _ in frames:
             yield 0
-        return [cut - entry.start for cut in frames.cuts]
+        return [cut - item.entry.start for cut in frames.cuts]
 
 
 def _segment_clips(
@@ -117,20 +133,26 @@ def _segment_clips(
     *,
     tracks: Tracks,
     model: Network,
-    config: PropagationConfig,
-    options: ClipOptions,
+    options: VideoOptions,
 ) -> Generator[int, None, list[Any]]:
     """Propagate each clip. Yields the number of frames done so far, and returns the masks as Arrow tables."""
     tables = _TableBuilder()
     for clip in clips:
         yield from _skip(frames, clip.first)
         clip_frames = frames.until(clip.end)
-        for done, rows in segment_clip(
-            clip, clip_frames, context, tracks=tracks, model=model, config=config, cycle_check=options.cycle_check
-        ):
+        steps = segment_clip(
+            clip,
+            clip_frames,
+            context,
+            tracks=tracks,
+            model=model,
+            config=options.propagation,
+            cycle_check=options.clips.cycle_check,
+        )
+        for done, rows in steps:
             tables.add(rows)
             yield clip.first + done
-    if options.on_cut != "stop":
+    if options.clips.on_cut != "stop":
         yield from _skip(frames, None)
     return tables.finish()
 
@@ -189,6 +211,8 @@ def _done(
         cuts=tuple(frames.cuts[:MAX_CUTS]),
         objects=len(prompted_frames(prompts.labels)),
         tracks=tracks.records(),
+        prompts_read=prompts.read,
+        notes=prompts.notes,
         masks=masks,
         seconds=seconds,
         attempts=1,

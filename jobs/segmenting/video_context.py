@@ -1,7 +1,7 @@
 """The data that all passes over one video share, and the video's frames with their scenes."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -21,6 +21,7 @@ class VideoContext:
     start: int  # first segmented frame, from which clips count their frames
     size: tuple[int, int]  # (height, width) of its frames
     limits: VideoLimits
+    notes: list[str] = field(default_factory=list)  # what the passes found, for the video's row
 
 
 class SceneFrames:

@@ -1,48 +1,104 @@
-"""Find the frame of a mask or an image by its name."""
+"""Find the frames of masks and images by their names."""
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from jobs.errors import PromptError
+from jobs.inputs.prompts.mask_name_pattern import MaskNamePattern
+from jobs.inputs.prompts.numbers_in_names import frame_numbers, stem_of
 
 
+@dataclass(frozen=True, kw_only=True)
 class FrameNames:
-    """The names of a video's frames if the video is a folder of images. Frames of a video file have no names."""
+    """How the frames of one video are called: by the names of its images, or by numbers for a video file."""
 
-    def __init__(self, names: Sequence[str] | None) -> None:
-        self.count = None if names is None else len(names)
-        self._first = names[0] if names else None
-        self._index: dict[str, int] = {}
-        for index, name in enumerate(names or ()):
-            self._index.setdefault(name, index)
+    images: Sequence[str] | None = None  # names of the images of a folder, without endings; None for a video file
+    frames: int | None = None  # of the video, as its file claims; None: no claim
+    video_names: Collection[str] = ()  # what the video is called, which masks' names may begin with
+    first_number: int = 0  # that names give the video's first frame
+    pattern: MaskNamePattern | None = None
+
+    def __post_init__(self) -> None:
+        if self.images is not None and self.first_number:
+            raise PromptError(
+                f"first_frame is {self.first_number}, and the video is a folder of images, whose names say the frames; "
+                "legal: first_frame of video files alone"
+            )
 
     def find(self, name: str) -> int | None:
-        """The index of the frame with the name of a file, without folders and suffix; None if there is none."""
-        return self._index.get(_stem(name))
+        """The index of the image with the name of a file, without folders and ending; None if there is none."""
+        return self._index.get(stem_of(name))
 
-    def frame_of(self, name: str) -> int:
-        """The index of the frame that a file name denotes, by name or by number. Raises PromptError."""
-        if (frame := self.find(name)) is not None:
-            return frame
-        numbers = re.findall(r"[0-9]+", _stem(name))
-        if self.count is not None or not numbers:
-            legal = f"a frame's name, such as {self._first}" if self._first else "a number, such as 00000.png"
-            raise PromptError(f"mask {PurePosixPath(name).name[:200]} says no frame; its name must be {legal}")
-        return int(numbers[-1])  # cam2_00012 is frame 12
+    def frames_of(self, names: Iterable[str]) -> dict[str, int]:
+        """The index of the frame that each name denotes: all by one reading. Raises PromptError.
+
+        names: of files, or paths below `prompts`; folders count for a pattern alone.
+        """
+        names = list(names)
+        if self.pattern:
+            return {name: self._frame_of_number(self._matched(name)[0], name) for name in names}
+        if self.images is not None:
+            return {name: self._image_of(name) for name in names}
+        numbers = frame_numbers(names, self.video_names)
+        return {name: self._shifted(number, name) for name, number in numbers.items()}
 
     def by_frame(self, files: Iterable[Path]) -> dict[int, Path]:
-        """Files by frame index, in order. Raises PromptError, also for two files of one frame."""
+        """Masks with all objects by frame index, in order. Raises PromptError, also for two masks of one frame."""
         frames: dict[int, Path] = {}
+        files = list(files)
+        indices = self.frames_of(self._key(file) for file in files)
         for file in files:
-            other = frames.setdefault(self.frame_of(file.name), file)
+            other = frames.setdefault(indices[self._key(file)], file)
             if other is not file:
                 raise PromptError(
                     f"masks {other.name} and {file.name} are of one frame; legal: one mask with all its objects, or a "
-                    "folder for each object"
+                    "folder for each object, or {frame} and {object} in the manifest's column mask_names"
                 )
         return dict(sorted(frames.items()))
 
+    def object_in(self, name: str) -> str:
+        """What the pattern finds for {object}. Raises PromptError for a name that does not fit."""
+        return self._matched(name)[1] or ""
 
-def _stem(name: str) -> str:
-    return PurePosixPath(name.replace("\\", "/")).stem
+    def _key(self, file: Path) -> str:
+        """The part of a path that the pattern is about: its last folders and the name."""
+        return "/".join(file.parts[-(self.pattern.depth if self.pattern else 0) - 1 :])
+
+    def _matched(self, name: str) -> tuple[str, str | None]:
+        assert self.pattern
+        path = PurePosixPath(name.replace("\\", "/")).with_suffix("")
+        found = self.pattern.match("/".join(path.parts[-self.pattern.depth - 1 :]))
+        if found is None:
+            raise PromptError(f"mask {name[:200]} does not fit mask_names, which is {self.pattern.text}")
+        return found
+
+    def _frame_of_number(self, digits: str, name: str) -> int:
+        if self.images is None:
+            return self._shifted(int(digits), name)
+        return self._image_of(digits)
+
+    def _image_of(self, name: str) -> int:
+        index = self.find(name)
+        if index is None:
+            first = self.images[0] if self.images else "none"
+            raise PromptError(
+                f"mask {PurePosixPath(name).name[:200]} says no frame; its name must be a frame's name, such as {first}"
+            )
+        return index
+
+    def _shifted(self, number: int, name: str) -> int:
+        if number < self.first_number:
+            raise PromptError(
+                f"mask {PurePosixPath(name).name[:200]} is of number {number}, and first_frame says that the names "
+                f"begin with {self.first_number}"
+            )
+        return number - self.first_number
+
+    @cached_property
+    def _index(self) -> dict[str, int]:
+        index: dict[str, int] = {}
+        for number, name in enumerate(self.images or ()):
+            index.setdefault(name, number)
+        return index

@@ -1,9 +1,13 @@
 """COCO instances: a JSON with images, each a frame of some video, and with annotations of these images."""
 
+from collections.abc import Mapping
+
 from jobs.errors import PromptError
 from jobs.inputs.prompts import json_fields as fields
 from jobs.inputs.prompts.frame_names import FrameNames
-from jobs.inputs.prompts.json_fields import Categories, Key, Record, object_id_of, object_key
+from jobs.inputs.prompts.json_fields import Key, Record
+from jobs.inputs.prompts.json_objects import Categories, ObjectIds, other_type, without_crowds
+from jobs.inputs.prompts.json_witnesses import compare_with_record
 from jobs.inputs.prompts.prompt_builder import PromptBuilder
 from jobs.inputs.prompts.prompt_kind import PromptKind, PromptSource
 from jobs.inputs.prompts.segmentation import mask_of
@@ -17,29 +21,54 @@ Frames = dict[Key, tuple[int, Record]]  # image id -> frame index and image
 def add_coco(source: PromptSource, builder: PromptBuilder) -> None:
     """Add the masks of the annotations of a video's images. Raises PromptError."""
     content = source.json
-    frames, categories = _frames(content, source.entry, source.frame_names), Categories(content)
-    annotations = fields.records(content, "annotations")
-    own = [a for a in annotations if fields.identifier(a, "image_id", "an annotation") in frames]
-    key = object_key(own)
-    for annotation in own:
-        frame, image = frames[annotation["image_id"]]
-        object_id = object_id_of(annotation, key)
-        whose = f"object {object_id} on frame {frame}"
-        size, segmentation = fields.size_of(image), annotation.get("segmentation")
-        builder.put(frame, object_id, mask_of(segmentation, size, source.max_pixels, whose=whose))
-        if name := categories.name_of(annotation):
-            builder.name(object_id, name)
-
-
-def _frames(content: Record, entry: Entry, names: FrameNames) -> Frames:
-    """The images of the video by id, each with the index of its frame."""
     images = {fields.identifier(image, "id", "an image"): image for image in fields.records(content, "images")}
     if len(images) < len(content["images"]):
         raise PromptError("images of the JSON have the same id; legal: an id for each")
+    frames, categories = _frames(content, images, source.entry, names=source.frame_names), Categories(content)
+    annotations = fields.records(content, "annotations")
+    for annotation in annotations:
+        with builder.annotation(_called(annotation)):
+            _check_image(annotation, images)
+    own = without_crowds([a for a in annotations if a["image_id"] in frames], source.entry, builder)
+    ids = ObjectIds(own, annotations, builder)
+    for annotation in own:
+        with builder.annotation(_called(annotation)):
+            frame, image = frames[annotation["image_id"]]
+            object_id = ids.of(annotation)
+            whose = f"object {object_id} on frame {frame}"
+            mask = mask_of(annotation.get("segmentation"), fields.size_of(image), source, whose=whose)
+            compare_with_record(annotation, mask, whose=whose)
+            if name := categories.name_of(annotation):
+                builder.name(object_id, name)
+            builder.put(frame, object_id, mask, source=_source(image))
+
+
+def _called(annotation: Record) -> str:
+    return f"annotation {fields.shown(annotation.get('id'))}"
+
+
+def _source(image: Record) -> str:
+    return f"image {fields.shown(image.get('file_name') or image['id'])}"
+
+
+def _check_image(annotation: Record, images: Mapping[Key, Record]) -> None:
+    """Refuse an annotation of an image that the JSON lacks: it may be one of the video's."""
+    key = fields.identifier(annotation, "image_id", "an annotation")
+    if key not in images:
+        raise PromptError(
+            f"{_called(annotation)} has image_id {fields.shown(key)}, and no image has this id"
+            f"{other_type(key, list(images))}"
+        )
+
+
+def _frames(content: Record, images: dict[Key, Record], entry: Entry, *, names: FrameNames) -> Frames:
+    """The images of the video by id, each with the index of its frame."""
     frames: Frames = {}
     by_frame: dict[int, Key] = {}
-    for key, image in _of_video(content, images, entry).items():
-        frame = _frame(image, entry, names)
+    own = _of_video(content, images, entry)
+    named = _named_frames(own, entry, names)
+    for key, image in own.items():
+        frame = _frame(image, named.get(key), names)
         if (other := by_frame.setdefault(frame, key)) != key:
             both = f"{fields.shown(other)} and {fields.shown(key)}"
             raise PromptError(f"images {both} are both of frame {frame}; legal: one image a frame")
@@ -85,23 +114,56 @@ def _index(image: Record) -> int | None:
     return None if key is None else fields.integer(image, key, "an image")
 
 
-def _frame(image: Record, entry: Entry, names: FrameNames) -> int:
-    """The index of an image's frame: by its name in a folder of images, by its index, or by the number in its name.
+def _named_frames(images: Mapping[Key, Record], entry: Entry, names: FrameNames) -> dict[Key, int]:
+    """The frames of those images whose names say one: all by one reading. Raises PromptError.
 
     An image with the name of the video belongs to the first segmented frame, as a single PNG does.
     """
-    file_name, index = fields.text(image, "file_name", "an image"), _index(image)
-    named = None if file_name is None else names.find(file_name)
-    if named is not None and index is not None and named != index:
-        raise PromptError(
-            f"image {fields.shown(file_name)} is frame {named} by its name, and says that it is {index}; legal: the "
-            f"same, with {' or '.join(FRAME_KEYS)} counted from 0, or none of these"
-        )
-    if index is not None:
-        return index
-    if file_name is None:
-        raise PromptError(f"image {fields.shown(image)} says no frame; legal: file_name, or {' or '.join(FRAME_KEYS)}")
-    return entry.start if named is None and _has_name(image, entry.video_id) else names.frame_of(file_name)
+    files = {key: name for key, image in images.items() if (name := fields.text(image, "file_name", "an image"))}
+    without_index = {key for key in files if _index(images[key]) is None}
+    like_video = {k for k in without_index if names.find(files[k]) is None and _has_name(images[k], entry.video_id)}
+    others = {key: name for key, name in files.items() if key not in like_video}
+    if names.images is not None and not names.pattern:  # images that have an index may have other names
+        others = {k: name for k, name in others.items() if k in without_index or names.find(name) is not None}
+    try:
+        frames = names.frames_of(others.values())
+    except PromptError as error:
+        if without_index - like_video:
+            raise PromptError(f"{error}{_names_of_others(images, entry)}") from error
+        return {}
+    return {key: frames[name] for key, name in others.items()} | dict.fromkeys(like_video, entry.start)
+
+
+def _names_of_others(images: Mapping[Key, Record], entry: Entry) -> str:
+    """What the images are called if none of them has the name of the video."""
+    if any(entry.video_id in str(image.get("file_name")) or image.get("video_id") for image in images.values()):
+        return ""
+    some = [fields.shown(image.get("file_name")) for image in list(images.values())[:3]]
+    return (
+        f". No image of the JSON has the name of the video, {fields.shown(entry.video_id)}: they are {', '.join(some)}"
+    )
+
+
+def _frame(image: Record, named: int | None, names: FrameNames) -> int:
+    """The index of an image's frame: by its name, and by its index, which must not contradict each other."""
+    index = _index(image)
+    if index is None:
+        if named is None:
+            raise PromptError(
+                f"image {fields.shown(image)} says no frame; legal: file_name, or {' or '.join(FRAME_KEYS)}"
+            )
+        return named
+    if named is None or index == named:
+        return index - (names.first_number if named is None else 0)
+    if index == named + names.first_number and names.first_number:
+        return named
+    question = ""
+    if index == named - 1:
+        question = ". Do the names count from 1? Then say so in the manifest's column first_frame: 1"
+    raise PromptError(
+        f"image {fields.shown(image['file_name'])} is frame {named} by its name, and says that it is {index}; legal: "
+        f"the same, with {' or '.join(FRAME_KEYS)} counted from 0, or none of these{question}"
+    )
 
 
 KIND = PromptKind(name="COCO instances", json_keys=("images", "annotations"), add=add_coco)

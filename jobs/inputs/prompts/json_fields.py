@@ -1,7 +1,7 @@
 """Read values of an untrusted JSON, with a check of each."""
 
 import reprlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
@@ -90,48 +90,3 @@ def choose_video(video_id: str, videos: Mapping[T, Iterable[str]]) -> T:
         f"of the JSON's {len(videos)} videos {has}; they are called {shown(some)}. Let video_id be one of these, or "
         "write a JSON for each video"
     )
-
-
-# The first key that is there is used. Without any of them each annotation is an object of its own.
-OBJECT_KEYS = ("track_id", "instance_id", "object_id")
-
-
-def object_key(annotations: Sequence[Record]) -> str:
-    """The key that holds the object ids of a video. Raises PromptError if only some annotations have it."""
-    for key in OBJECT_KEYS:
-        having = sum(annotation.get(key) is not None for annotation in annotations)
-        if having and having < len(annotations):
-            raise PromptError(
-                f"of the video's {len(annotations)} annotations {having} have {key}; legal: all, or none, where each "
-                "annotation's id is an object's"
-            )
-        if having:
-            return key
-    return "id"
-
-
-class Categories:
-    """The names in a JSON's `categories`."""
-
-    def __init__(self, content: Record) -> None:
-        self._names: dict[Key, str | None] | None = None
-        if content.get("categories") is not None:
-            categories = records(content, "categories")
-            self._names = {identifier(c, "id", "a category"): text(c, "name", "a category") for c in categories}
-
-    def name_of(self, annotation: Record) -> str | None:
-        """The name of an annotation's category, or None if it has none. Raises PromptError for an unknown category."""
-        if self._names is None or annotation.get("category_id") is None:
-            return None
-        category = identifier(annotation, "category_id", "an annotation")
-        if category not in self._names:
-            raise PromptError(f"an annotation has category_id {shown(category)}, which is not among the categories")
-        return self._names[category]
-
-
-def object_id_of(annotation: Record, key: str) -> int:
-    """An annotation's object id. Raises PromptError."""
-    object_id = integer(annotation, key, "an annotation")
-    if object_id < 1:
-        raise PromptError(f"{key} of an annotation is {object_id}; legal: from 1 up, as 0 is where no object is")
-    return object_id

@@ -5,7 +5,7 @@ from typing import Any
 from jobs.errors import PromptError
 from jobs.inputs.prompts.frame_names import FrameNames
 from jobs.inputs.prompts.json_fields import Record, integer, shown
-from jobs.inputs.prompts.object_folders import number_from_one
+from jobs.inputs.prompts.object_masks import number_from_one
 from jobs.inputs.prompts.prompt_builder import PromptBuilder
 from jobs.inputs.prompts.prompt_kind import PromptKind, PromptSource
 from jobs.inputs.prompts.segmentation import mask_of
@@ -21,6 +21,8 @@ def add_sav(source: PromptSource, builder: PromptBuilder) -> None:
     object_ids = number_from_one(given)
     if min(object_ids, default=1) < 1 or len(set(object_ids)) < len(object_ids):
         raise PromptError(f"masklet_id is {shown(given)}; legal: an id for each masklet, from 0 up")
+    if object_ids != given:
+        builder.note("masklet_id counts from 0, and is read one higher; object_name keeps each number")
     for number, object_id in zip(given, object_ids, strict=True):
         if number != object_id:
             builder.name(object_id, str(number))
@@ -33,7 +35,8 @@ def add_sav(source: PromptSource, builder: PromptBuilder) -> None:
         for object_id, mask in zip(object_ids, masks, strict=True):
             if mask is not None:
                 whose = f"object {object_id} on frame {frame}"
-                builder.put(frame, object_id, mask_of(mask, None, source.max_pixels, whose=whose))
+                with builder.annotation(f"the mask of {whose}"):
+                    builder.put(frame, object_id, mask_of(mask, _size(content), source, whose=whose), source="masklet")
 
 
 def _list(content: Record, key: str) -> list[Any]:
@@ -43,15 +46,23 @@ def _list(content: Record, key: str) -> list[Any]:
     return value
 
 
+def _size(content: Record) -> tuple[int, int] | None:
+    """Height and width of the frames by the JSON, or None if it does not say."""
+    sides = [content.get(key) for key in ("video_height", "video_width")]
+    if any(side is None for side in sides):
+        return None
+    return integer(content, "video_height", "the JSON"), integer(content, "video_width", "the JSON")
+
+
 def _every(content: Record, annotated: int, names: FrameNames) -> int:
     """Frames from one annotation to the next, derived from the number of the video's frames. Raises PromptError."""
     frames = integer(content, "video_frame_count", "the JSON")
-    if names.count == annotated:  # the folder of images holds the annotated frames alone
+    if names.images is not None and names.frames == annotated:  # the folder of images holds those annotated alone
         return 1
-    if names.count is not None and names.count != frames:
+    if names.frames is not None and names.frames != frames:
         raise PromptError(
-            f"the JSON is of {frames} frames, {annotated} of them annotated, and the video has {names.count}; legal: "
-            "a folder of all frames, or of those annotated"
+            f"the JSON is of {frames} frames, {annotated} of them annotated, and the video has {names.frames}; legal: "
+            "the video of the annotations, or a folder of all of its frames, or of those annotated"
         )
     for every in (1, EVERY):
         if annotated in (frames // every, -(-frames // every)):

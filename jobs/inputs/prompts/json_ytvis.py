@@ -5,7 +5,9 @@ from typing import Any
 from jobs.errors import PromptError
 from jobs.inputs.prompts import json_fields as fields
 from jobs.inputs.prompts.frame_names import FrameNames
-from jobs.inputs.prompts.json_fields import Categories, Key, Record, object_id_of, object_key
+from jobs.inputs.prompts.json_fields import Key, Record
+from jobs.inputs.prompts.json_objects import Categories, ObjectIds, other_type, without_crowds
+from jobs.inputs.prompts.json_witnesses import compare_with_record
 from jobs.inputs.prompts.prompt_builder import PromptBuilder
 from jobs.inputs.prompts.prompt_kind import PromptKind, PromptSource
 from jobs.inputs.prompts.segmentation import mask_of
@@ -17,11 +19,13 @@ def add_ytvis(source: PromptSource, builder: PromptBuilder) -> None:
     content = source.json
     key, video = _video(content, source.entry)
     annotations = fields.records(content, "annotations")
-    own = [a for a in annotations if fields.identifier(a, "video_id", "an annotation") == key]
-    id_key, categories = object_key(own), Categories(content)
+    for annotation in annotations:
+        _check_video(annotation, content["videos"])
+    own = without_crowds([a for a in annotations if a["video_id"] == key], source.entry, builder)
+    ids, categories = ObjectIds(own, annotations, builder), Categories(content)
     frames: list[int] | None = None
     for annotation in own:
-        object_id, segmentations = object_id_of(annotation, id_key), annotation.get("segmentations")
+        object_id, segmentations = ids.of(annotation), annotation.get("segmentations")
         if not isinstance(segmentations, list):
             raise PromptError(f"segmentations of object {object_id} is {fields.shown(segmentations)}; legal: a list")
         frames = frames if frames is not None else _frames(video, len(segmentations), source.frame_names)
@@ -30,13 +34,32 @@ def add_ytvis(source: PromptSource, builder: PromptBuilder) -> None:
                 f"object {object_id} has {len(segmentations)} segmentations, its video {len(frames)} frames; legal: "
                 "one for each frame, null where it is not visible"
             )
-        for frame, segmentation in zip(frames, segmentations, strict=True):
-            if segmentation is not None and segmentation != []:
-                whose = f"object {object_id} on frame {frame}"
-                size = fields.size_of(video)
-                builder.put(frame, object_id, mask_of(segmentation, size, source.max_pixels, whose=whose))
         if name := categories.name_of(annotation):
             builder.name(object_id, name)
+        for place, (frame, segmentation) in enumerate(zip(frames, segmentations, strict=True)):
+            if segmentation is not None and segmentation != []:
+                with builder.annotation(f"segmentation {place} of annotation {fields.shown(annotation.get('id'))}"):
+                    whose = f"object {object_id} on frame {frame}"
+                    mask = mask_of(segmentation, fields.size_of(video), source, whose=whose)
+                    compare_with_record(_at(annotation, place), mask, whose=whose)
+                    builder.put(frame, object_id, mask, source=f"annotation {fields.shown(annotation.get('id'))}")
+
+
+def _at(annotation: Record, place: int) -> Record:
+    """What an annotation says of one frame: bboxes and areas are lists, as segmentations are."""
+    lists = {"bbox": annotation.get("bboxes"), "area": annotation.get("areas")}
+    return {key: v[place] for key, v in lists.items() if isinstance(v, list) and len(v) > place}
+
+
+def _check_video(annotation: Record, videos: list[Record]) -> None:
+    """Refuse an annotation of a video that the JSON lacks: it may be this one's."""
+    key = fields.identifier(annotation, "video_id", "an annotation")
+    ids = [video["id"] for video in videos]
+    if key not in ids:
+        raise PromptError(
+            f"annotation {fields.shown(annotation.get('id'))} has video_id {fields.shown(key)}, and no video has this "
+            f"id{other_type(key, ids)}"
+        )
 
 
 def _video(content: Record, entry: Entry) -> tuple[Key, Record]:
@@ -69,9 +92,21 @@ def _first(video: Record) -> str | None:
 def _frames(video: Record, count: int, names: FrameNames) -> list[int]:
     """The frame index of each segmentation: by the name of its file, or by its position if there are no names."""
     files = _file_names(video)
+    length = None if video.get("length") is None else fields.integer(video, "length", "a video")
+    if length is not None and length != (len(files) or count):
+        raise PromptError(
+            f"length of the video is {length}, and it has {len(files) or count} "
+            f"{'file_names' if files else 'segmentations'}; legal: the same"
+        )
     if not files:
+        if names.frames is not None and count != names.frames:
+            raise PromptError(
+                f"the JSON has {count} segmentations an object and no file_names, and the video has {names.frames} "
+                "frames; legal: one for each frame, or file_names that say which frames they are of"
+            )
         return list(range(count))
-    frames = [names.frame_of(file) for file in files]
+    found = names.frames_of(files)
+    frames = [found[file] for file in files]
     if len(set(frames)) < len(frames):
         raise PromptError(f"file_names of a video say some frame twice: {fields.shown(files)}; legal: a frame each")
     return frames

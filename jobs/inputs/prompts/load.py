@@ -2,53 +2,108 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from jobs.errors import PromptError
-from jobs.inputs.limits import VideoLimits
-from jobs.inputs.prompts import kinds
+from jobs.inputs.prompts import kinds, label_images, named_masks
 from jobs.inputs.prompts.frame_names import FrameNames
 from jobs.inputs.prompts.json_fields import shown
 from jobs.inputs.prompts.json_file import JSON_SUFFIX, read_json
-from jobs.inputs.prompts.label_images import MAX_RESIZE
+from jobs.inputs.prompts.leniency import Leniency
+from jobs.inputs.prompts.mask_name_pattern import MaskNamePattern
 from jobs.inputs.prompts.prompt_builder import PromptBuilder, Prompts
-from jobs.inputs.prompts.prompt_kind import PromptKind, PromptSource
+from jobs.inputs.prompts.prompt_kind import PromptKind, PromptSource, files_with_suffix
 from jobs.records import Entry
 from stcn_core.frames import prompted_frames
 
+MASK_SUFFIX = ".png"
+
 
 def load_prompts(
-    path: Path, entry: Entry, names: Sequence[str] | None, *, size: tuple[int, int] | None = None
+    path: Path,
+    entry: Entry,
+    names: Sequence[str] | None,
+    *,
+    size: tuple[int, int] | None = None,
+    frames: int | None = None,
+    leniency: Leniency | None = None,
 ) -> Prompts:
     """Read all prompts of a video, its frames counted from the video's own first.
 
     names: of the video's frames if it is a folder of images; a mask then belongs to the frame of its
     name. Otherwise the number in a mask's name is the index of its frame. A single PNG belongs to the frame `start`.
-    size: of the frames, (height, width); larger masks are refused before they are decoded.
+    size: of the frames, (height, width); masks of other sizes are refused before they are decoded.
+    frames: of the video, as its file claims; masks of later ones are refused. None: no claim.
     Raises PromptError.
     """
-    max_pixels = VideoLimits.max_pixels if size is None else round(size[0] * size[1] * (1 + MAX_RESIZE) ** 2)
-    source = PromptSource(path=path, entry=entry, frame_names=FrameNames(names), max_pixels=max_pixels)
-    kind, source = _recognise(source)
-    builder = PromptBuilder()
+    kind, source = _recognise(
+        PromptSource(path=path, entry=entry, frame_names=_frame_names(entry, names, frames), size=size)
+    )
+    builder = PromptBuilder(leniency)
     kind.add(source, builder)
     if not builder.labels:
-        raise PromptError(f"the prompts ({path.name}) hold no object: every pixel is 0, or there is no mask")
+        left_out = f". {builder.notes[0]}" if builder.notes else ""
+        raise PromptError(f"the prompts ({path.name}) hold no object: every pixel is 0, or there is no mask{left_out}")
+    _check_frames(builder, source)
     _check_removals(entry.removals, builder)
     removals: dict[int, set[int]] = {}
     for object_id, frame in entry.removals:
         removals.setdefault(frame, set()).add(object_id)
-    return Prompts(dict(sorted(builder.labels.items())), builder.names, removals)
+    return Prompts(dict(sorted(builder.labels.items())), builder.names, removals, builder.read(), tuple(builder.notes))
+
+
+def _frame_names(entry: Entry, images: Sequence[str] | None, frames: int | None) -> FrameNames:
+    file = PurePosixPath(entry.video.partition("?")[0])
+    return FrameNames(
+        images=images,
+        frames=len(images) if images is not None else frames,
+        video_names={entry.video_id, file.stem, file.name.replace(".", "_")} - {""},
+        first_number=entry.first_frame,
+        pattern=MaskNamePattern(entry.mask_names) if entry.mask_names else None,
+    )
+
+
+def _check_frames(builder: PromptBuilder, source: PromptSource) -> None:
+    """Refuse a mask of a frame that the video does not have, by its own claim, before anything is segmented."""
+    frames, first_number = source.frame_names.frames, source.frame_names.first_number
+    last, first = max(builder.labels), min(builder.labels)
+    if frames is None or last < frames:
+        return
+    one_off = last == frames and first > 0 and not first_number
+    question = " Do the names count from 1? Then say so in the manifest's column first_frame: 1." if one_off else ""
+    raise PromptError(
+        f"a mask is of frame {last} ({builder.source_of(last)}), and the video has {frames} frames, 0 to {frames - 1}."
+        f"{question or ' Is it the mask of another video, or of one that was cut?'}"
+    )
 
 
 def _recognise(source: PromptSource) -> tuple[PromptKind, PromptSource]:
     """The kind of the prompts, and the source with what was read to recognise it. Raises PromptError."""
     suffix = source.path.suffix.lower()
+    if (pattern := source.frame_names.pattern) and (source.path.is_dir() or suffix == MASK_SUFFIX):
+        return _recognise_named(source, pattern)
     if source.path.is_dir():
         return _recognise_folder(source)
     if suffix == JSON_SUFFIX:
         return _recognise_json(source)
     return next((kind for kind in kinds.KINDS if kind.suffix == suffix), kinds.DEFAULT_KIND), source
+
+
+def _recognise_named(source: PromptSource, pattern: MaskNamePattern) -> tuple[PromptKind, PromptSource]:
+    """Masks whose names the manifest describes: each of one object, or each with all objects of a frame."""
+    kind = named_masks.KIND if pattern.has_object else label_images.KIND
+    if not source.path.is_dir():
+        return kind, source
+    folders = [source.path]
+    for _ in range(pattern.depth):
+        folders = [below for folder in folders for below in sorted(folder.iterdir()) if below.is_dir()]
+    contents = [file for folder in folders for file in files_with_suffix(folder, MASK_SUFFIX)]
+    if not contents:
+        raise PromptError(
+            f"the prompts folder {source.path.name} holds no {MASK_SUFFIX} {pattern.depth} folders deep, where "
+            f"mask_names {pattern.text} says that masks are"
+        )
+    return kind, replace(source, contents=contents)
 
 
 def _recognise_folder(source: PromptSource) -> tuple[PromptKind, PromptSource]:

@@ -1,12 +1,11 @@
 """A folder for each object, with a mask for each frame: the layout of SA-V and of segmentation tools."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from jobs.errors import PromptError
-from jobs.inputs.prompts.label_images import open_mask
+from jobs.inputs.prompts.numbers_in_names import FRAME_WORD
+from jobs.inputs.prompts.object_masks import number_objects, put_masks
 from jobs.inputs.prompts.prompt_builder import MAX_OBJECTS, PromptBuilder
 from jobs.inputs.prompts.prompt_kind import FolderContents, PromptKind, PromptSource, files_with_suffix
 
@@ -22,61 +21,49 @@ def add_object_folders(source: PromptSource, builder: PromptBuilder) -> None:
     folders = source.contents
     if len(folders) > MAX_OBJECTS:
         raise PromptError(f"there are {len(folders):,} folders of objects; legal: up to {MAX_OBJECTS} in a video")
-    for object_id, name, folder in _numbered(folders):
-        files = source.frame_names.by_frame(_masks(folder))
-        if not files:
-            raise PromptError(f"the folder of object {folder.name} holds no .png; legal: a mask or more, or no folder")
-        if name is not None:
-            builder.name(object_id, name)
-        for frame, file in files.items():
-            mask = _read_mask(file, source.max_pixels)
-            builder.put(frame, object_id, mask)
-            if source.entry.first_masks_only and mask.any():
-                break
+    files = {folder.name: _masks(folder) for folder in folders}
+    if empty := next((name for name, masks in files.items() if not masks), None):
+        raise PromptError(f"the folder of object {empty} holds no .png; legal: a mask or more, or no folder")
+    _refuse_folders_of_frames(files)
+    frames = source.frame_names.frames_of(file.name for masks in files.values() for file in masks)
+    for name, object_id in number_objects(list(files), builder).items():
+        masks = sorted((frames[file.name], file) for file in files[name])
+        put_masks(object_id, masks, source, builder=builder)
 
 
-def number_from_one(ids: Sequence[int]) -> list[int]:
-    """Ids as given, or each one higher if one of them is 0, as in SA-V: here 0 is the background."""
-    return [i + 1 for i in ids] if 0 in ids else list(ids)
-
-
-def _numbered(folders: Sequence[Path]) -> list[tuple[int, str | None, Path]]:
-    """Id, name and folder of each object. Numeric names are ids; other names are numbered from 1 in their order."""
-    names = [folder.name for folder in folders]
-    numbers = [name for name in names if name.isascii() and name.isdecimal()]
-    if not numbers:
-        return [(number, folder.name, folder) for number, folder in enumerate(folders, start=1)]
-    if len(numbers) < len(names):
-        other = next(name for name in names if name not in numbers)
+def _refuse_folders_of_frames(files: Mapping[str, Sequence[Path]]) -> None:
+    """Refuse folders that look like frames, with objects in them: masks/00008/1.png. Raises PromptError."""
+    folders, masks = list(files), [file.stem for masks in files.values() for file in masks]
+    are_numbers = all(name.isascii() and name.isdecimal() for name in (*folders, *masks))
+    if _follow_the_word_frame(folders) or (are_numbers and (_are_wider(folders, masks) or _count_less(folders, masks))):
+        folder, mask = folders[-1], masks[-1]
         raise PromptError(
-            f"of the folders of objects some are numbers, such as {numbers[0]}, and some are not, such as {other}; "
-            "legal: all numbers, which are ids, or all names"
+            f"the folder {folder} may be an object with a mask of frame {mask}, or frame {folder} with a mask of "
+            f"object {mask}. Say which in the manifest's column mask_names: {{object}}/{{frame}}, or "
+            "{frame}/{object}"
         )
-    given = [int(name) for name in names]
-    if twice := next((i for i in given if given.count(i) > 1), None):
-        raise PromptError(f"two folders are of object {twice}; legal: one folder an object")
-    ids = number_from_one(given)
-    kept = [None] * len(ids) if ids == given else names
-    return list(zip(ids, kept, folders, strict=True))
+
+
+def _follow_the_word_frame(folders: Sequence[str]) -> bool:
+    digits = "0123456789"
+    return all(name[-1] in digits and FRAME_WORD.search(name.rstrip(digits)) for name in folders)
+
+
+def _are_wider(folders: Sequence[str], masks: Sequence[str]) -> bool:
+    """Whether the folders are padded with zeros, and the masks are shorter numbers: 00008/1."""
+    is_padded = any(name.startswith("0") and len(name) > 1 for name in folders)
+    return is_padded and min(map(len, folders)) > max(map(len, masks))
+
+
+def _count_less(folders: Sequence[str], masks: Sequence[str]) -> bool:
+    """Whether the masks are numbered 1, 2, ... as objects are, and the folders leave numbers out, as frames do."""
+    ids, numbers = sorted(set(map(int, masks))), sorted(map(int, folders))
+    is_padded = any(name.startswith("0") for name in masks)
+    return not is_padded and ids == [*range(1, len(ids) + 1)] and numbers[-1] - numbers[0] >= len(numbers)
 
 
 def _masks(folder: Path) -> list[Path]:
     return files_with_suffix(folder, ".png")
-
-
-def _read_mask(path: Path, max_pixels: int) -> np.ndarray:
-    """One mask, boolean (H, W). Raises PromptError for several values beside 0: soft edges, or several objects."""
-    values = np.asarray(open_mask(path, max_pixels))
-    if values.ndim == 3:
-        values = values.astype(np.int32) @ np.array([65536, 256, 1], np.int32)
-    found = np.unique(values[values != 0])
-    if len(found) > 1:
-        raise PromptError(
-            f"mask {path.parent.name}/{path.name} has the values {found[:5].tolist()} beside 0; legal: one, as a "
-            "folder is of one object. Draw it without smoothing; masks with all objects lie in the folder above, "
-            "or this folder is of a video and not of an object"
-        )
-    return np.asarray(values != 0)
 
 
 KIND = PromptKind(

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
@@ -11,6 +12,7 @@ import pyarrow.parquet as pq
 from pyarrow.fs import LocalFileSystem
 
 from jobs.errors import PromptError
+from jobs.inputs.prompts.frame_size import check_size
 from jobs.inputs.prompts.prompt_builder import INT32, PromptBuilder
 from jobs.inputs.prompts.prompt_kind import FolderContents, PromptKind, PromptSource, files_with_suffix
 from jobs.outputs import rle
@@ -33,13 +35,20 @@ def add_rows(source: PromptSource, builder: PromptBuilder) -> None:
     """
     for row in _rows(source.contents or [source.path], source.entry.video_id):
         frame, object_id = row["frame_index"], row["object_id"]
-        try:
-            mask = rle.decode(row["counts"], row["height"], row["width"], max_pixels=source.max_pixels)
-        except ValueError as error:
-            raise PromptError(f"the mask of object {object_id} on frame {frame} cannot be decoded: {error}") from error
-        builder.put(frame, object_id, mask)
-        if row[NAME]:
-            builder.name(object_id, row[NAME])
+        with builder.annotation(f"the row of object {object_id} on frame {frame}"):
+            mask = _decode(row, source)
+            if row[NAME]:
+                builder.name(object_id, row[NAME])
+            builder.put(frame, object_id, mask, source=row["file"])
+
+
+def _decode(row: Row, source: PromptSource) -> np.ndarray:
+    check_size(row["height"], row["width"], source.size)
+    try:
+        return rle.decode(row["counts"], row["height"], row["width"], max_pixels=source.max_pixels)
+    except ValueError as error:
+        whose = f"object {row['object_id']} on frame {row['frame_index']}"
+        raise PromptError(f"the mask of {whose} cannot be decoded: {error}") from error
 
 
 def _rows(files: Sequence[Path], video_id: str) -> Iterator[Row]:
@@ -52,7 +61,7 @@ def _rows(files: Sequence[Path], video_id: str) -> Iterator[Row]:
             for batch in _batches(dataset, video_id):
                 found = found or len(batch) > 0
                 _check_values(batch)
-                yield from _one_by_one(batch)
+                yield from ({**row, "file": file.name} for row in _one_by_one(batch))
         if not found:
             raise PromptError(f"prompts {name} hold no prompt of video_id {video_id!r}; they hold {_some_ids(files)}")
     except (pa.ArrowException, OSError, ValueError) as error:

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from jobs.inputs.limits import VideoLimits
 from jobs.inputs.prompts.frame_names import FrameNames
+from jobs.inputs.prompts.frame_size import MAX_RESIZE
 from jobs.inputs.prompts.prompt_builder import PromptBuilder
 from jobs.records import Entry
 
@@ -17,9 +19,20 @@ class PromptSource:
     path: Path  # file or folder that the manifest names
     entry: Entry  # the video's row in the manifest
     frame_names: FrameNames
-    max_pixels: int  # of a mask; larger ones are refused before they are decoded
+    size: tuple[int, int] | None = None  # of the frames, (height, width); None: not known yet
     contents: list[Path] = field(default_factory=list)  # of a folder: what FolderContents.find returned
     json: dict[str, Any] = field(default_factory=dict)  # of a JSON file: its content
+
+    @property
+    def max_pixels(self) -> int:
+        """Pixels that a mask may have; larger ones are refused before they are decoded."""
+        return (
+            VideoLimits.max_pixels if self.size is None else round(self.size[0] * self.size[1] * (1 + MAX_RESIZE) ** 2)
+        )
+
+    def name_of(self, file: Path) -> str:
+        """A file's path below `prompts`, or its name if `prompts` is the file."""
+        return str(file.relative_to(self.path)) if file != self.path else file.name
 
 
 @dataclass(frozen=True, kw_only=True)

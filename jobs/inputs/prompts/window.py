@@ -1,11 +1,12 @@
 """Prompts of a part of a video: its segmented window, or a clip."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from jobs.errors import PromptError
-from jobs.inputs.prompts.label_images import fit
+from jobs.inputs.prompts.frame_size import fit
 from jobs.inputs.prompts.prompt_builder import Prompts
 from jobs.records import Entry
 from stcn_core.frames import prompted_frames
@@ -23,7 +24,12 @@ def prompts_in_window(prompts: Prompts, entry: Entry, height: int, *, width: int
             f"no object is prompted on the frames that are segmented, start={entry.start} to before end={entry.end}; "
             f"there are prompts on frames {sorted(prompts.labels)[:50]}, counted from the video's first"
         )
-    return Prompts(labels, prompts.names, _removals(prompts.removals, entry, labels))
+    return replace(
+        prompts,
+        labels=labels,
+        removals=_removals(prompts.removals, entry, labels),
+        read=tuple(read for read in prompts.read if read.frame - entry.start in labels),
+    )
 
 
 def prompts_in_clip(prompts: Prompts, first: int, end: int | None) -> Prompts:
@@ -35,7 +41,7 @@ def prompts_in_clip(prompts: Prompts, first: int, end: int | None) -> Prompts:
     labels = {frame - first: labels for frame, labels in prompts.labels.items() if is_inside(frame)}
     objects = prompted_frames(labels).keys()
     removals = {frame - first: ids & objects for frame, ids in prompts.removals.items() if is_inside(frame)}
-    return Prompts(labels, prompts.names, {frame: ids for frame, ids in removals.items() if ids})
+    return replace(prompts, labels=labels, removals={frame: ids for frame, ids in removals.items() if ids})
 
 
 def _removals(removals: Mapping[int, set[int]], entry: Entry, labels: Mapping[int, np.ndarray]) -> dict[int, set[int]]:

@@ -14,7 +14,7 @@ from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
-from jobs.errors import VideoError
+from jobs.errors import EndsEarlyError, VideoError
 from jobs.inputs.limits import VideoLimits
 from jobs.inputs.videos.images import VideoFrame, size_change_error
 from jobs.inputs.videos.video_file import VideoFile
@@ -56,7 +56,7 @@ class ReversedFile:
                     self._append(converted)
                 yield index
         if len(self._times) <= self._last:
-            raise VideoError(f"there is no frame {self._last}; the video has frames 0 to {len(self._times) - 1}")
+            raise EndsEarlyError(self._last, len(self._times))
 
     def __iter__(self) -> Iterator[VideoFrame]:
         for index in self._wanted:

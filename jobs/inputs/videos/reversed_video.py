@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 
-from jobs.errors import VideoError
+from jobs.errors import EndsEarlyError
 from jobs.inputs.limits import VideoLimits
 from jobs.inputs.videos.images import ImageFolder, VideoFrame, size_change_error
 from jobs.inputs.videos.reversed_file import BUFFER_BYTES, ReversedFile
@@ -43,7 +43,7 @@ class ReversedVideo:
     def _images(self) -> Iterator[VideoFrame]:
         folder = ImageFolder(self.path, self.limits.max_pixels)
         if self.last >= len(folder.names):
-            raise VideoError(f"there is no frame {self.last}; the video has frames 0 to {len(folder.names) - 1}")
+            raise EndsEarlyError(self.last, len(folder.names))
         following: VideoFrame | None = None
         for index in range(self.last, self.first - 1, -self.stride):
             frame = folder.frame(index, self.short_side)

@@ -12,7 +12,8 @@ from jobs.actors.cluster import connected, start_mailbox
 from jobs.actors.handles import SegmenterHandle
 from jobs.actors.pool import Pool
 from jobs.planning.shards import make_shard
-from jobs.records import Entry, Event, Shard, ShardWritten, VideoFailed, VideoFinished, VideoRow, VideoStarted, WorkItem
+from jobs.records import Entry, Event, ShardWritten, VideoFailed, VideoFinished, VideoRow, VideoStarted
+from jobs.segmenting.work_item import Shard, WorkItem
 
 
 def item(name: str) -> WorkItem:

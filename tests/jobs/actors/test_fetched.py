@@ -2,7 +2,8 @@
 
 from jobs.actors.segmenter import _FetchedVideo
 from jobs.io import storage
-from jobs.records import Entry, WorkItem
+from jobs.records import Entry
+from jobs.segmenting.work_item import WorkItem
 
 
 def test_prompts_of_a_store_come_with_the_folders_of_objects() -> None:

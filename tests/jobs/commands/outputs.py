@@ -12,8 +12,9 @@ from jobs.commands.archive import DrawnVideo, draw_archive
 from jobs.inputs.manifest import read_manifest
 from jobs.io import storage
 from jobs.outputs import store
-from jobs.records import Track, VideoRow, WorkItem
+from jobs.records import Track, VideoRow
 from jobs.segmenting.segment_video import segment_video
+from jobs.segmenting.work_item import VideoOptions, WorkItem
 from stcn_core.config import PropagationConfig
 from stcn_core.models.network import Network
 from tests.jobs.commands.test_export import write_run
@@ -22,11 +23,10 @@ from tests.jobs.commands.test_export import write_run
 def segmented(videos: list[DrawnVideo], folder: Path, model: Network) -> Path:
     """Draw an archive with truth/ in `folder`, segment it, and return its output, with a mask file per video."""
     output, done = folder / "out", []
-    for number, entry in enumerate(read_manifest(str(draw_archive(videos, folder)))):
-        item = WorkItem(entry=entry, work_id=f"work {entry.video_id}", expected_frames=1)
-        work = segment_video(
-            item, Path(entry.video), Path(entry.prompts), model=model, config=PropagationConfig.for_model(model)
-        )
+    for number, entry in enumerate(read_manifest(str(draw_archive(videos, folder))).entries):
+        options = VideoOptions(propagation=PropagationConfig.for_model(model))
+        item = WorkItem(entry=entry, options=options, work_id=f"work {entry.video_id}", expected_frames=1)
+        work = segment_video(item, Path(entry.video), Path(entry.prompts), model=model)
         try:
             while True:
                 next(work)

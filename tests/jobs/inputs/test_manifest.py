@@ -27,25 +27,25 @@ def expected(folder: Path) -> list[Entry]:
 
 def test_parquet_is_read(tmp_path: Path) -> None:
     pq.write_table(pa.Table.from_pylist(ROWS), tmp_path / "m.parquet")
-    assert read_manifest(f"{tmp_path}/m.parquet") == expected(tmp_path)
+    assert read_manifest(f"{tmp_path}/m.parquet").entries == expected(tmp_path)
 
 
 def test_csv_ids_that_look_like_numbers_stay_strings(tmp_path: Path) -> None:
     text = "video_id,video,prompts,start,end\n007,videos/a.mp4,s3://masks/a.png,,\nb,/data/b,masks/b,5,9\n"
     (tmp_path / "m.csv").write_text(text)
-    assert read_manifest(f"{tmp_path}/m.csv") == expected(tmp_path)
+    assert read_manifest(f"{tmp_path}/m.csv").entries == expected(tmp_path)
 
 
 def test_jsonl_without_optional_columns_is_read(tmp_path: Path) -> None:
     (tmp_path / "m.jsonl").write_text('{"video_id": "x", "video": "x.mp4", "prompts": "x.png"}\n')
-    assert read_manifest(f"{tmp_path}/m.jsonl") == [
+    assert read_manifest(f"{tmp_path}/m.jsonl").entries == [
         Entry(video_id="x", video=f"{tmp_path}/x.mp4", prompts=f"{tmp_path}/x.png")
     ]
 
 
 def test_jsonl_id_that_looks_like_a_date_stays_a_string(tmp_path: Path) -> None:
     (tmp_path / "m.jsonl").write_text('{"video_id": "2024-01-01", "video": "x.mp4", "prompts": "x.png"}\n')
-    assert read_manifest(f"{tmp_path}/m.jsonl")[0].video_id == "2024-01-01"
+    assert read_manifest(f"{tmp_path}/m.jsonl").entries[0].video_id == "2024-01-01"
 
 
 def test_removals_and_void_are_parsed_alike_in_every_format(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_removals_and_void_are_parsed_alike_in_every_format(tmp_path: Path) -> N
         tmp_path / "m.parquet",
     )
     for name in ("m.csv", "m.jsonl", "m.parquet"):
-        entries = read_manifest(f"{tmp_path}/{name}")
+        entries = read_manifest(f"{tmp_path}/{name}").entries
         expected = [(((3, 120), (5, 200)), 255), ((), 0), ((), None)]
         assert [(e.removals, e.void) for e in entries] == expected[: len(entries)]
 
@@ -108,7 +108,7 @@ def test_illegal_removals_and_void_raise(column: str, value: str, message: str, 
 @pytest.mark.parametrize("column", ["video2", "avoided", "movie"])
 def test_unknown_columns_are_ignored(column: str, tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_text(f"video_id,video,prompts,{column}\na,a.mp4,a.png,x\n")
-    assert read_manifest(f"{tmp_path}/m.csv")
+    assert read_manifest(f"{tmp_path}/m.csv").entries
 
 
 def test_all_problems_are_listed_with_their_rows(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_davis_tree_is_read_with_and_without_resolution_folder(resolution: str, 
     for sequence in ("bear", "swan"):
         image(tmp_path / f"JPEGImages/{resolution}{sequence}/00000.png")
         image(tmp_path / f"Annotations/{resolution}{sequence}/00000.png")
-    assert read_manifest(str(tmp_path)) == [
+    assert read_manifest(str(tmp_path)).entries == [
         Entry(
             video_id=name,
             video=f"{tmp_path}/JPEGImages/{resolution}{name}",
@@ -196,6 +196,6 @@ def test_tree_of_a_single_sequence_is_read(tmp_path: Path) -> None:
     root = tmp_path / "judo"
     image(root / "JPEGImages/00000.png")
     image(root / "Annotations/00000.png")
-    assert read_manifest(str(root)) == [
+    assert read_manifest(str(root)).entries == [
         Entry(video_id="judo", video=f"{root}/JPEGImages", prompts=f"{root}/Annotations", first_masks_only=True)
     ]

@@ -1,14 +1,22 @@
 """A work id changes with everything that the masks depend on, and with nothing else."""
 
+import dataclasses
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from jobs.inputs.prompts.leniency import Leniency
 from jobs.planning.identity import identify
 from jobs.records import Entry
 from jobs.segmenting.scene_clips import ClipOptions
+from jobs.segmenting.work_item import VideoOptions
 from stcn_core.config import PropagationConfig
+
+
+def default(_: Entry) -> VideoOptions:
+    return VideoOptions()
 
 
 @pytest.fixture
@@ -20,7 +28,11 @@ def entry(tmp_path: Path) -> Entry:
 
 
 def work_id(entry: Entry, model: str = "digest", **options: object) -> str:
-    return identify([entry], model, PropagationConfig(**options))[0].work_id  # type: ignore[arg-type]
+    return of_options(entry, model, propagation=PropagationConfig(**options))  # type: ignore[arg-type]
+
+
+def of_options(entry: Entry, model: str = "digest", **options: Any) -> str:
+    return identify([entry], model, lambda _: VideoOptions(**options))[0].work_id
 
 
 def test_equal_content_has_equal_work_ids(entry: Entry) -> None:
@@ -32,14 +44,21 @@ def test_changed_video_prompt_model_or_option_changes_the_work_id(entry: Entry) 
     before = work_id(entry)
     others = [work_id(entry, model="other"), work_id(entry, memory_every=3), work_id(entry, short_side=None)]
     others += [work_id(entry, direction="both"), work_id(entry, direction="backward")]
-    others.append(identify([entry], "digest", PropagationConfig(), precision="float32")[0].work_id)
+    others.append(identify([entry], "digest", default, precision="float32")[0].work_id)
     others += [
-        identify([entry], "digest", PropagationConfig(), clip_options=options)[0].work_id
-        for options in (ClipOptions(on_cut="split"), ClipOptions(cycle_check=True))
+        of_options(entry, clips=options) for options in (ClipOptions(on_cut="split"), ClipOptions(cycle_check=True))
     ]
     others.append(work_id(Entry(video_id=entry.video_id, video=entry.video, prompts=entry.prompts, end=5)))
     others.append(work_id(Entry(video_id=entry.video_id, video=entry.video, prompts=entry.prompts, removals=((1, 5),))))
     others.append(work_id(Entry(video_id=entry.video_id, video=entry.video, prompts=entry.prompts, void=255)))
+    others += [
+        work_id(dataclasses.replace(entry, **{name: value}))  # type: ignore[arg-type]
+        for name, value in (("first_frame", 1), ("mask_names", "{frame}"), ("mask_names", "{object}/{frame}"))
+    ]
+    others += [
+        of_options(entry, leniency=options)
+        for options in (Leniency(on_bad_annotation="skip"), Leniency(overlap="later"), Leniency(overlap="first"))
+    ]
     Path(entry.prompts, "00005.png").write_bytes(b"another mask")
     others.append(work_id(entry))
     Path(entry.prompts, "dog").mkdir()
@@ -66,7 +85,7 @@ def test_similarity_changes_the_work_id_only_if_given(tmp_path: Path, monkeypatc
         os.utime(name, (1_700_000_000, 1_700_000_000))
     items = [Entry(video_id="v", video="archive/v.mp4", prompts="archive/masks")]
     own, l2, cosine = (
-        identify(items, "digest", PropagationConfig(), similarity=name)[0].work_id for name in (None, "l2", "cosine")
+        identify(items, "digest", default, similarity=name)[0].work_id for name in (None, "l2", "cosine")
     )
     assert own == "5e7b7946846b994b526902fdb9c322e9"
     assert len({own, l2, cosine}) == 3
@@ -76,14 +95,14 @@ def test_impossible_location_does_not_stop_other_videos(entry: Entry, tmp_path: 
     strange = [
         Entry(video_id=name, video=f"{tmp_path}/{'x' * 300}.mp4", prompts=entry.prompts) for name in ("long", "longer")
     ]
-    items = identify([entry, *strange], "", PropagationConfig())
+    items = identify([entry, *strange], "", default)
     assert [item.entry.video_id for item in items] == ["v", "long", "longer"]
 
 
 def test_expected_frames_depend_on_file_size_and_window(entry: Entry) -> None:
     def frames(start: int, end: int | None) -> int:
         windowed = Entry(video_id="v", video=entry.video, prompts=entry.prompts, start=start, end=end)
-        return identify([windowed], "", PropagationConfig())[0].expected_frames
+        return identify([windowed], "", default)[0].expected_frames
 
     assert frames(0, None) == 10
     assert frames(4, 7) == 3

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.planning.shards import MAX_VIDEOS, plan_shards
-from jobs.records import Entry, WorkItem
+from jobs.records import Entry
+from jobs.segmenting.work_item import WorkItem
 
 
 def item(number: int, frames: int) -> WorkItem:

@@ -10,9 +10,10 @@ from jobs.inputs.limits import VideoRequirements
 from jobs.outputs.label_maps import to_image
 from jobs.outputs.store import MaskRow
 from jobs.outputs.video_writer import VideoWriter
-from jobs.records import Entry, VideoRow, WorkItem
+from jobs.records import Entry, VideoRow
 from jobs.segmenting.scene_clips import ClipOptions
 from jobs.segmenting.segment_video import segment_video
+from jobs.segmenting.work_item import VideoOptions, WorkItem
 from stcn_core import load_model
 from stcn_core.config import PropagationConfig
 from stcn_core.synthetic.clips import draw_clip
@@ -42,13 +43,14 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def segment(folder: Path, direction: str = "forward", **options: object) -> tuple[VideoRow, list[MaskRow], list[int]]:
-    item = WorkItem(entry=Entry(video_id="v", video="", prompts=""), work_id="work", expected_frames=1)
-    config = PropagationConfig(direction=direction)  # type: ignore[arg-type]
-    work = segment_video(
-        item, folder / "video.mp4", folder / "prompts", model=load_model("stcn-mini"), config=config,
-        requirements=STRICT, options=ClipOptions(**options),  # type: ignore[arg-type]
-    )  # fmt: skip
-    return to_end(work)
+    of_video = VideoOptions(
+        propagation=PropagationConfig(direction=direction),  # type: ignore[arg-type]
+        requirements=STRICT,
+        clips=ClipOptions(**options),  # type: ignore[arg-type]
+    )
+    entry = Entry(video_id="v", video="", prompts="")
+    item = WorkItem(entry=entry, options=of_video, work_id="work", expected_frames=1)
+    return to_end(segment_video(item, folder / "video.mp4", folder / "prompts", model=load_model("stcn-mini")))
 
 
 def frames_of(masks: list[MaskRow], object_id: int) -> list[int]:

@@ -8,13 +8,15 @@ import pytest
 from PIL import Image
 
 from jobs.errors import PromptError, VideoError
-from jobs.inputs.prompts.label_images import read_labels
+from jobs.inputs.prompts.mask_images import read_labels
 from jobs.inputs.videos.video import Video
+from jobs.inputs.videos.video_file import VideoFile
 from jobs.outputs import rle
 from jobs.outputs.label_maps import to_image
 from jobs.outputs.store import MaskRow
-from jobs.records import Entry, VideoRow, WorkItem
+from jobs.records import Entry, VideoRow
 from jobs.segmenting.segment_video import segment_video
+from jobs.segmenting.work_item import VideoOptions, WorkItem
 from stcn_core.config import Direction, PropagationConfig
 from stcn_core.models.network import Network
 from tests.core.tiny import tiny_model
@@ -26,12 +28,12 @@ def segment(
 ) -> tuple[VideoRow, list[MaskRow], list[int]]:
     """Segment a video; return its row, its masks, and the numbers of frames reported."""
     item = WorkItem(
-        entry=Entry(video_id="v", video=str(video), prompts=str(prompts), **options), work_id="work", expected_frames=1
+        entry=Entry(video_id="v", video=str(video), prompts=str(prompts), **options),
+        options=VideoOptions(propagation=PropagationConfig(direction=direction)),
+        work_id="work",
+        expected_frames=1,
     )
-    work = segment_video(
-        item, video, prompts, model=model or tiny_model(), config=PropagationConfig(direction=direction)
-    )
-    return to_end(work)
+    return to_end(segment_video(item, video, prompts, model=model or tiny_model()))
 
 
 def test_every_frame_and_object_has_a_row(archive: Path) -> None:
@@ -104,11 +106,35 @@ def test_damaged_video_raises_video_error(archive: Path) -> None:
         segment(archive / "videos/d.mp4", archive / "prompts/d")
 
 
-def test_prompt_beyond_the_end_raises(archive: Path, tmp_path: Path) -> None:
-    to_image(np.ones((48, 64), np.int32)).save(tmp_path / "00000.png")
-    to_image(np.ones((48, 64), np.int32)).save(tmp_path / "00099.png")
-    with pytest.raises(VideoError, match=r"prompts on frames \[99\], but the clip has frames 0 to 8"):
-        segment(archive / "videos/a.mp4", tmp_path)
+def test_prompt_beyond_the_claimed_end_is_refused_before_a_frame_is_decoded(archive: Path, tmp_path: Path) -> None:
+    for frame in (3, 9):
+        to_image(np.ones((48, 64), np.int32)).save(tmp_path / f"{frame:05d}.png")
+    for first_frame, message in ((0, r"Do the names count from 1\? .*first_frame: 1"), (1, None)):
+        if message:
+            with pytest.raises(PromptError, match=rf"frame 9 \(00009.png\), and the video has 9 frames.*{message}"):
+                segment(archive / "videos/a.mp4", tmp_path, first_frame=first_frame)
+    row, _, _ = segment(archive / "videos/a.mp4", tmp_path, first_frame=1)
+    assert [(read.frame, read.objects, read.source) for read in row.prompts_read or ()] == [
+        (2, (1,), "00003.png"), (8, (1,), "00009.png"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("direction", ["forward", "both", "backward"])
+def test_masks_of_the_frames_that_exist_are_kept_where_a_claim_was_wrong(
+    direction: Direction, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a file whose tables list frames that its stream no longer has."""
+    for frame in (2, 99):
+        to_image(np.ones((48, 64), np.int32)).save(tmp_path / f"{frame:05d}.png")
+    monkeypatch.setattr(VideoFile, "_claimed_frames", lambda *_: 100)
+    row, masks, _ = segment(archive / "videos/a.mp4", tmp_path, direction)
+    expected = {"forward": range(2, 9), "both": range(9), "backward": range(3)}[direction]
+    assert [mask["frame_index"] for mask in masks] == list(expected)
+    assert row.notes == ("the video ends before frame 9, so the masks of frames [99] are not used",)
+    assert row.damage == "9 of 100 frames decoded, 0 damaged"
+    (tmp_path / "00002.png").unlink()
+    with pytest.raises(PromptError, match="no prompt is on a frame of the video: the video ends before frame 9"):
+        segment(archive / "videos/a.mp4", tmp_path, direction)
 
 
 def test_window_beyond_the_end_raises(archive: Path) -> None:
@@ -159,9 +185,3 @@ def test_window_is_segmented_backward(direction: Direction, archive: Path, tmp_p
             assert np.array_equal(rle.decode(mask["counts"], 50, 70), given)
         found.append([mask["counts"] for mask in masks])
     assert found[0] == found[1]
-
-
-def test_prompt_beyond_the_end_raises_for_both_directions(archive: Path, tmp_path: Path) -> None:
-    to_image(np.ones((48, 64), np.int32)).save(tmp_path / "00099.png")
-    with pytest.raises(VideoError, match="there is no frame 99; the video has frames 0 to 8"):
-        segment(archive / "videos/a.mp4", tmp_path, "both")
