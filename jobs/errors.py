@@ -33,6 +33,10 @@ class CredentialsError(StorageError):
     """Storage rejects the credentials, so every other location will fail as well."""
 
 
+class RefusedError(StorageError):
+    """Storage answers that one location cannot be had, whenever it is asked: a version that does not exist, for one."""
+
+
 class VideoError(Exception):
     """One video cannot be segmented. The error is stored in the video's row, and the job continues."""
 

@@ -16,7 +16,7 @@ from jobs.actors.shard_file import ShardFile
 from jobs.actors.watchdog import Watchdog
 from jobs.concurrency.prefetch import Prefetch
 from jobs.concurrency.threads import inheriting_thread
-from jobs.errors import CredentialsError, PromptError, StorageError, VideoError
+from jobs.errors import CredentialsError, PromptError, RefusedError, StorageError, VideoError
 from jobs.inputs.limits import ProcessLimits
 from jobs.io import scratch, storage
 from jobs.io.storage_policy import StoragePolicy, storage_policy
@@ -91,7 +91,7 @@ class Segmenter:
         try:
             video, prompts = fetched.paths()
             row, tables = yield from self._reported(segment_video(fetched.item, video, prompts, model=self._model))
-        except VideoError as error:
+        except (VideoError, RefusedError) as error:
             row, tables = quarantined_row(fetched.item, error, seconds=time.monotonic() - started), []
         except Exception as error:
             # Whatever a video's bytes bring about is that video's failure, never the job's.

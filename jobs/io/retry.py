@@ -12,7 +12,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
-from jobs.errors import CredentialsError, StorageError, UserError
+from jobs.errors import CredentialsError, RefusedError, StorageError, UserError
 from jobs.io.filesystem import refusal
 from jobs.io.storage_policy import current_policy
 
@@ -108,6 +108,8 @@ def explain(location: str, error: Exception) -> OSError:
     if isinstance(error, OSError) and (
         isinstance(error, PERMANENT_ERRORS) or not is_transient(error, "://" in location)
     ):
+        if code and not isinstance(error, PERMANENT_ERRORS):
+            return RefusedError(error.errno, text)
         return error if location in str(error) or isinstance(error, FileNotFoundError) else OSError(error.errno, text)
     return StorageError(
         f"{text}; it was tried again for {current_policy().retry_seconds:g} s: run the same command again once storage "

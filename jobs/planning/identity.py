@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from jobs.concurrency.threads import inheriting_pool
+from jobs.errors import RefusedError
 from jobs.io import storage
 from jobs.records import Entry
 from jobs.segmenting.work_item import VideoOptions, WorkItem
@@ -85,8 +86,8 @@ def _describe(location: str, is_deep: bool = False) -> list[tuple[str, int, str]
     try:
         info = storage.stat(location)
         files = [info] if info else storage.find_below(location) if is_deep else storage.find(location)
-    except (FileNotFoundError, PermissionError):
-        return []  # the video's actor reports it in a row; StorageError is raised, as no id could be trusted
+    except (FileNotFoundError, PermissionError, RefusedError):
+        return []  # the video's actor reports it in a row; other StorageErrors are raised, as no id could be trusted
     return [("/".join(f.location.split("/")[-2:]), f.num_bytes, f.version) for f in files]
 
 

@@ -2,7 +2,7 @@
 
 import traceback
 
-from jobs.errors import VideoError
+from jobs.errors import StorageError, VideoError
 from jobs.records import VideoRow
 from jobs.segmenting.work_item import WorkItem
 
@@ -32,12 +32,14 @@ def quarantined_row(
 
 
 def _class_of(error: BaseException) -> str:
-    """Return the name of an error's class, and one name for every lack of memory.
+    """Return the name of an error's class, one name for every lack of memory, and one for storage.
 
     Python and PyTorch each have their own class, and PyTorch's CPU allocator raises RuntimeError.
     """
     if isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__ or "DefaultCPUAllocator" in str(error):
         return "OutOfMemory"
+    if isinstance(error, StorageError):
+        return "StorageError"
     return type(error).__name__
 
 

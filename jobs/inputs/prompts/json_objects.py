@@ -25,7 +25,8 @@ def without_crowds(annotations: Sequence[Record], entry: Entry, builder: PromptB
             f"all {len(annotations)} annotations of the video have iscrowd 1, which marks regions of many objects. If "
             "each is of one object, say so in the manifest's column void: none"
         )
-    builder.note(f"{len(annotations) - len(own)} annotations with iscrowd 1, of many objects each, are left out")
+    crowds = len(annotations) - len(own)
+    builder.note(f"annotations with iscrowd 1, each a region of many objects, are left out: {crowds}")
     return own
 
 

@@ -58,7 +58,7 @@ class PromptBuilder:
             yield
         except PromptError as error:
             if self._leniency.on_bad_annotation != "skip":
-                raise
+                raise PromptError(f"{error} (--on-bad-annotation skip goes on without it)") from error
             self.note(f"{whose} is left out: {error}")
 
     def note(self, text: str) -> None:
