@@ -15,6 +15,7 @@ from jobs.errors import VideoError
 from jobs.inputs.limits import VideoLimits
 from jobs.inputs.videos import container_probe
 from jobs.inputs.videos.container import check_size, open_container, video_stream
+from jobs.inputs.videos.frame_times import WITHOUT_TIMES, DecodingTimes
 from jobs.inputs.videos.images import FOLDER_RATE, VideoFrame
 from jobs.inputs.videos.orientation import Orientation, read_matrix
 from stcn_core.frames import scaled_size
@@ -108,11 +109,15 @@ class VideoFile:
     def _decode(self) -> Iterator[av.VideoFrame]:
         """Yield all frames from the current position; continue after a damaged packet, as players do."""
         packets = self._container.demux(self._stream)
+        times = DecodingTimes() if self._container.format.name in WITHOUT_TIMES else None
         has_begun, end_time = False, 0
         while True:
             packet, frames, whole = None, [], False
             try:
                 packet = next(packets)
+                if times is not None:
+                    packet.pts = packet.dts  # the decoder hands it on to the packet's frame
+                    times.add(packet.dts)
                 frames, whole = packet.decode(), not packet.is_corrupt
             except StopIteration:
                 break
@@ -123,6 +128,8 @@ class VideoFile:
             if not whole:
                 self.damaged.add(packet.pts if packet else None)
             for frame in frames:
+                if times is not None:
+                    frame.pts = times.next(frame.pts, is_reordered=self._stream.codec_context.has_b_frames)
                 # A recording's first frames may refer to frames before its beginning; these show no picture.
                 if has_begun or frame.key_frame or not frame.is_corrupt:
                     has_begun, end_time = True, max(end_time, (frame.pts or 0) + frame.duration)
