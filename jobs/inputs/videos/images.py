@@ -41,6 +41,7 @@ class ImageFolder:
     rate = FOLDER_RATE
     damaged: frozenset[int] = frozenset()  # always empty: a damaged image raises VideoError
     missing = 0
+    pixel_aspect: float | None = None
 
     def __init__(self, path: Path, max_pixels: int = VideoLimits.max_pixels) -> None:
         images = (p for p in path.iterdir() if p.suffix.lower() in IMAGES and not p.name.startswith("."))
@@ -50,6 +51,7 @@ class ImageFolder:
         self.names = [p.stem for p in self._paths]
         self.frames: int | None = len(self._paths)
         self._max_pixels = max_pixels
+        self.notes: list[str] = []
 
     def read(
         self, start: int, end: int | None, short_side: int | None, *, only: Container[int] | None = None

@@ -73,6 +73,16 @@ class Video:
         """
         return self._source.claimed_size()
 
+    @property
+    def pixel_aspect(self) -> float | None:
+        """Width of an upright pixel divided by its height; None if the video does not say, as for folders."""
+        return self._source.pixel_aspect
+
+    @property
+    def notes(self) -> list[str]:
+        """What was chosen or mended, in sentences; complete once the frames are read."""
+        return list(self._source.notes)
+
     def _in_window(self, frames: int) -> int:
         """Count the frames from `start` to `end` in a video of so many frames."""
         return max(0, min(frames, frames if self.end is None else self.end) - self.start)
