@@ -1,7 +1,7 @@
-"""Bounded reading of images, and folders of images as videos. No other module opens files with Pillow."""
+"""Bounded reading of images. No other module opens files with Pillow."""
 
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,7 +12,6 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from jobs.errors import VideoError
 from jobs.inputs.limits import VideoLimits
-from stcn_core.frames import scaled_size
 
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 # Pillow recognises formats by content, whatever the file's name, and would pass EPS to Ghostscript, which runs the
@@ -33,55 +32,6 @@ class VideoFrame:
     image: np.ndarray  # uint8 (H, W, 3), RGB; scaled down where a `short_side` was requested
     height: int  # pixels of the frame before scaling
     width: int
-
-
-class ImageFolder:
-    """A folder of images as a video, sorted by the numbers in their names: frame10 comes after frame9."""
-
-    rate = FOLDER_RATE
-    damaged: frozenset[int] = frozenset()  # always empty: a damaged image raises VideoError
-    missing = 0
-    pixel_aspect: float | None = None
-
-    def __init__(self, path: Path, max_pixels: int = VideoLimits.max_pixels) -> None:
-        images = (p for p in path.iterdir() if p.suffix.lower() in IMAGES and not p.name.startswith("."))
-        self._paths = sorted(images, key=lambda path: natural_sort_key(path.stem))
-        if not self._paths:
-            raise VideoError(f"the folder holds no images; legal extensions: {' '.join(IMAGES)}")
-        self.names = [p.stem for p in self._paths]
-        self.frames: int | None = len(self._paths)
-        self._max_pixels = max_pixels
-        self.notes: list[str] = []
-
-    def read(
-        self, start: int, end: int | None, short_side: int | None, *, only: Container[int] | None = None
-    ) -> Iterator[VideoFrame]:
-        """Yield frames `start` to `end` (exclusive), restricted to `only`. Raises VideoError for a bad image."""
-        indices = range(len(self._paths))[start:end]
-        return (self.frame(index, short_side) for index in indices if only is None or index in only)
-
-    def frame(self, index: int, short_side: int | None) -> VideoFrame:
-        """Read frame `index`. short_side: as in `Video`. Raises VideoError for a bad image."""
-        path = self._paths[index]
-        try:
-            rgb = to_rgb(load_image(path, self._max_pixels, upright=True))
-        except ValueError as error:
-            raise VideoError(f"frame {path.name} cannot be read: {error}") from error
-        rows, columns = scaled_size(rgb.height, rgb.width, short_side)
-        scaled = np.asarray(rgb.resize((columns, rows), Image.Resampling.BILINEAR))
-        return VideoFrame(
-            index=index, name=path.stem, pts_seconds=None, image=scaled, height=rgb.height, width=rgb.width
-        )
-
-    def claimed_size(self) -> tuple[int, int] | None:
-        """Return the upright (height, width) in the first image's header; None if it cannot be read."""
-        try:
-            return image_size(self._paths[0], self._max_pixels)
-        except ValueError:
-            return None
-
-    def close(self) -> None:
-        """Do nothing: no file stays open between images."""
 
 
 def size_change_error(frame: VideoFrame, previous: tuple[int, int]) -> VideoError:

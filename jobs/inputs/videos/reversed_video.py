@@ -6,7 +6,8 @@ from pathlib import Path
 
 from jobs.errors import VideoError
 from jobs.inputs.limits import VideoLimits
-from jobs.inputs.videos.images import ImageFolder, VideoFrame, size_change_error
+from jobs.inputs.videos.image_folder import ImageFolder
+from jobs.inputs.videos.images import VideoFrame, size_change_error
 from jobs.inputs.videos.reversed_file import BUFFER_BYTES, ReversedFile
 
 

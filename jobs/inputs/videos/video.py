@@ -8,7 +8,8 @@ from pathlib import Path
 from types import TracebackType
 
 from jobs.inputs.limits import VideoLimits
-from jobs.inputs.videos.images import FOLDER_RATE, ImageFolder, VideoFrame, size_change_error
+from jobs.inputs.videos.image_folder import ImageFolder
+from jobs.inputs.videos.images import FOLDER_RATE, VideoFrame, size_change_error
 from jobs.inputs.videos.video_file import VideoFile
 
 
