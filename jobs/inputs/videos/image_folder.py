@@ -9,11 +9,13 @@ from PIL import Image
 from jobs.errors import VideoError
 from jobs.inputs.limits import VideoLimits
 from jobs.inputs.videos.folder_names import check_names
+from jobs.inputs.videos.gray_range import GrayRange, gray_range
 from jobs.inputs.videos.images import (
     FOLDER_RATE,
     IMAGES,
     VideoFrame,
     image_size,
+    is_gray16,
     load_image,
     natural_sort_key,
     to_rgb,
@@ -39,7 +41,13 @@ class ImageFolder:
         self.names = [p.stem for p in self._paths]
         self.frames: int | None = len(self._paths)
         self._max_pixels = max_pixels
-        self.notes: list[str] = []
+        self._gray_range: GrayRange | None = None  # unknown until the first 16-bit image is read
+
+    @property
+    def notes(self) -> list[str]:
+        """What was done to the frames read so far, in sentences."""
+        note = self._gray_range.note if self._gray_range else None
+        return [note] if note else []
 
     def read(
         self, start: int, end: int | None, short_side: int | None, *, only: Container[int] | None = None
@@ -50,16 +58,24 @@ class ImageFolder:
 
     def frame(self, index: int, short_side: int | None) -> VideoFrame:
         """Read frame `index`. short_side: as in `Video`. Raises VideoError for a bad image."""
-        path = self._paths[index]
-        try:
-            rgb = to_rgb(load_image(path, self._max_pixels, upright=True))
-        except ValueError as error:
-            raise VideoError(f"frame {path.name} cannot be read: {error}") from error
+        rgb = self._rgb(index)
         rows, columns = scaled_size(rgb.height, rgb.width, short_side)
         scaled = np.asarray(rgb.resize((columns, rows), Image.Resampling.BILINEAR))
         return VideoFrame(
-            index=index, name=path.stem, pts_seconds=None, image=scaled, height=rgb.height, width=rgb.width
+            index=index, name=self.names[index], pts_seconds=None, image=scaled, height=rgb.height, width=rgb.width
         )
+
+    def _rgb(self, index: int) -> Image.Image:
+        """Load an image, upright. Raises VideoError."""
+        path = self._paths[index]
+        try:
+            image = load_image(path, self._max_pixels, upright=True)
+            if is_gray16(image):
+                self._gray_range = self._gray_range or gray_range(self._paths, self._max_pixels)
+                image = self._gray_range.to_8_bits(np.asarray(image).astype(np.uint16))
+            return to_rgb(image)
+        except ValueError as error:
+            raise VideoError(f"frame {path.name} cannot be read: {error}") from error
 
     def claimed_size(self) -> tuple[int, int] | None:
         """Return the upright (height, width) in the first image's header; None if it cannot be read."""

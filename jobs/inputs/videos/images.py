@@ -60,6 +60,17 @@ def load_image(path: Path, max_pixels: int = VideoLimits.max_pixels, upright: bo
         return ImageOps.exif_transpose(image) if upright else image
 
 
+def gray16_values(path: Path, max_pixels: int = VideoLimits.max_pixels) -> np.ndarray | None:
+    """Load the values of a 16-bit grey image, uint16 (H, W); None for other images. Raises ValueError as above."""
+    with _opened(path, max_pixels) as image:
+        return np.asarray(image).astype(np.uint16) if is_gray16(image) else None
+
+
+def is_gray16(image: Image.Image) -> bool:
+    """Whether an image is grey of 16 bits."""
+    return image.mode.startswith("I;16")
+
+
 def image_size(path: Path, max_pixels: int = VideoLimits.max_pixels) -> tuple[int, int]:
     """Return the upright (height, width) that an image claims in its header. Raises ValueError as `load_image` does."""
     with _opened(path, max_pixels) as image:
@@ -85,8 +96,11 @@ def _opened(path: Path, max_pixels: int) -> Iterator[Image.Image]:
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Convert an image to 8-bit RGB. Raises ValueError for 32-bit modes, whose range of values is unknown."""
-    if image.mode.startswith("I;16"):  # Pillow would clip 16-bit grey at 255
+    """Convert an image to 8-bit RGB. Raises ValueError for 32-bit modes, whose range of values is unknown.
+
+    Of 16-bit grey, the upper eight bits are kept.
+    """
+    if is_gray16(image):  # Pillow would clip 16-bit grey at 255
         image = Image.fromarray((np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8))
     if image.mode in ("I", "F"):
         raise ValueError(f"its pixels have mode {image.mode}; legal: 8 or 16 bits")
