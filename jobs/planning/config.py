@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from jobs.errors import UserError
-from jobs.inputs.limits import ProcessLimits, VideoLimits, VideoRequirements
+from jobs.inputs.limits import OnBadFrame, ProcessLimits, VideoLimits, VideoRequirements
 from jobs.io import storage
 from jobs.io.storage_policy import RETRY_SECONDS
 from jobs.options import Option, config_class, zero_or
@@ -118,6 +118,14 @@ class SegmentConfig:
             legal="16 or more; 0: never scale down",
         ),
     ] = 480
+    on_bad_frame: Annotated[
+        OnBadFrame,
+        Option(
+            "In a folder of images, let an image that cannot be read or has another size fail the video (refuse), or "
+            "put the frame before it in its place (repeat).",
+            VIDEOS,
+        ),
+    ] = VideoLimits.on_bad_frame
     max_pixels: Annotated[
         Count, Option("Quarantine videos whose frames have more pixels than this.", VIDEOS, run_only=True)
     ] = VideoLimits.max_pixels
@@ -231,7 +239,7 @@ class SegmentConfig:
 
     def demands(self) -> VideoRequirements:
         """The requirements that each video must meet."""
-        return VideoRequirements(VideoLimits(self.max_pixels, self.max_frames), self.strict)
+        return VideoRequirements(VideoLimits(self.max_pixels, self.max_frames, self.on_bad_frame), self.strict)
 
     def as_dict(self) -> dict[str, Any]:
         """The options as run.json stores them."""

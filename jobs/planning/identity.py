@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable
 
 from jobs.concurrency.threads import inheriting_pool
+from jobs.inputs.limits import OnBadFrame, VideoLimits
 from jobs.io import storage
 from jobs.records import Entry, WorkItem
 from jobs.segmenting.scene_clips import DEFAULT_CLIP_OPTIONS, ClipOptions
@@ -29,17 +30,20 @@ def identify(
     precision: str = "auto",
     clip_options: ClipOptions = DEFAULT_CLIP_OPTIONS,
     similarity: str | None = None,
+    on_bad_frame: OnBadFrame = VideoLimits.on_bad_frame,
 ) -> list[WorkItem]:
     """Assign a work id to every entry, from the sizes and versions that storage reports for its video and prompts.
 
     model_sha256: digest of the model file. config, precision, clip_options: the options that change results.
     similarity: the similarity that replaces the model's own; None, for the model's own, does not enter the ids, so that
-    outputs from before the option existed resume. Raises StorageError if storage is out of reach.
+    outputs from before the option existed resume; neither does the default of `on_bad_frame`. Raises StorageError if
+    storage is out of reach.
     """
     options = {k: v for k, v in dataclasses.asdict(config).items() if k not in NEUTRAL_OPTIONS}
     options |= dataclasses.asdict(clip_options)
     common = {"schema": SCHEMA, "model": model_sha256, "options": options, "precision": precision}
     common |= {} if similarity is None else {"similarity": similarity}
+    common |= {} if on_bad_frame == VideoLimits.on_bad_frame else {"on_bad_frame": on_bad_frame}
     with inheriting_pool(PARALLEL_REQUESTS) as pool:
         return list(pool.map(lambda entry: _identify(entry, common), entries))
 

@@ -64,6 +64,7 @@ def prepare_job(config: SegmentConfig, only: Sequence[str] | None = None) -> Job
             precision=config.precision,
             clip_options=config.clip_options(),
             similarity=config.similarity,
+            on_bad_frame=config.on_bad_frame,
         )
         ledger = Ledger(config.output)
     _check_classes(only or (), ledger)

@@ -13,6 +13,7 @@ from jobs.inputs.videos.gray_range import GrayRange, gray_range
 from jobs.inputs.videos.images import (
     FOLDER_RATE,
     IMAGES,
+    REPEAT,
     VideoFrame,
     image_size,
     is_gray16,
@@ -27,11 +28,10 @@ class ImageFolder:
     """A folder of images as a video, sorted by the numbers in their names: frame10 comes after frame9."""
 
     rate = FOLDER_RATE
-    damaged: frozenset[int] = frozenset()  # always empty: a damaged image raises VideoError
     missing = 0
     pixel_aspect: float | None = None
 
-    def __init__(self, path: Path, max_pixels: int = VideoLimits.max_pixels) -> None:
+    def __init__(self, path: Path, limits: VideoLimits) -> None:
         """List the images. Raises VideoError if there are none, or if others than frames seem to lie among them."""
         images = (p for p in path.iterdir() if p.suffix.lower() in IMAGES and not p.name.startswith("."))
         self._paths = sorted(images, key=lambda path: natural_sort_key(path.stem))
@@ -40,7 +40,8 @@ class ImageFolder:
         check_names([p.name for p in self._paths])
         self.names = [p.stem for p in self._paths]
         self.frames: int | None = len(self._paths)
-        self._max_pixels = max_pixels
+        self.damaged: set[int | None] = set()  # numbers of the frames read so far that another frame stands in for
+        self._limits = limits
         self._gray_range: GrayRange | None = None  # unknown until the first 16-bit image is read
 
     @property
@@ -58,29 +59,29 @@ class ImageFolder:
 
     def frame(self, index: int, short_side: int | None) -> VideoFrame:
         """Read frame `index`. short_side: as in `Video`. Raises VideoError for a bad image."""
-        rgb = self._rgb(index)
+        rgb = self.upright_rgb(index)
         rows, columns = scaled_size(rgb.height, rgb.width, short_side)
         scaled = np.asarray(rgb.resize((columns, rows), Image.Resampling.BILINEAR))
         return VideoFrame(
             index=index, name=self.names[index], pts_seconds=None, image=scaled, height=rgb.height, width=rgb.width
         )
 
-    def _rgb(self, index: int) -> Image.Image:
+    def upright_rgb(self, index: int) -> Image.Image:
         """Load an image, upright. Raises VideoError."""
         path = self._paths[index]
         try:
-            image = load_image(path, self._max_pixels, upright=True)
+            image = load_image(path, self._limits.max_pixels, upright=True)
             if is_gray16(image):
-                self._gray_range = self._gray_range or gray_range(self._paths, self._max_pixels)
+                self._gray_range = self._gray_range or gray_range(self._paths, self._limits.max_pixels)
                 image = self._gray_range.to_8_bits(np.asarray(image).astype(np.uint16))
             return to_rgb(image)
         except ValueError as error:
-            raise VideoError(f"frame {path.name} cannot be read: {error}") from error
+            raise VideoError(f"frame {path.name} cannot be read: {error}; {REPEAT}") from error
 
     def claimed_size(self) -> tuple[int, int] | None:
         """Return the upright (height, width) in the first image's header; None if it cannot be read."""
         try:
-            return image_size(self._paths[0], self._max_pixels)
+            return image_size(self._paths[0], self._limits.max_pixels)
         except ValueError:
             return None
 

@@ -19,6 +19,7 @@ IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF")
 EXIF_ORIENTATION = 0x0112
 TRANSPOSED = (5, 6, 7, 8)  # values of EXIF's orientation that exchange height and width
+REPEAT = "mend it, or read the frame before it in its place with --on-bad-frame repeat"
 FOLDER_RATE = Fraction(24)  # frames/s assumed for a folder of images, which records no rate: that of DAVIS
 
 
@@ -39,7 +40,7 @@ def size_change_error(frame: VideoFrame, previous: tuple[int, int]) -> VideoErro
     height, width = previous
     return VideoError(
         f"the frame size changes at frame {frame.index}, from {width}x{height} to {frame.width}x{frame.height}; "
-        "split the video there"
+        + ("split the video there" if frame.name is None else f"split the folder there; if one frame is bad, {REPEAT}")
     )
 
 

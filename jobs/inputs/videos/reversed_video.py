@@ -6,8 +6,8 @@ from pathlib import Path
 
 from jobs.errors import VideoError
 from jobs.inputs.limits import VideoLimits
-from jobs.inputs.videos.image_folder import ImageFolder
 from jobs.inputs.videos.images import VideoFrame, size_change_error
+from jobs.inputs.videos.repeating_folder import open_folder
 from jobs.inputs.videos.reversed_file import BUFFER_BYTES, ReversedFile
 
 
@@ -42,7 +42,7 @@ class ReversedVideo:
         return self._images() if self.path.is_dir() else iter(self._file)
 
     def _images(self) -> Iterator[VideoFrame]:
-        folder = ImageFolder(self.path, self.limits.max_pixels)
+        folder = open_folder(self.path, self.limits)
         if self.last >= len(folder.names):
             raise VideoError(f"there is no frame {self.last}; the video has frames 0 to {len(folder.names) - 1}")
         following: VideoFrame | None = None

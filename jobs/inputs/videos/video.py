@@ -10,6 +10,7 @@ from types import TracebackType
 from jobs.inputs.limits import VideoLimits
 from jobs.inputs.videos.image_folder import ImageFolder
 from jobs.inputs.videos.images import FOLDER_RATE, VideoFrame, size_change_error
+from jobs.inputs.videos.repeating_folder import open_folder
 from jobs.inputs.videos.video_file import VideoFile
 
 
@@ -37,7 +38,7 @@ class Video:
 
     def __enter__(self) -> "Video":
         self._source: VideoFile | ImageFolder = (
-            ImageFolder(self.path, self.limits.max_pixels)
+            open_folder(self.path, self.limits)
             if self.path.is_dir()
             else VideoFile(self.path, self.limits, all_frames=self.end is None or self.end > self.limits.max_frames)
         )

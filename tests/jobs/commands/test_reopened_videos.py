@@ -24,11 +24,11 @@ from tests.jobs.inputs.videos.test_video import HEIGHT, WIDTH, picture, turn
 VP8 = {"deadline": "realtime", "b": "800k"}
 
 
-def output_of(video: Path, size: tuple[int, int], frames: range, start: int | None = None) -> str:
+def output_of(video: Path, size: tuple[int, int], frames: range, start: int | None = None, **options: object) -> str:
     """An output with masks of one object on some frames of a video."""
     masks = rows("v", [blobs(1, 1, *size)] * len(frames), [1], start=frames.start)
     row = VideoRow(video_id="v", work_id="w", status="done", video=str(video), prompts="p", start=start)
-    return write(video.parent / "out", masks, videos=[row], manifest=str(video.parent / "m.csv"))
+    return write(video.parent / "out", masks, videos=[row], manifest=str(video.parent / "m.csv"), **options)
 
 
 def overlay_of(output: str, dest: Path) -> Path:

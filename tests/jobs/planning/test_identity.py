@@ -2,9 +2,11 @@
 
 import os
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from jobs.inputs.limits import OnBadFrame
 from jobs.planning.identity import identify
 from jobs.records import Entry
 from jobs.segmenting.scene_clips import ClipOptions
@@ -70,6 +72,16 @@ def test_similarity_changes_the_work_id_only_if_given(tmp_path: Path, monkeypatc
     )
     assert own == "5e7b7946846b994b526902fdb9c322e9"
     assert len({own, l2, cosine}) == 3
+
+
+def test_repeated_bad_frames_change_the_work_id_and_refused_ones_do_not(entry: Entry) -> None:
+    """Outputs from before the option existed must resume."""
+    refused, repeated = (
+        identify([entry], "digest", PropagationConfig(), on_bad_frame=value)[0].work_id
+        for value in get_args(OnBadFrame)
+    )
+    assert refused == work_id(entry)
+    assert repeated != refused
 
 
 def test_impossible_location_does_not_stop_other_videos(entry: Entry, tmp_path: Path) -> None:
