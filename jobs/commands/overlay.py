@@ -35,18 +35,21 @@ def overlay_output(output: str, dest: Path) -> Iterator[tuple[str, Path | Except
 
 
 def write_overlay(row: VideoRow, masks: VideoMasks, path: Path, *, config: SegmentConfig) -> None:
-    """Draw one video's masks over its frames, up to the last frame with a mask. Raises VideoError and UserError."""
+    """Draw one video's masks over its frames, from the row's start up to the last frame with a mask.
+
+    Frames keep their times and the shape of their pixels. Raises VideoError and UserError.
+    """
     maps = label_maps(masks)
     index, _, labels = next(maps)
     with (
-        open_source_video(row.video, config, masks.rows[-1]["frame_index"] + 1) as video,
-        VideoWriter(path, video.frames_per_second) as writer,
+        open_source_video(row.video, config, masks.rows[-1]["frame_index"] + 1, start=row.start or 0) as video,
+        VideoWriter(path, video.frames_per_second, pixel_aspect=video.pixel_aspect) as writer,
     ):
         for frame in video:
             if frame.index < index:
-                writer.write(frame.image)
+                writer.write(frame.image, frame.pts_seconds)
                 continue
             if frame.image.shape[:2] != labels.shape:
                 raise VideoError("its frames no longer have the size of its masks")
-            writer.write(blend(frame.image, labels))
+            writer.write(blend(frame.image, labels), frame.pts_seconds)
             index, _, labels = next(maps, (index, "", labels))

@@ -44,10 +44,14 @@ class JpegFrames:
 
 @contextmanager
 def open_jpeg_frames(row: VideoRow, config: SegmentConfig, end: int) -> Iterator[JpegFrames]:
-    """Open the frames of a video before the index `end`. Raises VideoError, whatever the reason."""
+    """Open the frames of a video from its row's start to the index `end` (exclusive).
+
+    Raises VideoError, whatever the reason.
+    """
     with ExitStack() as stack:
         try:
-            frames = JpegFrames(iter(stack.enter_context(open_source_video(row.video, config, end))))
+            video = stack.enter_context(open_source_video(row.video, config, end, start=row.start or 0))
+            frames = JpegFrames(iter(video))
         except (UserError, OSError) as error:
             raise VideoError(str(error)) from error
         yield frames

@@ -1,14 +1,20 @@
 """Limits on the resources that a video may use, whatever its file claims."""
 
 from dataclasses import dataclass, field
+from typing import Literal
+
+OnBadFrame = Literal["refuse", "repeat"]
 
 
 @dataclass(frozen=True)
 class VideoLimits:
-    """Limits on the size of one video."""
+    """Limits on the size of one video, and on the state of its frames: what every reader of it must know."""
 
     max_pixels: int = 8192 * 8192  # of one frame; a 377 kB file can claim 16,000 x 8,000 pixels and take 1.3 GB
     max_frames: int = 1_000_000  # 11 hours at 24 frames/s
+    # In a folder, whether an image that cannot be read or has another size fails the video, or the frame before it
+    # stands in for it.
+    on_bad_frame: OnBadFrame = "refuse"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from jobs.errors import UserError
-from jobs.inputs.limits import ProcessLimits, VideoLimits, VideoRequirements
+from jobs.inputs.limits import OnBadFrame, ProcessLimits, VideoLimits, VideoRequirements
 from jobs.inputs.prompts.leniency import Leniency, OnBadAnnotation, OnOverlap
 from jobs.io import storage
 from jobs.io.storage_policy import RETRY_SECONDS
@@ -147,6 +147,14 @@ class SegmentConfig:
             per_video=True,
         ),
     ] = "refuse"
+    on_bad_frame: Annotated[
+        OnBadFrame,
+        Option(
+            "In a folder of images, let an image that cannot be read or has another size fail the video (refuse), or "
+            "put the frame before it in its place (repeat).",
+            VIDEOS,
+        ),
+    ] = VideoLimits.on_bad_frame
     max_pixels: Annotated[
         Count, Option("Quarantine videos whose frames have more pixels than this.", VIDEOS, run_only=True)
     ] = VideoLimits.max_pixels
@@ -265,7 +273,7 @@ class SegmentConfig:
 
     def demands(self) -> VideoRequirements:
         """The requirements that each video must meet."""
-        return VideoRequirements(VideoLimits(self.max_pixels, self.max_frames), self.strict)
+        return VideoRequirements(VideoLimits(self.max_pixels, self.max_frames, self.on_bad_frame), self.strict)
 
     def as_dict(self) -> dict[str, Any]:
         """The options as run.json stores them."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from jobs.concurrency.threads import inheriting_pool
 from jobs.errors import RefusedError
+from jobs.inputs.limits import VideoLimits
 from jobs.io import storage
 from jobs.records import Entry
 from jobs.segmenting.work_item import VideoOptions, WorkItem
@@ -69,6 +70,8 @@ def _entry_content(entry: Entry) -> dict[str, object]:
 def _options_content(options: VideoOptions) -> dict[str, object]:
     content = {k: v for k, v in dataclasses.asdict(options.propagation).items() if k not in NEUTRAL_OPTIONS}
     content |= dataclasses.asdict(options.clips)
+    on_bad_frame = options.requirements.limits.on_bad_frame
+    content |= {} if on_bad_frame == VideoLimits.on_bad_frame else {"on_bad_frame": on_bad_frame}
     return content | _without_unset(dataclasses.asdict(options.leniency), options.leniency, None)
 
 

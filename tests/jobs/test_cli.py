@@ -163,7 +163,7 @@ def test_record_of_an_earlier_version_is_read(tmp_path: Path) -> None:
         "storage_patience": 300.0,
     }  # fmt: skip
     (tmp_path / "run.json").write_text(json.dumps({"config": options}))
-    later = {"similarity": None, "verify_downloads": False}
+    later = {"similarity": None, "verify_downloads": False, "on_bad_frame": "refuse"}
     assert read_config(str(tmp_path)).as_dict() == options | {"output": str(tmp_path)} | later
 
 

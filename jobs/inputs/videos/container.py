@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import av
+from av.stream import Disposition
 
 from jobs.errors import VideoError
 from jobs.inputs.limits import VideoLimits
@@ -19,6 +20,8 @@ CODECS = (
     "msmpeg4v1", "msmpeg4v2", "msmpeg4", "wmv1", "wmv2", "wmv3", "vc1", "theora", "mjpeg", "jpeg2000", "png",
     "prores", "dnxhd", "cfhd", "dvvideo", "ffv1", "huffyuv", "ffvhuff", "utvideo", "qtrle", "svq3", "rawvideo", "v210",
 )  # fmt: skip
+DEFAULT_PIXELS = 5_000_000  # that the disposition "default" counts for, as in FFmpeg
+MAX_DESCRIBED = 8  # streams that a note lists
 BYTES_PER_PIXEL = 8  # upper bound: four channels of 16 bits
 
 
@@ -51,16 +54,43 @@ def open_container(path: Path, limits: VideoLimits) -> av.container.InputContain
 
 
 def video_stream(container: av.container.InputContainer, limits: VideoLimits) -> av.VideoStream:
-    """Return the stream that players show. Raises VideoError for codecs not in CODECS and for too large frames."""
-    stream = container.streams.best("video")  # the first stream may be a cover picture
-    if not isinstance(stream, av.VideoStream):
+    """Return the stream that `ffmpeg -i` takes. Raises VideoError for codecs not in CODECS and for too large frames."""
+    if not container.streams.video:
         raise VideoError("has no video stream")
+    stream = max(container.streams.video, key=_rank)  # the first of equals
     context: av.VideoCodecContext | None = stream.codec_context
     if context is None or context.name not in CODECS:
         name = context.name if context else "an unknown codec"
         raise VideoError(f"is coded as {name}; legal: {', '.join(CODECS)}. Convert it, to H.264 for example")
     check_size(context.width, context.height, limits)
     return stream
+
+
+def describe_choice(container: av.container.InputContainer, chosen: av.VideoStream) -> str | None:
+    """Say which of several video streams is read, with their sizes; None if there is no choice. Covers do not count."""
+    streams = [stream for stream in container.streams.video if not _is_cover(stream)]
+    if len(streams) < 2:
+        return None
+    sizes = ", ".join(f"stream {stream.index} of {_size(stream)}" for stream in streams[:MAX_DESCRIBED])
+    more = ", ..." if len(streams) > MAX_DESCRIBED else ""
+    return f"the file has {len(streams)} video streams ({sizes}{more}); stream {chosen.index} was read"
+
+
+def _rank(stream: av.VideoStream) -> tuple[bool, bool, int]:
+    """Order streams as FFmpeg's automatic choice: by pixels. A cover picture comes after anything that moves."""
+    context: av.VideoCodecContext | None = stream.codec_context
+    pixels = context.width * context.height if context else 0
+    is_default = bool(stream.disposition & Disposition.default)
+    return not _is_cover(stream), context is not None, pixels + DEFAULT_PIXELS * is_default
+
+
+def _is_cover(stream: av.VideoStream) -> bool:
+    return bool(stream.disposition & Disposition.attached_pic)
+
+
+def _size(stream: av.VideoStream) -> str:
+    context: av.VideoCodecContext | None = stream.codec_context
+    return f"{context.width}x{context.height}" if context else "an unknown codec"
 
 
 def check_size(width: int, height: int, limits: VideoLimits) -> None:

@@ -1,7 +1,7 @@
-"""Bounded reading of images, and folders of images as videos. No other module opens files with Pillow."""
+"""Bounded reading of images. No other module opens files with Pillow."""
 
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,7 +12,6 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from jobs.errors import VideoError
 from jobs.inputs.limits import VideoLimits
-from stcn_core.frames import scaled_size
 
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 # Pillow recognises formats by content, whatever the file's name, and would pass EPS to Ghostscript, which runs the
@@ -20,6 +19,7 @@ IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF")
 EXIF_ORIENTATION = 0x0112
 TRANSPOSED = (5, 6, 7, 8)  # values of EXIF's orientation that exchange height and width
+REPEAT = "mend it, or read the frame before it in its place with --on-bad-frame repeat"
 FOLDER_RATE = Fraction(24)  # frames/s assumed for a folder of images, which records no rate: that of DAVIS
 
 
@@ -35,59 +35,12 @@ class VideoFrame:
     width: int
 
 
-class ImageFolder:
-    """A folder of images as a video, sorted by the numbers in their names: frame10 comes after frame9."""
-
-    rate = FOLDER_RATE
-    damaged: frozenset[int] = frozenset()  # always empty: a damaged image raises VideoError
-    missing = 0
-
-    def __init__(self, path: Path, max_pixels: int = VideoLimits.max_pixels) -> None:
-        images = (p for p in path.iterdir() if p.suffix.lower() in IMAGES and not p.name.startswith("."))
-        self._paths = sorted(images, key=lambda path: natural_sort_key(path.stem))
-        if not self._paths:
-            raise VideoError(f"the folder holds no images; legal extensions: {' '.join(IMAGES)}")
-        self.names = [p.stem for p in self._paths]
-        self.frames: int | None = len(self._paths)
-        self._max_pixels = max_pixels
-
-    def read(
-        self, start: int, end: int | None, short_side: int | None, *, only: Container[int] | None = None
-    ) -> Iterator[VideoFrame]:
-        """Yield frames `start` to `end` (exclusive), restricted to `only`. Raises VideoError for a bad image."""
-        indices = range(len(self._paths))[start:end]
-        return (self.frame(index, short_side) for index in indices if only is None or index in only)
-
-    def frame(self, index: int, short_side: int | None) -> VideoFrame:
-        """Read frame `index`. short_side: as in `Video`. Raises VideoError for a bad image."""
-        path = self._paths[index]
-        try:
-            rgb = to_rgb(load_image(path, self._max_pixels, upright=True))
-        except ValueError as error:
-            raise VideoError(f"frame {path.name} cannot be read: {error}") from error
-        rows, columns = scaled_size(rgb.height, rgb.width, short_side)
-        scaled = np.asarray(rgb.resize((columns, rows), Image.Resampling.BILINEAR))
-        return VideoFrame(
-            index=index, name=path.stem, pts_seconds=None, image=scaled, height=rgb.height, width=rgb.width
-        )
-
-    def claimed_size(self) -> tuple[int, int] | None:
-        """Return the upright (height, width) in the first image's header; None if it cannot be read."""
-        try:
-            return image_size(self._paths[0], self._max_pixels)
-        except ValueError:
-            return None
-
-    def close(self) -> None:
-        """Do nothing: no file stays open between images."""
-
-
 def size_change_error(frame: VideoFrame, previous: tuple[int, int]) -> VideoError:
     """Build the error for a frame whose size differs from the previous frame's (height, width)."""
     height, width = previous
     return VideoError(
         f"the frame size changes at frame {frame.index}, from {width}x{height} to {frame.width}x{frame.height}; "
-        "split the video there"
+        + ("split the video there" if frame.name is None else f"split the folder there; if one frame is bad, {REPEAT}")
     )
 
 
@@ -106,6 +59,17 @@ def load_image(path: Path, max_pixels: int = VideoLimits.max_pixels, upright: bo
     with _opened(path, max_pixels) as image:
         image.load()
         return ImageOps.exif_transpose(image) if upright else image
+
+
+def gray16_values(path: Path, max_pixels: int = VideoLimits.max_pixels) -> np.ndarray | None:
+    """Load the values of a 16-bit grey image, uint16 (H, W); None for other images. Raises ValueError as above."""
+    with _opened(path, max_pixels) as image:
+        return np.asarray(image).astype(np.uint16) if is_gray16(image) else None
+
+
+def is_gray16(image: Image.Image) -> bool:
+    """Whether an image is grey of 16 bits."""
+    return image.mode.startswith("I;16")
 
 
 def image_size(path: Path, max_pixels: int = VideoLimits.max_pixels) -> tuple[int, int]:
@@ -133,8 +97,11 @@ def _opened(path: Path, max_pixels: int) -> Iterator[Image.Image]:
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Convert an image to 8-bit RGB. Raises ValueError for 32-bit modes, whose range of values is unknown."""
-    if image.mode.startswith("I;16"):  # Pillow would clip 16-bit grey at 255
+    """Convert an image to 8-bit RGB. Raises ValueError for 32-bit modes, whose range of values is unknown.
+
+    Of 16-bit grey, the upper eight bits are kept.
+    """
+    if is_gray16(image):  # Pillow would clip 16-bit grey at 255
         image = Image.fromarray((np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8))
     if image.mode in ("I", "F"):
         raise ValueError(f"its pixels have mode {image.mode}; legal: 8 or 16 bits")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from jobs.errors import EndsEarlyError
 from jobs.inputs.limits import VideoLimits
-from jobs.inputs.videos.images import ImageFolder, VideoFrame, size_change_error
+from jobs.inputs.videos.images import VideoFrame, size_change_error
+from jobs.inputs.videos.repeating_folder import open_folder
 from jobs.inputs.videos.reversed_file import BUFFER_BYTES, ReversedFile
 
 
@@ -41,7 +42,7 @@ class ReversedVideo:
         return self._images() if self.path.is_dir() else iter(self._file)
 
     def _images(self) -> Iterator[VideoFrame]:
-        folder = ImageFolder(self.path, self.limits.max_pixels)
+        folder = open_folder(self.path, self.limits)
         if self.last >= len(folder.names):
             raise EndsEarlyError(self.last, len(folder.names))
         following: VideoFrame | None = None

@@ -8,7 +8,9 @@ from pathlib import Path
 from types import TracebackType
 
 from jobs.inputs.limits import VideoLimits
-from jobs.inputs.videos.images import FOLDER_RATE, ImageFolder, VideoFrame, size_change_error
+from jobs.inputs.videos.image_folder import ImageFolder
+from jobs.inputs.videos.images import FOLDER_RATE, VideoFrame, size_change_error
+from jobs.inputs.videos.repeating_folder import open_folder
 from jobs.inputs.videos.video_file import VideoFile
 
 
@@ -36,7 +38,7 @@ class Video:
 
     def __enter__(self) -> "Video":
         self._source: VideoFile | ImageFolder = (
-            ImageFolder(self.path, self.limits.max_pixels)
+            open_folder(self.path, self.limits)
             if self.path.is_dir()
             else VideoFile(self.path, self.limits, all_frames=self.end is None or self.end > self.limits.max_frames)
         )
@@ -72,6 +74,16 @@ class Video:
         frames of another size.
         """
         return self._source.claimed_size()
+
+    @property
+    def pixel_aspect(self) -> float | None:
+        """Width of an upright pixel divided by its height; None if the video does not say, as for folders."""
+        return self._source.pixel_aspect
+
+    @property
+    def notes(self) -> list[str]:
+        """What was chosen or mended, in sentences; complete once the frames are read."""
+        return list(self._source.notes)
 
     def _in_window(self, frames: int) -> int:
         """Count the frames from `start` to `end` in a video of so many frames."""

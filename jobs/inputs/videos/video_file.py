@@ -4,6 +4,7 @@ import errno
 from collections.abc import Container, Iterator
 from contextlib import closing
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from av.video.reformatter import VideoReformatter
 from jobs.errors import VideoError
 from jobs.inputs.limits import VideoLimits
 from jobs.inputs.videos import container_probe
-from jobs.inputs.videos.container import check_size, open_container, video_stream
+from jobs.inputs.videos.container import check_size, describe_choice, open_container, video_stream
+from jobs.inputs.videos.frame_times import WITHOUT_TIMES, DecodingTimes
 from jobs.inputs.videos.images import FOLDER_RATE, VideoFrame
 from jobs.inputs.videos.orientation import Orientation, read_matrix
 from stcn_core.frames import scaled_size
@@ -36,14 +38,17 @@ class VideoFile:
         try:
             self._stream = video_stream(self._container, limits)
             self.frames = self._claimed_frames(all_frames)
+            note = describe_choice(self._container, self._stream)
         except VideoError:
             self._container.close()
             raise
+        self.notes = [note] if note else []
         context = self._stream.codec_context
         context.options = {"max_pixels": str(limits.max_pixels)}
         if context.name == "hevc":  # by default it silently drops frames with lost references, 15 of 120
             context.options |= {"flags": "+output_corrupt"}
         self._stream.thread_type = THREADS
+        self._aspect: Fraction | None = self._stream.sample_aspect_ratio  # of the frames as coded
         self.rate = Fraction(self._stream.average_rate or FOLDER_RATE)
         self.damaged: set[int | None] = set()  # times of damaged frames and packets; None: unknown
         self._reformatter = VideoReformatter()  # one per reader: sharing one between threads crashes
@@ -72,17 +77,31 @@ class VideoFile:
             yield index, frame
 
     def claimed_size(self) -> tuple[int, int] | None:
-        """Return the upright (height, width) of the first frame; None if it cannot be decoded.
+        """Return the upright (height, width) of the first frame; None if it cannot be decoded."""
+        return self._first_frame[0]
+
+    @cached_property
+    def pixel_aspect(self) -> float | None:
+        """Width of an upright pixel divided by its height; None if the file does not say."""
+        if not self._aspect:
+            return None
+        return float(1 / self._aspect if self._aspect != 1 and self._first_frame[1] else self._aspect)
+
+    @cached_property
+    def _first_frame(self) -> tuple[tuple[int, int] | None, bool]:
+        """The upright (height, width) of the first frame, and whether it is transposed.
 
         The container alone does not tell: it may turn the frames, and so may H.264 and HEVC. The first frame is decoded
         from a second opening of the file, so that this reader stays where it is.
         """
         try:
             with closing(VideoFile(self._path, self._limits, all_frames=False)) as other:
-                sizes = (_orientation(frame).upright(frame.height, frame.width) for _, frame in other.decode(1))
-                return next(sizes, None)
+                for _, frame in other.decode(1):
+                    orientation = _orientation(frame)
+                    return orientation.upright(frame.height, frame.width), orientation.is_transposed
         except VideoError:
-            return None
+            pass  # reading raises it again, or continues after the damage
+        return None, False
 
     def decode_near(self, time: int) -> Iterator[av.VideoFrame]:
         """Seek to a time, in the stream's units, and yield the frames from there: usually from the key frame before it.
@@ -108,11 +127,15 @@ class VideoFile:
     def _decode(self) -> Iterator[av.VideoFrame]:
         """Yield all frames from the current position; continue after a damaged packet, as players do."""
         packets = self._container.demux(self._stream)
+        times = DecodingTimes() if self._container.format.name in WITHOUT_TIMES else None
         has_begun, end_time = False, 0
         while True:
             packet, frames, whole = None, [], False
             try:
                 packet = next(packets)
+                if times is not None:
+                    packet.pts = packet.dts  # the decoder hands it on to the packet's frame
+                    times.add(packet.dts)
                 frames, whole = packet.decode(), not packet.is_corrupt
             except StopIteration:
                 break
@@ -123,6 +146,8 @@ class VideoFile:
             if not whole:
                 self.damaged.add(packet.pts if packet else None)
             for frame in frames:
+                if times is not None:
+                    frame.pts = times.next(frame.pts, is_reordered=self._stream.codec_context.has_b_frames)
                 # A recording's first frames may refer to frames before its beginning; these show no picture.
                 if has_begun or frame.key_frame or not frame.is_corrupt:
                     has_begun, end_time = True, max(end_time, (frame.pts or 0) + frame.duration)

@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -88,4 +89,20 @@ def remux(source: Path, target: Path) -> Path:
             if packet.dts is not None:
                 packet.stream = stream
                 new.mux(packet)
+    return target
+
+
+def join(parts: list[Path], target: Path, frame_ms: int = 40) -> Path:
+    """Write the coded frames of several WebM files into one, whatever their sizes."""
+    with av.open(str(target), "w") as new:
+        stream, time = None, 0
+        for part in parts:
+            with av.open(str(part)) as old:
+                stream = stream or new.add_stream_from_template(old.streams.video[0])
+                for packet in old.demux(video=0):
+                    if packet.dts is not None:
+                        packet.pts = packet.dts = time
+                        packet.time_base, packet.stream = Fraction(1, 1000), stream
+                        time += frame_ms
+                        new.mux(packet)
     return target

@@ -3,10 +3,11 @@
 import dataclasses
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from jobs.inputs.limits import OnBadFrame, VideoLimits, VideoRequirements
 from jobs.inputs.prompts.leniency import Leniency
 from jobs.planning.identity import identify
 from jobs.records import Entry
@@ -89,6 +90,16 @@ def test_similarity_changes_the_work_id_only_if_given(tmp_path: Path, monkeypatc
     )
     assert own == "5e7b7946846b994b526902fdb9c322e9"
     assert len({own, l2, cosine}) == 3
+
+
+def test_repeated_bad_frames_change_the_work_id_and_refused_ones_do_not(entry: Entry) -> None:
+    """Outputs from before the option existed must resume."""
+    refused, repeated = (
+        of_options(entry, requirements=VideoRequirements(VideoLimits(on_bad_frame=value)))
+        for value in get_args(OnBadFrame)
+    )
+    assert refused == work_id(entry)
+    assert repeated != refused
 
 
 def test_impossible_location_does_not_stop_other_videos(entry: Entry, tmp_path: Path) -> None:

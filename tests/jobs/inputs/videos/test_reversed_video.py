@@ -43,6 +43,8 @@ CODECS = {
     "vp9.webm": ("libvpx-vp9", {**VP9, "g": "10", "auto-alt-ref": "1", "lag-in-frames": "8"}, "yuv420p"),
     "av1.mp4": ("libsvtav1", {"preset": "12", "g": "12"}, "yuv420p"),
     "av1.mkv": ("libsvtav1", {"preset": "12", "g": "12"}, "yuv420p"),
+    "h264-one-key-frame.avi": ("libx264", {**X264, "g": "999", "bf": "3", "sc_threshold": "0"}, "yuv420p"),
+    "h264-open-gop.avi": ("libx264", {**X264, "x264-params": "open-gop=1:keyint=10:bframes=3"}, "yuv420p"),
     "mpeg4.mp4": ("mpeg4", {"g": "12", "bf": "2"}, "yuv420p"),
     "mpeg4.avi": ("mpeg4", {"g": "12", "bf": "2"}, "yuv420p"),
     "mpeg2.ts": ("mpeg2video", {"g": "12", "bf": "2"}, "yuv420p"),
