@@ -36,11 +36,13 @@ class Overlaps:
         others, counts = np.unique(before[before > 0], return_counts=True)
         added: dict[MaskKey, int] = {}
         for other, count in zip(others.tolist(), counts.tolist(), strict=True):
+            shares = {}
             for key in ((frame, object_id), (frame, other)):
                 added[key] = added.get(key, 0) + count
                 shared = self._shared.get(key, 0) + added[key]
-                share = shared / (area if key[1] == object_id else self._areas[key])
-                self._check(frame, (other, object_id), of=key[1], share=share)
+                shares[key[1]] = shared / (area if key[1] == object_id else self._areas[key])
+            most = max(shares, key=lambda i: shares[i])
+            self._check(frame, (other, object_id), of=most, share=shares[most])
         for key, count in added.items():
             self._shared[key] = self._shared.get(key, 0) + count
         behind = [other for other in others.tolist() if self._is_in_front(frame, object_id, other, area=area)]

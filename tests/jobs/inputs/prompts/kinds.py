@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 from pycocotools import mask as coco
 
+from jobs.inputs.prompts.leniency import Leniency
 from jobs.inputs.prompts.load import load_prompts
 from jobs.inputs.prompts.prompt_builder import Prompts
 from jobs.outputs.label_maps import to_image
@@ -22,10 +23,17 @@ NAMES = {1: "ant", 2: "bee", 3: "cat"}  # of objects, in the kinds that have nam
 
 
 def prompts_of(
-    path: Path, names: Sequence[str] | None = None, size: tuple[int, int] | None = None, **entry: Any
+    path: Path,
+    names: Sequence[str] | None = None,
+    size: tuple[int, int] | None = None,
+    *,
+    frames: int | None = None,
+    leniency: Leniency | None = None,
+    **entry: Any,
 ) -> Prompts:
     """The prompts that are read for a video "v"."""
-    return load_prompts(path, Entry(**{"video_id": "v", "video": "", "prompts": "", **entry}), names, size=size)
+    of_video = Entry(**{"video_id": "v", "video": "", "prompts": "", **entry})
+    return load_prompts(path, of_video, names, size=size, frames=frames, leniency=leniency)
 
 
 def labels_of(
