@@ -199,3 +199,47 @@ def test_tree_of_a_single_sequence_is_read(tmp_path: Path) -> None:
     assert read_manifest(str(root)).entries == [
         Entry(video_id="judo", video=f"{root}/JPEGImages", prompts=f"{root}/Annotations", first_masks_only=True)
     ]
+
+
+def test_whole_numbers_and_blanks_of_pandas_are_read(tmp_path: Path) -> None:
+    """It writes 3.0 for 3, and NaN for nothing, in a column where one row has no value."""
+    rows = [
+        {"video_id": "a", "video": "a.mp4", "prompts": "a.png", "start": 3.0, "end": float("nan"), "first_frame": 1.0},
+        {"video_id": "b", "video": "b.mp4", "prompts": "b.png", "start": None, "end": 9.0, "first_frame": None},
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "m.parquet")
+    (tmp_path / "m.csv").write_text(
+        "video_id,video,prompts,start,end,first_frame,void\na,a.mp4,a.png,3.0,,1.0,255.0\nb,b.mp4,b.png,,9.0,,\n"
+    )
+    for name, void in (("m.parquet", None), ("m.csv", 255)):
+        a, b = read_manifest(f"{tmp_path}/{name}").entries
+        assert (a.start, a.end, a.first_frame, a.void) == (3, None, 1, void)
+        assert (b.start, b.end, b.first_frame, b.void) == (0, 9, 0, None)
+    (tmp_path / "m.csv").write_text("video_id,video,prompts,start\na,a.mp4,a.png,3.5\n")
+    with pytest.raises(ManifestError, match=r"start is 3.5; legal: a frame number, 0 or more"):
+        read_manifest(f"{tmp_path}/m.csv")
+
+
+@pytest.mark.parametrize(("pattern", "is_legal"), [("*_{frame}", True), ("{frame}/{object}", True), ("*", False)])
+def test_mask_names_hold_a_frame(pattern: str, is_legal: bool, tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text(f"video_id,video,prompts,mask_names\na,a.mp4,a,{pattern}\nb,b.mp4,b,\n")
+    if is_legal:
+        assert [entry.mask_names for entry in read_manifest(f"{tmp_path}/m.csv").entries] == [pattern, None]
+    else:
+        with pytest.raises(ManifestError, match=r"row 1: mask_names is '\*'; legal: a mask's path below prompts"):
+            read_manifest(f"{tmp_path}/m.csv")
+
+
+def test_options_are_columns_where_a_row_may_set_them(tmp_path: Path) -> None:
+    options = {"short_side": True, "direction": True, "device": False}
+    (tmp_path / "m.csv").write_text(
+        "video_id,video,prompts,short_side,direction,camera\na,a.mp4,a.png,240,,left\nb,b.mp4,b.png,,both,right\n"
+    )
+    manifest = read_manifest(f"{tmp_path}/m.csv", options=options)
+    assert [entry.overrides for entry in manifest.entries] == [(("short_side", 240),), (("direction", "both"),)]
+    assert manifest.unused_columns == ["camera"]
+    (tmp_path / "m.csv").write_text("video_id,video,prompts,device,shortside\na,a.mp4,a.png,cpu,240\n")
+    with pytest.raises(ManifestError) as error:
+        read_manifest(f"{tmp_path}/m.csv", options=options)
+    assert "column 'shortside' is not known; legal: short_side" in str(error.value)
+    assert "column 'device' is an option of the whole run; legal: --device, or another column name" in str(error.value)
