@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Status = Literal["done", "quarantined", "pending"]
+Status = Literal["done", "quarantined", "pending", "forgotten"]  # the last one in the ledger alone
 EventKind = Literal["vanish", "drift"]
 
 
@@ -80,6 +80,7 @@ class VideoRow:
     masks: int | None = None
     seconds: float | None = None
     attempts: int = 0
+    run: str | None = None  # name of the run that settled it
     error_class: str | None = None
     error_message: str | None = None
     error_traceback: str | None = None

@@ -31,12 +31,12 @@ def retry(
     _run_segment(config if actors is None else dataclasses.replace(config, actors=actors), only or [])
 
 
-def _run_segment(config: SegmentConfig, only: list[str] | None = None) -> None:
+def _run_segment(config: SegmentConfig, classes: list[str] | None = None) -> None:
     from jobs.run.driver import run
     from jobs.run.progress import reporter
     from jobs.run.status import summarise
 
-    rows = run(config, reporter(), only)
+    rows = run(config, reporter(), classes)
     print(summarise(rows, config.output))
     if any(row.status == "quarantined" for row in rows):
         raise typer.Exit(ExitCode.FAILURES)
@@ -46,11 +46,13 @@ def _run_segment(config: SegmentConfig, only: list[str] | None = None) -> None:
 def plan(config: SegmentConfig) -> None:
     """Show what `segment` would do, without doing it."""
     from jobs.planning.job import prepare_job
-    from jobs.run.status import describe_plan
+    from jobs.run.status import describe_plan, describe_unused
 
     job = prepare_job(config)
     job.ledger.forget_lost()
     print(describe_plan(job.shards(config.actors or 1), job.rows(), job.outdated()))
+    if job.unused_columns:
+        print(describe_unused(job.unused_columns))
 
 
 def status(output: Output) -> None:

@@ -17,7 +17,7 @@ from jobs.io.create_only import Create
 from jobs.ledger.log import Log, Record
 from jobs.ledger.published import Files, Placement, PublishedMasks
 from jobs.outputs import store
-from jobs.records import ShardWritten, VideoRow
+from jobs.records import ShardWritten, Status, VideoRow
 
 ATTEMPTS = "_attempts"
 
@@ -40,7 +40,6 @@ class Ledger:
         self.files: Files = {}
         self.unpublished: set[str] = set()  # attempts whose commit has begun and is not published
         self._committed: dict[str, list[str]] = {}  # attempt -> the files that its commit places or removes
-        self._gone: dict[str, str] = {}  # video id -> its lost file in masks/
         self.refresh()
 
     def refresh(self) -> None:
@@ -64,17 +63,28 @@ class Ledger:
         return self._ours is not None and self.run["run"] != self._ours
 
     def forget_lost(self) -> list[str]:
-        """Forget videos whose committed masks are gone, so that they count as not done; return their ids."""
+        """Let videos whose committed masks are gone count as not done; return their ids.
+
+        In a run that has begun, the log says so from here on: another video of a lost file may be of another manifest.
+        """
         gone = {name for name, file in self._missing().items() if not self._published.awaits(file)}
-        lost = {row.video_id: row.masks_file for row in self.videos.values() if row.masks_file in gone}
-        self._gone |= {video_id: name for video_id, name in lost.items() if name}
-        for video_id in lost:
-            del self.videos[video_id]
-        return list(lost)
+        gone |= {name for row in self.videos.values() if (name := row.masks_file) and self.files.get(name) is None}
+        rows = [_without_masks(row, "pending") for row in self.videos.values() if row.masks_file in gone]
+        if rows and self._ours is not None:
+            self._append(f"{ATTEMPTS}/{self._ours}/lost", rows, dict.fromkeys(gone))
+            for name in gone:
+                self._published.remove(name)
+        self.videos |= {row.video_id: row for row in rows}
+        return [row.video_id for row in rows]
 
     def finished(self, again: Callable[[VideoRow], bool] = lambda row: False) -> set[str]:
         """Return the work ids that need no work. again: selects settled rows that are done again all the same."""
-        return {row.work_id for row in self.videos.values() if not again(row)}
+        settled = (row for row in self.videos.values() if row.status in ("done", "quarantined"))
+        return {row.work_id for row in settled if not again(row)}
+
+    def forget(self, rows: Iterable[VideoRow]) -> None:
+        """Remove the masks of videos, and let them count as never segmented. Raises TakenOverError."""
+        self.commit(f"{ATTEMPTS}/{self._ours}/forgotten", [_without_masks(row, "forgotten") for row in rows], None)
 
     def commit(self, attempt: str, rows: Sequence[VideoRow], written: ShardWritten | None) -> None:
         """Commit the outcome of an attempt, and publish its masks.
@@ -82,17 +92,28 @@ class Ledger:
         attempt: its folder, below the output. Raises TakenOverError, with nothing changed, if another run has begun.
         """
         self.unpublished.add(attempt)
-        record = self._record(attempt, rows, written)
-        if not self._log.append(record):
+        try:
+            self._append(attempt, *self._changes(attempt, rows, written))
+        except FatalError:
             self.unpublished.remove(attempt)
-            raise self._beaten()
-        self._apply(record)
+            raise
         self._publish(attempt)
         self.unpublished.remove(attempt)
 
-    def _record(self, attempt: str, rows: Sequence[VideoRow], written: ShardWritten | None) -> Record:
-        """Build the record that commits an attempt on top of the present state."""
-        files: Files = {self._gone[row.video_id]: None for row in rows if row.video_id in self._gone}
+    def _append(self, attempt: str, rows: Iterable[VideoRow], files: Files) -> None:
+        """Append a record of the outcome of videos, and of the files that belong in `masks/` or no longer do."""
+        placed = {name: dataclasses.asdict(file) if file else None for name, file in files.items()}
+        videos = [dataclasses.asdict(row) for row in rows]
+        record = {"run": self._ours, "attempt": attempt, "videos": videos, "files": placed}
+        if not self._log.append(record):
+            raise self._beaten()
+        self._apply(record)
+
+    def _changes(
+        self, attempt: str, rows: Sequence[VideoRow], written: ShardWritten | None
+    ) -> tuple[list[VideoRow], Files]:
+        """The rows and files with which an attempt is committed on top of the present state."""
+        files: Files = {}
         moved: list[VideoRow] = []
         number = self._log.next
         for name, video_ids in self._superseded(rows).items():
@@ -109,9 +130,7 @@ class Ledger:
             own = Placement(source, written.num_bytes, written.sha256)
             files[own.name(number)] = own
             rows = [dataclasses.replace(r, masks_file=own.name(number) if r.status == "done" else None) for r in rows]
-        placed = {name: dataclasses.asdict(file) if file else None for name, file in files.items()}
-        videos = [dataclasses.asdict(row) for row in (*rows, *moved)]
-        return {"run": self._ours, "attempt": attempt, "videos": videos, "files": placed}
+        return [*(dataclasses.replace(row, run=self._ours) for row in rows), *moved], files
 
     def _apply(self, record: Record) -> None:
         try:
@@ -126,7 +145,6 @@ class Ledger:
         self.files |= files
         for row in rows:
             self.videos[row.video_id] = row
-            self._gone.pop(row.video_id, None)
 
     def _superseded(self, rows: Iterable[VideoRow]) -> dict[str, set[str]]:
         """Map each file with masks of an earlier version of these videos to the ids of those videos."""
@@ -178,6 +196,10 @@ def describe_run(run: Record) -> str:
     """Name a run, and the process and user that began it."""
     holder = run["holder"]
     return f"{run['run']}, process {holder['pid']} of {holder['user']} on {holder['host']} since {holder['since']}"
+
+
+def _without_masks(row: VideoRow, status: Status) -> VideoRow:
+    return dataclasses.replace(row, status=status, masks=None, masks_file=None)
 
 
 def _placement(attempt: str, content: bytes) -> Placement:

@@ -19,6 +19,7 @@ from jobs.records import VideoRow
 SCHEMA_VERSION = "2"
 VIDEOS_FILE = "videos/videos.parquet"
 RUN_FILE = "run.json"
+RUNS = "runs"  # folder with the RUN_FILE of each run, by name
 UNFINISHED_FILE = "_unfinished.json"  # marks a selection that is still being written
 ROW_GROUP = 20_000  # rows; reading one video out of a million masks takes about 20 ms
 COMPRESSION: dict[str, Any] = {"compression": "zstd", "compression_level": 3}  # 387 MB a million masks; level 9: 355
@@ -56,6 +57,7 @@ VIDEO_MEANINGS = {
     "objects": "objects that were prompted",
     "tracks": "what is known of each object over the whole video",
     "seconds": "wall time of the video in its actor",
+    "run": "the run that settled it; runs/ has its options",
     "attempts": "how often it was tried",
     "masks_file": "the file in masks/ that holds its rows",
 }
@@ -170,9 +172,14 @@ def read_masks(output: str) -> Iterator[Any]:
     return (_load(file.location) for file in mask_files(output))
 
 
-def run_info(output: str) -> dict[str, Any]:
-    """Read run.json. Raises FileNotFoundError."""
-    return dict(json.loads(storage.read(storage.join(output, RUN_FILE))))
+def run_info(output: str, file: str = RUN_FILE) -> dict[str, Any]:
+    """Read run.json, or that of an earlier run. Raises FileNotFoundError."""
+    return dict(json.loads(storage.read(storage.join(output, file))))
+
+
+def run_file(run: str) -> str:
+    """Where an output holds the options of a run, below its folder."""
+    return f"{RUNS}/{run}.json"
 
 
 def parse(content: bytes, columns: list[str] | None = None) -> Any:

@@ -16,7 +16,8 @@ from jobs.segmenting.work_item import VideoOptions
 from stcn_core.config import Direction, HasDefaults, PropagationConfig
 from stcn_core.memory.eviction import policy_names
 
-MODEL, MEMORY, VIDEOS, CLUSTER, FAILURES, STORAGE = "Model", "Memory", "Videos", "Cluster", "Failures", "Storage"
+MANIFEST, MODEL, MEMORY, VIDEOS = "Manifest", "Model", "Memory", "Videos"
+CLUSTER, FAILURES, STORAGE = "Cluster", "Failures", "Storage"
 PROPAGATION_OPTIONS = ("memory_every", "top_k", "include_last", "max_memory_frames", "memory_policy")
 UNBOUNDED_AT_ZERO = ("top_k", "max_memory_frames")
 Count = Annotated[int, Field(ge=1)]
@@ -37,6 +38,15 @@ class SegmentConfig:
 
     manifest: Annotated[str, Option("Table of videos (.parquet, .csv, .jsonl), or a DAVIS or YouTube-VOS tree.")]
     output: Annotated[str, Option("Folder or URL prefix to write the masks to.")]
+
+    only: Annotated[
+        list[str] | None,
+        Option("Segment this video of the manifest alone. Repeatable.", MANIFEST, unset="all videos"),
+    ] = None
+    redo: Annotated[
+        list[str] | None,
+        Option("Segment this video again, though it is done. Repeatable.", MANIFEST, unset="none"),
+    ] = None
 
     model: Annotated[str, Option("Network: the name of a shipped model, a path, or a URL.", MODEL)] = "stcn-mini"
     model_sha256: Annotated[str | None, Option("Refuse a model file whose SHA-256 digest differs.", MODEL)] = None
@@ -276,5 +286,5 @@ class SegmentConfig:
         return VideoRequirements(VideoLimits(self.max_pixels, self.max_frames, self.on_bad_frame), self.strict)
 
     def as_dict(self) -> dict[str, Any]:
-        """The options as run.json stores them."""
-        return dataclasses.asdict(self)
+        """The options as run.json stores them, for the next run: without the choice of videos of this one."""
+        return {k: v for k, v in dataclasses.asdict(self).items() if k not in ("only", "redo")}

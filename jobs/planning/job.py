@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from jobs.errors import UserError
 from jobs.inputs.manifest import read_manifest
 from jobs.inputs.model_file import ModelFile, find_model
+from jobs.io import storage
 from jobs.io.storage_policy import StoragePolicy, storage_policy
 from jobs.ledger.ledger import Ledger
+from jobs.outputs import store
 from jobs.outputs.selection_folder import refuse_selection
 from jobs.planning.config import SegmentConfig
 from jobs.planning.identity import identify
 from jobs.planning.row_options import RowOptions, option_columns
+from jobs.planning.run_record import updated_rows
 from jobs.planning.shards import plan_shards
-from jobs.records import VideoRow
+from jobs.records import Entry, VideoRow
 from jobs.segmenting.work_item import Shard, WorkItem
 from stcn_core.config import PropagationConfig
 
@@ -27,6 +30,7 @@ class Job:
     options: PropagationConfig
     items: list[WorkItem]
     unused_columns: list[str]  # of the manifest
+    table: dict[str, VideoRow]  # rows of all manifests that the output was given before, by video id
     ledger: Ledger
     is_retried: Callable[[VideoRow], bool]  # whether a settled video is segmented again
 
@@ -49,27 +53,34 @@ class Job:
         """Return a row for every manifest entry, with its outcome or the status "pending"."""
         return [_row(item, self.ledger.videos.get(item.entry.video_id)) for item in self.items]
 
+    def all_rows(self) -> list[VideoRow]:
+        """Return a row for every video that the output was ever given, by this manifest or an earlier one."""
+        latest = {row.video_id: row for row in self.rows()}
+        return list((updated_rows(self.table, self.ledger) | latest).values())
 
-def prepare_job(config: SegmentConfig, only: Sequence[str] | None = None) -> Job:
+
+def prepare_job(config: SegmentConfig, classes: Sequence[str] | None = None) -> Job:
     """Read the manifest, the model and the ledger, and write nothing. Raises UserError.
 
-    only: error classes whose quarantined videos are retried; empty: all classes; None: no video is retried.
+    classes: error classes whose quarantined videos are retried; empty: all classes; None: no video is retried.
     """
     with storage_policy(StoragePolicy(config.storage_patience, config.verify_downloads)):
         refuse_selection(config.output)
         manifest = read_manifest(config.manifest, config.allow or (), options=option_columns())
         model = find_model(config.model, config.model_sha256, similarity=config.similarity)
+        entries = _chosen(manifest.entries, config)
         options = RowOptions(config, model)
-        options.check(manifest.entries)
+        options.check(entries)
         items = identify(
-            manifest.entries,
+            entries,
             model.sha256,
             options.of,
             precision=config.precision,
             similarity=config.similarity,
         )
         ledger = Ledger(config.output)
-    _check_classes(only or (), ledger)
+        table = {row.video_id: row for row in store.read_videos(storage.join(config.output, store.VIDEOS_FILE))}
+    _check_classes(classes or (), ledger)
     return Job(
         config=config,
         model=model,
@@ -77,27 +88,41 @@ def prepare_job(config: SegmentConfig, only: Sequence[str] | None = None) -> Job
         items=items,
         unused_columns=manifest.unused_columns,
         ledger=ledger,
-        is_retried=_retry_rule(config.strict, only),
+        table=table,
+        is_retried=_retry_rule(config, classes),
     )
 
 
-def _check_classes(only: Sequence[str], ledger: Ledger) -> None:
-    classes = sorted({str(row.error_class) for row in ledger.videos.values() if row.status == "quarantined"})
-    if unknown := sorted(set(only) - set(classes)):
-        raise UserError(f"--only {', '.join(unknown)}: no quarantined video has this class; legal: {classes}")
+def _chosen(entries: list[Entry], config: SegmentConfig) -> list[Entry]:
+    """The manifest's entries, or those of --only. Raises UserError for ids that the manifest lacks."""
+    known = {entry.video_id for entry in entries}
+    for name, ids in (("--only", config.only), ("--redo", config.redo)):
+        if unknown := sorted(set(ids or ()) - known):
+            raise UserError(f"{name} {', '.join(unknown[:5])}: {config.manifest} has no such video_id")
+    return entries if config.only is None else [entry for entry in entries if entry.video_id in set(config.only)]
 
 
-def _retry_rule(is_strict: bool, only: Sequence[str] | None) -> Callable[[VideoRow], bool]:
+def _check_classes(classes: Sequence[str], ledger: Ledger) -> None:
+    legal = sorted({str(row.error_class) for row in ledger.videos.values() if row.status == "quarantined"})
+    if unknown := sorted(set(classes) - set(legal)):
+        raise UserError(f"--only {', '.join(unknown)}: no quarantined video has this class; legal: {legal}")
+
+
+def _retry_rule(config: SegmentConfig, classes: Sequence[str] | None) -> Callable[[VideoRow], bool]:
     """Return the rule for settled videos: retry those requested, and those whose outcome --strict has changed.
 
     A strict run retries damaged videos that are done; any other run retries those that only a strict run quarantined.
     """
 
+    redone = frozenset(config.redo or ())
+
     def is_retried(row: VideoRow) -> bool:
+        if row.video_id in redone:
+            return True
         if row.status == "quarantined":
-            is_requested = only is not None and (not only or row.error_class in only)
-            return is_requested or (row.error_class == "DamagedError" and not is_strict)
-        return is_strict and row.damage is not None
+            is_requested = classes is not None and (not classes or row.error_class in classes)
+            return is_requested or (row.error_class == "DamagedError" and not config.strict)
+        return config.strict and row.damage is not None
 
     return is_retried
 

@@ -1,4 +1,6 @@
-"""Reads an output's record of its last run: the options, and the row of each video."""
+"""Reads an output's records of its runs: their options, and the row of each video."""
+
+from collections.abc import Mapping
 
 from jobs.errors import UserError
 from jobs.io import storage
@@ -8,10 +10,13 @@ from jobs.planning.config import SegmentConfig
 from jobs.records import VideoRow
 
 
-def read_config(output: str) -> SegmentConfig:
-    """The options of an output's last run. Raises UserError if there was none, or its record is damaged."""
+def read_config(output: str, file: str = store.RUN_FILE) -> SegmentConfig:
+    """The options of an output's last run, or of the run that wrote another file of that form.
+
+    Raises UserError if there was none, or its record is damaged.
+    """
     try:
-        return SegmentConfig(**{**store.run_info(output)["config"], "output": output})
+        return SegmentConfig(**{**store.run_info(output, file)["config"], "output": output})
     except FileNotFoundError:
         raise UserError(f"{output} holds no run: there is no {store.RUN_FILE}; start one with `stcn segment`") from None
     except (ValueError, KeyError, TypeError) as error:
@@ -27,10 +32,48 @@ def _damaged(output: str, reason: str) -> UserError:
     )
 
 
+class RunConfigs:
+    """The options of each run of an output: a video is opened as the run opened it that made its masks."""
+
+    def __init__(self, output: str) -> None:
+        """Raises UserError if there was no run, or its record is damaged."""
+        self._output, self._last = output, read_config(output)
+        self._known: dict[str, SegmentConfig] = {}
+
+    def of(self, row: VideoRow) -> SegmentConfig:
+        """The options of the run that settled a video; those of the last run where its own are not known."""
+        if row.run is None:
+            return self._last
+        if row.run not in self._known:
+            try:
+                self._known[row.run] = read_config(self._output, store.run_file(row.run))
+            except UserError:
+                self._known[row.run] = self._last
+        return self._known[row.run]
+
+
 def read_video_rows(output: str) -> list[VideoRow]:
-    """The rows of all videos of an output: the table of the last run, brought up to date from the ledger."""
-    rows = store.read_videos(storage.join(output, store.VIDEOS_FILE))
+    """The rows of all videos of an output, of all its manifests, brought up to date from the ledger.
+
+    Raises UserError if there was no run.
+    """
+    table = {row.video_id: row for row in store.read_videos(storage.join(output, store.VIDEOS_FILE))}
+    rows = updated_rows(table, Ledger(output))
     if not rows:
         raise UserError(f"{output} holds no run: there is no {store.VIDEOS_FILE}; start one with `stcn segment`")
-    latest = Ledger(output).videos
-    return [known if (known := latest.get(row.video_id)) and known.work_id == row.work_id else row for row in rows]
+    return list(rows.values())
+
+
+def updated_rows(table: Mapping[str, VideoRow], ledger: Ledger) -> dict[str, VideoRow]:
+    """The latest row of each video that an output was ever given and that was not forgotten, by id.
+
+    table: the rows of `videos/`, which a run writes as it begins and as it ends.
+    """
+    rows = dict(table)
+    for video_id, latest in ledger.videos.items():
+        if latest.status == "forgotten":
+            if video_id in rows and rows[video_id].status != "pending":
+                del rows[video_id]
+        elif video_id not in rows or rows[video_id].work_id == latest.work_id:
+            rows[video_id] = latest
+    return rows

@@ -26,31 +26,31 @@ from jobs.planning.job import Job, prepare_job
 from jobs.records import VideoRow
 from jobs.run.committer import Committer
 from jobs.run.progress import Counts, Reporter
-from jobs.run.status import describe_outdated
+from jobs.run.status import describe_outdated, describe_unused
 
 HAND_OVER_SECONDS = 2.0  # for actors to upload what they have finished; `ray job stop` kills after 3
 LAST_PATIENCE_SECONDS = 2.0  # for storage requests of a run that is told to stop
 
 
-def run(config: SegmentConfig, report: Reporter, only: Sequence[str] | None = None) -> list[VideoRow]:
-    """Segment what is missing; returns the rows of all videos. An interrupt leaves whole work committed.
+def run(config: SegmentConfig, report: Reporter, classes: Sequence[str] | None = None) -> list[VideoRow]:
+    """Segment what is missing; returns the rows of the manifest's videos. An interrupt leaves whole work committed.
 
     The process is left as it was: the storage policy of `config` holds until this returns or raises.
     """
     with storage_policy(StoragePolicy(config.storage_patience, config.verify_downloads)) as policy:
-        return _run(config, report, only, policy=policy)
+        return _run(config, report, classes, policy=policy)
 
 
 def _run(
-    config: SegmentConfig, report: Reporter, only: Sequence[str] | None, *, policy: StoragePolicy
+    config: SegmentConfig, report: Reporter, classes: Sequence[str] | None, *, policy: StoragePolicy
 ) -> list[VideoRow]:
-    job, name = prepare_job(config, only), f"{time.strftime('%Y%m%dT%H%M%S')}-{uuid.uuid4().hex[:8]}"
-    create = _creator(config)
+    job, name = prepare_job(config, classes), f"{time.strftime('%Y%m%dT%H%M%S')}-{uuid.uuid4().hex[:8]}"
+    create = record_creator_for(config)
     with run_lock.run_lock(config.output, name, me := run_lock.describe_process()):
         job.ledger.begin(name, me, create)
         try:
             lost = job.ledger.forget_lost()
-            _write_run_info(job)
+            _write_run_info(job, name)
             _write_videos(job)
             _tell_what_is_replaced(job, lost, report)
             if todo := job.todo():
@@ -122,13 +122,18 @@ def _start_pool(job: Job, folder: str, division: cluster.Allocation, *, start_se
 
 
 def _tell_what_is_replaced(job: Job, lost: Sequence[str], report: Reporter) -> None:
+    if job.unused_columns:
+        report.note(describe_unused(job.unused_columns))
     if outdated := job.outdated():
         report.note(describe_outdated(outdated))
+    here = {item.entry.video_id for item in job.items}
     for video_id in lost:
-        report.note(f"{video_id}: its masks are gone from {job.config.output}/masks, and are made again")
+        again = "are made again" if video_id in here else "of another manifest: segment that one to make them again"
+        report.note(f"{video_id}: its masks are gone from {job.config.output}/masks, and {again}")
 
 
-def _creator(config: SegmentConfig) -> Create:
+def record_creator_for(config: SegmentConfig) -> Create:
+    """Check that an output can be written, and return what creates its records. Raises FatalError."""
     try:
         check_store(config.output, is_single_writer=config.single_writer)
     except OSError as error:
@@ -139,7 +144,7 @@ def _creator(config: SegmentConfig) -> Create:
 
 
 def _write_videos(job: Job) -> None:
-    store.write_videos(storage.join(job.config.output, store.VIDEOS_FILE), job.rows())
+    store.write_videos(storage.join(job.config.output, store.VIDEOS_FILE), job.all_rows())
 
 
 def _write_last_videos(job: Job) -> None:
@@ -148,14 +153,18 @@ def _write_last_videos(job: Job) -> None:
         _write_videos(job)
 
 
-def _write_run_info(job: Job) -> None:
+def _write_run_info(job: Job, name: str) -> None:
     info = {
         "stcn": version("stcn"),
         "schema": store.SCHEMA_VERSION,
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "run": name,
         "videos": len(job.items),
+        "only": job.config.only,
         "model": {"name": job.model.name, "sha256": job.model.sha256, "network": job.model.config.network},
         "propagation": vars(job.options),
         "config": job.config.as_dict(),
     }
-    storage.write(storage.join(job.config.output, store.RUN_FILE), json.dumps(info, indent=1).encode())
+    content = json.dumps(info, indent=1).encode()
+    for file in (store.run_file(name), store.RUN_FILE):
+        storage.write(storage.join(job.config.output, file), content)

@@ -64,5 +64,10 @@ def describe_outdated(count: int) -> str:
     return f"{count} videos were done with another model, other options, prompts or content; their masks are replaced"
 
 
+def describe_unused(columns: Sequence[str]) -> str:
+    """Name the columns of a manifest that nothing reads."""
+    return f"columns of the manifest that nothing reads: {', '.join(map(printable, columns))}"
+
+
 def _some(names: Sequence[str], limit: int = 4) -> str:
     return ", ".join(names[:limit]) + (", ..." if len(names) > limit else "")

@@ -223,10 +223,8 @@ def test_changed_video_replaces_its_masks(
 def test_mask_file_of_wrong_length_is_made_again(content: bytes | None, committed: str, tmp_path: Path) -> None:
     (path,) = Path(committed, "masks").iterdir()
     path.write_bytes(content or b"") if content else path.unlink()
-    ledger = Ledger(committed)
-    assert sorted(ledger.forget_lost()) == ["a", "b"]
-    ledger.begin("2", ME)
-    ledger.forget_lost()
+    assert sorted(Ledger(committed).forget_lost()) == ["a", "b"]
+    ledger = begun(committed, "2")
     ledger.commit("_attempts/2/x", [row("a"), row("b")], attempt(committed, "_attempts/2/x", "ab", tmp_path))
     assert published(committed) == [["a", "b"]]
     assert Ledger(committed).forget_lost() == []
