@@ -56,11 +56,26 @@ def plan(config: SegmentConfig) -> None:
 
 
 def status(output: Output) -> None:
-    """Show how far a run is, from storage alone."""
+    """Show how far an output is, with the videos of all its manifests, from storage alone."""
+    from jobs.outputs.store import run_info
     from jobs.planning.run_record import read_video_rows
     from jobs.run.status import summarise
 
-    print(summarise(read_video_rows(output), output))
+    rows = read_video_rows(output)
+    print(summarise(rows, output))
+    if (last := run_info(output).get("videos", len(rows))) != len(rows):
+        print(f"  {last} of them are of the last run's manifest")
+
+
+def forget(
+    output: Output,
+    videos: Annotated[list[str], typer.Argument(help="The video_id of each video to remove.", metavar="ID...")],
+) -> None:
+    """Remove videos from an output: their masks and their rows."""
+    from jobs.commands.forget import forget as run_forget
+
+    masks = run_forget(output, videos)
+    print(f"{len(set(videos))} videos are forgotten, and {masks} masks are removed from {output}")
 
 
 def verify(output: Output) -> None:

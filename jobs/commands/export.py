@@ -29,7 +29,7 @@ def export_output(
     with Journal(dest, {"format": format, "output": storage.absolute(output)}) as journal:
         context = ExportContext(videos=videos, journal=journal, options=options, with_frames=frames)
         if frames:
-            videos.config  # noqa: B018 an output without a run's options is refused before the work
+            videos.configs  # noqa: B018 an output without a run's options is refused before the work
         summary.masks = chosen.masks(context).run(files, journal, summary)
         if last := chosen.last_file:
             with journal.writing(last.name) as path:

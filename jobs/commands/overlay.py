@@ -11,23 +11,23 @@ from jobs.outputs.palette import blend
 from jobs.outputs.stored_masks import VideoMasks, masks_by_video
 from jobs.outputs.video_writer import VideoWriter
 from jobs.planning.config import SegmentConfig
-from jobs.planning.run_record import read_config, read_video_rows
+from jobs.planning.run_record import RunConfigs, read_video_rows
 from jobs.records import VideoRow
 
 
 def overlay_output(output: str, dest: Path) -> Iterator[tuple[str, Path | Exception]]:
     """Write an MP4 for every video that is done. Yields each video's id, with the path of its MP4 or the error.
 
-    output: a folder or URL. dest: a local folder. Videos are opened under the allowlist and the limits of the output's
-    last run. Raises UserError if there was no run.
+    output: a folder or URL. dest: a local folder. Videos are opened under the allowlist and the limits of the run that
+    segmented them. Raises UserError if there was no run.
     """
-    config = read_config(output)
+    configs = RunConfigs(output)
     rows = {row.video_id: row for row in read_video_rows(output) if row.status == "done"}
     for masks in masks_by_video(output):
         if (video_id := masks.video_id) in rows:
             path = dest / f"{file_name(video_id)}.mp4"
             try:
-                write_overlay(rows[video_id], masks, path, config=config)
+                write_overlay(rows[video_id], masks, path, config=configs.of(rows[video_id]))
                 yield video_id, path
             except (VideoError, UserError, OSError) as error:
                 path.unlink(missing_ok=True)

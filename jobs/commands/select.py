@@ -49,6 +49,7 @@ def select_output(output: str, dest: str, criteria: Criteria) -> SelectionReport
         if row.video_id in written
     ]
     store.write_videos(storage.join(dest, store.VIDEOS_FILE), selected)
+    selection.copy_runs(output, sorted({row.run for row in selected if row.run}))
     selection.finish(run | {"selection": provenance}, summary)
     return report
 

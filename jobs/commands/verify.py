@@ -67,16 +67,22 @@ def describe(found: Findings, output: str) -> str:
 
 def _check_rows(output: str, rows: list[VideoRow], ledger: Ledger) -> Iterator[str]:
     """Problems of rows: each video of the manifest needs one row, with the fields that its status needs."""
-    ids = Counter(row.video_id for row in rows)
+    ids = Counter(row.video_id for row in store.read_videos(storage.join(output, store.VIDEOS_FILE)))
     yield from (f"video {name!r} has {count} rows" for name, count in ids.items() if count > 1)
     try:
-        config = read_config(output)
-        expected = {entry.video_id for entry in read_manifest(config.manifest, config.allow or ()).entries}
+        config, only = read_config(output), store.run_info(output).get("only")
+        manifest = read_manifest(config.manifest, config.allow or ())
+        expected = {entry.video_id for entry in manifest.entries if only is None or entry.video_id in only}
     except (OSError, UserError) as error:
         yield f"the manifest cannot be read, so its videos cannot be compared with the rows: {error}"
     else:
         yield from (f"video {name!r} of the manifest has no row" for name in sorted(expected - set(ids)))
-        yield from (f"video {name!r} has a row, but is not in the manifest" for name in sorted(set(ids) - expected))
+    for row in ledger.videos.values():
+        if row.status == "pending":
+            yield (
+                f"video {row.video_id!r} was done by run {row.run}, and its masks are gone; segment it again, or give "
+                f"it up with `stcn forget`"
+            )
     for row in rows:
         if row.status == "done" and (row.masks_file is None or ledger.files.get(row.masks_file) is None):
             yield f"video {row.video_id!r} is done, but no committed file has its masks"

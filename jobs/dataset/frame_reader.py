@@ -27,30 +27,33 @@ class FrameReader:
     Nothing is opened that the run was not allowed to open, or that is over its limits.
     """
 
-    def __init__(self, config: SegmentConfig, short_side: int | None) -> None:
-        """config: of the run. short_side: frames are scaled down to it; None: never."""
-        self._config, self._short_side = config, short_side
-        self._location = ""  # of the video that is open
+    def __init__(self, short_side: int | None) -> None:
+        """short_side: frames are scaled down to it; None: never."""
+        self._short_side = short_side
+        self._open: tuple[str, int, int] | None = (
+            None  # location, first and last wanted frame of the video that is open
+        )
         self._next = 0  # the first frame that is still to come
         self._frames: Iterator[VideoFrame] = iter(())
         self._pid = os.getpid()
 
-    def read(self, location: str, index: int, wanted: np.ndarray) -> VideoFrame:
+    def read(self, location: str, index: int, wanted: np.ndarray, *, config: SegmentConfig) -> VideoFrame:
         """Frame `index` of a video. Raises VideoError and StorageError.
 
-        wanted: all frames of the video that may be read, ascending.
+        wanted: all frames of the video that may be read, ascending. config: of the run that segmented it.
         """
         if self._pid != os.getpid():
-            self._location, self._pid = "", os.getpid()
-        if location != self._location or index < self._next:
+            self._open, self._pid = None, os.getpid()
+        video = location, int(wanted[0]), int(wanted[-1])  # a file can be two videos, with a window each
+        if video != self._open or index < self._next:
             _hold_in_forks()
-            frames = _frames(location, index, wanted, config=self._config, short_side=self._short_side)
+            frames = _frames(location, index, wanted, config=config, short_side=self._short_side)
             _open.add(frames)
             self._frames = frames
-        self._next, self._location = index + 1, ""  # after an error there is nothing to read on from
+        self._next, self._open = index + 1, None  # after an error there is nothing to read on from
         for frame in self._frames:
             if frame.index == index:
-                self._location = location
+                self._open = video
                 return frame
         raise VideoError(f"ends before frame {index}: it has changed since it was segmented")
 

@@ -17,7 +17,7 @@ from jobs.dataset.sample import Sample, to_sample
 from jobs.errors import UserError, VideoError
 from jobs.io import storage
 from jobs.outputs.mask_index import MaskRows, read_index
-from jobs.planning.run_record import read_config, read_video_rows
+from jobs.planning.run_record import RunConfigs, read_video_rows
 
 Transform = Callable[[Sample], Any]
 
@@ -48,13 +48,14 @@ class MaskDataset(Dataset[Any]):
         if short_side is not None and short_side < 1:
             raise UserError(f"short_side {short_side}; legal: 1 or more, or None: never scaled down")
         location = storage.absolute(location)
-        config = read_config(location)
-        done = {row.video_id: row.video for row in read_video_rows(location) if row.status == "done"}
+        configs = RunConfigs(location)
+        done = {row.video_id: row for row in read_video_rows(location) if row.status == "done"}
         if missing := sorted(set(videos or ()) - set(done)):
             raise UserError(f"{location} has no masks of the videos {missing[:3]}; legal: videos that are done")
         self._index = read_index(location, done if videos is None else set(videos))
-        self._locations = [done[video_id] for video_id in self._index.video_ids]
-        self._config, self._short_side = config, short_side
+        self._locations = [done[video_id].video for video_id in self._index.video_ids]
+        self._configs = [configs.of(done[video_id]) for video_id in self._index.video_ids]
+        self._short_side = short_side
         self._keep_empty, self._transform = keep_empty, transform
         self._open_readers()
 
@@ -123,14 +124,14 @@ class MaskDataset(Dataset[Any]):
         return MaskStream(self, shuffle, seed, window=window, rank=rank, world_size=world_size, skip_errors=skip_errors)
 
     def _open_readers(self) -> None:
-        self._frames = FrameReader(self._config, self._short_side)
+        self._frames = FrameReader(self._short_side)
         self._rows = MaskRows(self._index)
 
     def _sample(self, index: int, video: int) -> Sample:
         masks = self._rows.masks(index)
         frame_index, items = self._index.frame_index, self._index.frames_of(video)
         wanted = frame_index[items.start : items.stop]
-        frame = self._frames.read(self._locations[video], int(frame_index[index]), wanted)
+        frame = self._frames.read(self._locations[video], int(frame_index[index]), wanted, config=self._configs[video])
         first = masks.rows[0]
         if (frame.height, frame.width) != (first["height"], first["width"]):
             sizes = f"{frame.width}x{frame.height}, its masks {first['width']}x{first['height']}"

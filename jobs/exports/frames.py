@@ -13,9 +13,10 @@ from jobs.exports.mask_batches import MasksFile, video_summaries
 from jobs.exports.resumable_units import PerVideoUnit, VideoExport, Written
 from jobs.inputs.videos.images import VideoFrame
 from jobs.io import storage
+from jobs.ledger.ledger import Ledger
 from jobs.outputs import store
 from jobs.planning.config import SegmentConfig
-from jobs.planning.run_record import read_config
+from jobs.planning.run_record import RunConfigs, updated_rows
 from jobs.records import VideoRow
 
 QUALITY = 95
@@ -62,12 +63,13 @@ class OutputVideos:
 
     def __init__(self, output: str) -> None:
         self._output = output
-        self._rows = {row.video_id: row for row in store.read_videos(storage.join(output, store.VIDEOS_FILE))}
+        table = {row.video_id: row for row in store.read_videos(storage.join(output, store.VIDEOS_FILE))}
+        self._rows = updated_rows(table, Ledger(output))
 
     @cached_property
-    def config(self) -> SegmentConfig:
-        """Options of the output's last run. Raises UserError."""
-        return read_config(self._output)
+    def configs(self) -> RunConfigs:
+        """Options of the output's runs. Raises UserError."""
+        return RunConfigs(self._output)
 
     def row(self, video_id: str) -> VideoRow:
         """What the output says of a video; a row without details if the video has left the manifest."""
@@ -78,7 +80,8 @@ class OutputVideos:
         """Open a video's frames up to the last one with masks in a file. Raises VideoError."""
         if video_id not in self._rows:
             raise VideoError("videos.parquet does not say where it is")
-        return open_jpeg_frames(self._rows[video_id], self.config, video_summaries(file)[video_id].last_frame + 1)
+        row = self._rows[video_id]
+        return open_jpeg_frames(row, self.configs.of(row), video_summaries(file)[video_id].last_frame + 1)
 
 
 def frames_unit(folder: str, videos: OutputVideos, *, is_numbered: bool) -> PerVideoUnit:

@@ -1,6 +1,8 @@
 """The folder of a selection: laid out like an output, and never mistaken for complete before it is."""
 
 import json
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import pyarrow as pa
@@ -38,12 +40,19 @@ class Selection:
             storage.remove(storage.join(self._dest, name))
         for info in storage.find(storage.join(self._dest, "masks"), [".parquet", local.UNFINISHED]):
             storage.remove(info.location)
+        storage.remove(storage.join(self._dest, store.RUNS))
 
     def add_masks(self, number: int, content: bytes) -> str:
         """Write a mask file and return its name, which follows from its content."""
         name = f"{number:08d}-{storage.sha256(content)[:16]}.parquet"
         storage.write(storage.join(self._dest, "masks", name), content)
         return name
+
+    def copy_runs(self, output: str, runs: Iterable[str]) -> None:
+        """Copy the options of the runs that made the masks, where the output has them."""
+        for file in map(store.run_file, runs):
+            with suppress(FileNotFoundError):
+                storage.write(storage.join(self._dest, file), storage.read(storage.join(output, file)))
 
     def finish(self, run: dict[str, Any], about: dict[str, Any]) -> None:
         """Mark the selection as complete, once its masks and its table of videos are written."""

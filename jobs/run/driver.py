@@ -67,6 +67,8 @@ def _run(
                 _write_last_videos(job)
             raise
         _write_last_videos(job)
+        if others := len(job.all_rows()) - len(job.items):
+            report.note(f"{config.output} has {others} videos of other manifests, too; `stcn status` counts them all")
     return job.rows()
 
 
