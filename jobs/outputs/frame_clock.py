@@ -15,6 +15,7 @@ class FrameClock:
         numerator = frames_per_second.numerator
         self.ticks_per_second = MIN_TICKS if numerator > MAX_TICKS else numerator * -(-MIN_TICKS // numerator)
         self.step = max(1, round(self.ticks_per_second / frames_per_second))  # usual ticks from frame to frame
+        self.duration = self.step  # ticks of a frame without a next one: the smallest step so far
         self._zero = 0.0  # the time of tick 0
         self._last: int | None = None
 
@@ -32,5 +33,7 @@ class FrameClock:
         if not -MAX_STEP_BACK < (tick - self._last) / self.ticks_per_second < MAX_GAP:
             self._zero += (tick - expected) / self.ticks_per_second
             tick = expected
-        self._last = max(tick, self._last + 1)
-        return self._last
+        tick = max(tick, self._last + 1)
+        self.duration = min(self.duration, tick - self._last)
+        self._last = tick
+        return tick

@@ -51,7 +51,7 @@ VIDEO_MEANINGS = {
     "prompts_read": "the prompted frames as they were understood, the first 100",
     "notes": "what was mended, left out or chosen among several",
     "frames_expected": "as the file claims, between start and end; null where it does not say",
-    "frames_corrupt": "frames and packets that are damaged, and 1 for a file that is cut off",
+    "frames_corrupt": "frames and packets that are damaged or replaced, and 1 for a file that is cut off",
     "frames_per_second": "on average; of a folder of images, an assumed 24",
     "cuts": "frames that begin another scene, the first 1,000",
     "objects": "objects that were prompted",

@@ -47,12 +47,14 @@ class VideoWriter:
         frame = av.VideoFrame.from_ndarray(even, format="rgb24")
         if self._clock is not None:
             frame.time_base, frame.pts = Fraction(1, self._clock.ticks_per_second), self._clock.tick(pts_seconds)
-            frame.duration = self._clock.step
         self._encode(frame)
 
     def _encode(self, frame: av.VideoFrame | None) -> None:
         try:
-            self._container.mux(self._stream.encode(frame))
+            for packet in self._stream.encode(frame):
+                if self._clock is not None:  # libx264 gives none, and the average for the last frame may be minutes
+                    packet.duration = self._clock.duration
+                self._container.mux(packet)
         except (av.FFmpegError, ValueError) as error:
             raise VideoError(f"cannot be written as H.264: {error}") from error
 

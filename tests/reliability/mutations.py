@@ -27,8 +27,31 @@ CODECS: tuple[tuple[str, str, dict[str, str], str], ...] = (
     ("avi", "huffyuv", {}, "yuv422p"),
     ("ts", "libx264", {"preset": "ultrafast"}, "yuv420p"),
     ("ts", "mpeg2video", {}, "yuv420p"),
+    ("vob", "mpeg2video", {"bf": "2"}, "yuv420p"),
+    ("flv", "libx264", {"preset": "ultrafast"}, "yuv420p"),
+    ("wmv", "wmv2", {}, "yuv420p"),
+    ("mxf", "mpeg2video", {"bf": "2"}, "yuv420p"),
+    ("ogv", "libvpx", {"deadline": "realtime"}, "yuv420p"),
+    ("gif", "gif", {}, "rgb8"),
+    ("apng", "apng", {}, "rgb24"),
 )
-WRONG_ENDINGS = ("mp4", "webm", "mkv", "avi", "ts", "m3u8", "ffconcat", "png", "txt", "parquet", "zip", "")
+WRONG_ENDINGS = (
+    "mp4",
+    "webm",
+    "mkv",
+    "avi",
+    "ts",
+    "flv",
+    "wmv",
+    "gif",
+    "m3u8",
+    "ffconcat",
+    "png",
+    "txt",
+    "parquet",
+    "zip",
+    "",
+)
 
 
 @dataclass(frozen=True)

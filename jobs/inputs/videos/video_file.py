@@ -16,9 +16,10 @@ from jobs.errors import VideoError
 from jobs.inputs.limits import VideoLimits
 from jobs.inputs.videos import container_probe
 from jobs.inputs.videos.container import check_size, describe_choice, open_container, video_stream
-from jobs.inputs.videos.frame_times import WITHOUT_TIMES, DecodingTimes
+from jobs.inputs.videos.frame_times import DecodingTimes, lacks_times
 from jobs.inputs.videos.images import FOLDER_RATE, VideoFrame
 from jobs.inputs.videos.orientation import Orientation, read_matrix
+from jobs.inputs.videos.truncation import is_truncated
 from stcn_core.frames import scaled_size
 
 # Threads over frames and slices. With them, the concealment of damaged H.264 differs from one reading to the next.
@@ -49,7 +50,7 @@ class VideoFile:
             context.options |= {"flags": "+output_corrupt"}
         self._stream.thread_type = THREADS
         self._aspect: Fraction | None = self._stream.sample_aspect_ratio  # of the frames as coded
-        self.rate = Fraction(self._stream.average_rate or FOLDER_RATE)
+        self.rate = Fraction(self._stream.average_rate or self._stream.guessed_rate or FOLDER_RATE)
         self.damaged: set[int | None] = set()  # times of damaged frames and packets; None: unknown
         self._reformatter = VideoReformatter()  # one per reader: sharing one between threads crashes
         self.missing = 0  # frames that a Matroska file claims after the last decoded one
@@ -127,12 +128,15 @@ class VideoFile:
     def _decode(self) -> Iterator[av.VideoFrame]:
         """Yield all frames from the current position; continue after a damaged packet, as players do."""
         packets = self._container.demux(self._stream)
-        times = DecodingTimes() if self._container.format.name in WITHOUT_TIMES else None
-        has_begun, end_time = False, 0
+        times: DecodingTimes | None = None
+        is_first, has_begun, end_time = True, False, 0
         while True:
             packet, frames, whole = None, [], False
             try:
                 packet = next(packets)
+                if is_first and lacks_times(self._container.format.name, packet.pts, packet.dts):
+                    times = DecodingTimes()
+                is_first = False
                 if times is not None:
                     packet.pts = packet.dts  # the decoder hands it on to the packet's frame
                     times.add(packet.dts)
@@ -165,7 +169,7 @@ class VideoFile:
         Formats that count their frames need no check beyond that count. end_time: of the last frame, in the stream's
         units.
         """
-        if container_probe.is_truncated(self._path):
+        if is_truncated(self._path):
             self.damaged.add(None)
         # Most Matroska files have a duration for each stream.
         seconds = container_probe.claimed_seconds(self._stream.metadata.get("DURATION", ""))

@@ -17,14 +17,14 @@ from PIL import Image
 
 from jobs.outputs import rle
 from jobs.outputs.video_writer import VideoWriter
-from tests.jobs.inputs import hostile_videos
+from tests.jobs.inputs import hostile_containers, hostile_videos
 from tests.jobs.inputs.containers import remux
 from tests.jobs.inputs.hostile_images import images
 from tests.jobs.inputs.hostile_prompts import jsons
 
 SECRET, LINKED = "secret.ts", "linked.txt"  # no reader may open the first; links lead to the second
 SECRET_TEXT = "the secret's text"
-VIDEO_ENDINGS = ("mp4", "mkv", "avi", "ts", "m3u8", "sdp", "nfo", "idx")
+VIDEO_ENDINGS = ("mp4", "mkv", "avi", "ts", "m3u8", "sdp", "nfo", "idx", "wmv", "flv", "gif")
 IMAGE_ENDINGS = ("png", "jpg", "tif")
 
 # Writes a frame of 16,000 x 8,000 pixels of one colour, in a process of its own because it takes 1.3 GB.
@@ -97,6 +97,7 @@ class Corpus:
             hostile_videos.matroskas(jpeg, url, secret),
             hostile_videos.avis(jpeg, url),
             hostile_videos.huge_frames(jpeg),
+            hostile_containers.containers(self.folder),
         ):
             for name, content in files.items():
                 self._video(name, content)
@@ -118,9 +119,9 @@ class Corpus:
     def _add_huge_videos(self) -> None:
         huge = self.folder / "huge.mp4"
         subprocess.run([sys.executable, "-c", ENCODE_HUGE, str(huge)], check=True)
-        remux(huge, huge.with_suffix(".mkv"))
-        remux(huge, huge.with_suffix(".ts"))
-        self.videos += ["huge.mp4", "huge.mkv", "huge.ts"]
+        self.videos += ["huge.mp4"]
+        for ending in ("mkv", "ts", "flv", "mpg", "asf"):
+            self.videos.append(remux(huge, huge.with_suffix(f".{ending}")).name)
 
     def _add_archives(self) -> None:
         zeros, packed = bytes(20_000_000), io.BytesIO()

@@ -21,6 +21,8 @@ def texts(url: str, secret: str) -> dict[str, str]:
         f'<Representation id="0"><BaseURL>{url}/dash.mp4</BaseURL></Representation></AdaptationSet></Period></MPD>',
         "sdp": f"v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\na=control:{url}\nm=video 9 RTP/AVP 9\n",
         "rtsp": f"RTSPtextRTSP:{url}/rtsp\n",
+        "asx": f'<asx version="3.0"><entry><ref href="{url}/asx.wmv"/></entry></asx>',
+        "reference": f"[Reference]\r\nRef1={url}/reference.wmv?MSWMExt=.asf\r\nRef2={secret}\r\n",
         "vobsub": "# VobSub index file, v7 (do not modify this line!)\nid: en, index: 0\n",
         "text": "nothing but text\n" * 100,
         "svg": f'<?xml version="1.0"?><!DOCTYPE svg [<!ENTITY x SYSTEM "{secret}">]><svg '

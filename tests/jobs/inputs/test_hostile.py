@@ -23,7 +23,7 @@ MAX_PEAK_MB = 1_500
 # These files hold pictures, and refer to other files without effect.
 HARMLESS = re.compile(
     r"(concat|file|async|cache|data|subfile,+.*|(hls\+|crypto\+)?http|pipe|fd):.*|external-.*|linked-segments.mkv|"
-    r"(attachments|tracks).mkv|subtitles.avi|stream-.*|claims-.*-sizes.mp4|frames-of-chunks.png|huge-.*"
+    r"(attachments|tracks).mkv|subtitles.avi|stream-.*|claims-.*-sizes.mp4|frames-of-chunks.png|huge-.*|container-.*|frames-of-gif.png/gif.png"
 )
 NUMBERS = count()
 REFUSED = re.compile(r"(VideoError|PromptError): .{12,500}", re.DOTALL)
@@ -119,7 +119,10 @@ def test_every_file_is_refused_with_a_reason_or_read_harmlessly(seen: Seen) -> N
     assert wrong == []
 
 
-@pytest.mark.parametrize("name", ["huge.mp4", "huge.mkv", "huge.ts", "frames-of-between.png", "frames-of-over.png"])
+@pytest.mark.parametrize(
+    "name",
+    ["huge.mp4", "huge.mkv", "huge.ts", "huge.flv", "huge.asf", "frames-of-between.png", "frames-of-over.png"],
+)
 def test_too_large_frame_is_refused_with_its_size(name: str, seen: Seen) -> None:
     (row,) = (row for row in seen.rows if row["name"] == name)
     assert re.search(r"\d+x\d+, [0-9,]+ pixels; legal: up to 67,108,864", row["became"])

@@ -29,6 +29,8 @@ def test_variable_times_are_kept_from_the_first_on(tmp_path: Path) -> None:
     times = [7 + t / 30 for t in range(8)] + [3667 + t / 30 for t in range(8)]
     found = written(tmp_path / "v.mp4", times, rate=Fraction(16, 3660))
     assert found == pytest.approx([time - 7 for time in times], abs=1e-4)
+    with av.open(str(tmp_path / "v.mp4")) as container:  # not with a last frame of four minutes
+        assert (container.duration or 0) / av.time_base == pytest.approx(times[-1] - 7 + 1 / 30, abs=0.1)
 
 
 @pytest.mark.parametrize("rate", RATES)
