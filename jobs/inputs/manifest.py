@@ -28,6 +28,7 @@ TEXTS = (*REQUIRED, "remove", "void", "mask_names")  # read as strings, so that 
 NUMBERS = ("start", "end", "first_frame")
 MAX_VOID = 2**16 - 1
 TABLES = (".parquet", ".csv", ".jsonl")
+TREE = ("JPEGImages", "Annotations")  # the folders of a tree that stands for a manifest
 RESOLUTIONS = ("480p", "Full-Resolution", "1080p")  # in DAVIS, folders between JPEGImages and the sequences
 
 
@@ -248,8 +249,11 @@ def _is_utf8(entry: Entry) -> bool:
 
 
 def _read_tree(root: str) -> list[Entry]:
-    """Read a DAVIS / YouTube-VOS tree: a sequence is a folder in JPEGImages and one of the same name in Annotations."""
-    images, masks = (sequences_folder(storage.join(root, name)) for name in ("JPEGImages", "Annotations"))
+    """Read a DAVIS / YouTube-VOS tree: a sequence is a folder in JPEGImages and one of the same name in Annotations.
+
+    SA-V's own tree has JPEGImages_24fps and Annotations_6fps in their place. Raises ManifestError.
+    """
+    images, masks = (sequences_folder(storage.join(root, _folder_called(name, root))) for name in TREE)
     if storage.find(images, IMAGES):  # a single sequence, directly in JPEGImages
         return [Entry(video_id=storage.name_of(root), video=images, prompts=masks, first_masks_only=True)]
     return [
@@ -257,6 +261,20 @@ def _read_tree(root: str) -> list[Entry]:
         for folder in storage.folders(images)
         for name in [storage.name_of(folder)]
     ]
+
+
+def _folder_called(name: str, root: str) -> str:
+    """The folder of a tree with a name, or the only one whose name begins with it. Raises ManifestError for several."""
+    present = [storage.name_of(folder) for folder in storage.folders(root)]
+    found = sorted(other for other in present if other.startswith(name))
+    if name in found or not found:
+        return name
+    if len(found) > 1:
+        raise ManifestError(
+            f"{root} holds {', '.join(map(repr, found))}; legal: {name}, or one folder whose name begins so. Rename "
+            f"the one to be used to {name}, or write a table"
+        )
+    return found[0]
 
 
 def sequences_folder(folder: str) -> str:

@@ -1,6 +1,6 @@
 """The kinds of prompts. A new kind is a module of this folder, and its entry in KINDS."""
 
-from jobs.inputs.prompts import json_coco, json_sav, json_ytvis, label_images, object_folders, parquet_rows
+from jobs.inputs.prompts import json_burst, json_coco, json_sav, json_ytvis, label_images, object_folders, parquet_rows
 from jobs.inputs.prompts.prompt_kind import PromptKind
 
 # The first kind whose sign fits is used: a JSON with "images" and "videos" is COCO, not YTVIS.
@@ -10,6 +10,7 @@ KINDS: tuple[PromptKind, ...] = (
     object_folders.KIND,
     json_sav.KIND,
     json_coco.KIND,
+    json_burst.KIND,
     json_ytvis.KIND,
 )
 # A file with any other suffix is read as an image, which has many formats and suffixes.

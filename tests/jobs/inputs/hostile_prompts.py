@@ -16,6 +16,11 @@ def _sav(**values: object) -> dict[str, Any]:
     return {"video_frame_count": 1, "masklet": [[{"size": [48, 64], "counts": "0"}]], "masklet_id": [1], **values}
 
 
+def _burst(track: str = "1", **values: object) -> dict[str, Any]:
+    masks = {"annotated_image_paths": ["0.jpg"], "segmentations": [{track: {"rle": "0"}}]}
+    return {"sequences": [{"seq_name": "v", "height": 48, "width": 64, **masks, **values}]}
+
+
 def jsons() -> dict[str, bytes]:
     square = [8, 8, 40, 8, 40, 40, 8, 40]
     contents = {
@@ -39,6 +44,9 @@ def jsons() -> dict[str, bytes]:
         "masklets-none": _sav(masklet=[], masklet_id=[]),
         "masklets-of-0": _sav(masklet_id=[0, -1]),
         "frames-huge": _sav(video_frame_count=1e308),
+        "sequence-vast": _burst(height=10**9, width=10**9),
+        "sequence-of-a-long-track": _burst(track="9" * 100_000),
+        "sequence-elsewhere": _burst(annotated_image_paths=["../../secret.ts"], all_image_paths=["/etc/passwd"]),
         "values": [0] * 20_000_000,
         "points": _coco([[1] * 20_000_000]),  # 10^7 points
     }

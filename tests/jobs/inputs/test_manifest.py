@@ -243,3 +243,33 @@ def test_options_are_columns_where_a_row_may_set_them(tmp_path: Path) -> None:
         read_manifest(f"{tmp_path}/m.csv", options=options)
     assert "column 'shortside' is not known; legal: short_side" in str(error.value)
     assert "column 'device' is an option of the whole run; legal: --device, or another column name" in str(error.value)
+
+
+def test_sa_v_tree_with_rates_in_its_folders_names_is_read(tmp_path: Path) -> None:
+    """SA-V keeps frames in JPEGImages_24fps and masks, a folder for each object, in Annotations_6fps."""
+    image(tmp_path / "JPEGImages_24fps/sav_000001/00000.jpg")
+    image(tmp_path / "Annotations_6fps/sav_000001/000/00000.png")
+    assert read_manifest(str(tmp_path)).entries == [
+        Entry(
+            video_id="sav_000001",
+            video=f"{tmp_path}/JPEGImages_24fps/sav_000001",
+            prompts=f"{tmp_path}/Annotations_6fps/sav_000001",
+            first_masks_only=True,
+        )
+    ]
+
+
+def test_plain_folder_of_a_tree_is_taken_beside_others(tmp_path: Path) -> None:
+    """DAVIS 2017 has Annotations and Annotations_unsupervised."""
+    for folder in ("JPEGImages", "Annotations", "Annotations_unsupervised"):
+        image(tmp_path / f"{folder}/480p/bear/00000.png")
+    (entry,) = read_manifest(str(tmp_path)).entries
+    assert entry.prompts == f"{tmp_path}/Annotations/480p/bear"
+
+
+@pytest.mark.parametrize("name", ["JPEGImages", "Annotations"])
+def test_tree_with_several_folders_for_one_role_raises(name: str, tmp_path: Path) -> None:
+    for folder in ("JPEGImages_24fps", "Annotations_6fps", f"{name}_1fps"):
+        image(tmp_path / folder / "sav_000001/00000.png")
+    with pytest.raises(ManifestError, match=f"holds '{name}_1fps', '{name}_[0-9]*fps'; legal: {name}, or one folder"):
+        read_manifest(str(tmp_path))

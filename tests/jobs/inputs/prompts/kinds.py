@@ -122,6 +122,27 @@ def sav_json(labels: Labels, frames: int = 12, every: int = 1, first_id: int = 1
     }
 
 
+def burst_json(labels: Labels, frames: int = 12, video: str = "v") -> dict[str, Any]:
+    """Masks of the annotated frames alone, as counts without a size."""
+    height, width = next(iter(labels.values())).shape
+    return {
+        "sequences": [
+            {
+                "id": 7, "dataset": "LaSOT", "seq_name": video, "height": height, "width": width, "fps": 30,
+                "all_image_paths": [f"{f:05d}.jpg" for f in range(frames)],
+                "annotated_image_paths": [f"{f:05d}.jpg" for f in labels],
+                "segmentations": [
+                    {str(i): {"rle": rle(m == i)["counts"], "is_gt": True} for g, _, i in _each(labels) if g == f}
+                    for f, m in labels.items()
+                ],
+                "track_category_ids": {str(i): 10 + i for i in NAMES},
+            }
+        ],
+        "categories": [{"id": 10 + i, "name": name} for i, name in NAMES.items()],
+        "split": "train",
+    }  # fmt: skip
+
+
 def rows(labels: Labels) -> list[dict[str, Any]]:
     return [
         {
@@ -167,6 +188,7 @@ KINDS: dict[str, Callable[[Path, Labels], Path]] = {
     "coco-polygons": lambda folder, m: write_json(folder / "coco-polygons.json", coco_json(m, polygons)),
     "ytvis": lambda folder, m: write_json(folder / "ytvis.json", ytvis_json(m)),
     "sa-v": lambda folder, m: write_json(folder / "sa-v.json", sav_json(m)),
+    "burst": lambda folder, m: write_json(folder / "burst.json", burst_json(m)),
     "parquet": lambda folder, m: _rows_file(folder / "rows.parquet", m),
 }
-WITH_NAMES = ("named", "coco", "coco-runs", "coco-polygons", "ytvis", "parquet")
+WITH_NAMES = ("named", "coco", "coco-runs", "coco-polygons", "ytvis", "burst", "parquet")
