@@ -1,13 +1,17 @@
 """Commands that begin, plan and look after a run."""
 
 import dataclasses
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from jobs.cli.config_flags import Output, flag_of, flags_of
 from jobs.errors import ExitCode
+from jobs.io.storage_policy import QUICK_SECONDS, StoragePolicy, storage_policy
 from jobs.planning.config import SegmentConfig
+
+if TYPE_CHECKING:
+    from jobs.planning.job import Job
 
 
 @flags_of(SegmentConfig)
@@ -43,16 +47,37 @@ def _run_segment(config: SegmentConfig, classes: list[str] | None = None) -> Non
 
 
 @flags_of(SegmentConfig, when=lambda option: not option.run_only, defaults={"actors": 1})
-def plan(config: SegmentConfig) -> None:
+def plan(
+    config: SegmentConfig,
+    check: Annotated[
+        bool, typer.Option("--check", help="Read every prompt and each video's header, and list what would fail.")
+    ] = False,
+    sample: Annotated[
+        int | None, typer.Option(min=1, help="Check a random sample of this many videos.", show_default="all")
+    ] = None,
+) -> None:
     """Show what `segment` would do, without doing it."""
     from jobs.planning.job import prepare_job
     from jobs.run.status import describe_plan, describe_unused
 
-    job = prepare_job(config)
+    job = prepare_job(dataclasses.replace(config, storage_patience=min(config.storage_patience, QUICK_SECONDS)))
     job.ledger.forget_lost()
     print(describe_plan(job.shards(config.actors or 1), job.rows(), job.outdated()))
     if job.unused_columns:
         print(describe_unused(job.unused_columns))
+    if check or sample:
+        _check_inputs(job, sample)
+
+
+def _check_inputs(job: "Job", sample: int | None) -> None:
+    from jobs.run.input_check import describe_failures, find_failures, sampled
+
+    todo = job.todo()
+    chosen = sampled(todo, sample)
+    failures = list(find_failures(chosen))
+    print(describe_failures(len(chosen), failures, len(todo)))
+    if failures:
+        raise typer.Exit(ExitCode.FAILURES)
 
 
 def status(output: Output) -> None:
@@ -61,9 +86,10 @@ def status(output: Output) -> None:
     from jobs.planning.run_record import read_video_rows
     from jobs.run.status import summarise
 
-    rows = read_video_rows(output)
+    with storage_policy(StoragePolicy(QUICK_SECONDS)):
+        rows, info = read_video_rows(output), run_info(output)
     print(summarise(rows, output))
-    if (last := run_info(output).get("videos", len(rows))) != len(rows):
+    if (last := info.get("videos", len(rows))) != len(rows):
         print(f"  {last} of them are of the last run's manifest")
 
 

@@ -1,7 +1,11 @@
 """Interrupts that are not lost: Python drops an exception that a signal raises while an object is being deleted."""
 
 import signal
+import threading
+import time
 from types import FrameType
+
+SLICE_SECONDS = 0.2  # in which a thread notices an interrupt
 
 _requested = False
 
@@ -16,6 +20,20 @@ def check() -> None:
     """Raise KeyboardInterrupt if there was an interrupt: loops that wait call it at each turn."""
     if _requested:
         raise KeyboardInterrupt
+
+
+def is_requested() -> bool:
+    """Whether there was an interrupt, for threads, which no signal reaches."""
+    return _requested
+
+
+def sleep(seconds: float) -> None:
+    """Sleep, in a thread until an interrupt at the latest."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0 and not (
+        _requested and threading.current_thread() is not threading.main_thread()
+    ):
+        time.sleep(min(left, SLICE_SECONDS))
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -6,21 +6,26 @@ All retries happen here: the libraries below have theirs disabled, but for one t
 
 import errno
 import functools
+import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from typing import Concatenate, ParamSpec, TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
+from jobs.concurrency import interrupt
 from jobs.errors import CredentialsError, RefusedError, StorageError, UserError
 from jobs.io.filesystem import refusal
-from jobs.io.storage_policy import current_policy
+from jobs.io.storage_policy import INTERRUPTED_SECONDS, current_policy
 
 P = ParamSpec("P")
 R = TypeVar("R")
 Operation = Callable[Concatenate[str, P], R]
 
 MAX_WAIT_SECONDS = 10.0  # between two tries
+TELL_SECONDS, TELL_AGAIN_SECONDS = 3.0, 60.0  # until somebody who looks on wants to know what is waited for
+_told = -TELL_AGAIN_SECONDS  # time at which this process last said so
 
 CREDENTIALS_CODES = {
     "ExpiredToken", "ExpiredTokenException", "InvalidAccessKeyId", "InvalidToken", "SignatureDoesNotMatch",
@@ -60,12 +65,15 @@ def with_retries(operation: Operation[P, R]) -> Operation[P, R]:
 
         def is_out_of_time(state: RetryCallState) -> bool:
             """Asked after each try, since an interrupted run shortens its policy while requests are under way."""
-            return (state.seconds_since_start or 0.0) >= policy.retry_seconds
+            longest = INTERRUPTED_SECONDS if interrupt.is_requested() else policy.retry_seconds
+            return (state.seconds_since_start or 0.0) >= min(longest, policy.retry_seconds)
 
         tries = Retrying(
             retry=retry_if_exception(lambda error: is_transient(error, is_remote="://" in location)),
             stop=is_out_of_time,
             wait=wait_random_exponential(0.2, max=MAX_WAIT_SECONDS),
+            before_sleep=lambda state: _tell(location, state, policy.retry_seconds),
+            sleep=interrupt.sleep,
             reraise=True,
         )
         try:
@@ -76,6 +84,22 @@ def with_retries(operation: Operation[P, R]) -> Operation[P, R]:
             raise explain(location, error) from error
 
     return wrapped
+
+
+def _tell(location: str, state: RetryCallState, retry_seconds: float) -> None:
+    """Say on stderr what is waited for, and until when: once for many requests that wait for the same store."""
+    global _told
+    since, now = state.seconds_since_start or 0.0, time.monotonic()
+    if since + state.upcoming_sleep < TELL_SECONDS or now - _told < TELL_AGAIN_SECONDS or state.outcome is None:
+        return
+    _told = now
+    error = state.outcome.exception()
+    until = time.strftime("%H:%M:%S", time.localtime(time.time() + retry_seconds - since))
+    print(
+        f"storage does not answer: {location}: {type(error).__name__}: {str(error)[:200]}; tried again until {until}",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 def is_transient(error: BaseException, is_remote: bool) -> bool:

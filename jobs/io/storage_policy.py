@@ -10,6 +10,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 RETRY_SECONDS = 300.0  # outages of a minute are common, those of over five call for a person
+QUICK_SECONDS = 20.0  # for commands that somebody looks at
+INTERRUPTED_SECONDS = 2.0  # after an interrupt
 
 
 @dataclass

@@ -7,7 +7,7 @@ from jobs.errors import UserError
 from jobs.inputs.manifest import read_manifest
 from jobs.inputs.model_file import ModelFile, find_model
 from jobs.io import storage
-from jobs.io.storage_policy import StoragePolicy, storage_policy
+from jobs.io.storage_policy import QUICK_SECONDS, StoragePolicy, storage_policy
 from jobs.ledger.ledger import Ledger
 from jobs.outputs import store
 from jobs.outputs.selection_folder import refuse_selection
@@ -67,7 +67,7 @@ def prepare_job(config: SegmentConfig, classes: Sequence[str] | None = None) -> 
     with storage_policy(StoragePolicy(config.storage_patience, config.verify_downloads)):
         refuse_selection(config.output)
         manifest = read_manifest(config.manifest, config.allow or (), options=option_columns())
-        model = find_model(config.model, config.model_sha256, similarity=config.similarity)
+        model = _find_model(config)
         entries = _chosen(manifest.entries, config)
         options = RowOptions(config, model)
         options.check(entries)
@@ -91,6 +91,13 @@ def prepare_job(config: SegmentConfig, classes: Sequence[str] | None = None) -> 
         table=table,
         is_retried=_retry_rule(config, classes),
     )
+
+
+def _find_model(config: SegmentConfig) -> ModelFile:
+    """The run's model. Somebody looks on: a URL that leads nowhere is an error within seconds."""
+    patience = min(QUICK_SECONDS, config.storage_patience)
+    with storage_policy(StoragePolicy(patience, config.verify_downloads)):
+        return find_model(config.model, config.model_sha256, similarity=config.similarity)
 
 
 def _chosen(entries: list[Entry], config: SegmentConfig) -> list[Entry]:

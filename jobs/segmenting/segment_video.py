@@ -1,25 +1,23 @@
 """Segmentation of one video: decode, propagate, encode. Independent of Ray and storage."""
 
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from jobs.concurrency.prefetch import Prefetch
-from jobs.errors import DamagedError, PromptError, VideoError
-from jobs.inputs.prompts.load import load_prompts
+from jobs.errors import DamagedError, PromptError
 from jobs.inputs.prompts.prompt_builder import Prompts
-from jobs.inputs.prompts.window import prompts_in_window
-from jobs.inputs.videos.images import VideoFrame
 from jobs.inputs.videos.video import Video
 from jobs.outputs import store
-from jobs.records import Entry, VideoRow
+from jobs.records import VideoRow
 from jobs.segmenting.clip_propagation import segment_clip
 from jobs.segmenting.scene_clips import Clip, split_into_clips
 from jobs.segmenting.tracks import Tracks
 from jobs.segmenting.video_context import PREFETCH_FRAMES, SceneFrames, VideoContext
+from jobs.segmenting.video_prompts import open_video, read_prompts
 from jobs.segmenting.work_item import VideoOptions, WorkItem
 from stcn_core.frames import prompted_frames
 from stcn_core.models.network import Network
@@ -44,10 +42,10 @@ def segment_video(
     """
     started, entry, options = time.monotonic(), item.entry, item.options
     with (
-        _open(video_path, item) as video,
+        open_video(video_path, item) as video,
         Prefetch(video, PREFETCH_FRAMES) as decoded,
     ):
-        prompts, first = _prompts_and_first_frame(prompts_path, item, video, decoded=decoded)
+        prompts, first = read_prompts(prompts_path, item, video, decoded=decoded)
         size = first.height, first.width
         cuts: list[int] = []
         if options.clips.on_cut != "keep":
@@ -75,51 +73,12 @@ def segment_video(
         return row, masks
 
 
-def _open(path: Path, item: WorkItem) -> Video:
-    short_side, limits = item.options.propagation.short_side, item.options.requirements.limits
-    return Video(path, start=item.entry.start, end=item.entry.end, short_side=short_side, limits=limits)
-
-
-def _first_frame(decoded: Iterator[VideoFrame], video: Video, entry: Entry) -> VideoFrame:
-    frame = next(decoded, None)
-    if frame is None:
-        claim = "nothing" if video.frames_claimed is None else f"{video.frames_claimed} frames"
-        raise VideoError(f"no frame could be decoded from start={entry.start} on; the file claims {claim}")
-    return frame
-
-
-def _prompts_and_first_frame(
-    path: Path, item: WorkItem, video: Video, *, decoded: Iterator[VideoFrame]
-) -> tuple[Prompts, VideoFrame]:
-    """Read the prompts, and refute what the container's claims refute, before a frame is decoded.
-
-    Its claim of a size can be wrong, since the size may change in mid-stream; then the first frame's size decides.
-    """
-    entry, first = item.entry, None
-
-    def load(size: tuple[int, int]) -> Prompts:
-        frames, leniency = video.frames_claimed, item.options.leniency
-        return load_prompts(path, entry, video.names, size=size, frames=frames, leniency=leniency)
-
-    claimed = video.size_claimed
-    try:
-        prompts = load(claimed) if claimed else None
-    except PromptError:
-        first = _first_frame(decoded, video, entry)
-        if (first.height, first.width) == claimed:
-            raise
-        prompts = None
-    first = first or _first_frame(decoded, video, entry)
-    prompts = prompts or load((first.height, first.width))
-    return prompts_in_window(prompts, entry, height=first.height, width=first.width), first
-
-
 def _find_cuts(path: Path, item: WorkItem) -> Generator[int, None, list[int]]:
     """Find the scene cuts, counted from the entry's start. Yields 0 for each frame.
 
     This is a separate pass over the video, because a clip's last frame must be known when the clip begins.
     """
-    with _open(path, item) as video, Prefetch(video, PREFETCH_FRAMES) as decoded:
+    with open_video(path, item) as video, Prefetch(video, PREFETCH_FRAMES) as decoded:
         frames = SceneFrames(decoded)
         for _ in frames:
             yield 0
