@@ -31,6 +31,7 @@ ONLY_IN = {
     "av": {
         "inputs/videos/container",
         "inputs/videos/decoder_memory",
+        "inputs/videos/rgb_frame",
         "inputs/videos/video_file",
         "outputs/video_writer",
     },

@@ -33,7 +33,7 @@ MAX_DESCRIBED = 8  # streams that a note lists
 BYTES_PER_PIXEL = 8  # upper bound: four channels of 16 bits
 # FFmpeg finds the streams of these formats only after `max_pixels` was handed to decoders, and then decodes a frame
 # without any limit to learn its size. Until then a block may hold one plane of 8 bits with its margins: a frame of
-# 16,000 x 8,000 pixels took 300 MB, and is refused.
+# 16,000 x 8,000 pixels took 300 MB, and is refused. Other threads keep to the limit meanwhile: some milliseconds.
 UNLIMITED_PROBES = (signatures.FLV, signatures.MPEG_PS, None)
 BYTES_PER_PROBED_PIXEL = 1.25
 

@@ -6,10 +6,8 @@ from contextlib import closing
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import av
-from av.sidedata.sidedata import Type
 from av.video.reformatter import VideoReformatter
 
 from jobs.errors import VideoError
@@ -18,13 +16,11 @@ from jobs.inputs.videos import container_probe
 from jobs.inputs.videos.container import check_size, describe_choice, open_container, video_stream
 from jobs.inputs.videos.frame_times import DecodingTimes, lacks_times
 from jobs.inputs.videos.images import FOLDER_RATE, VideoFrame
-from jobs.inputs.videos.orientation import Orientation, read_matrix
+from jobs.inputs.videos.rgb_frame import orientation_of, to_rgb
 from jobs.inputs.videos.truncation import is_truncated
-from stcn_core.frames import scaled_size
 
 # Threads over frames and slices. With them, the concealment of damaged H.264 differs from one reading to the next.
 THREADS = "AUTO"
-DISPLAY_MATRIX = Type.DISPLAYMATRIX
 
 
 class VideoFile:
@@ -70,7 +66,8 @@ class VideoFile:
         """Yield the frames before `end` as coded, each with its number. Raises VideoError beyond a limit."""
         for index, frame in enumerate(self._decode()):
             if end is not None and index >= end:
-                self.damaged = {time for time in self.damaged if time is None or time < (frame.pts or 0)}
+                if frame.pts is not None:
+                    self.damaged = {time for time in self.damaged if time is None or time < frame.pts}
                 return
             if index >= self._limits.max_frames:
                 raise VideoError(_too_many(self._limits))
@@ -98,7 +95,7 @@ class VideoFile:
         try:
             with closing(VideoFile(self._path, self._limits, all_frames=False)) as other:
                 for _, frame in other.decode(1):
-                    orientation = _orientation(frame)
+                    orientation = orientation_of(frame)
                     return orientation.upright(frame.height, frame.width), orientation.is_transposed
         except VideoError:
             pass  # reading raises it again, or continues after the damage
@@ -119,7 +116,7 @@ class VideoFile:
 
     def convert(self, index: int, frame: av.VideoFrame, short_side: int | None) -> VideoFrame:
         """Convert a decoded frame to upright RGB, scaled down to `short_side`. Not thread-safe."""
-        return _to_rgb(index, frame, self._reformatter, short_side=short_side)
+        return to_rgb(index, frame, self._reformatter, short_side=short_side)
 
     def close(self) -> None:
         """Close the file. Call it once, after reading."""
@@ -187,23 +184,6 @@ class VideoFile:
         if frames and "mp4" in self._container.format.name:
             return sum(not entry.is_discard for entry in index) or frames
         return frames or None
-
-
-def _to_rgb(index: int, frame: av.VideoFrame, reformatter: VideoReformatter, *, short_side: int | None) -> VideoFrame:
-    rows, columns = scaled_size(frame.height, frame.width, short_side)
-    try:
-        # FFmpeg's bilinear filter is a triangle as wide as the scale, so that fine patterns do not alias.
-        rgb = reformatter.reformat(frame, columns, rows, "rgb24", interpolation="BILINEAR").to_ndarray()
-    except (av.FFmpegError, ValueError) as error:
-        raise VideoError(f"frame {index}, {frame.format.name}, cannot be converted to RGB: {error}") from error
-    orientation = _orientation(frame)
-    upright, (height, width) = orientation.apply(rgb), orientation.upright(frame.height, frame.width)
-    return VideoFrame(index=index, name=None, pts_seconds=frame.time, image=upright, height=height, width=width)
-
-
-def _orientation(frame: av.VideoFrame) -> Orientation:
-    data: Any = frame.side_data
-    return read_matrix(bytes(data[DISPLAY_MATRIX])) if DISPLAY_MATRIX in data else Orientation()
 
 
 def _too_many(limits: VideoLimits, frames: int | None = None) -> str:
