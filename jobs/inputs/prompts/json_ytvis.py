@@ -109,6 +109,12 @@ def _frames(video: Record, count: int, names: FrameNames) -> list[int]:
     frames = [found[file] for file in files]
     if len(set(frames)) < len(frames):
         raise PromptError(f"file_names of a video say some frame twice: {fields.shown(files)}; legal: a frame each")
+    if names.frames is not None and max(frames) >= names.frames:
+        late = files[frames.index(max(frames))]
+        raise PromptError(
+            f"the JSON's file {fields.shown(late)} is frame {max(frames)}, and the video has {names.frames} frames; "
+            "legal: the video of the annotations. Where names count from 1, say so in the manifest's column first_frame"
+        )
     return frames
 
 

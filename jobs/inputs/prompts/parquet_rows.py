@@ -13,6 +13,7 @@ from pyarrow.fs import LocalFileSystem
 
 from jobs.errors import PromptError
 from jobs.inputs.prompts.frame_size import check_size
+from jobs.inputs.prompts.json_witnesses import compare_with_record
 from jobs.inputs.prompts.prompt_builder import INT32, PromptBuilder
 from jobs.inputs.prompts.prompt_kind import FolderContents, PromptKind, PromptSource, files_with_suffix
 from jobs.outputs import rle
@@ -21,6 +22,7 @@ SUFFIX = ".parquet"
 LEGAL = {"frame_index": (0, INT32), "object_id": (1, INT32), "height": (1, INT32), "width": (1, INT32)}
 TEXTS = ("video_id", "counts")
 NAME = "object_name"  # optional
+WITNESSES = ("area", "frame_name")  # optional: what else an output says of a mask
 MAX_COLUMN_BYTES = 2**30  # of a row group, once decompressed: 2 MB in a file can be 2 GB in memory
 ROWS_AT_ONCE = 1_000  # half a megabyte at 480p
 
@@ -37,6 +39,7 @@ def add_rows(source: PromptSource, builder: PromptBuilder) -> None:
         frame, object_id = row["frame_index"], row["object_id"]
         with builder.annotation(f"the row of object {object_id} on frame {frame}"):
             mask = _decode(row, source)
+            _compare(row, mask, source)
             if row[NAME]:
                 builder.name(object_id, row[NAME])
             builder.put(frame, object_id, mask, source=row["file"])
@@ -49,6 +52,17 @@ def _decode(row: Row, source: PromptSource) -> np.ndarray:
     except ValueError as error:
         whose = f"object {row['object_id']} on frame {row['frame_index']}"
         raise PromptError(f"the mask of {whose} cannot be decoded: {error}") from error
+
+
+def _compare(row: Row, mask: np.ndarray, source: PromptSource) -> None:
+    """Compare a mask with what else an output's row says of it. Raises PromptError for a contradiction."""
+    frame, images = row["frame_index"], source.frame_names.images
+    compare_with_record({"area": row.get("area")}, mask, whose=f"object {row['object_id']} on frame {frame}")
+    if images and row.get("frame_name") and frame < len(images) and images[frame] != row["frame_name"]:
+        raise PromptError(
+            f"a row is of frame {frame}, {images[frame][:100]!a} in the folder, and its frame_name is "
+            f"{str(row['frame_name'])[:100]!a}; legal: the same. Images were added or removed since it was written"
+        )
 
 
 def _rows(files: Sequence[Path], video_id: str) -> Iterator[Row]:
@@ -94,7 +108,7 @@ def _open(file: Path) -> Any:
 
 def _one_by_one(batch: Any) -> Iterator[Row]:
     """The rows of a batch. Texts are decoded last: a file of 3 kB can repeat a text of 1 MB 20,000 times."""
-    numbers = batch.select(list(LEGAL)).to_pylist()
+    numbers = batch.select([*LEGAL, *(name for name in WITNESSES if name in batch.schema.names)]).to_pylist()
     names = batch[NAME] if NAME in batch.schema.names else [pa.scalar(None)] * len(batch)
     for row, counts, name in zip(numbers, batch["counts"], names, strict=True):
         yield {**row, "counts": counts.as_py(), NAME: name.as_py()}
@@ -104,7 +118,7 @@ def _batches(dataset: Any, video_id: str) -> Iterator[Any]:
     chosen = ds.field("video_id") == video_id
     if "is_prompt" in dataset.schema.names:
         chosen &= ds.field("is_prompt")
-    columns = [*LEGAL, "counts", *(name for name in (NAME,) if name in dataset.schema.names)]
+    columns = [*LEGAL, "counts", *(name for name in (NAME, *WITNESSES) if name in dataset.schema.names)]
     scanner = dataset.scanner(columns=columns, filter=chosen, batch_size=ROWS_AT_ONCE, use_threads=False)
     yield from scanner.to_batches()
 

@@ -151,6 +151,9 @@ def test_lengths_and_counts_of_a_video_are_compared(tmp_path: Path) -> None:
     path, ytvis = tmp_path / "x.json", ytvis_json({0: LABELS, 5: LABELS})
     with pytest.raises(PromptError, match="length of the video is 13, and it has 12 file_names; legal: the same"):
         labels_of(write_json(path, ytvis | {"videos": [ytvis["videos"][0] | {"length": 13}]}))
+    assert list(labels_of(write_json(path, ytvis), frames=12)) == [0, 5]
+    with pytest.raises(PromptError, match="file 'v/00011.jpg' is frame 11, and the video has 11 frames"):
+        labels_of(path, frames=11)
     unnamed = {k: v for k, v in ytvis["videos"][0].items() if k != "file_names"}
     write_json(path, ytvis | {"videos": [unnamed]})
     assert list(labels_of(path, frames=12)) == [0, 5]

@@ -10,7 +10,7 @@ import pytest
 from jobs.errors import PromptError
 from jobs.inputs.prompts import prompt_builder
 from tests.jobs.inputs.hostile import prompt_row
-from tests.jobs.inputs.prompts.kinds import labels_of, prompts_of
+from tests.jobs.inputs.prompts.kinds import labels_of, prompts_of, rows
 
 
 @pytest.mark.parametrize("text", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
@@ -50,9 +50,9 @@ def test_invalid_rows_raise_with_the_reason(rows: list[dict[str, object]], messa
 def test_too_many_masks_raise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file of a few kilobytes can hold a billion rows."""
     monkeypatch.setattr(prompt_builder, "MAX_MASKS", 20)
-    for rows in (20, 21):
-        table = pa.Table.from_pylist([prompt_row(frame_index=frame) for frame in range(rows)])
-        pq.write_table(table, tmp_path / f"{rows}.parquet")
+    for count in (20, 21):
+        table = pa.Table.from_pylist([prompt_row(frame_index=frame) for frame in range(count)])
+        pq.write_table(table, tmp_path / f"{count}.parquet")
     assert len(labels_of(tmp_path / "20.parquet")) == 20
     with pytest.raises(PromptError, match="there are more than 20 masks; legal: up to that many for a video"):
         labels_of(tmp_path / "21.parquet")
@@ -102,3 +102,21 @@ def test_invalid_object_names_raise(names: tuple[object, ...], message: str, tmp
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "p.parquet")
     with pytest.raises(PromptError, match=message):
         prompts_of(tmp_path / "p.parquet")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"area": 500}, "has 64 pixels, and its area is 500"),
+        ({"frame_name": "00007"}, "a row is of frame 1, '00005' in the folder, and its frame_name is '00007'"),
+    ],
+)
+def test_what_an_output_says_twice_is_compared(values: dict[str, object], message: str, tmp_path: Path) -> None:
+    mask = np.zeros((24, 32), np.int32)
+    mask[4:12, 4:12] = 1
+    sound = rows({1: mask})[0] | {"area": 64, "frame_name": "00005"}
+    pq.write_table(pa.Table.from_pylist([sound]), tmp_path / "m.parquet")
+    assert list(labels_of(tmp_path / "m.parquet", ["00000", "00005"])) == [1]
+    pq.write_table(pa.Table.from_pylist([sound | values]), tmp_path / "m.parquet")
+    with pytest.raises(PromptError, match=message):
+        labels_of(tmp_path / "m.parquet", ["00000", "00005"])
