@@ -1,4 +1,4 @@
-"""Prompts in JSON that mean harm, by file name: claims that take memory or the stack, and names that lead away."""
+"""Prompts in JSON and XML that mean harm, by file name: claims on memory or the stack, and names that lead away."""
 
 import json
 from typing import Any
@@ -60,3 +60,46 @@ def jsons() -> dict[str, bytes]:
         "utf-16.json": json.dumps(_coco(None)).encode("utf-16")[:-1],
         "text.json": b"ffconcat version 1.0\nfile secret.ts\n",
     }
+
+
+def _cvat(shapes: str, head: str = "", track: str = 'id="0" label="dog"') -> str:
+    size = "<meta><task><original_size><width>64</width><height>48</height></original_size></task></meta>"
+    return f"{head}<annotations>{size}<track {track}>{shapes}</track></annotations>"
+
+
+def xmls(secret: str, url: str) -> dict[str, bytes]:
+    """secret, url: a file and a server that no reader may open."""
+    box = 'frame="0" left="0" top="0" width="8" height="8"'
+    mask = f'<mask {box} rle="0,64"/>'
+    laughs = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 12))
+    contents = {
+        "entity-bomb": _cvat("&a11;", f'<!DOCTYPE annotations [<!ENTITY a0 "ha">{laughs}]>'),
+        "entity-long": _cvat("&a;" * 10_000, f'<!DOCTYPE annotations [<!ENTITY a "{"x" * 100_000}">]>'),
+        "entity-of-a-file": _cvat("&a;", f'<!DOCTYPE annotations [<!ENTITY a SYSTEM "{secret}">]>'),
+        "entity-of-a-server": _cvat("&a;", f'<!DOCTYPE annotations [<!ENTITY a SYSTEM "{url}/name.mp4">]>'),
+        "entity-of-parameters": _cvat(mask, f'<!DOCTYPE annotations [<!ENTITY % a SYSTEM "{url}/name.mp4"> %a;]>'),
+        "entity-unknown": _cvat("&a;"),
+        "dtd-of-a-file": _cvat(mask, f'<!DOCTYPE annotations SYSTEM "{secret}">'),
+        "dtd-of-a-server": _cvat(mask, f'<!DOCTYPE annotations PUBLIC "x" "{url}/name.mp4">'),
+        "included": _cvat(f'<i:include xmlns:i="http://www.w3.org/2001/XInclude" href="{secret}"/>'),
+        "deep": "<annotations>" * 1_000_000,
+        "many": "<annotations>" + "<a/>" * 3_000_000,
+        "attributes": "<annotations " + " ".join(f'a{n}=""' for n in range(1_000_000)) + "/>",
+        "attribute-long": f'<annotations a="{"x" * 20_000_000}"/>',
+        "name-long": "<" + "x" * 20_000_000,
+        "text-long": f"<annotations>{'x y ' * 5_000_000}</annotations>",
+        "label-escapes": _cvat(mask, track='id="0" label="\u202e../../etc"'),
+        "label-long": _cvat(mask, track=f'id="0" label="{"x" * 5_000_000}"'),
+        "id-huge": _cvat(mask, track=f'id="{"9" * 100_000}" label="dog"'),
+        "runs-many": _cvat(f'<mask {box} rle="{"0," * 5_000_000}64"/>'),
+        "runs-huge": _cvat(f'<mask {box} rle="{"9" * 5_000_000}"/>'),
+        "runs-below": _cvat(f'<mask {box} rle="-1,65"/>'),
+        "runs-endless": _cvat(f'<mask {box} rle="0,9999999999"/>'),
+        "points-many": _cvat(f'<polygon frame="0" points="{"0,0;" * 3_000_000}"/>'),
+        "points-of-commas": _cvat(f'<polygon frame="0" points="{"," * 10_000_000}"/>'),
+        "points-far": _cvat('<polygon frame="0" points="0,0;1e300,0;nan,inf"/>'),
+        "frame-vast": _cvat(mask).replace("<height>48", "<height>9999999999"),
+    }
+    files = {f"{name}.xml": content.encode() for name, content in contents.items()}
+    encoded = {f"{encoding}.xml": _cvat(mask).encode(encoding) for encoding in ("utf-16", "cp037")}
+    return {**files, **encoded, "text.xml": b"ffconcat version 1.0\nfile secret.ts\n"}
