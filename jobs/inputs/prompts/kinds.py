@@ -6,6 +6,7 @@ from jobs.inputs.prompts import (
     json_coco,
     json_sav,
     json_ytvis,
+    label_arrays,
     label_images,
     object_folders,
     parquet_rows,
@@ -22,6 +23,7 @@ KINDS: tuple[PromptKind, ...] = (
     json_burst.KIND,
     json_ytvis.KIND,
     cvat.KIND,
+    label_arrays.KIND,
 )
 # A file with any other suffix is read as an image, which has many formats and suffixes.
 DEFAULT_KIND = label_images.KIND

@@ -1,6 +1,10 @@
-"""Prompts in JSON and XML that mean harm, by file name: claims on memory or the stack, and names that lead away."""
+"""Prompts that mean harm, by file name: claims on memory or the stack, and names that lead away."""
 
+import io
 import json
+import pickle
+import struct
+import zipfile
 from typing import Any
 
 
@@ -103,3 +107,54 @@ def xmls(secret: str, url: str) -> dict[str, bytes]:
     files = {f"{name}.xml": content.encode() for name, content in contents.items()}
     encoded = {f"{encoding}.xml": _cvat(mask).encode(encoding) for encoding in ("utf-16", "cp037")}
     return {**files, **encoded, "text.xml": b"ffconcat version 1.0\nfile secret.ts\n"}
+
+
+def _npz(member: bytes, name: str = "0.npy", **options: Any) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", **{"compression": zipfile.ZIP_DEFLATED, **options}) as archive:
+        archive.writestr(name, member)
+    return content.getvalue()
+
+
+def _npy(shape: str, values: bytes = b"", descr: str = "'|u1'") -> bytes:
+    header = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + values
+
+
+class _Opens:
+    """Opens a file once it is unpickled."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return open, (self.path,)
+
+
+def npzs(secret: str) -> dict[str, bytes]:
+    """secret: a file that no reader may open."""
+    opens = pickle.dumps(_Opens(secret))
+    end = struct.Struct("<4s4H2LH")
+    contents = {
+        "pickle": _npz(_npy("(1,)", opens, "'|O'")),
+        "pickle-alone": opens,
+        "pickle-in-zip": _npz(opens),
+        "shape-vast": _npz(_npy("(1000000000, 1000000000)", bytes(64))),
+        "shape-below": _npz(_npy("(-48, -64)", bytes(48 * 64))),
+        "shape-endless": _npz(_npy("(" + "9" * 4_000 + ", 1)", bytes(64))),
+        "shape-deep": _npz(_npy("(" * 5_000)),
+        "shape-negated": _npz(_npy("(" + "-" * 9_000 + "1,)")),
+        "plane-vast": _npz(_npy("(16000, 16000)", bytes(16_000 * 16_000))),  # 250 kB in the file
+        "planes-many": _npz(_npy("(2000000, 1, 1)", bytes(2_000_000)), "masks.npy"),
+        "header-long": _npz(b"\x93NUMPY\x02\x00" + struct.pack("<L", 300_000_000) + bytes(300_000_000)),
+        "type-wide": _npz(_npy("(1, 1)", bytes(64), "'|V2000000000'")),
+        "type-table": _npz(_npy("(1,)", bytes(64), "[('a', '|u1')] * 9")),
+        "name-leads-away": _npz(_npy("(48, 64)", b"\x01" * 48 * 64), f"../{secret}.npy"),
+        "name-escapes": _npz(_npy("(48, 64)", b"\x01" * 48 * 64), "\x1b[J.npy"),
+        "directory-vast": end.pack(b"PK\5\6", 0, 0, 65_535, 65_535, 2**32 - 1, 0, 0),
+        "directory-of-nothing": bytes(20_000_000) + end.pack(b"PK\5\6", 0, 0, 9, 9, 20_000_000, 0, 0),
+        "directory-64": b"PK\6\7" + bytes(16) + end.pack(b"PK\5\6", 0, 0, 9, 9, 99, 0, 0),
+        "method": _npz(_npy("(48, 64)", bytes(48 * 64)), compression=zipfile.ZIP_LZMA),
+        "none": b"",
+    }
+    return {f"{name}.npz": content for name, content in contents.items()}

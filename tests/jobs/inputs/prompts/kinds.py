@@ -222,6 +222,11 @@ def _rows_file(path: Path, labels: Labels) -> Path:
     return path
 
 
+def _npz(path: Path, arrays: Mapping[str, Any]) -> Path:
+    np.savez_compressed(path, **arrays)
+    return path
+
+
 KINDS: dict[str, Callable[[Path, Labels], Path]] = {
     "indexed": lambda folder, m: _folder(folder / "indexed", m, to_image),
     "grey": lambda folder, m: _folder(folder / "grey", m, lambda x: Image.fromarray(x.astype(np.uint8))),
@@ -237,6 +242,8 @@ KINDS: dict[str, Callable[[Path, Labels], Path]] = {
     "burst": lambda folder, m: write_json(folder / "burst.json", burst_json(m)),
     "cvat-images": lambda folder, m: write_text(folder / "images.xml", cvat_images(m)),
     "cvat-video": lambda folder, m: write_text(folder / "tracks.xml", cvat_tracks(m)),
+    "npz": lambda folder, m: _npz(folder / "names.npz", {str(f): labels for f, labels in m.items()}),
+    "npz-masks": lambda folder, m: _npz(folder / "masks.npz", {"masks": np.stack([*m.values()]), "frames": [*m]}),
     "parquet": lambda folder, m: _rows_file(folder / "rows.parquet", m),
 }
 WITH_NAMES = ("named", "coco", "coco-runs", "coco-polygons", "ytvis", "burst", "cvat-images", "cvat-video", "parquet")
