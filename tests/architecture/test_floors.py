@@ -40,6 +40,8 @@ ONLY_IN = {
     },
     "fsspec": {"io/filesystem"},
     "pycocotools": {"outputs/rle"},
+    "defusedxml": {"inputs/prompts/xml_file"},
+    "xml": set(),
     "contourpy": {"exports/polygons"},
     "pydantic": {
         "validation_errors",

@@ -74,10 +74,10 @@ def folder_of(name: str | None) -> str:
     return "" if folder == "." else folder
 
 
-def choose_video(video_id: str, videos: Mapping[T, Iterable[str]]) -> T:
+def choose_video(video_id: str, videos: Mapping[T, Iterable[str]], *, file: str = "JSON") -> T:
     """Choose the video with an id of the manifest among its names. A single video is chosen whatever its names.
 
-    Raises PromptError.
+    file: the format, for the message. Raises PromptError.
     """
     if len(videos) == 1:
         return next(iter(videos))
@@ -87,6 +87,6 @@ def choose_video(video_id: str, videos: Mapping[T, Iterable[str]]) -> T:
     some = sorted({name for names in list(videos.values())[:5] for name in names})
     has = f"{len(found)} videos are called {shown(video_id)}" if found else f"none is called {shown(video_id)}"
     raise PromptError(
-        f"of the JSON's {len(videos)} videos {has}; they are called {shown(some)}. Let video_id be one of these, or "
-        "write a JSON for each video"
+        f"of the {file}'s {len(videos)} videos {has}; they are called {shown(some)}. Let video_id be one of these, or "
+        f"write one {file} for each video"
     )

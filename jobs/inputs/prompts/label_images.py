@@ -34,7 +34,7 @@ def add_label_images(source: PromptSource, builder: PromptBuilder) -> None:
                 frame, np.where(labels == void, 0, labels) if void else labels, source=source.name_of(file)
             )
     if source.entry.void is None and not source.entry.first_masks_only:
-        _ask_for_void(builder.ids)
+        ask_for_void(builder.ids)
 
 
 def _read(
@@ -66,7 +66,7 @@ def _frame_of_single(source: PromptSource) -> int:
     return start
 
 
-def _ask_for_void(ids: set[int]) -> None:
+def ask_for_void(ids: set[int]) -> None:
     """Refuse a value that benchmarks give to pixels of no side, where it may be an object."""
     if len(ids) > 1 and (void := max(ids)) in VOIDS:
         raise PromptError(

@@ -20,7 +20,7 @@ from jobs.outputs.video_writer import VideoWriter
 from tests.jobs.inputs import hostile_containers, hostile_videos
 from tests.jobs.inputs.containers import remux
 from tests.jobs.inputs.hostile_images import images
-from tests.jobs.inputs.hostile_prompts import jsons
+from tests.jobs.inputs.hostile_prompts import jsons, npzs, xmls
 
 SECRET, LINKED = "secret.ts", "linked.txt"  # no reader may open the first; links lead to the second
 SECRET_TEXT = "the secret's text"
@@ -169,9 +169,10 @@ class Corpus:
         table = pa.table({**rows, "counts": long})
         pq.write_table(table, self.folder / "repeats.parquet", compression="zstd", store_schema=False)
         subprocess.run([sys.executable, "-c", WRITE_LONG_TEXT, str(self.folder / "long-text.parquet")], check=True)
-        for name, content in jsons().items():
+        for name, content in {**jsons(), **xmls(SECRET, self.url), **npzs(SECRET)}.items():
             self._write(name, content)
-        self.prompts += sorted(path.name for ending in ("parquet", "json") for path in self.folder.glob(f"*.{ending}"))
+        endings = ("parquet", "json", "xml", "npz")
+        self.prompts += sorted(path.name for ending in endings for path in self.folder.glob(f"*.{ending}"))
 
 
 def prompt_row(**values: object) -> dict[str, object]:

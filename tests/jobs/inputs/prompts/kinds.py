@@ -143,6 +143,60 @@ def burst_json(labels: Labels, frames: int = 12, video: str = "v") -> dict[str, 
     }  # fmt: skip
 
 
+def cvat_images(labels: Labels, shape: Callable[[np.ndarray], str] | None = None, **meta: object) -> str:
+    """CVAT for images 1.1, with the objects' ids in an attribute."""
+    images = [
+        f'<image id="{f}" name="v/{f:05d}.jpg" width="{m.shape[1]}" height="{m.shape[0]}">'
+        + "".join(
+            (shape or cvat_mask)(m == i).format(f'label="{NAMES[i]}"', f'<attribute name="track_id">{i}</attribute>')
+            for g, _, i in _each(labels)
+            if g == f
+        )
+        + "</image>"
+        for f, m in labels.items()
+    ]
+    return _cvat(labels, images, meta)
+
+
+def cvat_tracks(labels: Labels, shape: Callable[[np.ndarray], str] | None = None, **meta: object) -> str:
+    """CVAT for video 1.1: tracks count from 0."""
+    tracks = [
+        f'<track id="{i - 1}" label="{name}">'
+        + "".join(
+            (shape or cvat_mask)(m == i).format(f'frame="{f}" keyframe="1" outside="0"', "")
+            for f, m, j in _each(labels)
+            if i == j
+        )
+        + "</track>"
+        for i, name in NAMES.items()
+    ]
+    return _cvat(labels, tracks, meta)
+
+
+def cvat_mask(mask: np.ndarray) -> str:
+    """A mask whose runs are along the rows of its box; what is its own goes into the braces."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    box = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    counts = ", ".join(map(str, runs(box.T)["counts"]))
+    place = f'left="{columns[0]}" top="{rows[0]}" width="{box.shape[1]}" height="{box.shape[0]}"'
+    return f'<mask {{}} rle="{counts}" {place} z_order="0">{{}}</mask>'
+
+
+def _cvat(labels: Labels, records: Sequence[str], meta: Mapping[str, object]) -> str:
+    height, width = next(iter(labels.values())).shape
+    names = "".join(f"<label><name>{name}</name></label>" for name in NAMES.values())
+    size = f"<original_size><width>{width}</width><height>{height}</height></original_size>"
+    task = {"size": 12, "start_frame": 0, "stop_frame": 11, "frame_filter": "", **meta}
+    values = "".join(f"<{tag}>{value}</{tag}>" for tag, value in task.items())
+    head = f"<version>1.1</version><meta><task>{values}<labels>{names}</labels>{size}</task></meta>"
+    return f'<?xml version="1.0" encoding="utf-8"?>\n<annotations>{head}{"".join(records)}</annotations>'
+
+
+def write_text(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
 def rows(labels: Labels) -> list[dict[str, Any]]:
     return [
         {
@@ -176,6 +230,11 @@ def _rows_file(path: Path, labels: Labels) -> Path:
     return path
 
 
+def _npz(path: Path, arrays: Mapping[str, Any]) -> Path:
+    np.savez_compressed(path, **arrays)
+    return path
+
+
 KINDS: dict[str, Callable[[Path, Labels], Path]] = {
     "indexed": lambda folder, m: _folder(folder / "indexed", m, to_image),
     "grey": lambda folder, m: _folder(folder / "grey", m, lambda x: Image.fromarray(x.astype(np.uint8))),
@@ -189,6 +248,10 @@ KINDS: dict[str, Callable[[Path, Labels], Path]] = {
     "ytvis": lambda folder, m: write_json(folder / "ytvis.json", ytvis_json(m)),
     "sa-v": lambda folder, m: write_json(folder / "sa-v.json", sav_json(m)),
     "burst": lambda folder, m: write_json(folder / "burst.json", burst_json(m)),
+    "cvat-images": lambda folder, m: write_text(folder / "images.xml", cvat_images(m)),
+    "cvat-video": lambda folder, m: write_text(folder / "tracks.xml", cvat_tracks(m)),
+    "npz": lambda folder, m: _npz(folder / "names.npz", {str(f): labels for f, labels in m.items()}),
+    "npz-masks": lambda folder, m: _npz(folder / "masks.npz", {"masks": np.stack([*m.values()]), "frames": [*m]}),
     "parquet": lambda folder, m: _rows_file(folder / "rows.parquet", m),
 }
-WITH_NAMES = ("named", "coco", "coco-runs", "coco-polygons", "ytvis", "burst", "parquet")
+WITH_NAMES = ("named", "coco", "coco-runs", "coco-polygons", "ytvis", "burst", "cvat-images", "cvat-video", "parquet")
