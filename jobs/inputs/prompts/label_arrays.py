@@ -63,26 +63,33 @@ def _add_stack(arrays: Npz, source: PromptSource, builder: PromptBuilder) -> Non
     shape = arrays.headers[MASKS].shape
     has_objects = OBJECTS in arrays.headers
     size = _size(arrays, MASKS, 4 if has_objects else 3, source)
-    count = shape[0]
-    if FRAMES not in arrays.headers and source.frame_names.frames not in (None, count):
-        raise PromptError(
-            f"masks are of {count} frames, and the video has {source.frame_names.frames}; legal: one for each frame, "
-            "or an array frames that says which they are of"
-        )
-    frames = arrays.numbers(FRAMES, count) if FRAMES in arrays.headers else list(range(count))
-    if len(set(frames)) < count:
-        raise PromptError(f"frames are {shown(frames)}, some twice; legal: a frame for each of masks")
+    frames = _frames_of_stack(arrays, shape[0], source.frame_names)
     if others := sorted(arrays.headers.keys() - {MASKS, FRAMES, OBJECTS}):
         builder.note(f"arrays beside {MASKS}, {FRAMES} and {OBJECTS} are not read: {shown(others)}")
     ids = _ids(arrays, shape, builder) if has_objects else [None]
     for place, plane in enumerate(arrays.planes(MASKS, size)):
-        frame, object_id = frames[place // len(ids)] - source.frame_names.first_number, ids[place % len(ids)]
+        frame, object_id = frames[place // len(ids)], ids[place % len(ids)]
         where = f"masks[{place // len(ids)}]" if object_id is None else f"the mask of object {object_id} in masks"
         with builder.annotation(f"{where} of frame {frame}"):
             if object_id is None:
                 builder.put_labels(frame, _labels(plane, where, source), source=where)
             else:
                 builder.put(frame, object_id, _mask(plane, where), source=MASKS)
+
+
+def _frames_of_stack(arrays: Npz, count: int, names: FrameNames) -> list[int]:
+    """The frame of each mask, or of all objects' masks, in the array of all masks."""
+    if FRAMES not in arrays.headers:
+        if names.frames not in (None, count):
+            raise PromptError(
+                f"masks are of {count} frames, and the video has {names.frames}; legal: one for each frame, or an "
+                "array frames that says which they are of"
+            )
+        return list(range(count))
+    given = arrays.numbers(FRAMES, count)
+    if len(set(given)) < count:
+        raise PromptError(f"frames are {shown(given)}, some twice; legal: a frame for each of masks")
+    return [number - names.first_number for number in given]
 
 
 def _ids(arrays: Npz, shape: tuple[int, ...], builder: PromptBuilder) -> list[int | None]:
@@ -99,13 +106,13 @@ def _size(arrays: Npz, name: str, rank: int, source: PromptSource) -> tuple[int,
     """Height and width of an array's masks. Raises PromptError for another rank or size, before it is read."""
     shape = arrays.headers[name].shape
     if len(shape) != rank:
-        raise PromptError(f"the array {shown(name)} has the shape {shape}; {LEGAL}")
+        raise PromptError(f"the array {shown(name)} has the shape {shown(shape)}; {LEGAL}")
     check_size(shape[-2], shape[-1], source.size)
     planes = int(np.prod(shape[:-2], dtype=np.int64))
     if shape[-2] * shape[-1] > source.max_pixels or planes > VideoLimits.max_frames:
         raise PromptError(
-            f"the array {shown(name)} has the shape {shape}; legal: up to {source.max_pixels:,} pixels a mask, and "
-            f"{VideoLimits.max_frames:,} masks"
+            f"the array {shown(name)} has the shape {shown(shape)}; legal: up to {source.max_pixels:,} pixels a mask, "
+            f"and {VideoLimits.max_frames:,} masks"
         )
     return shape[-2], shape[-1]
 

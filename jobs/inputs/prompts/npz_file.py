@@ -57,7 +57,8 @@ class Npz:
         header = self.headers[name]
         if header.shape != (count,) or header.dtype.kind not in "iu":
             raise PromptError(
-                f"the array {name} is {header.dtype} of shape {header.shape}; legal: {count} whole numbers, ({count},)"
+                f"the array {name} is {header.dtype} of shape {shown(header.shape)}; legal: {count} whole numbers, "
+                f"({count},)"
             )
         (values,) = self.planes(name, (1, count))
         return [int(value) for value in values[0]]

@@ -142,6 +142,7 @@ def npzs(secret: str) -> dict[str, bytes]:
         "shape-vast": _npz(_npy("(1000000000, 1000000000)", bytes(64))),
         "shape-below": _npz(_npy("(-48, -64)", bytes(48 * 64))),
         "shape-endless": _npz(_npy("(" + "9" * 4_000 + ", 1)", bytes(64))),
+        "shape-of-many-sides": _npz(_npy("(" + "1, " * 3_000 + ")", b"\x01")),
         "shape-deep": _npz(_npy("(" * 5_000)),
         "shape-negated": _npz(_npy("(" + "-" * 9_000 + "1,)")),
         "plane-vast": _npz(_npy("(16000, 16000)", bytes(16_000 * 16_000))),  # 250 kB in the file

@@ -59,6 +59,8 @@ def test_masks_are_label_maps_of_frames(tmp_path: Path) -> None:
         labels_of(npz(tmp_path, masks=BOTH), IMAGES)
     assert list(labels_of(npz(tmp_path, masks=BOTH, frames=[4, 2]), IMAGES)) == [2, 4]
     assert list(labels_of(npz(tmp_path, masks=BOTH == 1), IMAGES[:2])) == [0, 1]
+    assert list(labels_of(npz(tmp_path, masks=BOTH), first_frame=1)) == [0, 1]  # places, which no name gives
+    assert list(labels_of(npz(tmp_path, masks=BOTH, frames=[1, 4]), first_frame=1)) == [0, 3]
 
 
 def test_masks_of_objects_have_the_ids_of_object_ids(tmp_path: Path) -> None:
