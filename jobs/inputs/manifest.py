@@ -92,12 +92,14 @@ def _read_table(location: str, allow: Sequence[str], *, options: Mapping[str, bo
 def _without_blanks(row: dict[str, Any]) -> dict[str, Any]:
     """A row with None for what is not there: pandas writes NaN, and 3.0 for 3 where another row has none."""
 
-    def plain(value: Any) -> Any:
+    def plain(name: str, value: Any) -> Any:
+        if name in NUMBERS and isinstance(value, str) and value.strip().isascii() and value.strip().isdecimal():
+            return int(value)  # another row's text made texts of the whole column
         if isinstance(value, float):
             return None if math.isnan(value) else int(value) if value.is_integer() else value
         return value
 
-    return {name: plain(value) for name, value in row.items()}
+    return {name: plain(name, value) for name, value in row.items()}
 
 
 def _load_table(location: str) -> Any:

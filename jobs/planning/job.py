@@ -55,8 +55,9 @@ class Job:
 
     def all_rows(self) -> list[VideoRow]:
         """Return a row for every video that the output was ever given, by this manifest or an earlier one."""
-        latest = {row.video_id: row for row in self.rows()}
-        return list((updated_rows(self.table, self.ledger) | latest).values())
+        rows = {row.video_id: row for row in self.rows()}
+        others = updated_rows(self.table, self.ledger)
+        return [*rows.values(), *(row for video_id, row in others.items() if video_id not in rows)]
 
 
 def prepare_job(config: SegmentConfig, classes: Sequence[str] | None = None) -> Job:

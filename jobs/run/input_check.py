@@ -2,10 +2,11 @@
 
 import random
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from jobs.concurrency.threads import inheriting_pool
-from jobs.errors import CredentialsError, printable
+from jobs.errors import CredentialsError, PromptError, VideoError, printable
 from jobs.io import scratch, storage
 from jobs.io.outline import outline
 from jobs.records import VideoRow
@@ -41,11 +42,22 @@ def _reason(row: VideoRow) -> str:
     return printable(row.error_message or "")
 
 
+@contextmanager
+def _missing_is(error: type[VideoError]) -> Iterator[None]:
+    """What is not there is an error of the video or its prompts, as in a run."""
+    try:
+        yield
+    except FileNotFoundError as missing:
+        raise error(str(missing)) from missing
+
+
 def _failure(item: WorkItem) -> VideoRow | None:
     with scratch.temporary() as folder:
         try:
-            video = outline(item.entry.video, Path(folder, "video"))
-            prompts = storage.download(item.entry.prompts, Path(folder, "prompts"), with_folders=True)
+            with _missing_is(VideoError):
+                video = outline(item.entry.video, Path(folder, "video"))
+            with _missing_is(PromptError):
+                prompts = storage.download(item.entry.prompts, Path(folder, "prompts"), with_folders=True)
             check_inputs(video, prompts, item)
         except CredentialsError:
             raise

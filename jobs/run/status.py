@@ -66,7 +66,7 @@ def describe_outdated(count: int) -> str:
 
 def describe_unused(columns: Sequence[str]) -> str:
     """Name the columns of a manifest that nothing reads."""
-    return f"columns of the manifest that nothing reads: {', '.join(map(printable, columns))}"
+    return f"columns of the manifest that nothing reads: {', '.join(map(ascii, columns))}"
 
 
 def _some(names: Sequence[str], limit: int = 4) -> str:

@@ -37,7 +37,7 @@ TRIED_ONCE = {"VideoError", "PromptError"}  # what will be the same each time
 MESSAGES = {
     "0-2-crash": "worker process has died", "1-2-hang": "(--stall-seconds)",
     "2-2-broken": "cannot be opened as a video", "4-2-memory": "over its share of 1.0 (--memory-per-actor)",
-    "5-2-prompts": "mask huge.png cannot be read", "6-2-error": "surrogates not allowed",
+    "5-2-prompts": "a mask is 4096x4096, its frame 64x48", "6-2-error": "surrogates not allowed",
 }  # fmt: skip
 Masks = dict[str, list[store.MaskRow]]  # by video
 

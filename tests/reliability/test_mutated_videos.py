@@ -44,7 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for height, width in SIZES:
         labels = np.zeros((height, width), np.uint8)
         labels[4:20, 4:30], labels[16:28, 36:60] = 1, 2
-        to_image(labels).save(folder / f"{height}.png")
+        to_image(labels).save(folder / f"prompt-{height}p.png")
     (folder / "videos").mkdir()
     return folder
 
@@ -92,7 +92,7 @@ def write_manifest(path: Path, videos: Mapping[str, Source | Mutant]) -> None:
             size = (video.source if isinstance(video, Mutant) else video).size
             location = f"videos/{name}.{video.ending}"
             (path.parent / location).write_bytes(video.content)
-            writer.writerow((name, location, f"{size[0]}.png"))
+            writer.writerow((name, location, f"prompt-{size[0]}p.png"))
 
 
 def run(manifest: Path, model_file: Path, returncode: int) -> str:

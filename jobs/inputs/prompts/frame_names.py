@@ -1,5 +1,7 @@
 """Find the frames of masks and images by their names."""
 
+import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,7 +9,10 @@ from pathlib import Path, PurePosixPath
 
 from jobs.errors import PromptError
 from jobs.inputs.prompts.mask_name_pattern import MaskNamePattern
-from jobs.inputs.prompts.numbers_in_names import frame_numbers, stem_of
+from jobs.inputs.prompts.numbers_in_names import DIGEST, NUMBER, frame_numbers, stem_of
+
+ENDING = re.compile(r"\.(?:jpe?g|png|bmp|webp|tiff?)$", re.IGNORECASE)  # 00003.jpg.png
+ADDITION = re.compile(r"[_.-](?:masks?|seg|segmentation|labels?|gt)$", re.IGNORECASE)  # 00003_mask.png
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +23,7 @@ class FrameNames:
     frames: int | None = None  # of the video, as its file claims; None: no claim
     video_names: Collection[str] = ()  # what the video is called, which masks' names may begin with
     first_number: int = 0  # that names give the video's first frame
+    start: int = 0  # the first segmented frame
     pattern: MaskNamePattern | None = None
 
     def __post_init__(self) -> None:
@@ -38,7 +44,7 @@ class FrameNames:
         """
         names = list(names)
         if self.pattern:
-            return {name: self._frame_of_number(self._matched(name)[0], name) for name in names}
+            return {name: self._frame_of_match(self._matched(name)[0], name) for name in names}
         if self.images is not None:
             return {name: self._image_of(name) for name in names}
         numbers = frame_numbers(names, self.video_names)
@@ -66,27 +72,45 @@ class FrameNames:
         """The part of a path that the pattern is about: its last folders and the name."""
         return "/".join(file.parts[-(self.pattern.depth if self.pattern else 0) - 1 :])
 
-    def _matched(self, name: str) -> tuple[str, str | None]:
+    def _matched(self, name: str) -> tuple[str | None, str | None]:
         assert self.pattern
         path = PurePosixPath(name.replace("\\", "/")).with_suffix("")
-        found = self.pattern.match("/".join(path.parts[-self.pattern.depth - 1 :]))
+        found = self.pattern.match("/".join(path.parts[-self.pattern.depth - 1 :]), of_images=self.images is not None)
         if found is None:
-            raise PromptError(f"mask {name[:200]} does not fit mask_names, which is {self.pattern.text}")
+            raise PromptError(
+                f"mask {name[:200]} does not fit mask_names, which is {self.pattern.text}, without the ending .png"
+            )
         return found
 
-    def _frame_of_number(self, digits: str, name: str) -> int:
+    def _frame_of_match(self, frame: str | None, name: str) -> int:
+        """The frame that a pattern has found in a name; of a folder, by an image's name or its only number."""
+        if frame is None:
+            return self.start
         if self.images is None:
-            return self._shifted(int(digits), name)
-        return self._image_of(digits)
+            return self._shifted(int(frame), name)
+        index = self._index.get(frame, self._by_number.get(int(frame)) if frame.isdecimal() else None)
+        return self._image_of(name) if index is None else index
 
     def _image_of(self, name: str) -> int:
-        index = self.find(name)
+        """The image with the name of a mask, also where that has the image's ending, "_mask" or a digest after it."""
+        stem = stem_of(name)
+        names = (stem, ENDING.sub("", stem), DIGEST.sub("", stem), ADDITION.sub("", stem))
+        index = next((self._index[known] for known in names if known in self._index), None)
         if index is None:
             first = self.images[0] if self.images else "none"
             raise PromptError(
-                f"mask {PurePosixPath(name).name[:200]} says no frame; its name must be a frame's name, such as {first}"
+                f"mask {PurePosixPath(name).name[:200]} says no frame; its name must be a frame's name, such as "
+                f"{first}, or fit the manifest's column mask_names"
             )
         return index
+
+    @cached_property
+    def _by_number(self) -> dict[int, int]:
+        """The index of each image whose name holds one number, which no other image has."""
+        numbers = {index: NUMBER.findall(name) for name, index in self._index.items()}
+        found = [(int(digits[0]), index) for index, digits in numbers.items() if len(digits) == 1]
+        counts = Counter(number for number, _ in found)
+        return {number: index for number, index in found if counts[number] == 1}
 
     def _shifted(self, number: int, name: str) -> int:
         if number < self.first_number:

@@ -1,6 +1,6 @@
 """COCO instances: a JSON with images, each a frame of some video, and with annotations of these images."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from jobs.errors import PromptError
 from jobs.inputs.prompts import json_fields as fields
@@ -59,6 +59,12 @@ def _check_image(annotation: Record, images: Mapping[Key, Record]) -> None:
             f"{_called(annotation)} has image_id {fields.shown(key)}, and no image has this id"
             f"{other_type(key, list(images))}"
         )
+    videos = annotation.get("video_id"), images[key].get("video_id")
+    if None not in videos and videos[0] != videos[1]:
+        raise PromptError(
+            f"{_called(annotation)} has video_id {fields.shown(videos[0])}, and its image has "
+            f"{fields.shown(videos[1])}; legal: the same"
+        )
 
 
 def _frames(content: Record, images: dict[Key, Record], entry: Entry, *, names: FrameNames) -> Frames:
@@ -66,6 +72,7 @@ def _frames(content: Record, images: dict[Key, Record], entry: Entry, *, names: 
     frames: Frames = {}
     by_frame: dict[int, Key] = {}
     own = _of_video(content, images, entry)
+    _check_length(content, own, names)
     named = _named_frames(own, entry, names)
     for key, image in own.items():
         frame = _frame(image, named.get(key), names)
@@ -84,9 +91,11 @@ def _of_video(content: Record, images: dict[Key, Record], entry: Entry) -> dict[
     if not groups:
         raise PromptError("the JSON has no images; legal: one for each frame that has masks")
     called = {group: {str(group)} | fields.names_of_file(str(group)) for group in groups}
-    for video in fields.records(content, "videos") if content.get("videos") is not None else ():
+    videos = fields.records(content, "videos") if content.get("videos") else []
+    for video in videos:
         if (group := fields.identifier(video, "id", "a video")) in called:
             called[group] |= fields.names_of_file(fields.text(video, "name", "a video"))
+    _check_video_ids(images, [video["id"] for video in videos])
     if not any(entry.video_id in names for names in called.values()):
         alone = {key: image for key, image in images.items() if _has_name(image, entry.video_id)}
         if alone and len(images) > 1 and entry.video_id.isdecimal():
@@ -97,6 +106,30 @@ def _of_video(content: Record, images: dict[Key, Record], entry: Entry) -> dict[
         if len(alone) == 1:
             return alone
     return groups[fields.choose_video(entry.video_id, called)]
+
+
+def _check_video_ids(images: Mapping[Key, Record], videos: Sequence[Key]) -> None:
+    """Refuse an image of a video that the JSON lacks, where it lists its videos."""
+    for key, image in images.items():
+        video = image.get("video_id")
+        if videos and video is not None and video not in videos:
+            raise PromptError(
+                f"image {fields.shown(key)} has video_id {fields.shown(video)}, and no video has this id"
+                f"{other_type(_video_of(image), videos)}"
+            )
+
+
+def _check_length(content: Record, images: Mapping[Key, Record], names: FrameNames) -> None:
+    """Compare a video's `length` with the frames that it has. Fewer may be those annotated."""
+    own = {image.get("video_id") for image in images.values() if isinstance(image.get("video_id"), (int, str))}
+    for video in fields.records(content, "videos") if content.get("videos") else ():
+        if video.get("length") is not None and video.get("id") in own:
+            length = fields.integer(video, "length", "a video")
+            if names.frames is not None and length > names.frames:
+                raise PromptError(
+                    f"length of the JSON's video is {length}, and the video has {names.frames} frames; legal: the "
+                    "video of the annotations"
+                )
 
 
 def _has_name(image: Record, video_id: str) -> bool:

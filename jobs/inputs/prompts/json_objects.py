@@ -1,5 +1,6 @@
 """The objects of COCO-like annotations: which annotations are of one, their ids and their names."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from jobs.errors import PromptError
@@ -41,6 +42,8 @@ class ObjectIds:
         self.key = _object_key(own)
         given = [value for a in everything if type(value := _value(a, self.key)) is int]
         self._is_from_zero = 0 in given
+        if self.key == "id":
+            _refuse_equal_ids(own)
         if self._is_from_zero and own:
             builder.note(f"{self.key} counts from 0, and is read one higher: object 1 is {self.key} 0")
         frames = {a.get("image_id") for a in own if isinstance(a.get("image_id"), (int, str))}
@@ -56,6 +59,16 @@ class ObjectIds:
         if object_id < (0 if self._is_from_zero else 1):
             raise PromptError(f"{self.key} of an annotation is {object_id}; legal: from 1 up, or from 0 up")
         return object_id + self._is_from_zero
+
+
+def _refuse_equal_ids(annotations: Sequence[Record]) -> None:
+    """Annotations that are objects of their own have ids of their own. Raises PromptError."""
+    counts = Counter(str(annotation.get("id")) for annotation in annotations)
+    if twice := next((value for value, count in counts.items() if count > 1), None):
+        raise PromptError(
+            f"several annotations have the id {shown(twice)}; legal: an id for each, or {', '.join(OBJECT_KEYS)} where "
+            "several are of one object"
+        )
 
 
 def _object_key(annotations: Sequence[Record]) -> str:
@@ -90,8 +103,11 @@ class Categories:
 
     def __init__(self, content: Record) -> None:
         self._names: dict[Key, str | None] | None = None
-        if content.get("categories") is not None:
+        if content.get("categories"):
             categories = records(content, "categories")
+            ids = [identifier(c, "id", "a category") for c in categories]
+            if len(set(ids)) < len(ids):
+                raise PromptError("categories of the JSON have the same id; legal: an id for each")
             self._names = {identifier(c, "id", "a category"): text(c, "name", "a category") for c in categories}
 
     def name_of(self, annotation: Record) -> str | None:

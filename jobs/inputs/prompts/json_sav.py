@@ -21,6 +21,8 @@ def add_sav(source: PromptSource, builder: PromptBuilder) -> None:
     object_ids = number_from_one(given)
     if min(object_ids, default=1) < 1 or len(set(object_ids)) < len(object_ids):
         raise PromptError(f"masklet_id is {shown(given)}; legal: an id for each masklet, from 0 up")
+    if (number := content.get("masklet_num")) is not None and number != len(given):
+        raise PromptError(f"masklet_num is {shown(number)}, and masklet_id has {len(given)} ids; legal: the same")
     if object_ids != given:
         builder.note("masklet_id counts from 0, and is read one higher; object_name keeps each number")
     for number, object_id in zip(given, object_ids, strict=True):

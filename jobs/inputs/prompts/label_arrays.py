@@ -43,7 +43,7 @@ def _add_maps(arrays: Npz, source: PromptSource, builder: PromptBuilder) -> None
         raise PromptError(f"several arrays are of frame {twice[0]}; legal: one with all its objects")
     for name, frame in frames.items():
         with builder.annotation(f"array {shown(name)}"):
-            size = _size(arrays, name, 2, source)
+            size = _size(arrays, name, 2, source=source)
             (plane,) = arrays.planes(name, size)
             builder.put_labels(frame, _labels(plane, name, source), source=f"array {shown(name)}")
 
@@ -62,7 +62,7 @@ def _add_stack(arrays: Npz, source: PromptSource, builder: PromptBuilder) -> Non
     """Add one array of all masks: label maps, or a mask for each object."""
     shape = arrays.headers[MASKS].shape
     has_objects = OBJECTS in arrays.headers
-    size = _size(arrays, MASKS, 4 if has_objects else 3, source)
+    size = _size(arrays, MASKS, 4 if has_objects else 3, source=source)
     frames = _frames_of_stack(arrays, shape[0], source.frame_names)
     if others := sorted(arrays.headers.keys() - {MASKS, FRAMES, OBJECTS}):
         builder.note(f"arrays beside {MASKS}, {FRAMES} and {OBJECTS} are not read: {shown(others)}")
@@ -102,7 +102,7 @@ def _ids(arrays: Npz, shape: tuple[int, ...], builder: PromptBuilder) -> list[in
     return list(ids)
 
 
-def _size(arrays: Npz, name: str, rank: int, source: PromptSource) -> tuple[int, int]:
+def _size(arrays: Npz, name: str, rank: int, *, source: PromptSource) -> tuple[int, int]:
     """Height and width of an array's masks. Raises PromptError for another rank or size, before it is read."""
     shape = arrays.headers[name].shape
     if len(shape) != rank:

@@ -45,7 +45,7 @@ def load_prompts(
         left_out = f". {builder.notes[0]}" if builder.notes else ""
         raise PromptError(f"the prompts ({path.name}) hold no object: every pixel is 0, or there is no mask{left_out}")
     _check_frames(builder, source)
-    _check_removals(entry.removals, builder)
+    _check_removals(entry.removals, builder, source.frame_names.frames)
     removals: dict[int, set[int]] = {}
     for object_id, frame in entry.removals:
         removals.setdefault(frame, set()).add(object_id)
@@ -57,8 +57,9 @@ def _frame_names(entry: Entry, images: Sequence[str] | None, frames: int | None)
     return FrameNames(
         images=images,
         frames=len(images) if images is not None else frames,
-        video_names={entry.video_id, file.stem, file.name.replace(".", "_")} - {""},
+        video_names={entry.video_id, file.stem, file.name, file.name.replace(".", "_")} - {""},
         first_number=entry.first_frame,
+        start=entry.start,
         pattern=MaskNamePattern(entry.mask_names) if entry.mask_names else None,
     )
 
@@ -143,10 +144,15 @@ def _listed(texts: Sequence[str], conjunction: str) -> str:
     return f" {conjunction} ".join([", ".join(texts[:-1]), texts[-1]])
 
 
-def _check_removals(removals: Sequence[tuple[int, int]], builder: PromptBuilder) -> None:
-    """Each object must have a prompt before the frame of its removal, and none on that frame."""
+def _check_removals(removals: Sequence[tuple[int, int]], builder: PromptBuilder, frames_claimed: int | None) -> None:
+    """Each object must have a prompt before the frame of its removal, and none on that frame, which the video has."""
     prompted = prompted_frames(builder.labels) if removals else {}
     for object_id, frame in removals:
+        if frames_claimed is not None and frame >= frames_claimed:
+            raise PromptError(
+                f"remove says {object_id}@{frame}, and the video has {frames_claimed} frames; legal: 0 to "
+                f"{frames_claimed - 1}"
+            )
         frames = prompted.get(object_id, [])
         if frames and frames[0] < frame and frame not in frames:
             continue

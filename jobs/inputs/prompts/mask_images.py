@@ -81,10 +81,25 @@ def _not_hard(path: Path, soft: list[int], highest: int) -> PromptError:
     )
 
 
+def _ids_of_greys(values: np.ndarray, colours: np.ndarray, path: Path) -> np.ndarray:
+    """The values of a grey image that was saved as RGB, unless all of its greys are colours of the VOC palette."""
+    greys = colours[colours[:, 0] > 0]
+    if len(greys) and (voc_palette()[voc_ids(greys)] == greys).all():
+        raise PromptError(
+            f"mask {path.name} is RGB with the greys {greys[:5].tolist()}, which may be values or colours of the VOC / "
+            f"DAVIS palette, ids {voc_ids(greys)[:5].tolist()}. Save it as grey, .convert('L'), or indexed"
+        )
+    if soft := soft_values(values):
+        raise _not_hard(path, soft, int(values.max()))
+    return values
+
+
 def _ids_of_colours(image: Image.Image, path: Path) -> np.ndarray:
     """The index of each colour in the palette of VOC and DAVIS. Raises PromptError for other colours."""
     counted = image.getcolors(MAX_COLOURS)
     colours = np.array([colour for _, colour in counted or ()], np.uint8).reshape(-1, 3)
+    if counted and (colours == colours[:, :1]).all():
+        return _ids_of_greys(np.asarray(image)[..., 0].astype(np.int32), colours, path)
     strange = colours[(voc_palette()[voc_ids(colours)] != colours).any(axis=1)]
     if counted is None or len(strange):
         found = f"more than {MAX_COLOURS} colours" if counted is None else f"the colours {strange[:5].tolist()}"

@@ -24,6 +24,11 @@ def add_object_folders(source: PromptSource, builder: PromptBuilder) -> None:
     files = {folder.name: _masks(folder) for folder in folders}
     if empty := next((name for name, masks in files.items() if not masks), None):
         raise PromptError(f"the folder of object {empty} holds no .png; legal: a mask or more, or no folder")
+    if len(files) > 1 and (video := next((name for name in files if name in source.frame_names.video_names), None)):
+        raise PromptError(
+            f"of the folders {list(files)[:5]} one is called like the video; legal: prompts that name the folder of "
+            f"one video, such as .../{video}, or folders of its objects"
+        )
     _refuse_folders_of_frames(files)
     frames = source.frame_names.frames_of(file.name for masks in files.values() for file in masks)
     for name, object_id in number_objects(list(files), builder).items():
@@ -56,10 +61,15 @@ def _are_wider(folders: Sequence[str], masks: Sequence[str]) -> bool:
 
 
 def _count_less(folders: Sequence[str], masks: Sequence[str]) -> bool:
-    """Whether the masks are numbered 1, 2, ... as objects are, and the folders leave numbers out, as frames do."""
+    """Whether the masks are numbered 0, 1, ... as objects are, and the folders leave numbers out, as frames do.
+
+    Or the masks count from 1 and the folders from 0. Masks with more digits than their folders are frames.
+    """
+    if min(map(len, masks)) > max(map(len, folders)):
+        return False
     ids, numbers = sorted(set(map(int, masks))), sorted(map(int, folders))
-    is_padded = any(name.startswith("0") for name in masks)
-    return not is_padded and ids == [*range(1, len(ids) + 1)] and numbers[-1] - numbers[0] >= len(numbers)
+    is_counted = ids == [*range(ids[0], ids[0] + len(ids))] and ids[0] <= 1
+    return is_counted and (numbers[-1] - numbers[0] >= len(numbers) or (ids[0] == 1 and numbers[0] == 0))
 
 
 def _masks(folder: Path) -> list[Path]:

@@ -116,7 +116,12 @@ class PromptBuilder:
         if frame not in self.labels:
             self._begin(frame, mask.shape)
         self._add_objects([object_id])
-        self.labels.setdefault(frame, np.zeros(mask.shape, np.int32))[mask] = pixels
+        labels = self.labels.setdefault(frame, np.zeros(mask.shape, np.int32))
+        labels[mask] = pixels
+        if before.any():
+            for covered in {object_id, *np.unique(before[before > 0]).tolist()}:
+                if not (labels == covered).any():
+                    self.note(f"object {covered} has no pixel left on frame {frame}, where others are in front of it")
         self._sources.setdefault(frame, []).append(source)
 
     def name(self, object_id: int, name: str) -> None:

@@ -55,7 +55,7 @@ def test_what_would_fail_is_listed_with_its_reason(manifest: Path, model_file: P
         "size: PromptError: a mask is 128x96, its frame 64x48; masks must have the frame's size",
         "late: PromptError: a mask is of frame 9 (00009.png), and the video has 9 frames, 0 to 8",
         "broken: VideoError: cannot be opened as a video",
-        "missing: FileNotFoundError:",
+        "missing: VideoError:",
     ):
         assert f"  {line}" in plan.stdout
     sample = stcn("plan", manifest, manifest.parent / "out", "--model", model_file, "--sample", "2")

@@ -93,3 +93,14 @@ def test_palettes_that_agree_are_legal(colour: tuple[int, int, int], tmp_path: P
 def test_voc_palette_is_legal(tmp_path: Path) -> None:
     ids = np.kron(np.arange(16).reshape(4, 4), np.ones((20, 20)))
     assert labels_of(indexed(tmp_path / "m/00000.png", ids, *map(tuple, voc_palette().tolist())))
+
+
+def test_grey_masks_saved_as_rgb_are_read_by_their_values(tmp_path: Path) -> None:
+    both = np.where(DISC, 1, 0)
+    both[:5] = 2
+    for labels in (np.where(DISC, 255, 0), both):
+        Image.fromarray(np.repeat(labels[..., None], 3, axis=2).astype(np.uint8)).save(tmp_path / "m.png")
+        assert np.array_equal(labels_of(tmp_path / "m.png")[0], labels)
+    Image.fromarray(np.repeat(np.where(DISC, 128, 0)[..., None], 3, axis=2).astype(np.uint8)).save(tmp_path / "m.png")
+    with pytest.raises(PromptError, match=r"greys \[\[128, 128, 128\]\], which may be values or colours of the VOC"):
+        labels_of(tmp_path / "m.png")

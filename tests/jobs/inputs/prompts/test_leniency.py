@@ -129,3 +129,13 @@ def test_value_that_the_manifest_calls_void_is_none_in_masks_of_one_object(tmp_p
     with pytest.raises(PromptError, match=r"has the values \[1, 255\] beside 0"):
         labels_of(tmp_path / "m")
     assert np.array_equal(labels_of(tmp_path / "m", void=255)[0], np.where(LABELS == 1, 7, 0))
+
+
+def test_object_without_a_pixel_left_is_noted(tmp_path: Path) -> None:
+    """Two detections of one thing."""
+    content = coco_json({0: np.where(LABELS == 1, 1, 0)})
+    (one,) = content["annotations"]
+    content["annotations"] = [one, one | {"id": 9, "track_id": 2, "category_id": 12}]
+    prompts = prompts_of(write_json(tmp_path / "c.json", content), leniency=Leniency(overlap="later"))
+    assert np.unique(prompts.labels[0]).tolist() == [0, 2]
+    assert "object 1 has no pixel left on frame 0, where others are in front of it" in prompts.notes

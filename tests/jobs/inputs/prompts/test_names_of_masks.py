@@ -32,6 +32,8 @@ def masks(folder: Path, *names: str, value: int = 1) -> Path:
         (("frame_00003_label1", "frame_00012_label2"), [3, 12]),
         (("take2_frame7_v3",), [7]),
         (("v_00007",), [7]),  # of the video "v"
+        (("clip9.mp4_00003",), [3]),
+        (("label_00003", "obj_00012"), [3, 12]),
         (("clip9_00007",), [7]),  # of the video's file, clip9.mp4
         (("clip9_mp4-0003_jpg.rf.8b1f0c2de95a", "clip9_mp4-0004_jpg.rf.0123456789ab"), [3, 4]),
         (("clip_7_00003_png.rf.8b1f0c2d", "clip_7_00012_png.rf.00112233"), [3, 12]),
@@ -49,6 +51,10 @@ def test_names_with_one_reading_give_frames(names: tuple[str, ...], frames: list
         (("cam2_00003",), "2 or 00003"),
         (("cam2_00003", "00005"), "2 or 00003"),
         (("00003_1", "00012_2"), "00003 or 1"),
+        (("mask_0_1", "mask_0_2"), "0 or 1"),
+        (("3_obj1", "3_obj2"), "3 or 1"),
+        (("cam2_obj1", "cam2_obj2"), "2 or 1"),
+        (("1.5", "2.5"), "1 or 5"),
         (("clip_mp4-0003_jpg.rf.8b1f0c2de95a",), "4 or 0003"),
         (("0003.8b1f",), "0003 or 8 or 1"),
     ],
@@ -67,6 +73,8 @@ def test_names_with_several_readings_are_refused(names: tuple[str, ...], reading
         ("{frame}/{object}", ("00000/1", "00008/1"), {0: [1], 8: [1]}),
         ("{object}/{frame}", ("00000/1", "00008/1"), {1: [1, 9]}),  # ids from 0 are read one higher
         ("{object}_{frame}", ("dog_3", "cat_3", "cat_5"), {3: [1, 2], 5: [1]}),
+        ("obj_{object}", ("obj_1", "obj_2"), {0: [1, 2]}),  # of the first segmented frame
+        ("cam_{frame}.png", ("cam_3",), {3: [1]}),
     ],
 )
 def test_mask_names_choose_the_reading(
@@ -90,21 +98,36 @@ def test_a_name_that_does_not_fit_mask_names_is_refused(tmp_path: Path) -> None:
         labels_of(tmp_path, mask_names="{object}/{frame}")
 
 
-@pytest.mark.parametrize("pattern", ["", "frame", "{object}", "{frame}{frame}", "{frame}_{id}", "{frame"])
+@pytest.mark.parametrize(
+    "pattern", ["", "frame", "*", "{frame}{frame}", "{frame}_{id}", "{frame", "a/{object}/{frame}"]
+)
 def test_pattern_without_one_frame_is_refused(pattern: str) -> None:
     with pytest.raises(ValueError, match="legal: a mask's path below prompts"):
         MaskNamePattern(pattern)
 
 
 @pytest.mark.parametrize(
-    "names", [("00008/1",), ("00000/1", "00008/1"), ("0/1", "8/1", "8/2"), ("frame_8/1",), ("0008/001", "0012/001")]
+    "names",
+    [
+        ("00008/1",),
+        ("00000/1", "00008/1"),
+        ("0/1", "8/1", "8/2"),
+        ("frame_8/1",),
+        ("0008/001", "0012/001"),
+        ("0/0", "8/0"),
+        ("00000/00001", "00008/00001"),
+        ("0/1", "1/1"),
+        ("0/1", "0/2"),
+    ],
 )
 def test_folders_that_may_be_frames_are_refused(names: tuple[str, ...], tmp_path: Path) -> None:
     with pytest.raises(PromptError, match=r"may be an object with a mask of frame .*mask_names: \{object\}/\{frame\}"):
         labels_of(masks(tmp_path, *names))
 
 
-@pytest.mark.parametrize("names", [("000/00000", "001/00000"), ("1/0", "2/0"), ("3/0",), ("1/1", "2/1"), ("dog/8",)])
+@pytest.mark.parametrize(
+    "names", [("000/00000", "001/00000"), ("1/0", "2/0"), ("3/0",), ("1/1", "2/1"), ("dog/8",), ("3/00000", "7/00000")]
+)
 def test_folders_of_objects_stay_legal(names: tuple[str, ...], tmp_path: Path) -> None:
     for number, name in enumerate(names):
         mask = np.zeros((9, 8), np.uint8)
@@ -165,3 +188,34 @@ def test_what_was_read_is_listed_with_its_files(tmp_path: Path) -> None:
     to_image(np.where(LABELS, 7, 0)).save(masks(tmp_path, "00003") / "00009.png")
     read = prompts_of(tmp_path).read
     assert [(r.frame, r.objects, r.source) for r in read] == [(3, (1,), "00003.png"), (9, (7,), "00009.png")]
+
+
+@pytest.mark.parametrize("names", [("obj_1", "obj_2"), ("instance_01",), ("object1", "object2"), ("v_id1",)])
+def test_a_number_after_a_word_for_objects_is_refused(names: tuple[str, ...], tmp_path: Path) -> None:
+    with pytest.raises(PromptError, match="may be a frame or an object's.*mask_names"):
+        labels_of(masks(tmp_path, *names))
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern"),
+    [
+        ("IMG_0003_mask", None), ("IMG_0003.jpg", None), ("IMG_0003_jpg.rf.8b1f0c2d", None), ("IMG_0003", None),
+        ("IMG_0003_mask", "{frame}_mask"), ("mask_0003", "mask_{frame}"), ("3_x", "{frame}_x"),
+        ("IMG_0003_obj1", "{frame}_obj{object}"), ("IMG_0003/1", "{frame}/{object}"),
+    ],
+)  # fmt: skip
+def test_masks_of_images_are_found_by_the_images_names(name: str, pattern: str | None, tmp_path: Path) -> None:
+    found = labels_of(masks(tmp_path, name), ["IMG_0000", "IMG_0003", "IMG_0004"], mask_names=pattern)
+    assert list(found) == [1]
+
+
+def test_folders_of_several_videos_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(PromptError, match=r"one is called like the video; legal: prompts that name .*/v, or"):
+        labels_of(masks(tmp_path, "v/00000", "other/00003"))
+
+
+def test_removal_after_the_end_is_refused(tmp_path: Path) -> None:
+    folder = masks(tmp_path, "00000")
+    assert labels_of(folder, removals=((1, 11),), frames=12)
+    with pytest.raises(PromptError, match="remove says 1@12, and the video has 12 frames; legal: 0 to 11"):
+        labels_of(folder, removals=((1, 12),), frames=12)

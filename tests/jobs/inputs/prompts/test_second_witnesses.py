@@ -84,14 +84,47 @@ def change_annotation(**values: Any) -> Change:
             "image_id '500', and no image has this id: it is a text here, and not there",
         ),
         (change_annotation(category_id="11"), "category_id '11', which is not among the categories: it is a text here"),
+        (change_annotation(video_id=4), "annotation 9000 has video_id 4, and its image has 3; legal: the same"),
+        (
+            lambda content: content["categories"].append({"id": 11, "name": "x"}),
+            "categories of the JSON have the same id",
+        ),
+        (lambda content: content.update(videos=[{"id": 4, "name": "v"}]), "image 500 has video_id 3, and no video has"),
         (change_annotation(attributes={"track_id": 9}), "track_id of annotation 9000 is 1, and 9 in its attributes"),
     ],
 )
 def test_references_that_contradict_each_other_are_refused(change: Change, message: str, tmp_path: Path) -> None:
     content = annotated()
+    for image in content["images"]:
+        image["video_id"] = 3
     change(content)
     with pytest.raises(PromptError, match=message):
         labels_of(write_json(tmp_path / "c.json", content))
+
+
+def test_length_of_a_coco_video_is_compared(tmp_path: Path) -> None:
+    content = annotated() | {"videos": [{"id": 3, "name": "v", "length": 30}]}
+    for image in content["images"]:
+        image["video_id"] = 3
+    path = write_json(tmp_path / "c.json", content)
+    assert labels_of(path, frames=30)
+    with pytest.raises(PromptError, match="length of the JSON's video is 30, and the video has 12 frames"):
+        labels_of(path, frames=12)
+
+
+def test_annotations_of_one_id_are_refused_where_it_is_the_objects(tmp_path: Path) -> None:
+    """Merged exports, and ids that begin anew on each image."""
+    content = annotated()
+    for annotation in content["annotations"]:
+        annotation["id"] = annotation.pop("track_id")
+    with pytest.raises(PromptError, match="several annotations have the id '1'; legal: an id for each"):
+        labels_of(write_json(tmp_path / "c.json", content))
+    twice = ytvis_json({0: LABELS})
+    twice["annotations"][1]["id"] = 1
+    with pytest.raises(PromptError, match="several annotations have the id '1'"):
+        labels_of(write_json(tmp_path / "y.json", twice))
+    content = annotated() | {"categories": []}  # as good as none
+    assert labels_of(write_json(tmp_path / "c.json", content))
 
 
 def test_track_ids_among_attributes_tell_objects_apart(tmp_path: Path) -> None:
@@ -164,6 +197,8 @@ def test_lengths_and_counts_of_a_video_are_compared(tmp_path: Path) -> None:
         labels_of(write_json(path, ytvis))
     write_json(path, sav_json({0: LABELS}))
     assert list(labels_of(path, frames=12)) == [0]
+    with pytest.raises(PromptError, match="masklet_num is 3, and masklet_id has 2 ids; legal: the same"):
+        labels_of(write_json(tmp_path / "n.json", sav_json({0: LABELS}) | {"masklet_num": 3}))
     with pytest.raises(PromptError, match="the JSON is of 12 frames, 12 of them annotated, and the video has 13"):
         labels_of(path, frames=13)
     write_json(path, sav_json({0: LABELS}) | {"video_height": 30, "video_width": 40.0})
