@@ -165,11 +165,11 @@ def test_record_of_an_earlier_version_is_read(tmp_path: Path) -> None:
     }  # fmt: skip
     (tmp_path / "run.json").write_text(json.dumps({"config": options}))
     later = {"similarity": None, "verify_downloads": False}
-    later |= {"on_bad_frame": "refuse", "on_bad_annotation": "refuse", "overlap": "refuse"}
-    assert read_config(str(tmp_path)).as_dict() == options | {"output": str(tmp_path)} | later
+    rules = {"on_bad_frame": "refuse", "on_bad_annotation": "refuse", "overlap": "refuse"}
+    assert read_config(str(tmp_path)).as_dict() == options | {"output": str(tmp_path)} | later | rules
 
 
-@pytest.mark.parametrize("panel", ["Model", "Memory", "Videos", "Cluster", "Failures", "Storage"])
+@pytest.mark.parametrize("panel", ["Manifest", "Model", "Memory", "Videos", "Cluster", "Failures", "Storage"])
 def test_help_groups_the_options_of_a_run(panel: str) -> None:
     environment = {**os.environ, "COLUMNS": "100", "TERMINAL_WIDTH": "100"}
     assert f"─ {panel} ─" in stcn("segment", "--help", env=environment).stdout

@@ -44,7 +44,7 @@ def test_a_manifest_of_fewer_rows_leaves_the_other_videos_as_they_are(
     segment(manifests, "all", "--model", model_file)
     before = {row.video_id: row for row in read_video_rows(str(output))}
     notes = segment(manifests, "few", "--model", model_file)
-    assert "columns of the manifest that nothing reads: camera" in notes
+    assert "columns of the manifest that nothing reads: 'camera'" in notes
     assert f"{output} has 2 videos of other manifests, too" in notes
     after = {row.video_id: row for row in read_video_rows(str(output))}
     assert sorted(after) == list(IDS)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from jobs.errors import PromptError
+from jobs.inputs.limits import VideoLimits
 from jobs.inputs.prompts import npz_file
 from jobs.inputs.prompts.leniency import Leniency
 from jobs.inputs.prompts.load import load_prompts
@@ -207,6 +208,19 @@ def test_mask_of_another_size_is_refused_before_it_is_read(tmp_path: Path, monke
     monkeypatch.setattr(np, "frombuffer", None)
     with pytest.raises(PromptError, match="a mask is 32x24, its frame 64x48"):
         labels_of(path, size=(48, 64))
+
+
+@pytest.mark.parametrize(("limit", "bound"), [("max_pixels", 24 * 32), ("max_frames", 2)])
+def test_too_many_pixels_or_masks_are_refused_before_they_are_read(
+    limit: str, bound: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = npz(tmp_path, masks=BOTH)
+    monkeypatch.setattr(VideoLimits, limit, bound)
+    assert labels_of(path)
+    monkeypatch.setattr(VideoLimits, limit, bound - 1)
+    monkeypatch.setattr(np, "frombuffer", None)
+    with pytest.raises(PromptError, match=r"has the shape \(2, 24, 32\); legal: up to [0-9,]+ pixels a mask, and"):
+        labels_of(path)
 
 
 def test_buffer_of_arrays_is_no_file(tmp_path: Path) -> None:
