@@ -47,7 +47,7 @@ class FrameNames:
             return {name: self._frame_of_match(self._matched(name)[0], name) for name in names}
         if self.images is not None:
             return {name: self._image_of(name) for name in names}
-        numbers = frame_numbers(names, self.video_names)
+        numbers = frame_numbers(names, self.video_names, self.frames)
         return {name: self._shifted(number, name) for name, number in numbers.items()}
 
     def by_frame(self, files: Iterable[Path]) -> dict[int, Path]:

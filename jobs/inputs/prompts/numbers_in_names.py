@@ -9,24 +9,26 @@ from jobs.errors import PromptError
 
 NUMBER = re.compile(r"[0-9]+")
 OBJECT_WORD = re.compile(r"(?:^|[^a-z])(?:obj|object|inst|instance|id|label|track)s?[^a-z0-9]?$", re.IGNORECASE)
+MASK_WORD = re.compile(r"(?:^|[^a-z])(?:mask|seg|segmentation)s?[^a-z0-9]?$", re.IGNORECASE)
 FRAME_WORD = re.compile(r"(?:^|[^a-z])(?:frame|frm)[^a-z0-9]?$", re.IGNORECASE)  # right before the number
 # Roboflow names an export's images clip_mp4-0003_jpg.rf.8b1f...: the video, the frame, a format and a digest.
 DIGEST = re.compile(r"(?:_(?:jpe?g|png|bmp|webp))?\.rf\.[0-9A-Za-z]+$")
 CHOICE = "Name masks by their frames alone, such as 00012.png, or say in the manifest's column mask_names what is what"
 
 
-def frame_numbers(names: Sequence[str], video_names: Collection[str]) -> dict[str, int]:
+def frame_numbers(names: Sequence[str], video_names: Collection[str], frames: int | None = None) -> dict[str, int]:
     """The frame number in each file name. Raises PromptError.
 
     A name with one number is read. Of names with several, the number after the word "frame" is read, or the one number
     that differs from name to name while no other looks more like a frame's. video_names: what the video is called; a
-    name may begin with it, and its numbers are then none of frames.
+    name may begin with it, and its numbers are then none of frames. frames: of the video, as far as it is known.
     """
     places = {name: _numbers(stem_of(name), video_names) for name in names}
     if none := next((name for name, found in places.items() if not found), None):
         raise PromptError(f"mask {none[:200]} says no frame; its name must be a number, such as 00000.png. {CHOICE}")
     if all(len(found) == 1 for found in places.values()):
-        if of_object := next((name for name, found in places.items() if found[0].is_objects), None):
+        are_counted = _are_counted_masks([found[0] for found in places.values()], frames)
+        if of_object := next((n for n, found in places.items() if are_counted or found[0].is_objects), None):
             raise PromptError(
                 f"the number in the name of mask {_last_part(of_object)} may be a frame or an object's. {CHOICE}"
             )
@@ -84,6 +86,17 @@ def _numbers(stem: str, video_names: Collection[str]) -> list[_Number]:
 def _begins_with(name: str, video: str) -> bool:
     """Whether a name is a video's and something after it: "cam2_7" begins with "cam2", and "cam21" does not."""
     return bool(video) and len(name) > len(video) and name.startswith(video) and not name[len(video)].isalnum()
+
+
+def _are_counted_masks(numbers: Sequence[_Number], frames: int | None) -> bool:
+    """Whether masks are called mask_0, mask_1, ... as one frame's objects are, and are not one for each frame."""
+    counted = sorted(int(number.digits) for number in numbers)
+    return (
+        1 < len(counted) != frames
+        and counted[0] <= 1
+        and counted == [*range(counted[0], counted[0] + len(counted))]
+        and all(MASK_WORD.search(number.before) and not number.is_padded for number in numbers)
+    )
 
 
 def _position_of_frame(found: Sequence[Sequence[_Number]]) -> int | None:

@@ -190,7 +190,9 @@ def test_what_was_read_is_listed_with_its_files(tmp_path: Path) -> None:
     assert [(r.frame, r.objects, r.source) for r in read] == [(3, (1,), "00003.png"), (9, (7,), "00009.png")]
 
 
-@pytest.mark.parametrize("names", [("obj_1", "obj_2"), ("instance_01",), ("object1", "object2"), ("v_id1",)])
+@pytest.mark.parametrize(
+    "names", [("obj_1", "obj_2"), ("instance_01",), ("object1", "object2"), ("v_id1",), ("mask_0", "mask_1")]
+)
 def test_a_number_after_a_word_for_objects_is_refused(names: tuple[str, ...], tmp_path: Path) -> None:
     with pytest.raises(PromptError, match="may be a frame or an object's.*mask_names"):
         labels_of(masks(tmp_path, *names))
@@ -207,6 +209,15 @@ def test_a_number_after_a_word_for_objects_is_refused(names: tuple[str, ...], tm
 def test_masks_of_images_are_found_by_the_images_names(name: str, pattern: str | None, tmp_path: Path) -> None:
     found = labels_of(masks(tmp_path, name), ["IMG_0000", "IMG_0003", "IMG_0004"], mask_names=pattern)
     assert list(found) == [1]
+
+
+def test_masks_counted_like_objects_are_frames_where_each_frame_has_one(tmp_path: Path) -> None:
+    folder = masks(tmp_path, "mask_1", "mask_2", "mask_3")
+    assert list(labels_of(folder, frames=3, first_frame=1)) == [0, 1, 2]
+    with pytest.raises(PromptError, match="may be a frame or an object's"):
+        labels_of(folder, frames=12)
+    assert list(labels_of(folder, frames=12, mask_names="mask_{frame}")) == [1, 2, 3]
+    assert list(labels_of(masks(tmp_path / "padded", "mask_000", "mask_001"), frames=12)) == [0, 1]
 
 
 def test_folders_of_several_videos_are_refused(tmp_path: Path) -> None:
