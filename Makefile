@@ -32,7 +32,7 @@ demo: install  ## the main job on an archive that is drawn for it, into ./demo
 quick: install  ## tests that start no process, no Ray and no store; under a minute on 2 cores
 	$(PYTEST) -m "not heavy and not slow"
 
-test: install  ## all tests, the longest in their short forms; 10 minutes on 2 cores
+test: install  ## all tests, the longest in their short forms; 10 to 15 minutes on 2 cores
 	$(PYTEST) -m "not slow"
 
 test-all: install  ## all tests, long forms included; 18 minutes on 2 cores
