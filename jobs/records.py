@@ -64,7 +64,8 @@ class VideoRow:
     status: Status
     video: str
     prompts: str
-    start: int | None = None  # first segmented frame
+    start: int | None = None  # first segmented frame; None in outputs of earlier versions
+    end: int | None = None  # exclusive; None: the video's end
     frames_expected: int | None = None
     frames_decoded: int | None = None
     frames_corrupt: int | None = None

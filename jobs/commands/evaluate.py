@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,8 +13,10 @@ import pyarrow as pa
 from jobs.concurrency.process_map import process_map
 from jobs.errors import PromptError, UserError
 from jobs.io import storage
+from jobs.outputs import store
 from jobs.outputs.selection_folder import is_selection
 from jobs.outputs.stored_masks import VideoMasks, masks_by_video
+from jobs.records import VideoRow
 from jobs.scores.comparison import compare
 from jobs.scores.config import EvaluateConfig
 from jobs.scores.rules import Rules, rules
@@ -23,7 +26,14 @@ from jobs.scores.tables import Scores, holds_scores, read_scores, write_scores
 from jobs.scores.trust_curves import check_combinations, trust_curves
 from jobs.scores.truth import TruthTree, open_truth
 
-Call = tuple[VideoMasks, str, Rules]
+
+@dataclass(frozen=True)
+class _TruthOfVideo:
+    folder: str  # location of its true masks
+    frames: int | None  # of the video, as far as the output knows
+
+
+Call = tuple[VideoMasks, _TruthOfVideo, Rules]
 
 
 def evaluate(config: EvaluateConfig) -> str:
@@ -92,6 +102,7 @@ def evaluate_output(
 
 def _calls(output: str, tree: TruthTree, chosen: Rules, *, scored: set[str]) -> Iterator[Call]:
     """Arguments of `_score` for each video with true masks. Adds the names of their folders to `scored`."""
+    ends = {row.video_id: _end(row) for row in store.read_videos(storage.join(output, store.VIDEOS_FILE))}
     for number, masks in enumerate(masks_by_video(output)):
         if number and tree.is_one_video:
             raise UserError(
@@ -100,13 +111,20 @@ def _calls(output: str, tree: TruthTree, chosen: Rules, *, scored: set[str]) -> 
         name = tree.name_of(masks.video_id)
         if name is not None:
             scored.add(name)
-            yield masks, tree.folder(name), chosen
+            yield masks, _TruthOfVideo(tree.folder(name), ends.get(masks.video_id)), chosen
 
 
-def _score(masks: VideoMasks, folder: str, chosen: Rules) -> VideoScores:
+def _end(row: VideoRow) -> int | None:
+    """The number of the video's frames, where its window reached its end, and nothing is missing or left out."""
+    if row.start is None or row.end is not None or row.cuts or row.frames_expected != row.frames_decoded:
+        return None
+    return None if row.frames_decoded is None else row.start + row.frames_decoded
+
+
+def _score(masks: VideoMasks, truth: _TruthOfVideo, chosen: Rules) -> VideoScores:
     """Score one video, in this process or another."""
     with TemporaryDirectory(prefix="stcn-") as local:
         try:
-            return score_video(masks, open_truth(folder, Path(local)), chosen)
+            return score_video(masks, open_truth(truth.folder, Path(local)), chosen, frames=truth.frames)
         except PromptError as error:
             raise UserError(f"--truth: the true masks of {masks.video_id!r} cannot be used: {error}") from error

@@ -47,6 +47,7 @@ VIDEO_MEANINGS = {
     "work_id": "digest of the video, its prompts, the model and the options",
     "status": "done, quarantined, or pending",
     "start": "first segmented frame",
+    "end": "the frame before which segmentation ended; null: the video's end",
     "pixel_aspect": "width of a pixel divided by its height; 1 for square pixels, null where the file does not say",
     "prompts_read": "the prompted frames as they were understood, the first 100",
     "notes": "what was mended, left out or chosen among several",

@@ -146,4 +146,5 @@ def _row(item: WorkItem, latest: VideoRow | None) -> VideoRow:
         video=entry.video,
         prompts=entry.prompts,
         start=entry.start,
+        end=entry.end,
     )

@@ -31,27 +31,29 @@ class VideoScores:
     too_late: list[tuple[str, int]]  # (video id, object id) first shown on the last frame that counts
 
 
-def score_video(masks: VideoMasks, truth: Truth, rules: Rules) -> VideoScores:
+def score_video(masks: VideoMasks, truth: Truth, rules: Rules, *, frames: int | None = None) -> VideoScores:
     """Score each object on each frame that counts, from the frame after its first true mask on.
 
-    Raises UserError if no true mask has the name of one of the video's frames, or if a mask is damaged. Raises
-    PromptError for unusable true masks.
+    frames: of a video file, up to which its true masks are numbered; None: not known. Raises UserError if no true mask
+    has the name of one of the video's frames, or one is after its end, or if a mask is damaged. Raises PromptError for
+    unusable true masks.
     """
     rows = _match(masks.rows, truth.names)
+    _check_numbers(masks, truth.names, frames)
     if rows and truth.names and not set(truth.names) & {name for name, _ in rows}:
         raise UserError(
             f"--truth: no true mask of {masks.video_id!r} has the name of one of its frames, but "
             f"{list(truth.names[:3])} ..."
         )
     names = truth.names[:-1] if rules.protocol == "davis" else truth.names
-    frames = _Frames(masks, rows, rules)
-    found = [row for name in names for row in frames.score(name, truth.read(name))]
-    if not frames.is_void_an_object:
+    scored = _Frames(masks, rows, rules)
+    found = [row for name in names for row in scored.score(name, truth.read(name))]
+    if not scored.is_void_an_object:
         found = [row for row in found if row["object_id"] != VOID]  # scored before another id appeared
-    void = rules.void_rule(frames.has_void, frames.is_void_an_object)
+    void = rules.void_rule(scored.has_void, scored.is_void_an_object)
     found.sort(key=lambda row: row["object_id"])  # frames stay in order
     objects = _objects(found, rules.protocol, void)
-    too_late = sorted(frames.seen - {score.object_id for score in objects})
+    too_late = sorted(scored.seen - {score.object_id for score in objects})
     return VideoScores(
         objects, pa.Table.from_pylist(found, schema=FRAMES), [(masks.video_id, object_id) for object_id in too_late]
     )
@@ -113,6 +115,18 @@ class _Frames:
             "true_area": int(np.count_nonzero(true)),
             **{name: (row or {}).get(name) for name in EXTRA_COLUMNS},
         }
+
+
+def _check_numbers(masks: VideoMasks, names: Sequence[str], frames: int | None) -> None:
+    """Refuse true masks that are numbered from 1 where frames count from 0: scores would be of other frames."""
+    if frames is None or not masks.rows or masks.rows[0]["frame_name"] is not None:
+        return
+    late = [name for name in names if name.isdecimal() and int(name) >= frames]
+    if late:
+        raise UserError(
+            f"--truth: true mask {late[0]} of {masks.video_id!r} is after its last frame, {frames - 1}; legal: the "
+            "numbers of its frames, which count from 0. Rename masks that count from 1"
+        )
 
 
 def _match(rows: Iterable[MaskRow], names: Sequence[str]) -> dict[tuple[str, int], MaskRow]:

@@ -26,7 +26,8 @@ def quarantined_row(
     trace = None if isinstance(error, VideoError) else "".join(traceback.format_exception(error))
     return VideoRow(
         video_id=entry.video_id, work_id=item.work_id, status="quarantined", video=entry.video, prompts=entry.prompts,
-        start=entry.start, seconds=seconds, attempts=attempts, error_class=error_class or _class_of(error),
+        start=entry.start, end=entry.end, seconds=seconds, attempts=attempts,
+        error_class=error_class or _class_of(error),
         error_message=_storable(str(error), MESSAGE_LENGTH), error_traceback=_storable(trace, TRACEBACK_LENGTH),
     )  # fmt: skip
 

@@ -160,6 +160,7 @@ def _done(
         video=entry.video,
         prompts=entry.prompts,
         start=entry.start,
+        end=entry.end,
         # Frames after the cut at which a video ends are not missing.
         frames_expected=video.frames_expected if frames.is_exhausted else frames.taken,
         frames_decoded=frames.taken,

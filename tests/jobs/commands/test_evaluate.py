@@ -1,6 +1,7 @@
 """Scores follow the rules of davis2017-evaluation, on trees and on drawn truth."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from jobs.io import storage
 from jobs.outputs import rle, store
 from jobs.outputs.label_maps import to_image
 from jobs.outputs.stored_masks import VideoMasks
+from jobs.records import VideoRow
 from jobs.scores.config import EvaluateConfig
 from jobs.scores.rules import Rules
 from jobs.scores.scoring import score_video
@@ -153,6 +155,21 @@ def test_truth_without_a_common_frame_name_raises(tmp_path: Path) -> None:
     truth = [(f"left{t:05d}", labels) for t, labels in enumerate(TRUTH)]
     write(tmp_path / "out", tmp_path / "truth/v", rows("v", FOUND, [1, 2]), truth)
     with pytest.raises(UserError, match="no true mask of 'v' has the name of one of its frames"):
+        evaluate_output(str(tmp_path / "out"), str(tmp_path / "truth"))
+
+
+def test_truth_numbered_from_1_is_refused_where_the_videos_end_is_known(tmp_path: Path) -> None:
+    """Scores would be of the frames before."""
+    truth = [(f"{t + 1:05d}", labels) for t, labels in enumerate(TRUTH)]
+    write(tmp_path / "out", tmp_path / "truth/v", rows("v", FOUND, [1, 2]), truth)
+    ended = VideoRow(
+        video_id="v", work_id="", status="done", video="", prompts="", start=0, frames_expected=6, frames_decoded=6
+    )
+    for row in (replace(ended, end=6), replace(ended, start=None), replace(ended, cuts=(3,)), ended):
+        store.write_videos(f"{tmp_path}/out/{store.VIDEOS_FILE}", [row])
+        if row is not ended:
+            assert evaluate_output(str(tmp_path / "out"), str(tmp_path / "truth")).objects
+    with pytest.raises(UserError, match=r"true mask 00006 of 'v' is after its last frame, 5; legal: the numbers"):
         evaluate_output(str(tmp_path / "out"), str(tmp_path / "truth"))
 
 
