@@ -33,6 +33,11 @@ def read_json(path: Path) -> dict[str, Any]:
         parsed = json.loads(content, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
         raise PromptError(f"prompts {path.name} cannot be read as JSON: {error}") from error
+    if isinstance(parsed, list) and parsed and isinstance(parsed[0], dict) and "image_id" in parsed[0]:
+        raise PromptError(
+            f"prompts {path.name} is a list of results, which names no images; legal: an object with the data set's "
+            "images and categories, and these as its annotations, each with an id"
+        )
     if not isinstance(parsed, dict):
         raise PromptError(f"prompts {path.name} is {shown(parsed)}; legal: a JSON object {{...}}")
     return parsed

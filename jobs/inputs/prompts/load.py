@@ -119,8 +119,10 @@ def _recognise_folder(source: PromptSource) -> tuple[PromptKind, PromptSource]:
         )
     if not found:
         legal = _listed([f"no {folder.singular}" for _, folder, _ in of_folders], "and")
+        lossy = sum(file.suffix.lower() in (".jpg", ".jpeg") for file in source.path.iterdir())
+        jpeg = f". It has {lossy} JPEG, whose edges are soft: save masks as PNG" if lossy else ""
         raise PromptError(
-            f"the prompts folder {source.path.name} holds {legal}; a JSON is named itself, not its folder"
+            f"the prompts folder {source.path.name} holds {legal}; a JSON is named itself, not its folder{jpeg}"
         )
     kind, contents = found[0]
     return kind, replace(source, contents=contents)

@@ -41,6 +41,7 @@ SIGNATURES = {
     "a gzip archive": rb"\x1f\x8b",
     "a 7-Zip archive": rb"7z\xbc\xaf\x27\x1c",
     "a Parquet table": rb"PAR1",
+    "a pointer of Git LFS, and not the file itself": rb"version https://git-lfs",
 }
 PATTERNS = {name: re.compile(pattern, re.DOTALL) for name, pattern in SIGNATURES.items()}
 

@@ -264,6 +264,7 @@ def test_invalid_sa_v_json_raises_with_the_reason(change: Change, message: str, 
         ("", "cannot be read as JSON"),
         ("{'a': 1}", "cannot be read as JSON"),
         ("[1, 2]", r"is \[1, 2\]; legal: a JSON object"),
+        ('[{"image_id": 1, "score": 0.5}]', "is a list of results, which names no images; legal: an object with"),
         (
             '{"images": [], "boxes": []}',
             r"its keys are \['images', 'boxes'\]; legal: SA-V \(masklet\), COCO .* or YTVIS \(videos",

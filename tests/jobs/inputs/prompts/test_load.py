@@ -193,6 +193,9 @@ def test_prompts_without_an_object_raise(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(PromptError, match="holds no .parquet, no .png and no folder with .png"):
         labels_of(tmp_path / "empty")
+    Image.new("L", (8, 6)).save(tmp_path / "empty/00000.jpg")
+    with pytest.raises(PromptError, match="It has 1 JPEG, whose edges are soft: save masks as PNG"):
+        labels_of(tmp_path / "empty")
 
 
 def test_damaged_mask_raises(tmp_path: Path) -> None:

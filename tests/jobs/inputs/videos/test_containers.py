@@ -125,6 +125,10 @@ def test_formats_are_demuxers_that_ffmpeg_has() -> None:
         (gzip.compress(bytes(999), mtime=0), "a gzip archive"),
         (b"PK\3\4" + bytes(99), "a ZIP archive"),
         (b"%PDF-1.7\n", "a PDF document"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n",
+            "a pointer of Git LFS, and not the file itself",
+        ),
         (b"<!DOCTYPE html><title>404</title>", "HTML or XML"),
         (b"\xff\xd8\xff\xe0" + bytes(99), "a JPEG image"),
         (b".RMF" + bytes(99), "RealMedia"),
