@@ -68,13 +68,19 @@ def export(
         raise typer.Exit(ExitCode.FAILURES)
 
 
-def overlay(output: Output, dest: Annotated[Path, typer.Argument(help="Folder to write MP4s to.")]) -> None:
+def overlay(
+    output: Output,
+    dest: Annotated[Path, typer.Argument(help="Folder to write MP4s to.")],
+    only: Annotated[
+        list[str] | None, typer.Option(help="Draw this video alone. Repeatable.", show_default="all that are done")
+    ] = None,
+) -> None:
     """Draw the masks over their videos, as MP4."""
     from jobs.commands.overlay import overlay_output
     from jobs.errors import printable
 
     complete = True
-    for video_id, result in overlay_output(output, dest):
+    for video_id, result in overlay_output(output, dest, only or ()):
         complete &= isinstance(result, Path)
         print(result if isinstance(result, Path) else printable(f"{video_id}: {result}"))
     if not complete:

@@ -1,6 +1,6 @@
 """`stcn overlay`: draw masks over their videos."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from jobs.dataset.source_video import open_source_video
@@ -15,14 +15,18 @@ from jobs.planning.run_record import RunConfigs, read_video_rows
 from jobs.records import VideoRow
 
 
-def overlay_output(output: str, dest: Path) -> Iterator[tuple[str, Path | Exception]]:
+def overlay_output(output: str, dest: Path, only: Collection[str] = ()) -> Iterator[tuple[str, Path | Exception]]:
     """Write an MP4 for every video that is done. Yields each video's id, with the path of its MP4 or the error.
 
-    output: a folder or URL. dest: a local folder. Videos are opened under the allowlist and the limits of the run that
-    segmented them. Raises UserError if there was no run.
+    output: a folder or URL. dest: a local folder. only: ids of the videos to draw; empty: all, of all manifests.
+    Videos are opened under the allowlist and the limits of the run that segmented them. Raises UserError if there was
+    no run, and for ids that it has no masks of.
     """
     configs = RunConfigs(output)
     rows = {row.video_id: row for row in read_video_rows(output) if row.status == "done"}
+    if unknown := sorted(set(only) - set(rows)):
+        raise UserError(f"--only {', '.join(unknown[:5])}: {output} has no masks of it; legal: videos that are done")
+    rows = {video_id: row for video_id, row in rows.items() if not only or video_id in only}
     for masks in masks_by_video(output):
         if (video_id := masks.video_id) in rows:
             path = dest / f"{file_name(video_id)}.mp4"
