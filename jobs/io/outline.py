@@ -5,7 +5,7 @@ from pathlib import Path
 from jobs.io import storage
 from jobs.io.filesystem import is_local, open_location
 
-BEGINNING, END = 4 << 20, 4 << 20  # bytes; the index of an MP4 lies in one of the two, and a minute of video in 1 MB
+BEGINNING, END = 4 << 20, 4 << 20  # bytes; the index of an MP4, about 1 MB for an hour, lies in one of the two
 
 
 def outline(location: str, folder: Path) -> Path:

@@ -55,10 +55,15 @@ def _failure(item: WorkItem) -> VideoRow | None:
     with scratch.temporary() as folder:
         try:
             with _missing_is(VideoError):
-                video = outline(item.entry.video, Path(folder, "video"))
+                video = outline(item.entry.video, Path(folder, "outline"))
             with _missing_is(PromptError):
                 prompts = storage.download(item.entry.prompts, Path(folder, "prompts"), with_folders=True)
-            check_inputs(video, prompts, item)
+            try:
+                check_inputs(video, prompts, item)
+            except PromptError:
+                raise
+            except VideoError:  # a long video's index may lie between the outline's two parts
+                check_inputs(storage.download(item.entry.video, Path(folder, "video")), prompts, item)
         except CredentialsError:
             raise
         except Exception as error:  # whatever a video's bytes bring about would be its failure in a run

@@ -42,7 +42,7 @@ def test_annotation_without_a_usable_mask_is_skipped_on_request(segmentation: An
 
 
 @pytest.mark.parametrize("kind", ["indexed", "objects", "ytvis", "sa-v", "parquet", "coco-runs"])
-def test_every_kind_goes_on_without_a_bad_mask(kind: str, tmp_path: Path) -> None:
+def test_a_bad_mask_of_any_kind_is_left_out_and_its_reason_is_kept(kind: str, tmp_path: Path) -> None:
     """Its size is another one, as a mask of a thumbnail has."""
     path = KINDS[kind](tmp_path, {0: LABELS, 5: LABELS})
     (tmp_path / "small").mkdir()
