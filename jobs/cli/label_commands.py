@@ -53,6 +53,9 @@ def export(
     format: Annotated[str, typer.Option(help="Format of the masks.")] = "davis",
     polygons: Annotated[bool, typer.Option("--polygons", help="Write polygons instead of RLE; coco only.")] = False,
     frames: Annotated[bool, typer.Option("--frames", help="Write the frames that have masks, too, as JPEG.")] = False,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Write this video alone. Repeatable.", show_default="all that are done")
+    ] = None,
 ) -> None:
     """Write masks in another tool's format. Run it again to resume."""
     from jobs.commands.export import export_output
@@ -60,7 +63,7 @@ def export(
     from stcn_core.acceleration.allocator import keep_freed_memory
 
     keep_freed_memory()  # this process is the command's own; taking memory anew for each batch takes half of the time
-    exported = export_output(output, dest, format, polygons=polygons, frames=frames)
+    exported = export_output(output, dest, format, polygons=polygons, frames=frames, only=only)
     print(f"{exported.masks} masks" + (f" and {exported.frames} frames" if frames else "") + f" in {dest}")
     for video_id, problem in {**exported.warnings, **exported.failures}.items():
         print(printable(f"{video_id}: {problem}"), file=sys.stderr)

@@ -1,5 +1,6 @@
 """Write the masks of an output in another tool's format, and the frames with them."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 from jobs.errors import UserError
@@ -13,20 +14,27 @@ from jobs.io import storage
 
 
 def export_output(
-    output: str, dest: Path, format: str, *, polygons: bool = False, frames: bool = False
+    output: str,
+    dest: Path,
+    format: str,
+    *,
+    polygons: bool = False,
+    frames: bool = False,
+    only: Collection[str] | None = None,
 ) -> ExportSummary:
-    """Write all masks of an output below a local folder. docs/EXPORT.md says what each format holds.
+    """Write the masks of an output below a local folder. docs/EXPORT.md says what each format holds.
 
     Files that an earlier export completed are not written again. Files of videos that left the output are deleted.
     polygons: in place of RLE, in formats that take the option. frames: also write the frames with masks, as JPEG.
-    Raises UserError.
+    only: ids of the videos to write; None, or none: all, of all manifests. Raises UserError.
     """
     options = frozenset({"polygons"} if polygons else ())
     chosen = find_format(format, options)
     if ":/" in str(dest):  # a Path keeps one slash of "://"
         raise UserError(f"{dest} is no local folder; export to one, and copy it from there")
-    files, videos, summary = masks_files(output), OutputVideos(output), ExportSummary()
-    with Journal(dest, {"format": format, "output": storage.absolute(output)}) as journal:
+    files, videos, summary = masks_files(output, only), OutputVideos(output), ExportSummary()
+    settings = {"format": format, "output": storage.absolute(output)} | ({"only": sorted(set(only))} if only else {})
+    with Journal(dest, settings) as journal:
         context = ExportContext(videos=videos, journal=journal, options=options, with_frames=frames)
         if frames:
             videos.configs  # noqa: B018 an output without a run's options is refused before the work

@@ -11,7 +11,7 @@ from jobs.outputs.palette import blend
 from jobs.outputs.stored_masks import VideoMasks, masks_by_video
 from jobs.outputs.video_writer import VideoWriter
 from jobs.planning.config import SegmentConfig
-from jobs.planning.run_record import RunConfigs, read_video_rows
+from jobs.planning.run_record import RunConfigs, done_rows
 from jobs.records import VideoRow
 
 
@@ -23,10 +23,7 @@ def overlay_output(output: str, dest: Path, only: Collection[str] = ()) -> Itera
     no run, and for ids that it has no masks of.
     """
     configs = RunConfigs(output)
-    rows = {row.video_id: row for row in read_video_rows(output) if row.status == "done"}
-    if unknown := sorted(set(only) - set(rows)):
-        raise UserError(f"--only {', '.join(unknown[:5])}: {output} has no masks of it; legal: videos that are done")
-    rows = {video_id: row for video_id, row in rows.items() if not only or video_id in only}
+    rows = done_rows(output, only)
     for masks in masks_by_video(output):
         if (video_id := masks.video_id) in rows:
             path = dest / f"{file_name(video_id)}.mp4"

@@ -15,7 +15,7 @@ from jobs.outputs import store
 from jobs.outputs.selection_folder import SELECTED, Selection
 from jobs.outputs.stored_masks import RUN_REQUIRED, UNREADABLE, checked, damaged
 from jobs.outputs.trust import Flags, Floats
-from jobs.planning.run_record import read_config, read_video_rows
+from jobs.planning.run_record import done_rows, read_config
 from jobs.records import VideoRow
 from jobs.selections.columns import read_columns
 from jobs.selections.criteria import Criteria
@@ -29,12 +29,13 @@ Plan = dict[str, np.ndarray]  # mask file -> a bit per mask: whether it is kept
 def select_output(output: str, dest: str, criteria: Criteria) -> SelectionReport:
     """Write the masks that meet the criteria to `dest`, in the layout of an output. Returns the counts.
 
+    Masks are chosen from the videos of all manifests of the output, or from those of `criteria.only`.
     Every mask is judged before anything is written. Raises UserError, without having written anything, if there was no
     run, a file is damaged, no mask is kept, or `dest` is not empty and not a selection.
     """
     read_config(output)
     run = store.run_info(output)
-    rows, selection = read_video_rows(output), Selection(dest, output)
+    rows, selection = list(done_rows(output, criteria.only).values()), Selection(dest, output)
     plan, report = _plan(output, rows, criteria)
     if not plan:
         raise UserError(f"nothing is kept, so nothing is written to {dest}; relax the criteria. {report.describe()}")
@@ -73,9 +74,10 @@ def _plan(output: str, rows: Iterable[VideoRow], criteria: Criteria) -> tuple[Pl
 def _judge_files(output: str, rows: Iterable[VideoRow], criteria: Criteria) -> Iterator[tuple[str, Units]]:
     by_file: dict[str | None, dict[str, VideoRow]] = {}
     for row in rows:
-        if row.status == "done":
-            by_file.setdefault(row.masks_file, {})[row.video_id] = row
+        by_file.setdefault(row.masks_file, {})[row.video_id] = row
     for file in (info.location for info in store.mask_files(output)):
+        if criteria.only and not by_file.keys() & {storage.name_of(file), None}:
+            continue
         masks = _masks(file, output, _read(file, output))
         if masks.video_ids:
             videos = ChainMap(by_file.get(storage.name_of(file), {}), by_file.get(None, {}))

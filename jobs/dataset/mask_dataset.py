@@ -17,7 +17,7 @@ from jobs.dataset.sample import Sample, to_sample
 from jobs.errors import UserError, VideoError
 from jobs.io import storage
 from jobs.outputs.mask_index import MaskRows, read_index
-from jobs.planning.run_record import RunConfigs, read_video_rows
+from jobs.planning.run_record import RunConfigs, done_rows
 
 Transform = Callable[[Sample], Any]
 
@@ -49,9 +49,7 @@ class MaskDataset(Dataset[Any]):
             raise UserError(f"short_side {short_side}; legal: 1 or more, or None: never scaled down")
         location = storage.absolute(location)
         configs = RunConfigs(location)
-        done = {row.video_id: row for row in read_video_rows(location) if row.status == "done"}
-        if missing := sorted(set(videos or ()) - set(done)):
-            raise UserError(f"{location} has no masks of the videos {missing[:3]}; legal: videos that are done")
+        done = done_rows(location, videos)
         self._index = read_index(location, done if videos is None else set(videos))
         self._locations = [done[video_id].video for video_id in self._index.video_ids]
         self._configs = [configs.of(done[video_id]) for video_id in self._index.video_ids]

@@ -1,6 +1,6 @@
 """The masks of an output in batches: about a thousand checked rows of one video at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import groupby, pairwise
@@ -19,6 +19,7 @@ from jobs.io.storage import FileInfo
 from jobs.outputs import rle, store
 from jobs.outputs.file_names import own_name
 from jobs.outputs.stored_masks import VideoMasks, checked, damaged
+from jobs.planning.run_record import done_rows
 
 ROWS = 1_000  # of a batch: 0.7 MB of texts at 480p
 MAX_BYTES = 2**30  # of a batch; Arrow joins texts of up to twice as many
@@ -72,6 +73,7 @@ class MasksFile:
 
     output: str
     info: FileInfo
+    only: frozenset[str] = frozenset()  # ids of the videos to read; empty: all
 
     @property
     def identity(self) -> list[str | int]:
@@ -80,7 +82,8 @@ class MasksFile:
 
     def videos(self, *columns: str) -> Iterator[tuple[str, Iterator[MaskBatch]]]:
         """The videos with their rows: these columns, and those of SORTING. Raises UserError if the file is damaged."""
-        return groupby(self._batches(columns), key=attrgetter("video_id"))
+        videos = groupby(self._batches(columns), key=attrgetter("video_id"))
+        return ((video_id, rows) for video_id, rows in videos if not self.only or video_id in self.only)
 
     def damaged(self, what: str) -> UserError:
         """The error for a file that no run has left like this."""
@@ -148,9 +151,16 @@ class MasksFile:
                 raise self.damaged(str(error)) from error
 
 
-def masks_files(output: str) -> list[MasksFile]:
-    """The files of masks of an output. Raises UserError if there was no run."""
-    return [MasksFile(output, info) for info in store.mask_files(output)]
+def masks_files(output: str, only: Collection[str] | None = None) -> list[MasksFile]:
+    """The files of masks of an output. Raises UserError if there was no run.
+
+    only: ids of the videos whose masks are asked for; None, or none: all. Raises UserError for an id without masks.
+    """
+    files = [MasksFile(output, info, frozenset(only or ())) for info in store.mask_files(output)]
+    if not only:
+        return files
+    holding = {row.masks_file for row in done_rows(output, only).values()}
+    return [file for file in files if None in holding or storage.name_of(file.info.location) in holding]
 
 
 @dataclass(frozen=True)

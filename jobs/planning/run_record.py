@@ -1,6 +1,6 @@
 """Reads an output's records of its runs: their options, and the row of each video."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from jobs.errors import UserError
 from jobs.io import storage
@@ -62,6 +62,21 @@ def read_video_rows(output: str) -> list[VideoRow]:
     if not rows:
         raise UserError(f"{output} holds no run: there is no {store.VIDEOS_FILE}; start one with `stcn segment`")
     return list(rows.values())
+
+
+def done_rows(output: str, only: Collection[str] | None = None) -> dict[str, VideoRow]:
+    """The rows of the videos that are done, by id.
+
+    only: ids of the videos that are asked for; None, or none: all videos of all manifests. Raises UserError if there
+    was no run, and for an id that the output has no masks of.
+    """
+    rows = {row.video_id: row for row in read_video_rows(output) if row.status == "done"}
+    if unknown := sorted(set(only or ()) - set(rows)):
+        raise UserError(
+            f"{output} has no masks of {', '.join(map(repr, unknown[:5]))}; legal: ids of videos that are done, such "
+            f"as {', '.join(map(repr, sorted(rows)[:3]))}"
+        )
+    return {video_id: row for video_id, row in rows.items() if not only or video_id in only}
 
 
 def updated_rows(table: Mapping[str, VideoRow], ledger: Ledger) -> dict[str, VideoRow]:

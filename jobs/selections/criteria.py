@@ -46,6 +46,9 @@ class Criteria:
         None
     )
 
+    only: Annotated[
+        list[str] | None, Option("Select from this video alone. Repeatable.", AMOUNT, unset="all that are done")
+    ] = None
     unit: Annotated[
         Literal["frame", "mask"], Option("Keep or drop whole frames (frame), or each mask by itself (mask).", UNITS)
     ] = "frame"

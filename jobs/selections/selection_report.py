@@ -11,7 +11,7 @@ from jobs.selections.criteria import Criteria
 from jobs.selections.judging import KEPT, REASONS, Ints, Units
 
 DESCRIPTIONS = {  # of the reasons that are not flags with a value
-    "video": "video not done, or no longer in the manifest",
+    "video": "video not done, or forgotten",
     "empty": "empty mask",
     "prompts": "--no-prompts",
     "events": "--no-events",
@@ -29,12 +29,14 @@ class SelectionReport:
     videos: dict[str, Ints] = field(default_factory=dict)
 
     def add(self, units: Units) -> None:
-        """Add the units of a file."""
+        """Add the units of a file: those of the videos that are asked for."""
         shape = len(units.video_ids), len(REASONS)
         cell = units.video * len(REASONS) + units.reason
         counts = np.bincount(cell, minlength=shape[0] * shape[1]).reshape(shape)
         masks = np.bincount(cell, units.num_masks, minlength=shape[0] * shape[1]).reshape(shape).astype(np.int64)
         for video_id, *rows in zip(units.video_ids, counts, masks, strict=True):
+            if self.criteria.only and video_id not in self.criteria.only:
+                continue
             self.videos[video_id] = self.videos.get(video_id, 0) + np.stack(rows)
 
     @property

@@ -14,6 +14,7 @@ from jobs.commands.evaluate import evaluate_output
 from jobs.commands.export import export_output
 from jobs.commands.overlay import overlay_output
 from jobs.commands.select import select_output
+from jobs.errors import UserError
 from jobs.outputs import store
 from jobs.outputs.selection_folder import SELECTION_FILE
 from jobs.outputs.stored_masks import masks_by_video
@@ -45,6 +46,20 @@ def test_selection_is_scored_on_its_own_frames(clips: Path, tmp_path: Path) -> N
     (curve,) = (curve for curve in trust_curves(best.frames) if curve.name == "trust")
     assert curve.spearman is not None
     assert not any(curve.name == "trust" for curve in trust_curves(whole.frames))  # only a selection has it
+
+
+def test_only_selects_from_the_videos_asked_for(clips: Path, tmp_path: Path) -> None:
+    output, dest = str(clips / "out"), str(tmp_path / "sel")
+    chosen, other, *_ = sorted({row["video_id"] for row in table_of(output).to_pylist()})
+    report = select_output(output, dest, Criteria(only=[chosen]))
+    rows = table_of(dest).to_pylist()
+    assert {row["video_id"] for row in rows} == {chosen} == set(report.videos)
+    assert [row.video_id for row in read_video_rows(dest)] == [chosen]
+    assert len(rows) == sum(row["video_id"] == chosen for row in table_of(output).to_pylist())
+    assert other not in report.describe()
+    with pytest.raises(UserError, match="no masks of 'typo'; legal: ids of videos that are done, such as '"):
+        select_output(output, str(tmp_path / "none"), Criteria(only=[chosen, "typo"]))
+    assert not (tmp_path / "none").exists()
 
 
 def test_every_reader_accepts_a_selection(clips: Path, tmp_path: Path) -> None:
@@ -123,7 +138,7 @@ def test_videos_not_done_or_not_in_the_manifest_are_dropped(tmp_path: Path) -> N
     write_run(tmp_path / "out", [done, dataclasses.replace(done, video_id="b", status="pending")])
     report = select_output(str(tmp_path / "out"), str(tmp_path / "sel"), Criteria())
     assert set(table_of(tmp_path / "sel")["video_id"].to_pylist()) == {"a"}
-    assert "dropped 4 by video not done, or no longer in the manifest" in report.describe()
+    assert "dropped 4 by video not done, or forgotten" in report.describe()
 
 
 def test_file_not_named_by_the_videos_table_adds_no_masks(tmp_path: Path) -> None:
