@@ -16,7 +16,7 @@ import pyarrow.json
 from jobs.errors import ManifestError
 from jobs.inputs.allowlist import describe_allowed, is_allowed
 from jobs.inputs.object_removals import parse_removals
-from jobs.inputs.prompts.mask_name_pattern import MaskNamePattern
+from jobs.inputs.prompts.names.mask_name_pattern import MaskNamePattern
 from jobs.inputs.videos.images import IMAGES
 from jobs.io import storage
 from jobs.outputs import store

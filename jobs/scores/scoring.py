@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from jobs.errors import PromptError, UserError
 from jobs.inputs.prompts.frame_size import fit
-from jobs.inputs.prompts.mask_images import VOID
+from jobs.inputs.prompts.images.mask_images import VOID
 from jobs.inputs.prompts.prompt_builder import MAX_OBJECTS
 from jobs.outputs import rle
 from jobs.outputs.store import MaskRow

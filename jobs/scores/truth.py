@@ -8,7 +8,7 @@ import numpy as np
 
 from jobs.errors import UserError
 from jobs.inputs.manifest import sequences_folder
-from jobs.inputs.prompts.mask_images import read_labels
+from jobs.inputs.prompts.images.mask_images import read_labels
 from jobs.inputs.videos.images import natural_sort_key
 from jobs.io import storage
 from jobs.outputs.file_names import own_name

@@ -40,7 +40,7 @@ ONLY_IN = {
     },
     "fsspec": {"io/filesystem"},
     "pycocotools": {"outputs/rle"},
-    "defusedxml": {"inputs/prompts/xml_file"},
+    "defusedxml": {"inputs/prompts/cvat/xml_file"},
     "xml": set(),
     "contourpy": {"exports/polygons"},
     "pydantic": {

@@ -8,7 +8,7 @@ import pytest
 
 from jobs.commands.archive import DrawnVideo, draw_archive
 from jobs.errors import PromptError
-from jobs.inputs.prompts.mask_images import read_labels
+from jobs.inputs.prompts.images.mask_images import read_labels
 from jobs.outputs import rle
 from jobs.outputs.store import MaskRow
 from stcn_core import for_inference, load_model

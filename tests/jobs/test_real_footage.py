@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from jobs.inputs.prompts.mask_images import read_labels
+from jobs.inputs.prompts.images.mask_images import read_labels
 from jobs.inputs.videos.video import Video
 from jobs.outputs import rle, store
 from jobs.outputs.label_maps import to_image

@@ -1,16 +1,9 @@
-"""The kinds of prompts. A new kind is a module of this folder, and its entry in KINDS."""
+"""The kinds of prompts. A new kind is a module in one of the folders beside this file, and its entry in KINDS."""
 
-from jobs.inputs.prompts import (
-    cvat,
-    json_burst,
-    json_coco,
-    json_sav,
-    json_ytvis,
-    label_arrays,
-    label_images,
-    object_folders,
-    parquet_rows,
-)
+from jobs.inputs.prompts.annotations import burst, coco, sav, ytvis
+from jobs.inputs.prompts.arrays import label_arrays, parquet_rows
+from jobs.inputs.prompts.cvat import kind as cvat
+from jobs.inputs.prompts.images import label_images, object_folders
 from jobs.inputs.prompts.prompt_kind import PromptKind
 
 # The first kind whose sign fits is used: a JSON with "images" and "videos" is COCO, not YTVIS.
@@ -18,10 +11,10 @@ KINDS: tuple[PromptKind, ...] = (
     parquet_rows.KIND,
     label_images.KIND,
     object_folders.KIND,
-    json_sav.KIND,
-    json_coco.KIND,
-    json_burst.KIND,
-    json_ytvis.KIND,
+    sav.KIND,
+    coco.KIND,
+    burst.KIND,
+    ytvis.KIND,
     cvat.KIND,
     label_arrays.KIND,
 )

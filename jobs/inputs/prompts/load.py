@@ -5,12 +5,13 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from jobs.errors import PromptError
-from jobs.inputs.prompts import kinds, label_images, named_masks
-from jobs.inputs.prompts.frame_names import FrameNames
-from jobs.inputs.prompts.json_fields import shown
-from jobs.inputs.prompts.json_file import JSON_SUFFIX, read_json
+from jobs.inputs.prompts import kinds
+from jobs.inputs.prompts.annotations.fields import shown
+from jobs.inputs.prompts.annotations.json_file import JSON_SUFFIX, read_json
+from jobs.inputs.prompts.images import label_images, named_masks
 from jobs.inputs.prompts.leniency import Leniency
-from jobs.inputs.prompts.mask_name_pattern import MaskNamePattern
+from jobs.inputs.prompts.names.frame_names import FrameNames
+from jobs.inputs.prompts.names.mask_name_pattern import MaskNamePattern
 from jobs.inputs.prompts.prompt_builder import PromptBuilder, Prompts
 from jobs.inputs.prompts.prompt_kind import PromptKind, PromptSource, files_with_suffix
 from jobs.records import Entry

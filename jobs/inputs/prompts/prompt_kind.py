@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from jobs.inputs.limits import VideoLimits
-from jobs.inputs.prompts.frame_names import FrameNames
 from jobs.inputs.prompts.frame_size import MAX_RESIZE
+from jobs.inputs.prompts.names.frame_names import FrameNames
 from jobs.inputs.prompts.prompt_builder import PromptBuilder
 from jobs.records import Entry
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow.dataset as ds
 
-from jobs.inputs.prompts.mask_images import read_labels
+from jobs.inputs.prompts.images.mask_images import read_labels
 from jobs.outputs import rle
 from stcn_core.metrics import region_similarity
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jobs.inputs.prompts.mask_images import read_labels
+from jobs.inputs.prompts.images.mask_images import read_labels
 from jobs.outputs import rle
 from jobs.outputs.stored_masks import VideoMasks
 from jobs.scores.rules import Rules

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from jobs.errors import PromptError, VideoError
-from jobs.inputs.prompts.mask_images import read_labels
+from jobs.inputs.prompts.images.mask_images import read_labels
 from jobs.inputs.videos.video import Video
 from jobs.inputs.videos.video_file import VideoFile
 from jobs.outputs import rle

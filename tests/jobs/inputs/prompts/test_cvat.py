@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from jobs.errors import PromptError
-from jobs.inputs.prompts import cvat_shapes, xml_file
+from jobs.inputs.prompts.cvat import shapes as cvat_shapes
+from jobs.inputs.prompts.cvat import xml_file
 from jobs.inputs.prompts.leniency import Leniency
 from jobs.inputs.prompts.load import load_prompts
 from jobs.inputs.prompts.prompt_builder import Prompts

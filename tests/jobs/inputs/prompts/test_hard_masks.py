@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from jobs.errors import PromptError
-from jobs.inputs.prompts.soft_edges import soft_values
+from jobs.inputs.prompts.images.soft_edges import soft_values
 from jobs.outputs.palette import voc_palette
 from tests.jobs.inputs.prompts.kinds import labels_of
 

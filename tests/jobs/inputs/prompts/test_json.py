@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from jobs.errors import PromptError
-from jobs.inputs.prompts import json_file
+from jobs.inputs.prompts.annotations import json_file
 from tests.jobs.inputs.prompts.kinds import coco_json, labels_of, polygons, prompts_of, sav_json, write_json, ytvis_json
 
 LABELS = np.zeros((24, 32), np.int32)

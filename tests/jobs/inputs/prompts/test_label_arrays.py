@@ -11,7 +11,7 @@ import pytest
 
 from jobs.errors import PromptError
 from jobs.inputs.limits import VideoLimits
-from jobs.inputs.prompts import npz_file
+from jobs.inputs.prompts.arrays import npz_file
 from jobs.inputs.prompts.leniency import Leniency
 from jobs.inputs.prompts.load import load_prompts
 from jobs.records import Entry

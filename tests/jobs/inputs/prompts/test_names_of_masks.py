@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from jobs.errors import PromptError
-from jobs.inputs.prompts.mask_name_pattern import MaskNamePattern
+from jobs.inputs.prompts.names.mask_name_pattern import MaskNamePattern
 from jobs.outputs.label_maps import to_image
 from tests.jobs.inputs.prompts.kinds import coco_json, labels_of, prompts_of, write_json
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from jobs.errors import PromptError
-from jobs.inputs.prompts import json_sav, kinds
+from jobs.inputs.prompts import kinds
+from jobs.inputs.prompts.annotations import sav
 from jobs.inputs.prompts.prompt_kind import PromptKind
 from jobs.outputs.label_maps import to_image
 from tests.jobs.inputs.prompts import toy_kind
@@ -48,7 +49,7 @@ def test_first_kind_with_its_keys_reads_a_json(tmp_path: Path, monkeypatch: pyte
     path = write_json(tmp_path / "s.json", {**sav_json({0: LABELS}), "toy": 1})
     monkeypatch.setattr(kinds, "KINDS", (*kinds.KINDS, _json_kind("masklet", "toy")))
     assert np.array_equal(labels_of(path)[0], LABELS)
-    monkeypatch.setattr(kinds, "KINDS", (_json_kind("masklet", "toy"), json_sav.KIND))
+    monkeypatch.setattr(kinds, "KINDS", (_json_kind("masklet", "toy"), sav.KIND))
     with pytest.raises(PromptError, match="hold no object"):
         labels_of(path)
 

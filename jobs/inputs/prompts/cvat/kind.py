@@ -1,13 +1,13 @@
 """CVAT's XML: masks and polygons that people drew, on images (for images 1.1) or as tracks (for video 1.1)."""
 
 from jobs.errors import PromptError
-from jobs.inputs.prompts.cvat_frames import read_task
-from jobs.inputs.prompts.cvat_images import add_images
-from jobs.inputs.prompts.cvat_tracks import add_tracks
-from jobs.inputs.prompts.json_fields import shown
+from jobs.inputs.prompts.annotations.fields import shown
+from jobs.inputs.prompts.cvat.frames import read_task
+from jobs.inputs.prompts.cvat.images import add_images
+from jobs.inputs.prompts.cvat.tracks import add_tracks
+from jobs.inputs.prompts.cvat.xml_file import read_xml
 from jobs.inputs.prompts.prompt_builder import PromptBuilder
 from jobs.inputs.prompts.prompt_kind import PromptKind, PromptSource
-from jobs.inputs.prompts.xml_file import read_xml
 
 SUFFIX = ".xml"
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from jobs.errors import PromptError
-from jobs.inputs.prompts.json_fields import Record, shown
+from jobs.inputs.prompts.annotations.fields import Record, shown
 
 # Boxes of detectors, and areas of polygons, differ from the mask's own. A mask whose runs are of rows where COCO's are
 # of columns is smeared over the frame: its box has less than this in common with the right one.

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from jobs.errors import PromptError
-from jobs.inputs.prompts.object_masks import number_objects, put_masks
+from jobs.inputs.prompts.images.object_masks import number_objects, put_masks
 from jobs.inputs.prompts.prompt_builder import MAX_OBJECTS, PromptBuilder
 from jobs.inputs.prompts.prompt_kind import PromptKind, PromptSource
 

@@ -3,14 +3,14 @@
 from typing import Any
 
 from jobs.errors import PromptError
-from jobs.inputs.prompts import json_fields as fields
-from jobs.inputs.prompts.frame_names import FrameNames
-from jobs.inputs.prompts.json_fields import Key, Record
-from jobs.inputs.prompts.json_objects import Categories, ObjectIds, other_type, without_crowds
-from jobs.inputs.prompts.mask_witnesses import compare_with_record
+from jobs.inputs.prompts.annotations import fields
+from jobs.inputs.prompts.annotations.fields import Key, Record
+from jobs.inputs.prompts.annotations.mask_witnesses import compare_with_record
+from jobs.inputs.prompts.annotations.objects import Categories, ObjectIds, other_type, without_crowds
+from jobs.inputs.prompts.annotations.segmentation import mask_of
+from jobs.inputs.prompts.names.frame_names import FrameNames
 from jobs.inputs.prompts.prompt_builder import PromptBuilder
 from jobs.inputs.prompts.prompt_kind import PromptKind, PromptSource
-from jobs.inputs.prompts.segmentation import mask_of
 from jobs.records import Entry
 
 

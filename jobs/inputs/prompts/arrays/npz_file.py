@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from jobs.errors import PromptError, printable
-from jobs.inputs.prompts.json_fields import shown
+from jobs.inputs.prompts.annotations.fields import shown
 
 SUFFIX, MEMBER = ".npz", ".npy"
 MAX_DIRECTORY = 16 * 2**20  # bytes of the list of arrays, which takes ten times that in memory

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from jobs.errors import PromptError
-from jobs.inputs.prompts.json_fields import shown
+from jobs.inputs.prompts.annotations.fields import shown
 
 JSON_SUFFIX = ".json"
 MAX_BYTES = 128 * 2**20

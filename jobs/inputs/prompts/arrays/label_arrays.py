@@ -7,15 +7,15 @@ import numpy as np
 
 from jobs.errors import PromptError
 from jobs.inputs.limits import VideoLimits
-from jobs.inputs.prompts.frame_names import FrameNames
+from jobs.inputs.prompts.annotations.fields import shown
+from jobs.inputs.prompts.arrays.npz_file import SUFFIX, Npz, open_npz
 from jobs.inputs.prompts.frame_size import check_size
-from jobs.inputs.prompts.json_fields import shown
-from jobs.inputs.prompts.label_images import ask_for_void
-from jobs.inputs.prompts.npz_file import SUFFIX, Npz, open_npz
-from jobs.inputs.prompts.object_masks import number_from_one
+from jobs.inputs.prompts.images.label_images import ask_for_void
+from jobs.inputs.prompts.images.object_masks import number_from_one
+from jobs.inputs.prompts.images.soft_edges import soft_values
+from jobs.inputs.prompts.names.frame_names import FrameNames
 from jobs.inputs.prompts.prompt_builder import INT32, PromptBuilder
 from jobs.inputs.prompts.prompt_kind import PromptKind, PromptSource
-from jobs.inputs.prompts.soft_edges import soft_values
 
 MASKS, FRAMES, OBJECTS = "masks", "frames", "object_ids"
 LEGAL = (

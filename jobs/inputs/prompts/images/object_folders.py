@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from jobs.errors import PromptError
-from jobs.inputs.prompts.numbers_in_names import FRAME_WORD
-from jobs.inputs.prompts.object_masks import number_objects, put_masks
+from jobs.inputs.prompts.images.object_masks import number_objects, put_masks
+from jobs.inputs.prompts.names.numbers_in_names import FRAME_WORD
 from jobs.inputs.prompts.prompt_builder import MAX_OBJECTS, PromptBuilder
 from jobs.inputs.prompts.prompt_kind import FolderContents, PromptKind, PromptSource, files_with_suffix
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from jobs.errors import PromptError
+from jobs.inputs.prompts.annotations.fields import shown
+from jobs.inputs.prompts.annotations.segmentation import mask_of
+from jobs.inputs.prompts.cvat.xml_file import Element
 from jobs.inputs.prompts.frame_size import check_size
-from jobs.inputs.prompts.json_fields import shown
 from jobs.inputs.prompts.prompt_builder import PromptBuilder
 from jobs.inputs.prompts.prompt_kind import PromptSource
-from jobs.inputs.prompts.segmentation import mask_of
-from jobs.inputs.prompts.xml_file import Element
 from jobs.outputs import rle
 
 MASKS = ("mask", "polygon")

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from jobs.errors import PromptError
-from jobs.inputs.prompts.json_fields import Key, Record, identifier, integer, records, shown, text
+from jobs.inputs.prompts.annotations.fields import Key, Record, identifier, integer, records, shown, text
 from jobs.inputs.prompts.prompt_builder import PromptBuilder
 from jobs.records import Entry
 

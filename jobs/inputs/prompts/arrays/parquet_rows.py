@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 from pyarrow.fs import LocalFileSystem
 
 from jobs.errors import PromptError
+from jobs.inputs.prompts.annotations.mask_witnesses import compare_with_record
 from jobs.inputs.prompts.frame_size import check_size
-from jobs.inputs.prompts.mask_witnesses import compare_with_record
 from jobs.inputs.prompts.prompt_builder import INT32, PromptBuilder
 from jobs.inputs.prompts.prompt_kind import FolderContents, PromptKind, PromptSource, files_with_suffix
 from jobs.outputs import rle

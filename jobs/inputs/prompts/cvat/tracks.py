@@ -3,12 +3,12 @@
 from collections import Counter
 
 from jobs.errors import PromptError
-from jobs.inputs.prompts.cvat_frames import Task
-from jobs.inputs.prompts.cvat_shapes import DrawnShape, depth_of, put_shape, shapes_of, whole
-from jobs.inputs.prompts.object_masks import number_from_one
+from jobs.inputs.prompts.cvat.frames import Task
+from jobs.inputs.prompts.cvat.shapes import DrawnShape, depth_of, put_shape, shapes_of, whole
+from jobs.inputs.prompts.cvat.xml_file import Element
+from jobs.inputs.prompts.images.object_masks import number_from_one
 from jobs.inputs.prompts.prompt_builder import PromptBuilder
 from jobs.inputs.prompts.prompt_kind import PromptSource
-from jobs.inputs.prompts.xml_file import Element
 
 
 def add_tracks(tracks: list[Element], task: Task, source: PromptSource, *, builder: PromptBuilder) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from jobs.errors import PromptError
+from jobs.inputs.prompts.annotations.fields import shown
 from jobs.inputs.prompts.frame_size import check_size, is_near
-from jobs.inputs.prompts.json_fields import shown
 from jobs.inputs.prompts.prompt_kind import PromptSource
 from jobs.outputs import rle
 

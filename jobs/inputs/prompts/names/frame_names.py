@@ -8,8 +8,8 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from jobs.errors import PromptError
-from jobs.inputs.prompts.mask_name_pattern import MaskNamePattern
-from jobs.inputs.prompts.numbers_in_names import DIGEST, NUMBER, frame_numbers, stem_of
+from jobs.inputs.prompts.names.mask_name_pattern import MaskNamePattern
+from jobs.inputs.prompts.names.numbers_in_names import DIGEST, NUMBER, frame_numbers, stem_of
 
 ENDING = re.compile(r"\.(?:jpe?g|png|bmp|webp|tiff?)$", re.IGNORECASE)  # 00003.jpg.png
 ADDITION = re.compile(r"[_.-](?:masks?|seg|segmentation|labels?|gt)$", re.IGNORECASE)  # 00003_mask.png

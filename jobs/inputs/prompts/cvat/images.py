@@ -1,15 +1,15 @@
 """CVAT for images 1.1: images with the shapes on each, whose names say the frames."""
 
 from jobs.errors import PromptError
-from jobs.inputs.prompts import json_fields as fields
-from jobs.inputs.prompts.cvat_frames import Task
-from jobs.inputs.prompts.cvat_shapes import DrawnShape, depth_of, put_shape, shapes_of, whole
+from jobs.inputs.prompts.annotations import fields
+from jobs.inputs.prompts.annotations.fields import Record
+from jobs.inputs.prompts.annotations.objects import ObjectIds
+from jobs.inputs.prompts.cvat.frames import Task
+from jobs.inputs.prompts.cvat.shapes import DrawnShape, depth_of, put_shape, shapes_of, whole
+from jobs.inputs.prompts.cvat.xml_file import Element
 from jobs.inputs.prompts.frame_size import is_near
-from jobs.inputs.prompts.json_fields import Record
-from jobs.inputs.prompts.json_objects import ObjectIds
 from jobs.inputs.prompts.prompt_builder import PromptBuilder
 from jobs.inputs.prompts.prompt_kind import PromptSource
-from jobs.inputs.prompts.xml_file import Element
 
 MAX_DIGITS = 15  # of an attribute that is a number
 

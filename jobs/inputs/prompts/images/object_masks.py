@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from jobs.errors import PromptError
-from jobs.inputs.prompts.mask_images import open_mask
+from jobs.inputs.prompts.images.mask_images import open_mask
 from jobs.inputs.prompts.prompt_builder import PromptBuilder
 from jobs.inputs.prompts.prompt_kind import PromptSource
 

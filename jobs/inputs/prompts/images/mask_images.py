@@ -8,7 +8,7 @@ from PIL import Image
 from jobs.errors import PromptError
 from jobs.inputs.limits import VideoLimits
 from jobs.inputs.prompts.frame_size import check_size
-from jobs.inputs.prompts.soft_edges import soft_values
+from jobs.inputs.prompts.images.soft_edges import soft_values
 from jobs.inputs.videos.images import image_size, load_image
 from jobs.outputs.palette import voc_ids, voc_palette
 

@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 
 from jobs.errors import PromptError
-from jobs.inputs.prompts import json_fields as fields
-from jobs.inputs.prompts.frame_names import FrameNames
-from jobs.inputs.prompts.json_fields import Record
-from jobs.inputs.prompts.json_objects import Categories
-from jobs.inputs.prompts.mask_witnesses import compare_with_record
+from jobs.inputs.prompts.annotations import fields
+from jobs.inputs.prompts.annotations.fields import Record
+from jobs.inputs.prompts.annotations.mask_witnesses import compare_with_record
+from jobs.inputs.prompts.annotations.objects import Categories
+from jobs.inputs.prompts.annotations.segmentation import mask_of
+from jobs.inputs.prompts.names.frame_names import FrameNames
 from jobs.inputs.prompts.prompt_builder import PromptBuilder
 from jobs.inputs.prompts.prompt_kind import PromptKind, PromptSource
-from jobs.inputs.prompts.segmentation import mask_of
 
 MAX_DIGITS = 10  # of a track id, which JSON has as text; more is no int32
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from jobs.errors import PromptError
-from jobs.inputs.prompts.mask_images import VOIDS, labels_of, open_mask, without_void
-from jobs.inputs.prompts.numbers_in_names import stem_of
-from jobs.inputs.prompts.palettes import Palettes
+from jobs.inputs.prompts.images.mask_images import VOIDS, labels_of, open_mask, without_void
+from jobs.inputs.prompts.images.palettes import Palettes
+from jobs.inputs.prompts.names.numbers_in_names import stem_of
 from jobs.inputs.prompts.prompt_builder import PromptBuilder
 from jobs.inputs.prompts.prompt_kind import FolderContents, PromptKind, PromptSource, files_with_suffix
 from stcn_core.frames import present_ids

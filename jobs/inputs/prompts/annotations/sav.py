@@ -3,12 +3,12 @@
 from typing import Any
 
 from jobs.errors import PromptError
-from jobs.inputs.prompts.frame_names import FrameNames
-from jobs.inputs.prompts.json_fields import Record, integer, shown
-from jobs.inputs.prompts.object_masks import number_from_one
+from jobs.inputs.prompts.annotations.fields import Record, integer, shown
+from jobs.inputs.prompts.annotations.segmentation import mask_of
+from jobs.inputs.prompts.images.object_masks import number_from_one
+from jobs.inputs.prompts.names.frame_names import FrameNames
 from jobs.inputs.prompts.prompt_builder import PromptBuilder
 from jobs.inputs.prompts.prompt_kind import PromptKind, PromptSource
-from jobs.inputs.prompts.segmentation import mask_of
 
 EVERY = 4  # frames from one annotation to the next: videos have 24 frames/s, annotations 6
 

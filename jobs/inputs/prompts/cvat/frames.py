@@ -4,10 +4,10 @@ import re
 from dataclasses import dataclass
 
 from jobs.errors import PromptError
-from jobs.inputs.prompts.cvat_shapes import MAX_DIGITS
-from jobs.inputs.prompts.frame_names import FrameNames
-from jobs.inputs.prompts.json_fields import shown
-from jobs.inputs.prompts.xml_file import Element
+from jobs.inputs.prompts.annotations.fields import shown
+from jobs.inputs.prompts.cvat.shapes import MAX_DIGITS
+from jobs.inputs.prompts.cvat.xml_file import Element
+from jobs.inputs.prompts.names.frame_names import FrameNames
 
 FILTER = re.compile(r"\s*step\s*=\s*([1-9][0-9]{0,5})\s*")
 
