@@ -28,6 +28,13 @@ TEXTS = (*REQUIRED, "remove", "void", "mask_names")  # read as strings, so that 
 NUMBERS = ("start", "end", "first_frame")
 MAX_VOID = 2**16 - 1
 TABLES = (".parquet", ".csv", ".jsonl")
+UTF_16 = "is text in UTF-16; legal: UTF-8, which Excel calls 'CSV UTF-8' when it saves"
+NOT_TEXT = {  # the first bytes of files that people take for CSV
+    b"\xff\xfe": UTF_16,
+    b"\xfe\xff": UTF_16,
+    b"PK\x03\x04": "is a workbook of Excel, or a ZIP; legal: the sheet saved as 'CSV UTF-8'",
+    b"\xd0\xcf\x11\xe0": "is a workbook of Excel; legal: the sheet saved as 'CSV UTF-8'",
+}
 TREE = ("JPEGImages", "Annotations")  # the folders of a tree that stands for a manifest
 RESOLUTIONS = ("480p", "Full-Resolution", "1080p")  # in DAVIS, folders between JPEGImages and the sequences
 
@@ -105,7 +112,10 @@ def _without_blanks(row: dict[str, Any]) -> dict[str, Any]:
 def _load_table(location: str) -> Any:
     """Read a table that has every required column, and no column twice. Raises ManifestError."""
     try:
-        table = _parse(location, storage.read(location))
+        content = storage.read(location)
+        if not location.lower().endswith(".parquet"):
+            _require_text(location, content)
+        table = _parse(location, content)
     except FileNotFoundError:
         raise ManifestError(f"{location} does not exist") from None
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
@@ -116,6 +126,13 @@ def _load_table(location: str) -> Any:
     if missing := [name for name in REQUIRED if name not in names]:
         raise ManifestError(f"{location} lacks the columns {missing}; it has {names}{_hint(names)}")
     return table
+
+
+def _require_text(location: str, content: bytes) -> None:
+    """Raise ManifestError for a file of a spreadsheet program. Without a byte-order mark, NUL tells UTF-16."""
+    found = next((what for sign, what in NOT_TEXT.items() if content.startswith(sign)), None)
+    if found is not None or b"\0" in content[:2]:
+        raise ManifestError(f"{location} {found or UTF_16}")
 
 
 def _hint(names: Sequence[str]) -> str:

@@ -158,6 +158,26 @@ def test_malformed_manifest_raises(name: str, content: str, message: str, tmp_pa
         read_manifest(f"{tmp_path}/{name}")
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            "video_id,video,prompts\na,b,c\n".encode("utf-16"),
+            "m.csv is text in UTF-16; legal: UTF-8, which Excel",
+        ),
+        ("video_id,video,prompts\na,b,c\n".encode("utf-16-be"), "m.csv is text in UTF-16"),
+        (b"\xfe\xff" + "video_id,video,prompts\n".encode("utf-16-be"), "m.csv is text in UTF-16"),
+        (b"PK\x03\x04\x14\0", "m.csv is a workbook of Excel, or a ZIP; legal: the sheet saved as"),
+        (b"\xd0\xcf\x11\xe0\xa1", "m.csv is a workbook of Excel; legal"),
+    ],
+    ids=["UTF-16 LE", "UTF-16 BE without mark", "UTF-16 BE", "xlsx", "xls"],
+)
+def test_tables_of_spreadsheet_programs_are_named(content: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_bytes(content)
+    with pytest.raises(ManifestError, match=message):
+        read_manifest(f"{tmp_path}/m.csv")
+
+
 def test_missing_manifest_raises(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="does not exist"):
         read_manifest(f"{tmp_path}/none.csv")
