@@ -7,7 +7,7 @@ import pytest
 import s3fs
 
 from jobs.io.storage_policy import StoragePolicy, storage_policy
-from tests.reliability.grouped_archive import draw_groups
+from tests.reliability.grouped_archive import draw_groups, long_frames
 from tests.stores.faults import FaultProxy
 
 
@@ -19,9 +19,9 @@ def _impatience() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def groups(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def groups(model_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The manifest of grouped_archive.py."""
-    return draw_groups(tmp_path_factory.mktemp("groups"))
+    return draw_groups(tmp_path_factory.mktemp("groups"), long_frames(model_file))
 
 
 @pytest.fixture

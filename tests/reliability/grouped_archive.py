@@ -5,27 +5,41 @@ So there is a time when a process holds finished videos that are not committed y
 
 import json
 import shutil
+import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+import stcn_core
 from jobs.commands.archive import DrawnVideo, draw_archive
 from jobs.outputs import store
+from stcn_core.synthetic.clips import draw_clip
 from tests.reliability.processes import readers_of
 from tests.reliability.small_run import verified
 
 SHORTS, LONG = ("a", "b", "c"), "z"  # of each group, in the order in which they are done
-LONG_FRAMES = 800  # over two seconds, in which a test finds it open and does what it is about
+LONG_SECONDS = 4.0  # in which a test finds the long video open, and the driver asks for draining nodes every 2 s
+MIN_FRAMES, MAX_FRAMES = 800, 8_000
+MEASURED_FRAMES = 100
 GROUPS = 4  # as many shards, for one actor
 
 
-def draw_groups(folder: Path) -> Path:
-    """Draw it; returns the manifest."""
+def long_frames(model_file: Path) -> int:
+    """Frames that take about LONG_SECONDS on this machine: its kinds differ by a factor of four."""
+    clip = draw_clip(0, range(MEASURED_FRAMES), 48, width=64, objects=2)
+    model = stcn_core.for_inference(stcn_core.load_model(model_file))
+    started = time.monotonic()
+    done = sum(1 for _ in stcn_core.propagate(model, clip.frames, {0: clip.labels[0]}))
+    return min(MAX_FRAMES, max(MIN_FRAMES, round(LONG_SECONDS * done / (time.monotonic() - started))))
+
+
+def draw_groups(folder: Path, frames: int) -> Path:
+    """Draw it; returns the manifest. frames: of the long video of each group."""
     short = DrawnVideo(video_id="short", seed=1, frames=6, height=48, width=64, rate=Fraction(24), objects=1)
     draw_archive(
         [
             short,
-            DrawnVideo(video_id="long", seed=2, frames=LONG_FRAMES, height=48, width=64, rate=Fraction(24), objects=2),
+            DrawnVideo(video_id="long", seed=2, frames=frames, height=48, width=64, rate=Fraction(24), objects=2),
         ],
         folder / "drawn",
     )
