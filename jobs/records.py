@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 Status = Literal["done", "quarantined", "pending", "forgotten"]  # the last one in the ledger alone
 EventKind = Literal["vanish", "drift"]
@@ -98,10 +98,28 @@ class VideoRow:
     @property
     def damage(self) -> str | None:
         """A description of the missing and damaged frames of a done video; None if there are none."""
-        missing = (self.frames_expected or 0) - (self.frames_decoded or 0)
-        if self.status != "done" or not (missing > 0 or self.frames_corrupt):
-            return None
-        return f"{self.frames_decoded} of {self.frames_expected} frames decoded, {self.frames_corrupt} damaged"
+        return damage_of(self)
+
+
+class FrameCounts(Protocol):
+    """The part of a row that says whether its video is damaged."""
+
+    @property
+    def status(self) -> str: ...
+    @property
+    def frames_expected(self) -> int | None: ...
+    @property
+    def frames_decoded(self) -> int | None: ...
+    @property
+    def frames_corrupt(self) -> int | None: ...
+
+
+def damage_of(row: FrameCounts) -> str | None:
+    """A description of the missing and damaged frames of a done video; None if there are none."""
+    missing = (row.frames_expected or 0) - (row.frames_decoded or 0)
+    if row.status != "done" or not (missing > 0 or row.frames_corrupt):
+        return None
+    return f"{row.frames_decoded} of {row.frames_expected} frames decoded, {row.frames_corrupt} damaged"
 
 
 def _track(values: dict[str, Any]) -> Track:

@@ -77,12 +77,11 @@ def _check_rows(output: str, rows: list[VideoRow], ledger: Ledger) -> Iterator[s
         yield f"the manifest cannot be read, so its videos cannot be compared with the rows: {error}"
     else:
         yield from (f"video {name!r} of the manifest has no row" for name in sorted(expected - set(ids)))
-    for row in ledger.videos.values():
-        if row.status == "pending":
-            yield (
-                f"video {row.video_id!r} was done by run {row.run}, and its masks are gone; segment it again, or give "
-                f"it up with `stcn forget`"
-            )
+    for row in ledger.videos.select(state.video_id for state in ledger.videos.states() if state.status == "pending"):
+        yield (
+            f"video {row.video_id!r} was done by run {row.run}, and its masks are gone; segment it again, or give it "
+            "up with `stcn forget`"
+        )
     for row in rows:
         if row.status == "done" and (row.masks_file is None or ledger.files.get(row.masks_file) is None):
             yield f"video {row.video_id!r} is done, but no committed file has its masks"
@@ -95,7 +94,7 @@ class _MasksCheck:
 
     def __init__(self, output: str, ledger: Ledger, found: Findings) -> None:
         self._output, self._found, self._published = output, found, PublishedMasks(output)
-        self._held_by = {row.video_id: row for row in ledger.videos.values() if row.masks_file is not None}
+        self._held_by = {row.video_id: row for row in ledger.videos.rows() if row.masks_file is not None}
 
     def run(self, name: str, file: Placement) -> None:
         """Check one committed file."""

@@ -5,7 +5,7 @@ that run commits. A driver that was believed dead finds its record's number take
 and ends. A commit is one record: the outcome of videos, the attempt's files that belong in `masks/`, and the files that
 no longer do. Publishing carries a commit out. It is idempotent, and a run repeats it for commits of an earlier run that
 was killed in between. Files in `masks/` are never changed: if some of a file's videos are replaced, the others go into
-a new file.
+a new file. Checkpoints stand for older records, so that a ledger opens by few requests.
 """
 
 import dataclasses
@@ -14,12 +14,17 @@ from collections.abc import Callable, Iterable, Sequence
 from jobs.errors import FatalError
 from jobs.io import storage
 from jobs.io.create_only import Create
+from jobs.ledger import checkpoints
+from jobs.ledger.checkpoint import Changes
+from jobs.ledger.checkpoints import Checkpoints
 from jobs.ledger.log import Log, Record
 from jobs.ledger.published import Files, Placement, PublishedMasks
+from jobs.ledger.video_table import VideoState, VideoTable
 from jobs.outputs import store
 from jobs.records import ShardWritten, Status, VideoRow
 
 ATTEMPTS = "_attempts"
+LEDGER = "_ledger"
 
 
 class TakenOverError(FatalError):
@@ -30,22 +35,47 @@ class Ledger:
     """The log of one output, and the state that follows from it."""
 
     def __init__(self, output: str) -> None:
-        """Read all records. Raises FatalError for a missing or damaged record."""
+        """Read the newest checkpoints, and the records after them.
+
+        Raises FatalError for a missing or damaged record, and for an output of an earlier version.
+        """
         self._output = output
-        self._log = Log(storage.join(output, "_ledger"))
+        self._log = Log(storage.join(output, LEDGER, "records"))
+        self._checkpoints = Checkpoints(storage.join(output, LEDGER, "checkpoints"))
         self._published = PublishedMasks(output)
         self.run: Record = {}  # the record of the latest run
         self._ours: str | None = None  # name of the run of this process
-        self.videos: dict[str, VideoRow] = {}  # video id -> its latest row
+        self.videos = VideoTable()
         self.files: Files = {}
         self.unpublished: set[str] = set()  # attempts whose commit has begun and is not published
         self._committed: dict[str, list[str]] = {}  # attempt -> the files that its commit places or removes
-        self.refresh()
+        self._tail: list[Changes] = []  # of each record that no checkpoint stands for yet
+        self._open()
+
+    def _open(self) -> None:
+        for found in self._checkpoints.read():
+            self.run = found.run or self.run
+            self.files |= found.files
+            self.videos.seal(found.content)
+        for record in self._log.open(self._checkpoints.stop):
+            self._apply(record)
+        if not self._log.next:
+            _refuse_earlier_layout(self._output)
 
     def refresh(self) -> None:
         """Read the records that were appended since the last call."""
         for record in self._log.read():
             self._apply(record)
+
+    def write_checkpoints(self) -> None:
+        """Let checkpoints stand for the records that are enough for one."""
+        while len(self._tail) >= checkpoints.BASE:
+            sealed, self._tail = self._tail[: checkpoints.BASE], self._tail[checkpoints.BASE :]
+            changes = Changes()
+            for of_record in sealed:
+                changes.add(of_record)
+            added = self._checkpoints.add(changes)
+            self.videos.seal(added.content, lambda name: any(name in newer.rows for newer in self._tail))
 
     def begin(self, run: str, holder: Record, create: Create = storage.create) -> None:
         """Append the record of this run, which alone commits from here on, and publish commits of earlier runs."""
@@ -56,6 +86,8 @@ class Ledger:
         self._apply(record)
         self._ours = run
         self._recover()
+        self._checkpoints.remove_merged()
+        self.write_checkpoints()
 
     @property
     def is_taken_over(self) -> bool:
@@ -68,19 +100,20 @@ class Ledger:
         In a run that has begun, the log says so from here on: another video of a lost file may be of another manifest.
         """
         gone = {name for name, file in self._missing().items() if not self._published.awaits(file)}
-        gone |= {name for row in self.videos.values() if (name := row.masks_file) and self.files.get(name) is None}
-        rows = [_without_masks(row, "pending") for row in self.videos.values() if row.masks_file in gone]
+        gone |= {name for name in self.videos.masks_files() if self.files.get(name) is None}
+        rows = [_without_masks(row, "pending") for row in self.videos.in_files(gone)] if gone else []
         if rows and self._ours is not None:
             self._append(f"{ATTEMPTS}/{self._ours}/lost", rows, dict.fromkeys(gone))
             for name in gone:
                 self._published.remove(name)
-        self.videos |= {row.video_id: row for row in rows}
+        for row in rows:
+            self.videos.put(row)
         return [row.video_id for row in rows]
 
-    def finished(self, again: Callable[[VideoRow], bool] = lambda row: False) -> set[str]:
-        """Return the work ids that need no work. again: selects settled rows that are done again all the same."""
-        settled = (row for row in self.videos.values() if row.status in ("done", "quarantined"))
-        return {row.work_id for row in settled if not again(row)}
+    def finished(self, again: Callable[[VideoState], bool] = lambda state: False) -> set[str]:
+        """Return the work ids that need no work. again: selects settled videos that are done again all the same."""
+        settled = (state for state in self.videos.states() if state.status in ("done", "quarantined"))
+        return {state.work_id for state in settled if not again(state)}
 
     def forget(self, rows: Iterable[VideoRow]) -> None:
         """Remove the masks of videos, and let them count as never segmented. Raises TakenOverError."""
@@ -99,6 +132,7 @@ class Ledger:
             raise
         self._publish(attempt)
         self.unpublished.remove(attempt)
+        self.write_checkpoints()
 
     def _append(self, attempt: str, rows: Iterable[VideoRow], files: Files) -> None:
         """Append a record of the outcome of videos, and of the files that belong in `masks/` or no longer do."""
@@ -123,7 +157,7 @@ class Ledger:
                 new = _placement(attempt, rest)
                 files[new.name(number)] = new
                 storage.write(storage.join(self._output, new.source), rest)
-                kept = (r for r in self.videos.values() if r.masks_file == name and r.video_id not in video_ids)
+                kept = (row for row in self.videos.in_files([name]) if row.video_id not in video_ids)
                 moved += [dataclasses.replace(row, masks_file=new.name(number)) for row in kept]
         if written is not None and written.masks_location is not None:
             source = storage.join(attempt, storage.name_of(written.masks_location))
@@ -134,25 +168,23 @@ class Ledger:
 
     def _apply(self, record: Record) -> None:
         try:
-            if "holder" in record:
-                self.run = record
-                return
-            rows = [VideoRow.from_dict(row) for row in record["videos"]]
-            files = {name: Placement(**file) if file else None for name, file in record["files"].items()}
-            self._committed[record["attempt"]] = list(files)
+            changes = _changes_of(record)
         except (KeyError, TypeError) as error:
-            raise FatalError(f"a record of {self._output}/_ledger is of another version: {error}") from error
-        self.files |= files
-        for row in rows:
-            self.videos[row.video_id] = row
+            raise FatalError(f"a record of {self._output}/{LEDGER} is of another version: {error}") from error
+        self._tail.append(changes)
+        self.run = changes.run or self.run
+        self.files |= changes.files
+        for row in changes.rows.values():
+            self.videos.put(row)
+        if "attempt" in record and record["run"] == self._ours:
+            self._committed[record["attempt"]] = list(changes.files)
 
     def _superseded(self, rows: Iterable[VideoRow]) -> dict[str, set[str]]:
         """Map each file with masks of an earlier version of these videos to the ids of those videos."""
         superseded: dict[str, set[str]] = {}
         for row in rows:
-            known = self.videos.get(row.video_id)
-            if known is not None and known.masks_file is not None:
-                superseded.setdefault(known.masks_file, set()).add(row.video_id)
+            if (file := self.videos.masks_file(row.video_id)) is not None:
+                superseded.setdefault(file, set()).add(row.video_id)
         return superseded
 
     def _missing(self) -> dict[str, Placement]:
@@ -172,7 +204,7 @@ class Ledger:
 
     def _publish(self, attempt: str) -> None:
         """Carry a commit out in `masks/`. Old files go first, so that no video is ever there twice."""
-        names = self._committed[attempt]
+        names = self._committed.pop(attempt)
         for name in sorted(names, key=lambda name: self.files[name] is not None):
             file = self.files[name]
             if file is None:
@@ -185,10 +217,28 @@ class Ledger:
         """Explain a state that this run alone cannot have brought about."""
         self.refresh()
         if not self.is_taken_over:
-            return FatalError(f"somebody else has changed {self._output}/_ledger or {ATTEMPTS}; run again")
+            return FatalError(f"somebody else has changed {self._output}/{LEDGER} or {ATTEMPTS}; run again")
         return TakenOverError(
             f"another run has taken over {self._output}: {describe_run(self.run)}; this one ends, and what it had "
             "not committed is done by that one"
+        )
+
+
+def _changes_of(record: Record) -> Changes:
+    """What a record changes. Raises KeyError or TypeError for a record of another version."""
+    if "holder" in record:
+        return Changes(run=record)
+    rows = {row["video_id"]: VideoRow.from_dict(row) for row in record["videos"]}
+    return Changes(
+        rows=rows, files={name: Placement(**file) if file else None for name, file in record["files"].items()}
+    )
+
+
+def _refuse_earlier_layout(output: str) -> None:
+    if storage.exists(storage.join(output, LEDGER, "00000000.json")):
+        raise FatalError(
+            f"{output} was written by an earlier version, whose {LEDGER}/ is laid out otherwise; legal: a new OUTPUT, "
+            "or that version"
         )
 
 

@@ -141,8 +141,12 @@ def without_videos(content: bytes, video_ids: Iterable[str]) -> bytes | None:
 
 def write_videos(location: str, rows: Iterable[VideoRow]) -> None:
     """Write the table of videos in one piece."""
-    table = pa.Table.from_pylist([dataclasses.asdict(row) for row in rows], schema=VIDEOS)
-    storage.write(location, _to_bytes(table, VIDEOS))
+    storage.write(location, _to_bytes(videos_table(rows), VIDEOS))
+
+
+def videos_table(rows: Iterable[VideoRow]) -> Any:
+    """Build an Arrow table of rows of `videos/`."""
+    return pa.Table.from_pylist([dataclasses.asdict(row) for row in rows], schema=VIDEOS)
 
 
 def read_videos(location: str) -> list[VideoRow]:

@@ -9,6 +9,7 @@ from jobs.inputs.model_file import ModelFile, find_model
 from jobs.io import storage
 from jobs.io.storage_policy import QUICK_SECONDS, StoragePolicy, storage_policy
 from jobs.ledger.ledger import Ledger
+from jobs.ledger.video_table import VideoState
 from jobs.outputs import store
 from jobs.outputs.selection_folder import refuse_selection
 from jobs.planning.config import SegmentConfig
@@ -32,7 +33,7 @@ class Job:
     unused_columns: list[str]  # of the manifest
     table: dict[str, VideoRow]  # rows of all manifests that the output was given before, by video id
     ledger: Ledger
-    is_retried: Callable[[VideoRow], bool]  # whether a settled video is segmented again
+    is_retried: Callable[[VideoState], bool]  # whether a settled video is segmented again
 
     def todo(self) -> list[WorkItem]:
         """Return the work that a run would do."""
@@ -46,12 +47,14 @@ class Job:
 
     def outdated(self) -> int:
         """Count the videos whose masks the run will replace."""
-        latest = {item: self.ledger.videos.get(item.entry.video_id) for item in self.items}
-        return sum(row is not None and row.status == "done" and row.work_id != i.work_id for i, row in latest.items())
+        work = {item.entry.video_id: item.work_id for item in self.items}
+        done = (state for state in self.ledger.videos.states() if state.status == "done")
+        return sum(work.get(state.video_id, state.work_id) != state.work_id for state in done)
 
     def rows(self) -> list[VideoRow]:
         """Return a row for every manifest entry, with its outcome or the status "pending"."""
-        return [_row(item, self.ledger.videos.get(item.entry.video_id)) for item in self.items]
+        latest = {row.video_id: row for row in self.ledger.videos.select(item.entry.video_id for item in self.items)}
+        return [_row(item, latest.get(item.entry.video_id)) for item in self.items]
 
     def all_rows(self) -> list[VideoRow]:
         """Return a row for every video that the output was ever given, by this manifest or an earlier one."""
@@ -111,12 +114,12 @@ def _chosen(entries: list[Entry], config: SegmentConfig) -> list[Entry]:
 
 
 def _check_classes(classes: Sequence[str], ledger: Ledger) -> None:
-    legal = sorted({str(row.error_class) for row in ledger.videos.values() if row.status == "quarantined"})
+    legal = sorted({str(state.error_class) for state in ledger.videos.states() if state.status == "quarantined"})
     if unknown := sorted(set(classes) - set(legal)):
         raise UserError(f"--only {', '.join(unknown)}: no quarantined video has this class; legal: {legal}")
 
 
-def _retry_rule(config: SegmentConfig, classes: Sequence[str] | None) -> Callable[[VideoRow], bool]:
+def _retry_rule(config: SegmentConfig, classes: Sequence[str] | None) -> Callable[[VideoState], bool]:
     """Return the rule for settled videos: retry those requested, and those whose outcome --strict has changed.
 
     A strict run retries damaged videos that are done; any other run retries those that only a strict run quarantined.
@@ -124,13 +127,13 @@ def _retry_rule(config: SegmentConfig, classes: Sequence[str] | None) -> Callabl
 
     redone = frozenset(config.redo or ())
 
-    def is_retried(row: VideoRow) -> bool:
-        if row.video_id in redone:
+    def is_retried(state: VideoState) -> bool:
+        if state.video_id in redone:
             return True
-        if row.status == "quarantined":
-            is_requested = classes is not None and (not classes or row.error_class in classes)
-            return is_requested or (row.error_class == "DamagedError" and not config.strict)
-        return config.strict and row.damage is not None
+        if state.status == "quarantined":
+            is_requested = classes is not None and (not classes or state.error_class in classes)
+            return is_requested or (state.error_class == "DamagedError" and not config.strict)
+        return config.strict and state.damage is not None
 
     return is_retried
 

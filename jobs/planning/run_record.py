@@ -85,7 +85,8 @@ def updated_rows(table: Mapping[str, VideoRow], ledger: Ledger) -> dict[str, Vid
     table: the rows of `videos/`, which a run writes as it begins and as it ends.
     """
     rows = dict(table)
-    for video_id, latest in ledger.videos.items():
+    for latest in ledger.videos.rows():
+        video_id = latest.video_id
         if latest.status == "forgotten":
             if video_id in rows and rows[video_id].status != "pending":
                 del rows[video_id]

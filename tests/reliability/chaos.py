@@ -27,6 +27,7 @@ from jobs.commands.archive import DrawnVideo, draw_archive
 from jobs.io import storage
 from stcn_core import save_model
 from tests.core.tiny import tiny_model
+from tests.jobs.ledger.records import record_locations
 from tests.reliability.nodes import SHORT_HEALTH_CHECK, Nodes
 from tests.reliability.restarted import Restarted
 from tests.reliability.small_run import digest
@@ -95,7 +96,7 @@ class Chaos:
             waited = time.monotonic() - last
             if self._to_kill and waited > pause and self._kill(run):
                 pause, last = self._chance.uniform(0, self._scale.pause_seconds), time.monotonic()
-            elif (now := len(storage.find(f"{run.output}/_ledger"))) > records:
+            elif (now := len(record_locations(run.output))) > records:
                 records, last = now, time.monotonic()
             elif waited > STUCK_SECONDS:
                 self.violations.append(f"{run.output}: nothing was committed for {STUCK_SECONDS:g} s")

@@ -99,7 +99,7 @@ def check_readers(output: str) -> None:
     store.read_videos(f"{output}/{store.VIDEOS_FILE}")
     with suppress(FileNotFoundError):
         store.run_info(output)
-    records = Log(f"{output}/_ledger").read()
+    records = Log(f"{output}/_ledger/records").open()
     placed = {name: file for record in records for name, file in record.get("files", {}).items() if file}
     seen: list[str] = []
     for info in storage.find(f"{output}/masks", [".parquet"]):

@@ -10,6 +10,7 @@ import pytest
 from jobs.commands.verify import describe, verify
 from jobs.io import storage
 from jobs.outputs import store
+from tests.jobs.ledger.records import record_locations, record_path
 from tests.reliability.small_run import FIRST, THEN, SmallRun, verified
 
 
@@ -36,13 +37,13 @@ def add_a_copy(output: str) -> None:
 
 
 def alter_a_record(output: str) -> None:
-    path = Path(output, "_ledger/00000001.json")
+    path = record_path(output, 1)
     path.write_bytes(path.read_bytes().replace(b'"done"', b'"gone"', 1))
 
 
 def place_masks_twice(output: str) -> None:
     """Two committed files with the masks of one video: what no run does, and verify must see."""
-    path = sorted(Path(output, "_ledger").iterdir())[-1]
+    path = Path(record_locations(output)[-1])
     record = json.loads(path.read_bytes())
     content = files(output)[0].read_bytes() + b""
     extra = Path(output, "masks", "twice.parquet")
@@ -76,7 +77,7 @@ DAMAGE: list[tuple[Callable[[str], object], str]] = [
     (lambda output: files(output)[0].unlink(), "is gone"),
     (add_a_copy, "copy.parquet was never committed"),
     (alter_a_record, "00000001.json is damaged"),
-    (lambda output: Path(output, "_ledger/00000001.json").unlink(), "lacks 00000001.json"),
+    (lambda output: record_path(output, 1).unlink(), "lacks 00000001.json"),
     (place_masks_twice, "twice.parquet has masks of video .*, which the log does not place there"),
     (drop_a_row, "'a' of the manifest has no row"),
     (double_a_row, "'a' has 2 rows"),
@@ -97,7 +98,7 @@ def test_planted_damage_is_found(plant: Callable[[str], object], message: str, o
 def test_leftovers_of_a_killed_run_are_no_damage(output: str, tmp_path: Path) -> None:
     """A commit whose file was not published yet, and an attempt of a run that is no more."""
     (path,) = [p for p in files(output) if b"video_id" in p.read_bytes()][:1]
-    records = [json.loads(p.read_bytes()) for p in sorted(Path(output, "_ledger").iterdir())]
+    records = [json.loads(storage.read(location)) for location in record_locations(output)]
     source = next(
         file["source"] for r in records for name, file in r.get("files", {}).items() if file and name == path.name
     )

@@ -16,6 +16,7 @@ from pathlib import Path
 from ray.cluster_utils import Cluster
 from jobs.cli import __main__ as cli
 from jobs.io import storage
+from tests.jobs.ledger.records import record_locations
 
 options = {"object_store_memory": 80 * 2**20, "include_dashboard": False}
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, **options})
@@ -23,7 +24,7 @@ lost = cluster.add_node(num_cpus=1, object_store_memory=80 * 2**20)
 output = sys.argv[3]
 
 def lose_a_node():
-    while len(storage.find(f"{output}/_ledger", [".json"])) < 2:
+    while len(record_locations(output)) < 2:
         time.sleep(0.005)
     cluster.remove_node(lost, allow_graceful=False)
     print("lost a node", flush=True)

@@ -12,6 +12,7 @@ from jobs.ledger.ledger import Ledger, TakenOverError
 from jobs.ledger.published import Placement
 from jobs.outputs import store
 from jobs.records import ShardWritten, Status, VideoRow
+from tests.jobs.ledger.records import record_locations, record_path
 from tests.jobs.outputs.test_store import rows as mask_rows
 
 ME = {"user": "me", "host": "here", "pid": 1, "since": "today"}
@@ -142,7 +143,7 @@ def test_lost_reply_to_a_commit_is_not_a_lost_race(
     ledger.commit("_attempts/1/x", [row("a")], attempt(output, "_attempts/1/x", "a", tmp_path))
     assert lost
     assert published(output) == [["a"]]
-    assert len(storage.find(f"{output}/_ledger")) == 2
+    assert len(record_locations(output)) == 2
 
 
 def test_interrupted_publish_is_finished_by_the_next_run(
@@ -240,7 +241,7 @@ def test_altered_masks_are_not_copied(committed: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", ["removed", "emptied", "altered"])
 def test_damaged_log_record_is_named(damage: str, committed: str) -> None:
-    path = Path(committed, "_ledger/00000000.json")
+    path = record_path(committed, 0)
     if damage == "removed":
         path.unlink()
     else:
@@ -258,7 +259,7 @@ def test_changed_video_that_fails_drops_its_old_masks(committed: str) -> None:
 
 
 def test_records_can_be_read_by_people(committed: str) -> None:
-    first, second = (json.loads(storage.read(f"{committed}/_ledger/0000000{n}.json")) for n in (0, 1))
+    first, second = (json.loads(record_path(committed, n).read_bytes()) for n in (0, 1))
     assert (first["run"], first["holder"]) == ("1", ME)
     assert (second["run"], second["attempt"]) == ("1", "_attempts/1/x")
     files: dict[str, Any] = {name: Placement(**file) for name, file in second["files"].items()}

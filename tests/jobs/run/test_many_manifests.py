@@ -64,7 +64,7 @@ def test_a_manifest_of_fewer_rows_leaves_the_other_videos_as_they_are(
     one = stcn("overlay", output, manifests / "one", "--only", "c")
     assert one.stdout.split() == [str(manifests / "one/c.mp4")]
     unknown = stcn("overlay", output, manifests / "one", "--only", "z")
-    assert (unknown.returncode, "--only z" in unknown.stderr) == (2, True)
+    assert (unknown.returncode, "has no masks of 'z'" in unknown.stderr) == (2, True)
 
     # A file of masks that is lost, of which the next manifest has one video.
     for path in (output / "masks").iterdir():

@@ -17,6 +17,7 @@ import pytest
 from jobs.io import storage
 from jobs.ledger.ledger import Ledger
 from jobs.outputs import store
+from tests.jobs.ledger.records import record_locations
 from tests.lengths import short_and_long
 from tests.parts import VIDEOS, ray_command, stcn
 from tests.preloaded.process import Process
@@ -128,7 +129,7 @@ def test_killed_run_resumes_to_the_same_masks(
     command = ["segment", str(archive / "manifest.csv"), output, *map(str, options(model_file))]
     with Process("-m", "jobs", *command) as process:
         deadline = time.monotonic() + 120
-        while len(storage.find(f"{output}/_ledger", [".json"])) < 2:  # until something, but not all, is committed
+        while len(record_locations(output)) < 2:  # until something, but not all, is committed
             assert time.monotonic() < deadline
             assert process.poll() is None
             time.sleep(0.005)

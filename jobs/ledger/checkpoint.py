@@ -1,0 +1,91 @@
+"""A checkpoint: what a range of the log's records comes to, in one file, which is read in their place.
+
+It holds the last row of each video, and the last of each file, that the range has. It follows from the records alone,
+whoever writes it.
+"""
+
+import dataclasses
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from jobs.errors import FatalError
+from jobs.ledger.log import Record
+from jobs.ledger.published import Files, Placement
+from jobs.outputs import store
+from jobs.records import VideoRow
+
+ROW_GROUP = 2_000  # rows; one row is read in about 2 ms
+META = b"stcn_checkpoint"  # in the file's metadata: all but the rows
+
+
+@dataclass(kw_only=True)
+class Changes:
+    """What some records change."""
+
+    run: Record | None = None  # the record of the last run that begins in them
+    rows: dict[str, VideoRow] = field(default_factory=dict)  # video id -> its last row
+    files: Files = field(default_factory=dict)
+
+    def add(self, later: "Changes") -> None:
+        """Add what records after these change."""
+        self.run = later.run or self.run
+        self.rows |= later.rows
+        self.files |= later.files
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """The content of one file."""
+
+    run: Record | None
+    files: Files
+    content: bytes  # Parquet, with the columns of `videos/`
+
+    @property
+    def table(self) -> Any:
+        """The rows, as an Arrow table."""
+        return store.parse(self.content)
+
+
+def checkpoint_of(changes: Changes) -> Checkpoint:
+    """Make a checkpoint of the changes of some records."""
+    return _checkpoint(store.videos_table(changes.rows.values()), changes.run, changes.files)
+
+
+def merge(checkpoints: Sequence[Checkpoint]) -> Checkpoint:
+    """Make one checkpoint of several that follow each other."""
+    rest = Changes()
+    for checkpoint in checkpoints:
+        rest.add(Changes(run=checkpoint.run, files=checkpoint.files))
+    table = pa.concat_tables(checkpoint.table for checkpoint in checkpoints)
+    last = {video_id: number for number, video_id in enumerate(table["video_id"].to_pylist())}
+    return _checkpoint(table.take(pa.array(sorted(last.values()), pa.int64())), rest.run, rest.files)
+
+
+def parse(content: bytes) -> Checkpoint:
+    """Read a checkpoint from its bytes. Raises FatalError if another version wrote it."""
+    try:
+        schema = pq.read_schema(pa.BufferReader(content))
+        about = json.loads(schema.metadata[META])
+        files = {name: Placement(**file) if file else None for name, file in about["files"].items()}
+        if missing := set(store.VIDEOS.names) - set(schema.names):
+            raise KeyError(*missing)
+        return Checkpoint(run=about["run"], files=files, content=content)
+    except (KeyError, TypeError, ValueError) as error:
+        raise FatalError(f"a checkpoint is of another version: {type(error).__name__}: {error}") from error
+
+
+def _checkpoint(table: Any, run: Record | None, files: Files) -> Checkpoint:
+    placed = {name: dataclasses.asdict(file) if file else None for name, file in files.items()}
+    about = {META: json.dumps({"run": run, "files": placed}).encode()}
+    buffer = io.BytesIO()
+    schema = store.VIDEOS.with_metadata({**store.VIDEOS.metadata, **about})
+    with pq.ParquetWriter(buffer, schema, **store.COMPRESSION) as writer:
+        writer.write_table(table.cast(schema).combine_chunks(), row_group_size=ROW_GROUP)
+    return Checkpoint(run=run, files=files, content=buffer.getvalue())
