@@ -6,6 +6,7 @@ our own. It is shared by all threads, and with it the connections that it keeps 
 
 import os
 import threading
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from fsspec import filesystem
@@ -33,6 +34,7 @@ class FileSystem(Protocol):
     def pipe_file(self, path: str, value: bytes, mode: str = ..., *, timeout: float) -> None: ...
     def cp_file(self, path1: str, path2: str) -> None: ...
     def rm(self, path: str, recursive: bool) -> None: ...
+    def rm_file(self, path: str) -> None: ...
     def unstrip_protocol(self, name: str) -> str: ...
 
 
@@ -93,6 +95,18 @@ def refusal(location: str) -> Exception | None:
     except Exception as error:  # the answer, whatever class the store's library gives it
         return error
     return None
+
+
+def delete_objects(fs: S3FileSystem, paths: Sequence[str]) -> None:
+    """Delete objects of one bucket by one request; those that are not there are passed by. Raises OSError.
+
+    s3fs would take a name with brackets for a pattern.
+    """
+    buckets, keys, _ = zip(*map(fs.split_path, paths), strict=True)
+    objects = [{"Key": key} for key in keys]
+    reply = fs.call_s3("delete_objects", Bucket=buckets[0], Delete={"Objects": objects, "Quiet": True})
+    if errors := reply.get("Errors"):
+        raise OSError(f"{errors[0].get('Key')} was not deleted: {errors[0].get('Code')}: {errors[0].get('Message')}")
 
 
 def scheme_of(location: str) -> str:

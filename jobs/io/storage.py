@@ -10,20 +10,30 @@ import hashlib
 import io
 import os
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from jobs.errors import StorageError
 from jobs.io import local
-from jobs.io.filesystem import Entry, FileSystem, is_local, is_s3, location_of, open_location
+from jobs.io.filesystem import (
+    Entry,
+    FileSystem,
+    S3FileSystem,
+    delete_objects,
+    is_local,
+    is_s3,
+    location_of,
+    open_location,
+)
 from jobs.io.retry import with_retries
 from jobs.io.verified_copy import verified_copy
 
 LEADS_NOWHERE = (errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
 MOST_TO_CREATE = 50 * 2**20  # bytes; twice as many would go in parts
+MOST_TO_DELETE = 1_000  # objects that S3 deletes by one request
 UPLOAD_SECONDS, UPLOAD_BYTES_PER_SECOND = 60.0, 10**6  # at least; s3fs itself waits for ever for a store that is silent
 # Of a folder whose folders are looked into, by a request each: more than a video's objects, fewer than a data set's.
 MOST_FOLDERS = 300
@@ -198,6 +208,25 @@ def remove(location: str) -> None:
     fs, path = open_location(location)
     with suppress(FileNotFoundError):  # another try has removed it
         fs.rm(path, recursive=True)
+
+
+def remove_files(locations: Sequence[str]) -> None:
+    """Delete files of one storage, a thousand with a request; those that are not there are passed by."""
+    for start in range(0, len(locations), MOST_TO_DELETE):
+        _remove_files(locations[start], locations[start : start + MOST_TO_DELETE])
+
+
+@with_retries
+def _remove_files(location: str, locations: Sequence[str]) -> None:
+    """location: the first one, which names the storage in messages."""
+    fs, _ = open_location(location)
+    paths = [open_location(other)[1] for other in locations]
+    if is_s3(fs):
+        delete_objects(cast(S3FileSystem, fs), paths)
+        return
+    for path in paths:
+        with suppress(FileNotFoundError):
+            fs.rm_file(path)
 
 
 def download(location: str, folder: Path, with_folders: bool = False) -> Path:

@@ -8,35 +8,20 @@ import dataclasses
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jobs.errors import FatalError
+from jobs.ledger.changes import Changes
 from jobs.ledger.log import Record
 from jobs.ledger.published import Files, Placement
 from jobs.outputs import store
-from jobs.records import VideoRow
 
 ROW_GROUP = 2_000  # rows; one row is read in about 2 ms
 META = b"stcn_checkpoint"  # in the file's metadata: all but the rows
-
-
-@dataclass(kw_only=True)
-class Changes:
-    """What some records change."""
-
-    run: Record | None = None  # the record of the last run that begins in them
-    rows: dict[str, VideoRow] = field(default_factory=dict)  # video id -> its last row
-    files: Files = field(default_factory=dict)
-
-    def add(self, later: "Changes") -> None:
-        """Add what records after these change."""
-        self.run = later.run or self.run
-        self.rows |= later.rows
-        self.files |= later.files
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,8 @@ from jobs.concurrency.threads import inheriting_pool
 from jobs.errors import FatalError
 from jobs.io import storage
 from jobs.ledger import checkpoint
-from jobs.ledger.checkpoint import Changes, Checkpoint
+from jobs.ledger.changes import Changes
+from jobs.ledger.checkpoint import Checkpoint
 
 BASE, LEVELS = 16, 3  # 50,000 records: 20 files, and up to 15 records
 MAX_BYTES = storage.MOST_TO_CREATE  # of a file; larger ones stay apart
@@ -76,8 +77,8 @@ class Checkpoints:
 
     def remove_merged(self) -> None:
         """Remove files that another stands for, which a run left that was killed as it merged."""
-        for span in [span for span in self._names if span.stop <= self.stop and span not in self.spans]:
-            storage.remove(storage.join(self._folder, self._names.pop(span)))
+        merged = [span for span in self._names if span.stop <= self.stop and span not in self.spans]
+        self._remove(map(self._names.pop, merged))
 
     def _merge_last(self) -> bool:
         """Let one checkpoint stand for the last BASE, if they are whole and small enough; return whether it does."""
@@ -93,9 +94,11 @@ class Checkpoints:
         names = [self._names.pop(span) for span in last]
         del self.spans[-BASE:]
         self._write(merged, one)
-        for name in names:
-            storage.remove(storage.join(self._folder, name))
+        self._remove(names)
         return True
+
+    def _remove(self, names: Iterable[str]) -> None:
+        storage.remove_files([storage.join(self._folder, name) for name in names])
 
     def _write(self, span: Span, content: Checkpoint) -> None:
         name = f"{span.level}-{span.start:08d}-{storage.sha256(content.content)[:16]}.parquet"

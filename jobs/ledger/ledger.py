@@ -9,13 +9,14 @@ a new file. Checkpoints stand for older records, so that a ledger opens by few r
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from jobs.errors import FatalError
 from jobs.io import storage
 from jobs.io.create_only import Create
 from jobs.ledger import checkpoints
-from jobs.ledger.checkpoint import Changes
+from jobs.ledger.changes import Changes, changes_of, record_of_commit, record_of_run
 from jobs.ledger.checkpoints import Checkpoints
 from jobs.ledger.log import Log, Record
 from jobs.ledger.published import Files, Placement, PublishedMasks
@@ -29,6 +30,15 @@ LEDGER = "_ledger"
 
 class TakenOverError(FatalError):
     """Another run has begun on this output; this run can commit nothing more."""
+
+
+@dataclass(frozen=True)
+class Commit:
+    """The outcome of an attempt."""
+
+    attempt: str  # its folder, below the output
+    rows: Sequence[VideoRow]
+    written: ShardWritten | None  # its masks; None if it wrote none
 
 
 class Ledger:
@@ -48,7 +58,6 @@ class Ledger:
         self.videos = VideoTable()
         self.files: Files = {}
         self.unpublished: set[str] = set()  # attempts whose commit has begun and is not published
-        self._committed: dict[str, list[str]] = {}  # attempt -> the files that its commit places or removes
         self._tail: list[Changes] = []  # of each record that no checkpoint stands for yet
         self._open()
 
@@ -80,7 +89,7 @@ class Ledger:
     def begin(self, run: str, holder: Record, create: Create = storage.create) -> None:
         """Append the record of this run, which alone commits from here on, and publish commits of earlier runs."""
         self._log.create = create
-        record = {"run": run, "holder": holder}
+        record = record_of_run(run, holder)
         while not self._log.append(record):
             self.refresh()  # the run before may still have been committing
         self._apply(record)
@@ -103,9 +112,8 @@ class Ledger:
         gone |= {name for name in self.videos.masks_files() if self.files.get(name) is None}
         rows = [_without_masks(row, "pending") for row in self.videos.in_files(gone)] if gone else []
         if rows and self._ours is not None:
-            self._append(f"{ATTEMPTS}/{self._ours}/lost", rows, dict.fromkeys(gone))
-            for name in gone:
-                self._published.remove(name)
+            self._append([f"{ATTEMPTS}/{self._ours}/lost"], rows, dict.fromkeys(gone))
+            self._published.remove(*gone)
         for row in rows:
             self.videos.put(row)
         return [row.video_id for row in rows]
@@ -117,58 +125,74 @@ class Ledger:
 
     def forget(self, rows: Iterable[VideoRow]) -> None:
         """Remove the masks of videos, and let them count as never segmented. Raises TakenOverError."""
-        self.commit(f"{ATTEMPTS}/{self._ours}/forgotten", [_without_masks(row, "forgotten") for row in rows], None)
+        forgotten = [_without_masks(row, "forgotten") for row in rows]
+        self.commit([Commit(f"{ATTEMPTS}/{self._ours}/forgotten", forgotten, None)])
 
-    def commit(self, attempt: str, rows: Sequence[VideoRow], written: ShardWritten | None) -> None:
-        """Commit the outcome of an attempt, and publish its masks.
+    def commit(self, commits: Sequence[Commit]) -> None:
+        """Commit the outcomes of attempts by one record, and publish their masks. No video is in two of them.
 
-        attempt: its folder, below the output. Raises TakenOverError, with nothing changed, if another run has begun.
+        Raises TakenOverError, with nothing changed, if another run has begun.
         """
-        self.unpublished.add(attempt)
+        attempts = [commit.attempt for commit in commits]
+        self.unpublished.update(attempts)
         try:
-            self._append(attempt, *self._changes(attempt, rows, written))
+            rows, files = self._changes(commits)
+            self._append(attempts, rows, files)
         except FatalError:
-            self.unpublished.remove(attempt)
+            self.unpublished.difference_update(attempts)
             raise
-        self._publish(attempt)
-        self.unpublished.remove(attempt)
+        if not self._published.publish(files):
+            raise self._beaten()
+        self.unpublished.difference_update(attempts)
         self.write_checkpoints()
 
-    def _append(self, attempt: str, rows: Iterable[VideoRow], files: Files) -> None:
+    def _append(self, attempts: Iterable[str], rows: Iterable[VideoRow], files: Files) -> None:
         """Append a record of the outcome of videos, and of the files that belong in `masks/` or no longer do."""
-        placed = {name: dataclasses.asdict(file) if file else None for name, file in files.items()}
-        videos = [dataclasses.asdict(row) for row in rows]
-        record = {"run": self._ours, "attempt": attempt, "videos": videos, "files": placed}
+        record = record_of_commit(self._ours, attempts, rows, files=files)
         if not self._log.append(record):
             raise self._beaten()
         self._apply(record)
 
-    def _changes(
-        self, attempt: str, rows: Sequence[VideoRow], written: ShardWritten | None
-    ) -> tuple[list[VideoRow], Files]:
-        """The rows and files with which an attempt is committed on top of the present state."""
-        files: Files = {}
+    def _changes(self, commits: Sequence[Commit]) -> tuple[list[VideoRow], Files]:
+        """The rows and files with which attempts are committed on top of the present state."""
+        number, files = self._log.next, Files()
+        moved = self._without(
+            self._superseded(row for commit in commits for row in commit.rows), commits[0].attempt, files=files
+        )
+        rows: list[VideoRow] = []
+        for commit in commits:
+            name = None
+            if commit.written is not None and commit.written.masks_location is not None:
+                source = storage.join(commit.attempt, storage.name_of(commit.written.masks_location))
+                own = Placement(source, commit.written.num_bytes, commit.written.sha256)
+                files[name := own.name(number)] = own
+            rows += [
+                dataclasses.replace(row, masks_file=name if row.status == "done" else None, run=self._ours)
+                for row in commit.rows
+            ]
+        return [*rows, *moved], files
+
+    def _without(self, superseded: Mapping[str, set[str]], attempt: str, *, files: Files) -> list[VideoRow]:
+        """Replace files with masks of videos that are replaced; return the rows of their other videos.
+
+        The other masks are written as files of an attempt.
+        """
         moved: list[VideoRow] = []
-        number = self._log.next
-        for name, video_ids in self._superseded(rows).items():
+        for name, video_ids in superseded.items():
             file, files[name] = self.files[name], None
             assert file
             if rest := store.without_videos(self._published.content(name, file), video_ids):
                 new = _placement(attempt, rest)
-                files[new.name(number)] = new
+                new_name = new.name(self._log.next)
+                files[new_name] = new
                 storage.write(storage.join(self._output, new.source), rest)
                 kept = (row for row in self.videos.in_files([name]) if row.video_id not in video_ids)
-                moved += [dataclasses.replace(row, masks_file=new.name(number)) for row in kept]
-        if written is not None and written.masks_location is not None:
-            source = storage.join(attempt, storage.name_of(written.masks_location))
-            own = Placement(source, written.num_bytes, written.sha256)
-            files[own.name(number)] = own
-            rows = [dataclasses.replace(r, masks_file=own.name(number) if r.status == "done" else None) for r in rows]
-        return [*(dataclasses.replace(row, run=self._ours) for row in rows), *moved], files
+                moved += [dataclasses.replace(row, masks_file=new_name) for row in kept]
+        return moved
 
     def _apply(self, record: Record) -> None:
         try:
-            changes = _changes_of(record)
+            changes = changes_of(record)
         except (KeyError, TypeError) as error:
             raise FatalError(f"a record of {self._output}/{LEDGER} is of another version: {error}") from error
         self._tail.append(changes)
@@ -176,8 +200,6 @@ class Ledger:
         self.files |= changes.files
         for row in changes.rows.values():
             self.videos.put(row)
-        if "attempt" in record and record["run"] == self._ours:
-            self._committed[record["attempt"]] = list(changes.files)
 
     def _superseded(self, rows: Iterable[VideoRow]) -> dict[str, set[str]]:
         """Map each file with masks of an earlier version of these videos to the ids of those videos."""
@@ -194,24 +216,12 @@ class Ledger:
 
     def _recover(self) -> None:
         """Publish commits of earlier runs, and clear their attempts away; none of those runs can commit any more."""
-        for name in self._published.sizes():
-            if name in self.files and self.files[name] is None:
-                self._published.remove(name)
+        replaced = [name for name in self._published.sizes() if name in self.files and self.files[name] is None]
+        self._published.remove(*replaced)
         for name, file in self._missing().items():
             self._published.place(name, file)
         storage.remove(storage.join(self._output, ATTEMPTS))
         self._published.remove_unfinished()
-
-    def _publish(self, attempt: str) -> None:
-        """Carry a commit out in `masks/`. Old files go first, so that no video is ever there twice."""
-        names = self._committed.pop(attempt)
-        for name in sorted(names, key=lambda name: self.files[name] is not None):
-            file = self.files[name]
-            if file is None:
-                self._published.remove(name)
-            elif not self._published.place(name, file):
-                raise self._beaten()
-        storage.remove(storage.join(self._output, attempt))
 
     def _beaten(self) -> FatalError:
         """Explain a state that this run alone cannot have brought about."""
@@ -222,16 +232,6 @@ class Ledger:
             f"another run has taken over {self._output}: {describe_run(self.run)}; this one ends, and what it had "
             "not committed is done by that one"
         )
-
-
-def _changes_of(record: Record) -> Changes:
-    """What a record changes. Raises KeyError or TypeError for a record of another version."""
-    if "holder" in record:
-        return Changes(run=record)
-    rows = {row["video_id"]: VideoRow.from_dict(row) for row in record["videos"]}
-    return Changes(
-        rows=rows, files={name: Placement(**file) if file else None for name, file in record["files"].items()}
-    )
 
 
 def _refuse_earlier_layout(output: str) -> None:

@@ -6,7 +6,10 @@ idempotent, and a late removal cannot hit a newer file.
 
 from dataclasses import dataclass
 
+from jobs.concurrency.threads import inheriting_pool
 from jobs.io import local, storage
+
+PARALLEL_COPIES = 16
 
 
 @dataclass(frozen=True)
@@ -44,9 +47,22 @@ class PublishedMasks:
             return self._is_whole(name, file)
         return True
 
-    def remove(self, name: str) -> None:
-        """Remove a file from `masks/`, if it is there."""
-        storage.remove(self._target(name))
+    def remove(self, *names: str) -> None:
+        """Remove files from `masks/`, as far as they are there."""
+        storage.remove_files([self._target(name) for name in names])
+
+    def publish(self, files: Files) -> bool:
+        """Carry a commit out: remove files, then place the others; return whether all of these are there.
+
+        Old files go first, so that no video is ever there twice. What was placed is removed from its attempts last.
+        """
+        self.remove(*(name for name, file in files.items() if file is None))
+        placed = {name: file for name, file in files.items() if file is not None}
+        with inheriting_pool(PARALLEL_COPIES) as pool:
+            is_placed = all(list(pool.map(self.place, placed, placed.values())))
+        if is_placed:
+            storage.remove_files([self._source(file) for file in placed.values()])
+        return is_placed
 
     def remove_unfinished(self) -> None:
         """Remove the unfinished files of killed runs, which readers ignore."""

@@ -1,4 +1,4 @@
-"""Handles the events of the pool: finished work is committed and counted, failures are reported."""
+"""Handles the events of the pool: finished work is put to the commit writer and counted, failures are reported."""
 
 from collections.abc import Sequence
 
@@ -6,21 +6,23 @@ from jobs.actors.actor_state import ActorState
 from jobs.actors.mailbox import ShardHandedOver
 from jobs.actors.pool_events import ActorsStillStarting, DrainingUnknown, PoolEvent, VideoGivenUp, VideoRetried
 from jobs.errors import FatalError, printable
-from jobs.planning.job import Job
+from jobs.ledger.commit_writer import CommitWriter
+from jobs.ledger.ledger import Commit
+from jobs.planning.config import SegmentConfig
 from jobs.records import FramesDone, ShardWritten, VideoFinished, VideoRow
 from jobs.run.progress import Counts, Reporter
 from jobs.segmenting.failure_row import quarantined_row
 
 
 class Committer:
-    """Commits the work of one run."""
+    """Sees to it that the work of one run is committed."""
 
-    def __init__(self, job: Job, counts: Counts, report: Reporter) -> None:
-        self._job, self._counts, self._report = job, counts, report
+    def __init__(self, writer: CommitWriter, config: SegmentConfig, counts: Counts, *, report: Reporter) -> None:
+        self._writer, self._config, self._counts, self._report = writer, config, counts, report
         self._rows: dict[str, list[VideoRow]] = {}  # attempt -> the outcome of its videos
 
     def take(self, actor: ActorState, event: PoolEvent) -> None:
-        """Handle one event of the pool. Raises FatalError over `--max-failures`, and TakenOverError."""
+        """Handle one event of the pool. Raises what ended the writer, and FatalError over `--max-failures`."""
         if isinstance(event, FramesDone):
             self._counts.frames += event.frames
         elif isinstance(event, VideoFinished):
@@ -43,19 +45,28 @@ class Committer:
                 f"this Ray does not say which nodes are being drained ({event.reason}): the videos under way on a node "
                 "that goes away are done again"
             )
-        self._report.update(self._counts)
+        self._count()
+
+    def finish(self) -> None:
+        """Wait until all is committed. Raises as `take` does."""
+        self._writer.close()
+        self._count()
 
     def _commit(self, attempt: str, rows: Sequence[VideoRow], written: ShardWritten | None) -> None:
-        if not rows:
-            return
-        self._job.ledger.commit(attempt, rows, written)
-        self._counts.done += sum(row.status == "done" for row in rows)
-        self._counts.quarantined += sum(row.status == "quarantined" for row in rows)
-        limit = self._job.config.max_failures
+        if rows:
+            self._writer.put(Commit(attempt, rows, written))
+
+    def _count(self) -> None:
+        """Count and report what is committed."""
+        for commit in self._writer.committed():
+            self._counts.done += sum(row.status == "done" for row in commit.rows)
+            self._counts.quarantined += sum(row.status == "quarantined" for row in commit.rows)
+        self._report.update(self._counts)
+        limit = self._config.max_failures
         if limit is not None and self._counts.quarantined > limit:
             raise FatalError(
                 f"{self._counts.quarantined} videos were quarantined, more than --max-failures {limit}; what is "
-                f"finished is committed. `stcn status {self._job.config.output}` says why they were"
+                f"finished is committed. `stcn status {self._config.output}` says why they were"
             )
 
     def _report_failure(self, row: VideoRow) -> None:

@@ -19,7 +19,8 @@ from jobs.io.create_only import Create, record_creator
 from jobs.io.storage_policy import StoragePolicy, storage_policy
 from jobs.io.store_checks import check_store
 from jobs.ledger import run_lock
-from jobs.ledger.ledger import ATTEMPTS
+from jobs.ledger.commit_writer import CommitWriter
+from jobs.ledger.ledger import ATTEMPTS, TakenOverError
 from jobs.outputs import store
 from jobs.planning.config import SegmentConfig
 from jobs.planning.job import Job, prepare_job
@@ -81,27 +82,24 @@ def _segment(
     division = cluster.allocate(cluster.node_resources(), job.config, connection.grows)
     start_seconds = cluster.AUTOSCALE_SECONDS if connection.grows else cluster.START_SECONDS
     pool = _start_pool(job, f"{ATTEMPTS}/{name}", division, start_seconds=start_seconds)
-    committer = Committer(job, counts, report)
     try:
-        for actor, event in pool.run(job.shards(division.actors)):
-            committer.take(actor, event)
-    except (KeyboardInterrupt, FatalError, OSError):
-        policy.retry_seconds = LAST_PATIENCE_SECONDS
-        with suppress(OSError):  # storage may be what failed; the next run does again what is lost here
-            _take_what_is_finished(job, pool, committer)
-        raise
+        with CommitWriter(job.ledger) as writer:
+            committer = Committer(writer, job.config, counts, report=report)
+            try:
+                for actor, event in pool.run(job.shards(division.actors)):
+                    committer.take(actor, event)
+                committer.finish()
+            except (KeyboardInterrupt, FatalError, OSError):
+                policy.retry_seconds = LAST_PATIENCE_SECONDS
+                with suppress(OSError, TakenOverError):  # storage may be what failed, or this run is over
+                    for actor, message in pool.hand_over(HAND_OVER_SECONDS):
+                        committer.take(actor, message)
+                raise
     finally:
         pool.stop()
         if not job.ledger.unpublished:  # else the next run publishes them
             with suppress(OSError):  # what is left there, the next run clears away
                 storage.remove(storage.join(job.config.output, ATTEMPTS, name))
-
-
-def _take_what_is_finished(job: Job, pool: Pool, committer: Committer) -> None:
-    job.ledger.refresh()
-    if not job.ledger.is_taken_over:
-        for actor, message in pool.hand_over(HAND_OVER_SECONDS):
-            committer.take(actor, message)
 
 
 def _start_pool(job: Job, folder: str, division: cluster.Allocation, *, start_seconds: float) -> Pool:

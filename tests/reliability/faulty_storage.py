@@ -43,10 +43,11 @@ MODES = ("fails", "dies before", "dies after")
 LOCAL = [
     (os, "link"), (os, "replace"), (os, "unlink"), (os, "fsync"), (shutil, "rmtree"),
     (LocalFileSystem, "cat_file"), (LocalFileSystem, "ls"), (LocalFileSystem, "info"), (LocalFileSystem, "rm"),
+    (LocalFileSystem, "rm_file"),
 ]  # fmt: skip
 
 
-REQUESTS = ("cat_file", "cp_file", "exists", "info", "isfile", "ls", "pipe_file", "rm")
+REQUESTS = ("call_s3", "cat_file", "cp_file", "exists", "info", "isfile", "ls", "pipe_file", "rm")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jobs.commands.verify import Findings, verify
 from jobs.io import storage
-from jobs.ledger.ledger import Ledger
+from jobs.ledger.ledger import Commit, Ledger
 from jobs.ledger.log import Log
 from jobs.outputs import store
 from jobs.outputs.stored_masks import masks_by_video
@@ -30,7 +30,7 @@ class SmallRun:
         folder.mkdir(parents=True, exist_ok=True)
 
     def run(self, wanted: dict[str, str], name: str) -> None:
-        """What `stcn segment` does: begin, make what is missing in shards of two, commit each, write the table."""
+        """What `stcn segment` does: begin, make what is missing a shard each, commit two at a time, write the table."""
         lines = [f"{video},{video}.mp4,{video}.png" for video in wanted]
         self._manifest.write_text("\n".join(["video_id,video,prompts", *lines]))
         ledger = Ledger(self.output)
@@ -42,20 +42,19 @@ class SmallRun:
         self._write_videos(ledger, wanted)
         todo = [v for v in wanted if _work(v, wanted[v]) not in ledger.finished()]
         for number in range(0, len(todo), 2):
-            attempt = f"_attempts/{name}/{number}"
-            shard = {video: wanted[video] for video in todo[number : number + 2]}
-            ledger.commit(attempt, [_row(v, version) for v, version in shard.items()], self._write(attempt, shard))
+            ledger.commit([self._attempt(f"_attempts/{name}/{v}", v, wanted[v]) for v in todo[number : number + 2]])
         self._write_videos(ledger, wanted)
         storage.remove(f"{self.output}/_attempts/{name}")
 
-    def _write(self, attempt: str, shard: dict[str, str]) -> ShardWritten:
+    def _attempt(self, attempt: str, video: str, version: str) -> Commit:
+        return Commit(attempt, [_row(video, version)], self._write(attempt, video, version))
+
+    def _write(self, attempt: str, video: str, version: str) -> ShardWritten:
+        if version == "broken":
+            return ShardWritten(None, 0, "")
         path = self._folder / "shard.parquet"
         with store.MaskWriter(path) as writer:
-            for video, version in shard.items():
-                if version != "broken":
-                    writer.add(store.masks_table(mask_rows(video, 4 + int(version))))
-        if set(shard.values()) == {"broken"}:
-            return ShardWritten(None, 0, "")
+            writer.add(store.masks_table(mask_rows(video, 4 + int(version))))
         content, location = path.read_bytes(), f"{self.output}/{attempt}/shard.parquet"
         storage.write(location, content)
         return ShardWritten(location, len(content), storage.sha256(content))

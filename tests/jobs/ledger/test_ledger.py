@@ -8,7 +8,7 @@ import pytest
 
 from jobs.errors import FatalError
 from jobs.io import storage
-from jobs.ledger.ledger import Ledger, TakenOverError
+from jobs.ledger.ledger import Commit, Ledger, TakenOverError
 from jobs.ledger.published import Placement
 from jobs.outputs import store
 from jobs.records import ShardWritten, Status, VideoRow
@@ -41,6 +41,11 @@ def attempt(output: str, name: str, video_ids: str, folder: Path) -> ShardWritte
     return ShardWritten(location, len(content), storage.sha256(content))
 
 
+def commit(ledger: Ledger, attempt: str, rows: list[VideoRow], written: ShardWritten | None) -> None:
+    """Commit one attempt."""
+    ledger.commit([Commit(attempt, rows, written)])
+
+
 def published(output: str) -> list[list[str]]:
     """The video ids of each file that a reader sees."""
     return sorted(sorted(set(table["video_id"].to_pylist())) for table in store.read_masks(output))
@@ -62,7 +67,7 @@ def output(tmp_path: Path) -> str:
 @pytest.fixture
 def committed(output: str, tmp_path: Path) -> str:
     """An output with videos a and b in one file."""
-    begun(output).commit("_attempts/1/x", [row("a"), row("b")], attempt(output, "_attempts/1/x", "ab", tmp_path))
+    commit(begun(output), "_attempts/1/x", [row("a"), row("b")], attempt(output, "_attempts/1/x", "ab", tmp_path))
     return output
 
 
@@ -70,9 +75,9 @@ def test_commit_publishes_masks_and_survives_reopening(output: str, tmp_path: Pa
     ledger = begun(output)
     written = attempt(output, "_attempts/1/x", "ab", tmp_path)
     assert published(output) == []
-    ledger.commit("_attempts/1/x", [row("a"), row("b"), row("c", status="quarantined")], written)
+    commit(ledger, "_attempts/1/x", [row("a"), row("b"), row("c", status="quarantined")], written)
     assert published(output) == [["a", "b"]]
-    assert not storage.exists(f"{output}/_attempts/1/x")
+    assert not storage.find(f"{output}/_attempts/1/x")
     again = begun(output, "2")
     assert again.videos == ledger.videos
     assert again.finished() == {"work-a", "work-b", "work-c"}
@@ -83,14 +88,14 @@ def test_commit_publishes_masks_and_survives_reopening(output: str, tmp_path: Pa
 def test_driver_superseded_by_another_run_commits_nothing(output: str, tmp_path: Path) -> None:
     """Believed dead, it goes on: what it wrote is not placed, and what is there does not change."""
     first = begun(output)
-    first.commit("_attempts/1/x", [row("a")], attempt(output, "_attempts/1/x", "a", tmp_path))
+    commit(first, "_attempts/1/x", [row("a")], attempt(output, "_attempts/1/x", "a", tmp_path))
     second = begun(output, "2")
     written = attempt(output, "_attempts/1/y", "b", tmp_path)
     with pytest.raises(TakenOverError, match="another run has taken over .* 2, process 1 of me on here"):
-        first.commit("_attempts/1/y", [row("b")], written)
+        commit(first, "_attempts/1/y", [row("b")], written)
     assert first.is_taken_over
     assert published(output) == [["a"]]
-    second.commit("_attempts/2/y", [row("b")], attempt(output, "_attempts/2/y", "b", tmp_path))
+    commit(second, "_attempts/2/y", [row("b")], attempt(output, "_attempts/2/y", "b", tmp_path))
     assert published(output) == [["a"], ["b"]]
     assert set(Ledger(output).videos) == {"a", "b"}
 
@@ -98,7 +103,7 @@ def test_driver_superseded_by_another_run_commits_nothing(output: str, tmp_path:
 def test_commit_just_before_the_next_run_begins_counts(output: str, tmp_path: Path) -> None:
     """The second run has read the log, and the first commits before the second begins."""
     first, second = begun(output), Ledger(output)
-    first.commit("_attempts/1/x", [row("a")], attempt(output, "_attempts/1/x", "a", tmp_path))
+    commit(first, "_attempts/1/x", [row("a")], attempt(output, "_attempts/1/x", "a", tmp_path))
     second.begin("2", ME)
     assert second.finished() == {"work-a"}
     assert published(output) == [["a"]]
@@ -114,13 +119,13 @@ def test_overtaken_publish_restores_no_removed_masks(
     def stall(source: str, target: str) -> None:
         monkeypatch.setattr(storage, "copy", copy)
         second = begun(output, "2")
-        second.commit("_attempts/2/x", [row("a", "new")], attempt(output, "_attempts/2/x", "ab", tmp_path))
+        commit(second, "_attempts/2/x", [row("a", "new")], attempt(output, "_attempts/2/x", "ab", tmp_path))
         copy(source, target)
 
     monkeypatch.setattr(storage, "copy", stall)
     written = attempt(output, "_attempts/1/x", "a", tmp_path)
     with pytest.raises(TakenOverError):
-        first.commit("_attempts/1/x", [row("a")], written)
+        commit(first, "_attempts/1/x", [row("a")], written)
     assert published(output) == [["a", "b"]]
 
 
@@ -140,7 +145,7 @@ def test_lost_reply_to_a_commit_is_not_a_lost_race(
             raise TimeoutError(110, "Connection timed out")
 
     monkeypatch.setattr(os, "link", answer_is_lost)
-    ledger.commit("_attempts/1/x", [row("a")], attempt(output, "_attempts/1/x", "a", tmp_path))
+    commit(ledger, "_attempts/1/x", [row("a")], attempt(output, "_attempts/1/x", "a", tmp_path))
     assert lost
     assert published(output) == [["a"]]
     assert len(record_locations(output)) == 2
@@ -157,7 +162,7 @@ def test_interrupted_publish_is_finished_by_the_next_run(
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(storage, "copy", killed)
-        ledger.commit("_attempts/1/x", [row("a")], written)
+        commit(ledger, "_attempts/1/x", [row("a")], written)
     assert published(output) == []
     assert ledger.unpublished == {"_attempts/1/x"}
     assert Ledger(output).forget_lost() == []
@@ -179,8 +184,8 @@ def test_attempts_of_earlier_runs_are_removed(output: str, tmp_path: Path) -> No
 def test_missing_masks_are_made_again(output: str, tmp_path: Path) -> None:
     ledger = begun(output)
     written = attempt(output, "_attempts/1/x", "a", tmp_path)
-    ledger.commit("_attempts/1/x", [row("a")], written)
-    ledger.commit("_attempts/1/y", [row("b")], attempt(output, "_attempts/1/y", "b", tmp_path))
+    commit(ledger, "_attempts/1/x", [row("a")], written)
+    commit(ledger, "_attempts/1/y", [row("b")], attempt(output, "_attempts/1/y", "b", tmp_path))
     storage.remove(f"{output}/masks/{ledger.videos['a'].masks_file}")
     again = Ledger(output)
     assert again.forget_lost() == ["a"]
@@ -193,7 +198,7 @@ def test_late_removal_keeps_newer_files(output: str, tmp_path: Path) -> None:
     names = []
     for number, work in enumerate(("first", "other", "first")):
         folder = f"_attempts/1/{number}"
-        ledger.commit(folder, [row("a", work)], attempt(output, folder, "a", tmp_path))
+        commit(ledger, folder, [row("a", work)], attempt(output, folder, "a", tmp_path))
         names.append(ledger.videos["a"].masks_file)
     assert len(set(names)) == 3
     assert published(output) == [["a"]]
@@ -208,16 +213,16 @@ def test_changed_video_replaces_its_masks(
     if cut_off:
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
             patch.setattr(storage, "copy", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
-            ledger.commit("_attempts/2/x", [row("a", "new")], written)
+            commit(ledger, "_attempts/2/x", [row("a", "new")], written)
         ledger = begun(committed, "3")
     else:
-        ledger.commit("_attempts/2/x", [row("a", "new")], written)
+        commit(ledger, "_attempts/2/x", [row("a", "new")], written)
     assert published(committed) == [["a"], ["b"]]
     again = Ledger(committed)
     assert again.forget_lost() == []
     assert again.finished() == {"new", "work-b"}
     assert {name for name, file in again.files.items() if file} == {r.masks_file for r in again.videos.values()}
-    assert not any(storage.folders(run) for run in storage.folders(f"{committed}/_attempts"))
+    assert not list(Path(committed, "_attempts").rglob("*.parquet"))
 
 
 @pytest.mark.parametrize("content", [b"short", None])
@@ -226,7 +231,7 @@ def test_mask_file_of_wrong_length_is_made_again(content: bytes | None, committe
     path.write_bytes(content or b"") if content else path.unlink()
     assert sorted(Ledger(committed).forget_lost()) == ["a", "b"]
     ledger = begun(committed, "2")
-    ledger.commit("_attempts/2/x", [row("a"), row("b")], attempt(committed, "_attempts/2/x", "ab", tmp_path))
+    commit(ledger, "_attempts/2/x", [row("a"), row("b")], attempt(committed, "_attempts/2/x", "ab", tmp_path))
     assert published(committed) == [["a", "b"]]
     assert Ledger(committed).forget_lost() == []
 
@@ -236,7 +241,7 @@ def test_altered_masks_are_not_copied(committed: str, tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1] + b"!")
     ledger = begun(committed, "2")
     with pytest.raises(OSError, match=rf"{path.name} is not what was committed; delete it"):
-        ledger.commit("_attempts/2/x", [row("a", "new")], attempt(committed, "_attempts/2/x", "a", tmp_path))
+        commit(ledger, "_attempts/2/x", [row("a", "new")], attempt(committed, "_attempts/2/x", "a", tmp_path))
 
 
 @pytest.mark.parametrize("damage", ["removed", "emptied", "altered"])
@@ -253,7 +258,7 @@ def test_damaged_log_record_is_named(damage: str, committed: str) -> None:
 def test_changed_video_that_fails_drops_its_old_masks(committed: str) -> None:
     ledger = begun(committed, "2")
     changed = [row("a", "new", "quarantined"), row("b", "new", "quarantined")]
-    ledger.commit("_attempts/2/x", changed, None)
+    commit(ledger, "_attempts/2/x", changed, None)
     assert published(committed) == []
     assert Ledger(committed).forget_lost() == []
 
@@ -261,7 +266,7 @@ def test_changed_video_that_fails_drops_its_old_masks(committed: str) -> None:
 def test_records_can_be_read_by_people(committed: str) -> None:
     first, second = (json.loads(record_path(committed, n).read_bytes()) for n in (0, 1))
     assert (first["run"], first["holder"]) == ("1", ME)
-    assert (second["run"], second["attempt"]) == ("1", "_attempts/1/x")
+    assert (second["run"], second["attempts"]) == ("1", ["_attempts/1/x"])
     files: dict[str, Any] = {name: Placement(**file) for name, file in second["files"].items()}
     assert [file.name(1) for file in files.values()] == list(files)
     assert [video["video_id"] for video in second["videos"]] == ["a", "b"]

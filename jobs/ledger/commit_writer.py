@@ -1,0 +1,97 @@
+"""Commits in a thread of its own: one record for as many finished shards as wait, so that storage sets no pace."""
+
+import threading
+from collections import deque
+
+from jobs.concurrency.threads import inheriting_thread
+from jobs.ledger.ledger import Commit, Ledger
+
+MAX_COMMITS = 128  # of one record
+MAX_ROWS = 1_024  # of one record: 25 MiB with the most events that a row can have; `storage.create` takes 50
+
+
+class CommitWriter:
+    """Takes commits in the order in which they come. A context manager: leaving it commits what still waits.
+
+    An error ends the writer, and is raised by the next call. What it had not committed then is done again by another
+    run. Nobody else may use the ledger in the meantime.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._waiting: deque[Commit] = deque()
+        self._done: deque[Commit] = deque()
+        self._error: BaseException | None = None
+        self._is_closed = False
+        self._changed = threading.Condition()
+        self._thread = inheriting_thread(self._work)
+
+    def put(self, commit: Commit) -> None:
+        """Commit an attempt soon. Raises the error that ended the writer."""
+        with self._changed:
+            self._check()
+            self._waiting.append(commit)
+            self._changed.notify_all()
+
+    def committed(self) -> list[Commit]:
+        """What was committed since the last call. Raises the error that ended the writer, once all is returned."""
+        with self._changed:
+            done = [self._done.popleft() for _ in range(len(self._done))]
+            if not done:
+                self._check()
+            return done
+
+    @property
+    def backlog(self) -> int:
+        """How many commits wait."""
+        return len(self._waiting)
+
+    def close(self) -> None:
+        """Commit what waits, and end. Raises no error of the writer's: `committed` does."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+        self._thread.join()
+
+    def __enter__(self) -> "CommitWriter":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _check(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _work(self) -> None:
+        try:
+            while group := self._next_group():
+                self._ledger.commit(group)
+                with self._changed:
+                    self._done.extend(group)
+        except BaseException as error:  # raised again in the thread that waits for commits
+            with self._changed:
+                self._error = error
+
+    def _next_group(self) -> list[Commit]:
+        """The commits that wait, as many as one record takes; none once the writer is closed."""
+        with self._changed:
+            while not self._waiting and not self._is_closed:
+                self._changed.wait()
+            group: list[Commit] = []
+            known: set[str] = set()
+            while self._waiting and len(group) < MAX_COMMITS and _fits(self._waiting[0], known):
+                group.append(self._waiting.popleft())
+                known |= _video_ids(group[-1])
+            return group
+
+
+def _fits(commit: Commit, known: set[str]) -> bool:
+    """Whether a commit may join others with these videos: a record has a video once."""
+    video_ids = _video_ids(commit)
+    return not known or (len(known) + len(video_ids) <= MAX_ROWS and not known & video_ids)
+
+
+def _video_ids(commit: Commit) -> set[str]:
+    return {row.video_id for row in commit.rows}
