@@ -1,6 +1,7 @@
 """Commands that begin, plan and look after a run."""
 
 import dataclasses
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -42,7 +43,7 @@ def _run_segment(config: SegmentConfig, classes: list[str] | None = None) -> Non
 
     rows = run(config, reporter(), classes)
     print(summarise(rows, config.output))
-    if any(row.status == "quarantined" for row in rows):
+    if rows.with_status("quarantined"):
         raise typer.Exit(ExitCode.FAILURES)
 
 
@@ -83,11 +84,11 @@ def _check_inputs(job: "Job", sample: int | None) -> None:
 def status(output: Output) -> None:
     """Show how far an output is, with the videos of all its manifests, from storage alone."""
     from jobs.outputs.store import run_info
-    from jobs.planning.run_record import read_video_rows
+    from jobs.planning.latest_rows import read_latest_rows
     from jobs.run.status import summarise
 
     with storage_policy(StoragePolicy(QUICK_SECONDS)):
-        rows, info = read_video_rows(output), run_info(output)
+        rows, info = read_latest_rows(output), run_info(output)
     print(summarise(rows, output))
     if (last := info.get("videos", len(rows))) != len(rows):
         print(f"  {last} of them are of the last run's manifest")
@@ -104,12 +105,20 @@ def forget(
     print(f"{len(set(videos))} videos are forgotten, and {masks} masks are removed from {output}")
 
 
-def verify(output: Output) -> None:
+def verify(
+    output: Output,
+    journal: Annotated[
+        Path | None,
+        typer.Option(
+            help="Local file that notes the files verified; the same command then goes on after an interrupt."
+        ),
+    ] = None,
+) -> None:
     """Prove from storage that nothing is lost, stored twice, or altered; exit with 1 if something is."""
     from jobs.commands.verify import describe
     from jobs.commands.verify import verify as find_problems
 
-    found = find_problems(output)
+    found = find_problems(output, journal)
     print(describe(found, output))
     if found.problems:
         raise typer.Exit(ExitCode.FATAL)

@@ -43,7 +43,7 @@ def run_demo(folder: Path, actors: int = 2) -> None:
     manifest = draw_archive(VIDEOS, folder / "archive")
     output = folder / "output"
     console.print(f"Running: stcn segment {manifest} {output} --actors {actors}")
-    rows = run(SegmentConfig(manifest=str(manifest), output=str(output), actors=actors), reporter())
+    rows = run(SegmentConfig(manifest=str(manifest), output=str(output), actors=actors), reporter()).rows()
     scores = evaluate_output(str(output), str(folder / "archive" / "truth")).objects
     console.print(score_table(rows, scores))
     for row in rows:

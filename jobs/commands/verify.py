@@ -1,23 +1,25 @@
 """Verify from storage alone that an output is complete: nothing lost, nothing twice, nothing else."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import islice
+from pathlib import Path
 
-import pyarrow as pa
-
+from jobs.commands.verified_files import VerifiedFiles
+from jobs.concurrency.threads import inheriting_pool
 from jobs.errors import FatalError, UserError
 from jobs.inputs.manifest import read_manifest
 from jobs.io import local, storage
 from jobs.ledger.ledger import ATTEMPTS, Ledger
 from jobs.ledger.published import Placement, PublishedMasks
 from jobs.outputs import store
+from jobs.outputs.file_check import FileCheck, HeldVideos, check_file
 from jobs.outputs.selection_folder import refuse_selection
-from jobs.planning.run_record import read_config, read_video_rows
-from jobs.records import VideoRow
+from jobs.planning.latest_rows import LatestRows, read_table
+from jobs.planning.run_record import read_config
 
-KEY = ["video_id", "frame_index", "object_id"]
+PARALLEL_FILES = 8
 
 
 @dataclass(kw_only=True)
@@ -31,22 +33,26 @@ class Findings:
     notes: list[str] = field(default_factory=list)  # normal after a kill; the next run deals with them
 
 
-def verify(output: str) -> Findings:
-    """Check the log, the rows of videos, and every file of masks. Raises UserError if no run wrote the output."""
+def verify(output: str, journal: Path | None = None) -> Findings:
+    """Check the log, the rows of videos, and every file of masks. Raises UserError if no run wrote the output.
+
+    journal: a local file that notes the files of masks that were verified; those that it notes already are not read.
+    """
     refuse_selection(output)
     found = Findings()
     try:
-        rows, ledger = read_video_rows(output), Ledger(output)
+        ledger, table = Ledger(output), read_table(output)
     except FatalError as error:
         found.problems.append(str(error))
         return found
-    found.rows = Counter(row.status for row in rows)
-    found.problems += _check_rows(output, rows, ledger)
-    check = _MasksCheck(output, ledger, found)
-    for name, file in ledger.files.items():
-        if file is not None:
-            check.run(name, file)
-    found.problems += _find_orphans(output, ledger)
+    rows = LatestRows(table, ledger)
+    if not len(rows):
+        raise UserError(f"{output} holds no run: there is no {store.VIDEOS_FILE}; start one with `stcn segment`")
+    found.rows = rows.counts()
+    found.problems += _check_rows(output, table.ids(), rows, ledger=ledger)
+    sizes = PublishedMasks(output).sizes()
+    _check_files(output, ledger, found, sizes=sizes, journal=journal)
+    found.problems += _find_orphans(sizes, ledger)
     found.notes += _find_leftovers(output)
     return found
 
@@ -65,10 +71,12 @@ def describe(found: Findings, output: str) -> str:
     return "\n".join(lines)
 
 
-def _check_rows(output: str, rows: list[VideoRow], ledger: Ledger) -> Iterator[str]:
-    """Problems of rows: each video of the manifest needs one row, with the fields that its status needs."""
-    ids = Counter(row.video_id for row in store.read_videos(storage.join(output, store.VIDEOS_FILE)))
-    yield from (f"video {name!r} has {count} rows" for name, count in ids.items() if count > 1)
+def _check_rows(output: str, table: list[str], rows: LatestRows, *, ledger: Ledger) -> Iterator[str]:
+    """Problems of rows: each video of the manifest needs one row, with the fields that its status needs.
+
+    table: the ids in `videos/`.
+    """
+    yield from (f"video {name!r} has {count} rows" for name, count in Counter(table).items() if count > 1)
     try:
         config, only = read_config(output), store.run_info(output).get("only")
         manifest = read_manifest(config.manifest, config.allow or ())
@@ -76,72 +84,65 @@ def _check_rows(output: str, rows: list[VideoRow], ledger: Ledger) -> Iterator[s
     except (OSError, UserError) as error:
         yield f"the manifest cannot be read, so its videos cannot be compared with the rows: {error}"
     else:
-        yield from (f"video {name!r} of the manifest has no row" for name in sorted(expected - set(ids)))
+        yield from (f"video {name!r} of the manifest has no row" for name in sorted(expected - set(table)))
     for row in ledger.videos.select(state.video_id for state in ledger.videos.states() if state.status == "pending"):
         yield (
             f"video {row.video_id!r} was done by run {row.run}, and its masks are gone; segment it again, or give it "
             "up with `stcn forget`"
         )
-    for row in rows:
-        if row.status == "done" and (row.masks_file is None or ledger.files.get(row.masks_file) is None):
-            yield f"video {row.video_id!r} is done, but no committed file has its masks"
-        if row.status == "quarantined" and not row.error_class:
-            yield f"video {row.video_id!r} is quarantined without a reason"
+    names = ("video_id", "status", "masks_file", "error_class")
+    for name, status, file, error_class in zip(*(rows.states[n].to_pylist() for n in names), strict=True):
+        if status == "done" and (file is None or ledger.files.get(file) is None):
+            yield f"video {name!r} is done, but no committed file has its masks"
+        if status == "quarantined" and not error_class:
+            yield f"video {name!r} is quarantined without a reason"
 
 
-class _MasksCheck:
-    """Checks the files of masks, one by one."""
+def _check_files(
+    output: str, ledger: Ledger, found: Findings, *, sizes: Mapping[str, int], journal: Path | None
+) -> None:
+    """Check the committed files, several at a time, in their order. sizes: bytes of the files in `masks/`."""
+    held, published = HeldVideos(ledger.videos.state_table()), PublishedMasks(output)
+    files = [(name, file) for name, file in ledger.files.items() if file is not None]
 
-    def __init__(self, output: str, ledger: Ledger, found: Findings) -> None:
-        self._output, self._found, self._published = output, found, PublishedMasks(output)
-        self._held_by = {row.video_id: row for row in ledger.videos.rows() if row.masks_file is not None}
-
-    def run(self, name: str, file: Placement) -> None:
-        """Check one committed file."""
+    def check(name: str, file: Placement) -> FileCheck:
+        location = storage.join(output, "masks", name)
         try:
-            content = storage.read(storage.join(self._output, "masks", name))
+            return check_file(storage.read(location), file.sha256, held.of(name))
         except FileNotFoundError:
-            self._missing(name, file)
-            return
-        self._found.files += 1
-        if storage.sha256(content) != file.sha256:
-            self._problem(f"{name} is not what was committed: delete it, and the same `stcn segment` makes it again")
-            return
-        try:
-            table = store.parse(content, KEY)
-        except pa.ArrowInvalid as error:
-            self._problem(f"{name} is no Parquet: {error}")
-            return
-        self._found.masks += len(table)
-        self._check_videos(name, table)
+            if published.awaits(file):
+                return FileCheck(note="is committed, and is published by the next run or the one at work")
+            return FileCheck(problems=["is gone; the same `stcn segment` makes it again"])
 
-    def _check_videos(self, name: str, table: Any) -> None:
-        keys = list(zip(*(table[column].to_pylist() for column in KEY), strict=True))
-        if sorted(set(keys)) != keys:
-            self._problem(f"{name} has rows out of order, or twice")
-        for video_id, count in Counter(key[0] for key in keys).items():
-            row = self._held_by.get(video_id)
-            if row is None or row.masks_file != name:
-                self._problem(f"{name} has masks of video {video_id!r}, which the log does not place there")
-            elif row.masks != count:
-                self._problem(f"{name} has {count} masks of video {video_id!r}, the log says {row.masks}")
-        expected = {row.video_id for row in self._held_by.values() if row.masks_file == name}
-        for video_id in sorted(expected - {key[0] for key in keys}):
-            self._problem(f"{name} lacks the masks of video {video_id!r}")
-
-    def _missing(self, name: str, file: Placement) -> None:
-        if self._published.awaits(file):
-            self._found.notes.append(f"{name} is committed, and is published by the next run or the one at work")
-        else:
-            self._problem(f"{name} is gone; the same `stcn segment` makes it again")
-
-    def _problem(self, text: str) -> None:
-        self._found.problems.append(f"masks/{text}")
+    with VerifiedFiles(journal, output) as verified, inheriting_pool(PARALLEL_FILES) as pool:
+        todo = iter(files)
+        while group := list(islice(todo, 64 * PARALLEL_FILES)):  # so that an interrupt loses little
+            is_there = [sizes.get(name) == file.num_bytes for name, file in group]
+            known = [verified.masks(n, f.sha256) if ok else None for ok, (n, f) in zip(is_there, group, strict=True)]
+            checked = iter(pool.map(check, *_columns(g for g, k in zip(group, known, strict=True) if k is None)))
+            for (name, file), masks in zip(group, known, strict=True):
+                result = FileCheck(masks=masks) if masks is not None else next(checked)
+                _take(found, name, result)
+                if masks is None and result.is_sound:
+                    verified.add(name, file.sha256, result.masks or 0)
 
 
-def _find_orphans(output: str, ledger: Ledger) -> list[str]:
+def _columns(pairs: Iterable[tuple[str, Placement]]) -> tuple[list[str], list[Placement]]:
+    chosen = list(pairs)
+    return [name for name, _ in chosen], [file for _, file in chosen]
+
+
+def _take(found: Findings, name: str, result: FileCheck) -> None:
+    found.files += result.masks is not None
+    found.masks += result.masks or 0
+    found.problems += [f"masks/{name} {problem}" for problem in result.problems]
+    if result.note:
+        found.notes.append(f"{name} {result.note}")
+
+
+def _find_orphans(sizes: Iterable[str], ledger: Ledger) -> list[str]:
     """Files that a reader would see, and that no run committed."""
-    names = (name for name in PublishedMasks(output).sizes() if not name.endswith(local.UNFINISHED))
+    names = (name for name in sizes if not name.endswith(local.UNFINISHED))
     return [f"masks/{name} was never committed, or is replaced" for name in names if not ledger.files.get(name)]
 
 

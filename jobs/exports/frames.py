@@ -12,11 +12,10 @@ from jobs.errors import UserError, VideoError
 from jobs.exports.mask_batches import MasksFile, video_summaries
 from jobs.exports.resumable_units import PerVideoUnit, VideoExport, Written
 from jobs.inputs.videos.images import VideoFrame
-from jobs.io import storage
 from jobs.ledger.ledger import Ledger
-from jobs.outputs import store
 from jobs.planning.config import SegmentConfig
-from jobs.planning.run_record import RunConfigs, updated_rows
+from jobs.planning.latest_rows import LatestRows, read_table
+from jobs.planning.run_record import RunConfigs
 from jobs.records import VideoRow
 
 QUALITY = 95
@@ -63,8 +62,7 @@ class OutputVideos:
 
     def __init__(self, output: str) -> None:
         self._output = output
-        table = {row.video_id: row for row in store.read_videos(storage.join(output, store.VIDEOS_FILE))}
-        self._rows = updated_rows(table, Ledger(output))
+        self._rows = {row.video_id: row for row in LatestRows(read_table(output), Ledger(output)).rows()}
 
     @cached_property
     def configs(self) -> RunConfigs:

@@ -20,8 +20,9 @@ from jobs.ledger.changes import Changes, changes_of, record_of_commit, record_of
 from jobs.ledger.checkpoints import Checkpoints
 from jobs.ledger.log import Log, Record
 from jobs.ledger.published import Files, Placement, PublishedMasks
-from jobs.ledger.video_table import VideoState, VideoTable
+from jobs.ledger.video_table import VideoTable
 from jobs.outputs import store
+from jobs.outputs.packed_rows import VideoState
 from jobs.records import ShardWritten, Status, VideoRow
 
 ATTEMPTS = "_attempts"

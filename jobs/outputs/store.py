@@ -136,12 +136,21 @@ def without_videos(content: bytes, video_ids: Iterable[str]) -> bytes | None:
     """Return a masks file without the rows of the given videos, or None if no row remains."""
     table = parse(content)
     kept = table.filter(pc.invert(pc.is_in(table["video_id"], pa.array(sorted(video_ids)))))
-    return _to_bytes(kept.combine_chunks(), MASKS) if len(kept) else None
+    return to_bytes(kept.combine_chunks(), MASKS) if len(kept) else None
 
 
 def write_videos(location: str, rows: Iterable[VideoRow]) -> None:
     """Write the table of videos in one piece."""
-    storage.write(location, _to_bytes(videos_table(rows), VIDEOS))
+    write_video_tables(location, [videos_table(rows)])
+
+
+def write_video_tables(location: str, tables: Iterable[Any]) -> None:
+    """Write the table of videos in one piece, from Arrow tables of its columns."""
+    buffer = io.BytesIO()
+    with pq.ParquetWriter(buffer, VIDEOS, **COMPRESSION) as writer:
+        for table in tables:
+            writer.write_table(table.cast(VIDEOS), row_group_size=ROW_GROUP)
+    storage.write(location, buffer.getvalue())
 
 
 def videos_table(rows: Iterable[VideoRow]) -> Any:
@@ -209,7 +218,8 @@ def _load(location: str) -> Any:
         raise FatalError(f"{location} is damaged: {error}") from error
 
 
-def _to_bytes(table: Any, schema: Any) -> bytes:
+def to_bytes(table: Any, schema: Any) -> bytes:
+    """A table as Parquet."""
     buffer = io.BytesIO()
     with pq.ParquetWriter(buffer, schema, **COMPRESSION) as writer:
         writer.write_table(table, row_group_size=ROW_GROUP)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from jobs.errors import UserError
 from jobs.inputs.manifest import read_manifest
@@ -9,13 +10,13 @@ from jobs.inputs.model_file import ModelFile, find_model
 from jobs.io import storage
 from jobs.io.storage_policy import QUICK_SECONDS, StoragePolicy, storage_policy
 from jobs.ledger.ledger import Ledger
-from jobs.ledger.video_table import VideoState
 from jobs.outputs import store
+from jobs.outputs.packed_rows import PackedRows, VideoState
 from jobs.outputs.selection_folder import refuse_selection
 from jobs.planning.config import SegmentConfig
 from jobs.planning.identity import identify
+from jobs.planning.latest_rows import LatestRows, read_table
 from jobs.planning.row_options import RowOptions, option_columns
-from jobs.planning.run_record import updated_rows
 from jobs.planning.shards import plan_shards
 from jobs.records import Entry, VideoRow
 from jobs.segmenting.work_item import Shard, WorkItem
@@ -31,7 +32,7 @@ class Job:
     options: PropagationConfig
     items: list[WorkItem]
     unused_columns: list[str]  # of the manifest
-    table: dict[str, VideoRow]  # rows of all manifests that the output was given before, by video id
+    table: PackedRows  # rows of all manifests that the output was given before
     ledger: Ledger
     is_retried: Callable[[VideoState], bool]  # whether a settled video is segmented again
 
@@ -56,11 +57,19 @@ class Job:
         latest = {row.video_id: row for row in self.ledger.videos.select(item.entry.video_id for item in self.items)}
         return [_row(item, latest.get(item.entry.video_id)) for item in self.items]
 
-    def all_rows(self) -> list[VideoRow]:
-        """Return a row for every video that the output was ever given, by this manifest or an earlier one."""
-        rows = {row.video_id: row for row in self.rows()}
-        others = updated_rows(self.table, self.ledger)
-        return [*rows.values(), *(row for video_id, row in others.items() if video_id not in rows)]
+    def latest(self) -> LatestRows:
+        """Return the outcome of every manifest entry, once the table has their rows."""
+        return LatestRows(read_table(self.config.output), self.ledger, {item.entry.video_id for item in self.items})
+
+    def others(self) -> LatestRows:
+        """Return the rows of the videos that only earlier manifests had."""
+        latest = LatestRows(self.table, self.ledger)
+        return LatestRows(self.table, self.ledger, latest.ids() - {item.entry.video_id for item in self.items})
+
+    def write_table(self) -> None:
+        """Write the row of every video that the output was ever given to `videos/`."""
+        tables = chain([store.videos_table(self.rows())], self.others().tables())
+        store.write_video_tables(storage.join(self.config.output, store.VIDEOS_FILE), tables)
 
 
 def prepare_job(config: SegmentConfig, classes: Sequence[str] | None = None) -> Job:
@@ -83,7 +92,7 @@ def prepare_job(config: SegmentConfig, classes: Sequence[str] | None = None) -> 
             similarity=config.similarity,
         )
         ledger = Ledger(config.output)
-        table = {row.video_id: row for row in store.read_videos(storage.join(config.output, store.VIDEOS_FILE))}
+        table = read_table(config.output)
     _check_classes(classes or (), ledger)
     return Job(
         config=config,

@@ -1,12 +1,11 @@
 """Reads an output's records of its runs: their options, and the row of each video."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 from jobs.errors import UserError
-from jobs.io import storage
-from jobs.ledger.ledger import Ledger
 from jobs.outputs import store
 from jobs.planning.config import SegmentConfig
+from jobs.planning.latest_rows import read_latest_rows
 from jobs.records import VideoRow
 
 
@@ -57,11 +56,7 @@ def read_video_rows(output: str) -> list[VideoRow]:
 
     Raises UserError if there was no run.
     """
-    table = {row.video_id: row for row in store.read_videos(storage.join(output, store.VIDEOS_FILE))}
-    rows = updated_rows(table, Ledger(output))
-    if not rows:
-        raise UserError(f"{output} holds no run: there is no {store.VIDEOS_FILE}; start one with `stcn segment`")
-    return list(rows.values())
+    return read_latest_rows(output).rows()
 
 
 def done_rows(output: str, only: Collection[str] | None = None) -> dict[str, VideoRow]:
@@ -77,19 +72,3 @@ def done_rows(output: str, only: Collection[str] | None = None) -> dict[str, Vid
             f"as {', '.join(map(repr, sorted(rows)[:3]))}"
         )
     return {video_id: row for video_id, row in rows.items() if not only or video_id in only}
-
-
-def updated_rows(table: Mapping[str, VideoRow], ledger: Ledger) -> dict[str, VideoRow]:
-    """The latest row of each video that an output was ever given and that was not forgotten, by id.
-
-    table: the rows of `videos/`, which a run writes as it begins and as it ends.
-    """
-    rows = dict(table)
-    for latest in ledger.videos.rows():
-        video_id = latest.video_id
-        if latest.status == "forgotten":
-            if video_id in rows and rows[video_id].status != "pending":
-                del rows[video_id]
-        elif video_id not in rows or rows[video_id].work_id == latest.work_id:
-            rows[video_id] = latest
-    return rows

@@ -24,7 +24,7 @@ from jobs.ledger.ledger import ATTEMPTS, TakenOverError
 from jobs.outputs import store
 from jobs.planning.config import SegmentConfig
 from jobs.planning.job import Job, prepare_job
-from jobs.records import VideoRow
+from jobs.planning.latest_rows import LatestRows
 from jobs.run.committer import Committer
 from jobs.run.progress import Counts, Reporter
 from jobs.run.status import describe_outdated, describe_unused
@@ -33,7 +33,7 @@ HAND_OVER_SECONDS = 2.0  # for actors to upload what they have finished; `ray jo
 LAST_PATIENCE_SECONDS = 2.0  # for storage requests of a run that is told to stop
 
 
-def run(config: SegmentConfig, report: Reporter, classes: Sequence[str] | None = None) -> list[VideoRow]:
+def run(config: SegmentConfig, report: Reporter, classes: Sequence[str] | None = None) -> LatestRows:
     """Segment what is missing; returns the rows of the manifest's videos. An interrupt leaves whole work committed.
 
     The process is left as it was: the storage policy of `config` holds until this returns or raises.
@@ -44,7 +44,7 @@ def run(config: SegmentConfig, report: Reporter, classes: Sequence[str] | None =
 
 def _run(
     config: SegmentConfig, report: Reporter, classes: Sequence[str] | None, *, policy: StoragePolicy
-) -> list[VideoRow]:
+) -> LatestRows:
     job, name = prepare_job(config, classes), f"{time.strftime('%Y%m%dT%H%M%S')}-{uuid.uuid4().hex[:8]}"
     create = record_creator_for(config)
     with run_lock.run_lock(config.output, name, me := run_lock.describe_process()):
@@ -68,9 +68,9 @@ def _run(
                 _write_last_videos(job)
             raise
         _write_last_videos(job)
-        if others := len(job.all_rows()) - len(job.items):
+        if others := len(job.others()):
             report.note(f"{config.output} has {others} videos of other manifests, too; `stcn status` counts them all")
-    return job.rows()
+    return job.latest()
 
 
 def _segment(
@@ -144,7 +144,7 @@ def record_creator_for(config: SegmentConfig) -> Create:
 
 
 def _write_videos(job: Job) -> None:
-    store.write_videos(storage.join(job.config.output, store.VIDEOS_FILE), job.all_rows())
+    job.write_table()
 
 
 def _write_last_videos(job: Job) -> None:

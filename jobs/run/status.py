@@ -1,35 +1,39 @@
 """The state of a run and of a plan, in words."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+
+import pyarrow.compute as pc
 
 from jobs.errors import printable
 from jobs.io import storage
 from jobs.outputs import store
+from jobs.planning.latest_rows import LatestRows
 from jobs.records import VideoRow
 from jobs.segmenting.work_item import Shard
 
 SHOWN = 10  # videos listed for each kind of problem
 
 
-def summarise(rows: Sequence[VideoRow], output: str) -> str:
-    """Describe a run: counts, and the first failures with their reasons."""
-    counts = Counter(row.status for row in rows)
-    frames = sum(row.frames_decoded or 0 for row in rows)
-    masks = sum(row.masks or 0 for row in rows)
+def summarise(rows: LatestRows, output: str) -> str:
+    """Describe an output: counts, and the first failures with their reasons."""
+    states, counts = rows.states, rows.counts()
+    frames, masks = (pc.sum(states[name]).as_py() or 0 for name in ("frames_decoded", "masks"))
     lines = [
         f"{len(rows)} videos: {counts['done']} done, {counts['quarantined']} quarantined, {counts['pending']} pending; "
         f"{frames} frames, {masks} masks in {storage.join(output, 'masks')}"
     ]
-    bad = [row for row in rows if row.status == "quarantined"]
+    bad = rows.with_status("quarantined")
     lines += [
-        f"  {printable(row.video_id)}: {row.error_class}: {printable(row.error_message or '')}" for row in bad[:SHOWN]
+        f"  {printable(row.video_id)}: {row.error_class}: {printable(row.error_message or '')}"
+        for row in rows.rows(bad[:SHOWN])
     ]
     if len(bad) > SHOWN:
+        classes = states.filter(pc.equal(states["status"], "quarantined"))["error_class"]
+        by_class = ", ".join(f"{n} {name}" for name, n in Counter(classes.to_pylist()).most_common())
         lines.append(f"  ... and {len(bad) - SHOWN} more, in {storage.join(output, store.VIDEOS_FILE)}")
-        lines.append("  by class: " + ", ".join(f"{n} {name}" for name, n in _by_class(bad).most_common()))
-    damaged = [row for row in rows if row.damage]
-    lines += [f"  damaged {printable(row.video_id)}: {row.damage}" for row in damaged[:SHOWN]]
+        lines.append(f"  by class: {by_class}")
+    lines += [f"  damaged {printable(row.video_id)}: {row.damage}" for row in rows.rows(rows.damaged()[:SHOWN])]
     if bad:
         lines.append(f"  what is mended is done by the same command again; `stcn retry {output}` tries all of them")
     return "\n".join(lines)
@@ -53,10 +57,6 @@ def describe_plan(shards: Sequence[Shard], rows: Sequence[VideoRow], outdated: i
         lines.append(f"  ... and {len(lacking) - SHOWN} more whose video or prompts are not there")
     head = f"{len(rows)} videos: {counts['done']} done, {counts['quarantined']} quarantined; {len(shards)} shards to do"
     return "\n".join([head, *([describe_outdated(outdated)] if outdated else []), *lines])
-
-
-def _by_class(rows: Iterable[VideoRow]) -> Counter[str]:
-    return Counter(str(row.error_class) for row in rows)
 
 
 def describe_outdated(count: int) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from jobs.outputs import store
+from jobs.outputs.mask_order import first_disorder
 from jobs.outputs.stored_masks import RUN_REQUIRED, checked
 from jobs.outputs.trust import Flags, trust
 from jobs.selections.judging import Ints, Masks
@@ -33,7 +34,8 @@ def read_columns(content: bytes) -> Masks:
     video = _integers(video_ids.indices)
     arrays = {name: table[name].to_numpy() for name in COLUMNS[1:]}
     frame, object_id, distance = (_integers(arrays[name]) for name in ("frame_index", "object_id", "prompt_distance"))
-    _require_order(video, frame, object_id)
+    if (row := first_disorder(video, frame, object_id)) is not None:
+        raise ValueError(f"row {row} is out of order or repeated")
     is_cut = _cuts_between(
         video, frame, object_id, distance=distance, is_prompt=arrays["is_prompt"], scene=arrays["scene"]
     )
@@ -55,14 +57,6 @@ def read_columns(content: bytes) -> Masks:
 
 def _integers(values: Any) -> Ints:
     return np.asarray(values).astype(np.int64)
-
-
-def _require_order(video: Ints, frame: Ints, object_id: Ints) -> None:
-    """Raise ValueError unless rows ascend strictly by video, frame and object."""
-    steps = np.diff(video), np.diff(frame), np.diff(object_id)
-    is_ascending = (steps[0] > 0) | ((steps[0] == 0) & ((steps[1] > 0) | ((steps[1] == 0) & (steps[2] > 0))))
-    if not is_ascending.all():
-        raise ValueError(f"row {int(np.argmin(is_ascending)) + 1} is out of order or repeated")
 
 
 def _cuts_between(video: Ints, frame: Ints, object_id: Ints, *, distance: Ints, is_prompt: Flags, scene: Ints) -> Flags:

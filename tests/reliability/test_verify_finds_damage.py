@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from jobs.commands.verify import describe, verify
+from jobs.errors import UserError
 from jobs.io import storage
 from jobs.outputs import store
 from tests.jobs.ledger.records import record_locations, record_path
@@ -107,3 +108,37 @@ def test_leftovers_of_a_killed_run_are_no_damage(output: str, tmp_path: Path) ->
     found = verified(output)
     assert any("is committed, and is published by the next run" in note for note in found.notes)
     assert any("attempts are left" in note for note in found.notes)
+
+
+def test_journal_spares_files_that_were_verified(output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = tmp_path / "verified.jsonl"
+    first = verify(output, journal)
+    read: list[str] = []
+    original = storage.read
+    monkeypatch.setattr(storage, "read", lambda location: read.append(location) or original(location))  # type: ignore[func-returns-value]
+    assert verify(output, journal) == first
+    assert not [location for location in read if "/masks/" in location]
+    lines = journal.read_text().splitlines()
+    journal.write_text("\n".join(lines[:3]) + "\n" + lines[3][:20])  # killed as it wrote the third file
+    assert verify(output, journal) == first
+    assert len([location for location in read if "/masks/" in location]) == len(files(output)) - 2
+    assert sorted(journal.read_text().splitlines()) == sorted(lines)
+
+
+def test_journal_hides_no_file_that_is_gone(output: str, tmp_path: Path) -> None:
+    verify(output, tmp_path / "verified.jsonl")
+    files(output)[0].unlink()
+    files(output)[-1].write_bytes(b"short")
+    problems = verify(output, tmp_path / "verified.jsonl").problems
+    assert [text.split(" ", 1)[1].split(";")[0].split(":")[0] for text in problems] == [
+        "is gone", "is not what was committed",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("content", ["no JSON\n", '{"output": "/elsewhere"}\n', "[]\n", '{"output": 1}\n{}\n'])
+def test_journal_of_something_else_is_refused(content: str, output: str, tmp_path: Path) -> None:
+    journal = tmp_path / "verified.jsonl"
+    journal.write_text(content)
+    with pytest.raises(UserError, match="--journal .* is of .*; legal: a new file, or one that noted"):
+        verify(output, journal)
+    assert journal.read_text() == content

@@ -197,10 +197,10 @@ def test_output_of_an_earlier_version_is_refused(output: str) -> None:
 
 
 def test_checkpoint_of_another_version_is_refused(output: str, tmp_path: Path) -> None:
-    from jobs.outputs.store import MASKS, _to_bytes
+    from jobs.outputs.store import MASKS, to_bytes
 
     grown(output, tmp_path, 1)
-    content = _to_bytes(MASKS.empty_table(), MASKS)
+    content = to_bytes(MASKS.empty_table(), MASKS)
     storage.remove(f"{output}/_ledger/checkpoints")
     digest = storage.sha256(content)[:16]
     storage.write(f"{output}/_ledger/checkpoints/1-00000000-{digest}.parquet", content)

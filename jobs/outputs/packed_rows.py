@@ -1,0 +1,115 @@
+"""Rows of `videos/` that stay packed as Parquet, with the columns unpacked that are looked at for every video.
+
+A million rows take 150 MB so, and as `VideoRow` objects 2.7 GB.
+"""
+
+import copy
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from jobs.outputs.store import VIDEOS
+from jobs.records import VideoRow, damage_of
+
+ROWS = 20_000  # of a table that is unpacked at once
+
+
+class VideoState(NamedTuple):
+    """The part of a row that is at hand for every video."""
+
+    video_id: str
+    work_id: str
+    status: str
+    error_class: str | None
+    masks_file: str | None
+    masks: int | None
+    frames_expected: int | None
+    frames_decoded: int | None
+    frames_corrupt: int | None
+
+    @property
+    def damage(self) -> str | None:
+        """As `VideoRow.damage`."""
+        return damage_of(self)
+
+
+STATE = list(VideoState.__annotations__)
+STATE_SCHEMA = pa.schema([VIDEOS.field(name).remove_metadata() for name in STATE])
+REPEATED = ("status", "error_class", "masks_file")  # texts that many rows share
+_IN_MEMORY = pa.schema(
+    [f.with_type(pa.dictionary(pa.int32(), pa.string())) if f.name in REPEATED else f for f in STATE_SCHEMA]
+)
+
+
+class PackedRows:
+    """The rows of one file."""
+
+    def __init__(self, content: bytes) -> None:
+        """content: Parquet with the columns of `videos/`. Raises KeyError if it lacks some."""
+        self._file = pq.ParquetFile(pa.BufferReader(content))
+        if missing := sorted(set(VIDEOS.names) - set(self._file.schema_arrow.names)):
+            raise KeyError(", ".join(missing))
+        table = self._file.read(STATE, use_threads=False).select(STATE).cast(STATE_SCHEMA)
+        self._state = pa.table([_column(table[name], name) for name in STATE], schema=_IN_MEMORY)
+        self.is_latest = np.ones(len(table), bool)  # rows whose flag is cleared are passed by
+
+    def copy(self) -> "PackedRows":
+        """The same rows, all of them the latest, without unpacking them again."""
+        other = copy.copy(self)
+        other.is_latest = np.ones(len(self), bool)
+        return other
+
+    def __len__(self) -> int:
+        return len(self.is_latest)
+
+    def ids(self) -> list[str]:
+        """The video of each row, of all of them."""
+        ids: list[str] = self._state["video_id"].to_pylist()
+        return ids
+
+    def states(self) -> Any:
+        """The columns of STATE of the latest rows, as an Arrow table."""
+        return self._state.filter(pa.array(self.is_latest)).cast(STATE_SCHEMA)
+
+    def value(self, name: str, row: int) -> Any:
+        """One value of STATE."""
+        return self._state[name][row].as_py()
+
+    def numbers(self, video_ids: Any) -> list[int]:
+        """The numbers of the latest rows of some videos. video_ids: an Arrow array."""
+        is_in = pc.is_in(self._state["video_id"], video_ids).to_numpy()
+        return [int(number) for number in np.flatnonzero(is_in & self.is_latest)]
+
+    def in_files(self, names: Collection[str | None]) -> list[int]:
+        """The numbers of the latest rows whose masks are in these files."""
+        wanted = pa.array(sorted(filter(None, names)), pa.string())
+        is_in = pc.is_in(self._state["masks_file"].cast(pa.string()), wanted).to_numpy()
+        return [int(number) for number in np.flatnonzero(is_in & self.is_latest)]
+
+    def tables(self) -> Iterator[Any]:
+        """All columns of the latest rows, as Arrow tables of up to ROWS."""
+        start = 0
+        for batch in self._file.iter_batches(ROWS, columns=VIDEOS.names, use_threads=False):
+            is_latest = self.is_latest[start : (start := start + len(batch))]
+            if is_latest.any():
+                yield pa.Table.from_batches([batch]).select(VIDEOS.names).filter(pa.array(is_latest))
+
+    def rows(self, numbers: Iterable[int]) -> Iterator[VideoRow]:
+        """Rows by number, in ascending order. Unpacks only the row groups that hold them."""
+        wanted, start = np.unique(np.fromiter(numbers, np.int64)), 0
+        for group in range(self._file.num_row_groups) if wanted.size else ():
+            stop = start + self._file.metadata.row_group(group).num_rows
+            here = wanted[np.searchsorted(wanted, start) : np.searchsorted(wanted, stop)] - start
+            if here.size:
+                table = self._file.read_row_group(group, columns=VIDEOS.names, use_threads=False)
+                yield from map(VideoRow.from_dict, table.take(pa.array(here)).to_pylist())
+            start = stop
+
+
+def _column(column: Any, name: str) -> Any:
+    values = column.combine_chunks()
+    return values.dictionary_encode() if name in REPEATED else values

@@ -1,0 +1,136 @@
+"""The latest row of each video of an output, of all its manifests: the table in `videos/`, and above it the ledger."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from functools import cached_property
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from jobs.errors import FatalError, UserError
+from jobs.io import storage
+from jobs.ledger.ledger import Ledger
+from jobs.outputs import store
+from jobs.outputs.packed_rows import PackedRows
+from jobs.records import VideoRow
+
+
+class LatestRows:
+    """The rows of an output, a million of them in memory.
+
+    A run writes the table as it begins and as it ends. A row of the ledger counts where the table has none, or one of
+    the same work; else the table's video has changed since, and waits. A forgotten video has no row, unless it waits.
+    """
+
+    def __init__(self, table: PackedRows, ledger: Ledger, only: Collection[str] | None = None) -> None:
+        """table: the rows of `videos/`. only: ids of the videos that are looked at; None: all."""
+        self._table, self._ledger = table.copy(), ledger.videos
+        table = self._table
+        of_table, of_ledger = table.states(), self._ledger.state_table()
+        place = pc.index_in(of_ledger["video_id"], of_table["video_id"].combine_chunks())
+        self._ledger_ids = of_ledger["video_id"]
+        self._places = pc.fill_null(place, len(of_table)).to_numpy()
+        is_new = place.is_null()
+        is_same = pc.fill_null(pc.equal(of_table["work_id"].take(place), of_ledger["work_id"]), False)
+        is_forgotten = pc.equal(of_ledger["status"], "forgotten")
+        self._counts = _flags(pc.and_(pc.invert(is_forgotten), pc.or_(is_new, is_same)))
+        waits = pc.fill_null(pc.equal(of_table["status"].take(place), "pending"), False)
+        dropped = _flags(pc.and_(is_forgotten, pc.invert(waits)))
+        replaced = place.filter(pa.array(self._counts | dropped)).drop_null()
+        table.is_latest[replaced.to_numpy()] = False
+        if only is not None:
+            chosen = pa.array(list(only), pa.string())
+            table.is_latest &= _flags(pc.is_in(of_table["video_id"], chosen))
+            self._counts &= _flags(pc.is_in(of_ledger["video_id"], chosen))
+
+    @cached_property
+    def states(self) -> Any:
+        """The columns of STATE of each video, as an Arrow table, in the order of the table; new videos come last."""
+        states = pa.concat_tables([self._table.states(), self._ledger.state_table().filter(pa.array(self._counts))])
+        order = np.concatenate([np.flatnonzero(self._table.is_latest), self._places[self._counts]])
+        return states.take(pa.array(np.argsort(order, kind="stable")))
+
+    def __len__(self) -> int:
+        return len(self.states)
+
+    def ids(self) -> set[str]:
+        """The ids of all videos."""
+        return set(self.states["video_id"].to_pylist())
+
+    def counts(self) -> Counter[str]:
+        """The number of videos of each status."""
+        found = pc.value_counts(self.states["status"])
+        return Counter({count["values"]: count["counts"] for count in found.to_pylist()})
+
+    def with_status(self, status: str) -> list[str]:
+        """The ids of the videos with a status."""
+        ids: list[str] = self.states.filter(pc.equal(self.states["status"], status))["video_id"].to_pylist()
+        return ids
+
+    def damaged(self) -> list[str]:
+        """The ids of the videos that are done, and lack frames or have damaged ones. As `VideoRow.damage`."""
+        of = self.states
+        expected, decoded, corrupt = (
+            pc.fill_null(of[f"frames_{name}"], 0) for name in ("expected", "decoded", "corrupt")
+        )
+        is_damaged = pc.or_(pc.greater(expected, decoded), pc.not_equal(corrupt, 0))
+        ids: list[str] = of.filter(pc.and_(pc.equal(of["status"], "done"), is_damaged))["video_id"].to_pylist()
+        return ids
+
+    def tables(self) -> Iterator[Any]:
+        """All rows, as Arrow tables with the columns of `videos/`, in no order."""
+        yield from self._table.tables()
+        start = 0
+        for table in self._ledger.tables():
+            yield table.filter(pa.array(self._counts[start : (start := start + len(table))]))
+
+    def rows(self, of: Collection[str] | None = None) -> list[VideoRow]:
+        """Rows as objects, in the order of `states`. of: ids of the videos; None: all."""
+        found: Iterable[VideoRow]
+        if of is None:
+            found = (row for table in self.tables() for row in map(VideoRow.from_dict, table.to_pylist()))
+        else:
+            chosen = pa.array(list(of), pa.string())
+            of_ledger = self._ledger_ids.filter(pa.array(self._counts))
+            in_ledger = of_ledger.filter(pc.is_in(of_ledger, chosen)).to_pylist()
+            found = chain(self._table.rows(self._table.numbers(chosen)), self._ledger.select(in_ledger))
+        rows = {row.video_id: row for row in found}
+        ids = self.states["video_id"]
+        return [rows[video_id] for video_id in (ids if of is None else ids.filter(pc.is_in(ids, chosen))).to_pylist()]
+
+    def without(self, video_ids: Iterable[str]) -> Iterator[Any]:
+        """All rows but those of some videos, as `tables`."""
+        others = pa.array(list(video_ids), pa.string())
+        return (table.filter(pc.invert(pc.is_in(table["video_id"], others))) for table in self.tables())
+
+
+def read_table(output: str) -> PackedRows:
+    """The table that a run wrote as it began or ended; an empty one if there was none.
+
+    Raises FatalError for a file that another version wrote.
+    """
+    location = storage.join(output, store.VIDEOS_FILE)
+    try:
+        return PackedRows(storage.read(location))
+    except FileNotFoundError:
+        return PackedRows(store.to_bytes(store.VIDEOS.empty_table(), store.VIDEOS))
+    except KeyError as error:
+        raise FatalError(f"{location} is of another version: it lacks the columns {error}") from error
+    except pa.ArrowException as error:
+        raise FatalError(f"{location} is damaged: {error}") from error
+
+
+def read_latest_rows(output: str) -> LatestRows:
+    """The rows of an output. Raises UserError if there was no run."""
+    rows = LatestRows(read_table(output), Ledger(output))
+    if not len(rows):
+        raise UserError(f"{output} holds no run: there is no {store.VIDEOS_FILE}; start one with `stcn segment`")
+    return rows
+
+
+def _flags(column: Any) -> np.ndarray:
+    """A column of booleans as a NumPy array of its own."""
+    return np.array(column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy(), bool)
