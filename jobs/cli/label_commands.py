@@ -31,7 +31,10 @@ def evaluate(config: EvaluateConfig) -> None:
     """Score masks against the truth: J and F, as davis2017-evaluation computes them."""
     from jobs.commands.evaluate import evaluate as run_evaluate
 
-    print(run_evaluate(config))
+    found = run_evaluate(config)
+    print(found.text)
+    if found.failures:
+        raise typer.Exit(ExitCode.FAILURES)
 
 
 class ExportCommand(TyperCommand):

@@ -26,6 +26,9 @@ class EvaluateConfig:
     void: Annotated[
         Void, Option("How pixels of 255 count in a true mask with other ids: not at all (ignore), or as background.")
     ] = "ignore"
+    first_frame: Annotated[
+        int, Field(ge=0), Option("Number that the names of true masks give a video file's first frame.")
+    ] = 0
     workers: Annotated[int | None, Field(ge=1), Option("Videos to score side by side.", unset="the number of CPUs")] = (
         None
     )

@@ -1,13 +1,13 @@
 """Score the masks of one video against the truth, frame by frame."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from jobs.errors import PromptError, UserError
+from jobs.errors import PromptError
 from jobs.inputs.prompts.frame_size import fit
 from jobs.inputs.prompts.images.mask_images import VOID
 from jobs.inputs.prompts.prompt_builder import MAX_OBJECTS
@@ -17,6 +17,7 @@ from jobs.outputs.stored_masks import EXTRA_COLUMNS, VideoMasks
 from jobs.scores.reported_metrics import TITLES, copy_column, measure
 from jobs.scores.rules import Rules
 from jobs.scores.tables import FRAMES, ObjectScore
+from jobs.scores.true_frames import VideoFrames, frames_of, rows_by_frame
 from jobs.scores.truth import Truth
 from stcn_core.frames import present_ids
 from stcn_core.metrics import statistics
@@ -31,23 +32,17 @@ class VideoScores:
     too_late: list[tuple[str, int]]  # (video id, object id) first shown on the last frame that counts
 
 
-def score_video(masks: VideoMasks, truth: Truth, rules: Rules, *, frames: int | None = None) -> VideoScores:
+def score_video(masks: VideoMasks, truth: Truth, rules: Rules, *, video: VideoFrames | None = None) -> VideoScores:
     """Score each object on each frame that counts, from the frame after its first true mask on.
 
-    frames: of a video file, up to which its true masks are numbered; None: not known. Raises UserError if no true mask
-    has the name of one of the video's frames, or one is after its end, or if a mask is damaged. Raises PromptError for
-    unusable true masks.
+    video: what is known of its frames. Raises UserError if a mask of the output is damaged, and PromptError for true
+    masks that cannot be used, that are of no frame of the video, or whose objects are all others than the output's.
     """
-    rows = _match(masks.rows, truth.names)
-    _check_numbers(masks, truth.names, frames)
-    if rows and truth.names and not set(truth.names) & {name for name, _ in rows}:
-        raise UserError(
-            f"--truth: no true mask of {masks.video_id!r} has the name of one of its frames, but "
-            f"{list(truth.names[:3])} ..."
-        )
+    frames = frames_of(truth.names, masks.rows, video or VideoFrames())
     names = truth.names[:-1] if rules.protocol == "davis" else truth.names
-    scored = _Frames(masks, rows, rules)
-    found = [row for name in names for row in scored.score(name, truth.read(name))]
+    scored = _Frames(masks, rules)
+    found = [row for name in names for row in scored.score(name, frames[name], truth.read(name))]
+    _check_objects(masks, scored.seen)
     if not scored.is_void_an_object:
         found = [row for row in found if row["object_id"] != VOID]  # scored before another id appeared
     void = rules.void_rule(scored.has_void, scored.is_void_an_object)
@@ -59,12 +54,24 @@ def score_video(masks: VideoMasks, truth: Truth, rules: Rules, *, frames: int | 
     )
 
 
+def _check_objects(masks: VideoMasks, true: set[int]) -> None:
+    """Refuse true masks of other objects: their ids are others, or they are of another video."""
+    own = {row["object_id"] for row in masks.rows}
+    if not true:
+        raise PromptError("they hold no object on the frames that count")
+    if own and not own & true:
+        raise PromptError(
+            f"they have the objects {sorted(true)[:5]}, and the output has {sorted(own)[:5]}; legal: the ids of the "
+            "output, which are those of the prompts"
+        )
+
+
 class _Frames:
     """Scores frames in order, and keeps the first true mask of each object, encoded."""
 
-    def __init__(self, masks: VideoMasks, rows: Mapping[tuple[str, int], MaskRow], rules: Rules) -> None:
-        self._masks, self._rows = masks, rows
-        self._index = {name: row["frame_index"] for (name, _), row in rows.items()}
+    def __init__(self, masks: VideoMasks, rules: Rules) -> None:
+        self._masks, self._rows = masks, rows_by_frame(masks.rows)
+        self._known = {frame for frame, _ in self._rows}
         self._ignores_void, self._only_given = rules.void == "ignore", rules.only_given
         self._firsts: dict[int, str] = {}  # counts of COCO's RLE
         self.has_void = False
@@ -75,18 +82,23 @@ class _Frames:
         """Ids of objects with a true mask so far."""
         return set(self._firsts) - (set() if self.is_void_an_object else {VOID})
 
-    def score(self, name: str, labels: np.ndarray) -> Iterator[dict[str, Any]]:
-        """Score the objects that an earlier frame shows; yields a row for each."""
+    def score(self, name: str, frame: int | None, labels: np.ndarray) -> Iterator[dict[str, Any]]:
+        """Score the objects that an earlier frame shows; yields a row for each.
+
+        name: of the true mask. frame: its index; None where the output has no mask of it.
+        """
+        frame = frame if frame in self._known else None
         if self._masks.rows:
             labels = fit(labels, self._masks.rows[0]["height"], self._masks.rows[0]["width"])
         present = set(present_ids(labels))
         void = self._void(labels, present)
         for object_id, first in self._firsts.items():
-            if self._only_given and (name, object_id) not in self._rows:
+            row = None if frame is None else self._rows.get((frame, object_id))
+            if self._only_given and row is None:
                 continue
             copied = rle.decode(first, *labels.shape)
-            scores = self._score(self._rows.get((name, object_id)), labels == object_id, copied, void=void)
-            yield {"frame_index": self._index.get(name), "frame_name": name, "object_id": object_id} | scores
+            scores = self._score(row, labels == object_id, copied, void=void)
+            yield {"frame_index": frame, "frame_name": name, "object_id": object_id} | scores
         new = sorted(present - set(self._firsts))
         if len(self._firsts) + len(new) > MAX_OBJECTS:
             raise PromptError(f"they hold more than {MAX_OBJECTS} objects; each value of a mask is an object")
@@ -115,24 +127,6 @@ class _Frames:
             "true_area": int(np.count_nonzero(true)),
             **{name: (row or {}).get(name) for name in EXTRA_COLUMNS},
         }
-
-
-def _check_numbers(masks: VideoMasks, names: Sequence[str], frames: int | None) -> None:
-    """Refuse true masks that are numbered from 1 where frames count from 0: scores would be of other frames."""
-    if frames is None or not masks.rows or masks.rows[0]["frame_name"] is not None:
-        return
-    late = [name for name in names if name.isdecimal() and int(name) >= frames]
-    if late:
-        raise UserError(
-            f"--truth: true mask {late[0]} of {masks.video_id!r} is after its last frame, {frames - 1}; legal: the "
-            "numbers of its frames, which count from 0. Rename masks that count from 1"
-        )
-
-
-def _match(rows: Iterable[MaskRow], names: Sequence[str]) -> dict[tuple[str, int], MaskRow]:
-    """Rows by frame name and object id. Frames of a video file have no names and match by number."""
-    by_number = {int(name): name for name in names if name.isdecimal()}
-    return {(row["frame_name"] or by_number.get(row["frame_index"], ""), row["object_id"]): row for row in rows}
 
 
 def _objects(rows: Sequence[Mapping[str, Any]], protocol: str, void: str) -> list[ObjectScore]:

@@ -75,6 +75,7 @@ def as_json(scores: Scores, comparison: Comparison | None, curves: Sequence[Trus
         "protocol": _videos_by("protocol", scores.objects),
         "void": _videos_by("void", scores.objects),
         "unscored": list(scores.unscored),
+        "failures": dict(scores.failures),
         "too_late": [{"video_id": video_id, "object_id": object_id} for video_id, object_id in scores.too_late],
     }
     if comparison is not None:
@@ -102,6 +103,7 @@ def _notes(scores: Scores) -> list[str]:
     if scores.unscored:
         names = _first_of([printable(name) for name in scores.unscored])
         lines.append(f"{len(scores.unscored)} videos of the truth have no masks here and do not count: {names}")
+    lines += [f"not scored: {printable(name)}: {printable(reason)}" for name, reason in scores.failures.items()]
     if scores.too_late:
         names = _first_of([f"{object_id} of {printable(video_id)}" for video_id, object_id in scores.too_late])
         lines.append(

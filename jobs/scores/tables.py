@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -108,6 +108,7 @@ class Scores:
     objects: Sequence[ObjectScore]  # by video and object
     frames: Any  # an Arrow table with the schema FRAMES
     unscored: Sequence[str] = ()  # folders of the truth without masks in the output
+    failures: Mapping[str, str] = field(default_factory=dict)  # video id -> why its true masks could not be used
     too_late: Sequence[tuple[str, int]] = ()  # (video id, object id) first shown on the last frame that counts
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from jobs.errors import PromptError
 from jobs.inputs.prompts import kinds
@@ -10,7 +10,7 @@ from jobs.inputs.prompts.annotations.fields import shown
 from jobs.inputs.prompts.annotations.json_file import JSON_SUFFIX, read_json
 from jobs.inputs.prompts.images import label_images, named_masks
 from jobs.inputs.prompts.leniency import Leniency
-from jobs.inputs.prompts.names.frame_names import FrameNames
+from jobs.inputs.prompts.names.frame_names import FrameNames, called
 from jobs.inputs.prompts.names.mask_name_pattern import MaskNamePattern
 from jobs.inputs.prompts.prompt_builder import PromptBuilder, Prompts
 from jobs.inputs.prompts.prompt_kind import PromptKind, PromptSource, files_with_suffix
@@ -54,11 +54,10 @@ def load_prompts(
 
 
 def _frame_names(entry: Entry, images: Sequence[str] | None, frames: int | None) -> FrameNames:
-    file = PurePosixPath(entry.video.partition("?")[0])
     return FrameNames(
         images=images,
         frames=len(images) if images is not None else frames,
-        video_names={entry.video_id, file.stem, file.name, file.name.replace(".", "_")} - {""},
+        video_names=called(entry.video_id, entry.video),
         first_number=entry.first_frame,
         start=entry.start,
         pattern=MaskNamePattern(entry.mask_names) if entry.mask_names else None,

@@ -102,8 +102,10 @@ def test_objects_without_scored_frames_are_listed(tmp_path: Path) -> None:
     """The last but one of six frames is the last that counts."""
     truth = [(f"{t:05d}", labels * (labels == 2) if t < 4 else labels) for t, labels in enumerate(TRUTH)]
     write(tmp_path / "out", tmp_path / "truth/v", rows("v", FOUND, [1, 2]), truth)
-    assert "1 objects have no scores, first shown on the last frame that counts: 1 of v" in evaluate(config(tmp_path))
-    assert json.loads(evaluate(config(tmp_path, json=True)))["too_late"] == [{"video_id": "v", "object_id": 1}]
+    assert (
+        "1 objects have no scores, first shown on the last frame that counts: 1 of v" in evaluate(config(tmp_path)).text
+    )
+    assert json.loads(evaluate(config(tmp_path, json=True)).text)["too_late"] == [{"video_id": "v", "object_id": 1}]
 
 
 def test_void_pixels_are_ignored() -> None:
@@ -151,26 +153,131 @@ def test_truth_of_one_video_for_several_raises(tmp_path: Path) -> None:
         evaluate_output(str(tmp_path / "two"), str(tmp_path / "none"))
 
 
-def test_truth_without_a_common_frame_name_raises(tmp_path: Path) -> None:
-    truth = [(f"left{t:05d}", labels) for t, labels in enumerate(TRUTH)]
-    write(tmp_path / "out", tmp_path / "truth/v", rows("v", FOUND, [1, 2]), truth)
-    with pytest.raises(UserError, match="no true mask of 'v' has the name of one of its frames"):
+@pytest.mark.parametrize(
+    ("names", "reason"),
+    [
+        (["left", "right"], "left.png says no frame"),
+        (["00000", "00001", "1"], "00001 and 1 are of one frame"),
+        (["00000", "\u00b2"], "says no frame"),
+        (["00000", "00001 (1)"], "legal|several numbers|says no frame"),
+    ],
+)
+def test_truth_of_no_frame_is_a_failure_of_its_video(names: list[str], reason: str, tmp_path: Path) -> None:
+    write(tmp_path / "out", tmp_path / "truth/v", rows("v", FOUND, [1, 2]), [(name, TRUTH[0]) for name in names])
+    with pytest.raises(UserError, match=rf"the true masks of 'v' cannot be used: .*({reason})"):
         evaluate_output(str(tmp_path / "out"), str(tmp_path / "truth"))
 
 
-def test_truth_numbered_from_1_is_refused_where_the_videos_end_is_known(tmp_path: Path) -> None:
-    """Scores would be of the frames before."""
-    truth = [(f"{t + 1:05d}", labels) for t, labels in enumerate(TRUTH)]
-    write(tmp_path / "out", tmp_path / "truth/v", rows("v", FOUND, [1, 2]), truth)
+@pytest.mark.parametrize(
+    ("names", "is_legal"),
+    [
+        ([f"{t:05d}" for t in (1, 3, 5, 6)], True),
+        ([f"{t:05d}" for t in range(6)], False),  # 00000 is no image of the folder 00001 ... 00006
+        (["00001", "00002", "3", "00004"], False),
+        (["00001", "00002", "old"], False),
+        (["1", "2"], False),
+    ],
+)
+def test_truth_of_a_folder_has_the_names_of_its_images(names: list[str], is_legal: bool, tmp_path: Path) -> None:
+    images = [f"{t:05d}" for t in range(1, 7)]
+    write(tmp_path / "out", tmp_path / "truth/v", rows("v", FOUND, [1, 2], images), [(n, TRUTH[0]) for n in names])
     ended = VideoRow(
         video_id="v", work_id="", status="done", video="", prompts="", start=0, frames_expected=6, frames_decoded=6
     )
-    for row in (replace(ended, end=6), replace(ended, start=None), replace(ended, cuts=(3,)), ended):
-        store.write_videos(f"{tmp_path}/out/{store.VIDEOS_FILE}", [row])
-        if row is not ended:
-            assert evaluate_output(str(tmp_path / "out"), str(tmp_path / "truth")).objects
-    with pytest.raises(UserError, match=r"true mask 00006 of 'v' is after its last frame, 5; legal: the numbers"):
+    store.write_videos(f"{tmp_path}/out/{store.VIDEOS_FILE}", [ended])
+    if is_legal:
+        assert evaluate_output(str(tmp_path / "out"), str(tmp_path / "truth")).objects
+        return
+    with pytest.raises(UserError, match="is called like none of its images, such as 00001"):
         evaluate_output(str(tmp_path / "out"), str(tmp_path / "truth"))
+
+
+def test_truth_of_images_before_the_first_mask_is_legal(tmp_path: Path) -> None:
+    """Objects may come late, and their removal may leave frames without rows."""
+    images = ["c", "d", "g"]
+    masks = [
+        row | {"frame_index": {"c": 2, "d": 3, "g": 6}[row["frame_name"]]}
+        for row in rows("v", FOUND[:3], [1, 2], images)
+    ]
+    truth = [(name, TRUTH[0]) for name in "abcdefg"]
+    write(tmp_path / "out", tmp_path / "truth/v", masks, truth)
+    assert evaluate_output(str(tmp_path / "out"), str(tmp_path / "truth")).objects[0].missing == 3  # b, e, f
+    write(tmp_path / "two", tmp_path / "other/v", masks, [*truth, ("a2", TRUTH[0])])
+    with pytest.raises(UserError, match="called like none of its images, such as c"):
+        evaluate_output(str(tmp_path / "two"), str(tmp_path / "other"))
+
+
+@pytest.mark.parametrize("cuts", [(), (3,)])
+def test_truth_numbered_from_1_is_refused_where_the_videos_end_is_known(cuts: tuple[int, ...], tmp_path: Path) -> None:
+    """Scores would be of the frames before."""
+    output, tree = str(tmp_path / "out"), str(tmp_path / "truth")
+    truth = [(f"{t + 1:05d}", labels) for t, labels in enumerate(TRUTH)]
+    write(tmp_path / "out", tmp_path / "truth/v", rows("v", TRUTH, [1, 2]), truth)
+    ended = VideoRow(
+        video_id="v", work_id="", status="done", video="", prompts="", start=0, frames_expected=6, frames_decoded=6,
+        cuts=cuts,
+    )  # fmt: skip
+    for row in (replace(ended, end=6), replace(ended, start=None), ended):
+        store.write_videos(f"{output}/{store.VIDEOS_FILE}", [row])
+        if row is not ended:
+            assert evaluate_output(output, tree).objects[0].statistics["j"].mean < 1
+    with pytest.raises(UserError, match="00006 is of no frame: legal are the numbers of its frames, 0 to 5; if the na"):
+        evaluate_output(output, tree)
+    assert {s.statistics["j"].mean for s in evaluate_output(output, tree, first_frame=1).objects} == {1.0}
+    with pytest.raises(UserError, match="00001 is of no frame: legal are the numbers of its frames, 2 to 7"):
+        evaluate_output(output, tree, first_frame=2)
+
+
+def test_truth_with_packed_palettes_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "out", tmp_path / "truth/v", rows("v", FOUND, [1, 2]), [(str(t), TRUTH[t]) for t in range(6)])
+    image = to_image(np.where(TRUTH[3] == 1, 2, np.where(TRUTH[3] == 2, 1, 0)))
+    colours = image.getpalette() or []
+    image.putpalette([*colours[:3], *colours[6:9], *colours[3:6], *colours[9:]])  # the same picture
+    image.save(tmp_path / "truth/v/3.png")
+    with pytest.raises(UserError, match="true masks of 'v' cannot be used: .*its palette was packed"):
+        evaluate_output(str(tmp_path / "out"), str(tmp_path / "truth"))
+
+
+def test_truth_of_other_objects_is_refused(tmp_path: Path) -> None:
+    truth = [(str(t), labels * 10) for t, labels in enumerate(TRUTH)]
+    write(tmp_path / "out", tmp_path / "truth/v", rows("v", FOUND, [1, 2]), truth)
+    with pytest.raises(UserError, match=r"have the objects \[10, 20\], and the output has \[1, 2\]; legal: the ids of"):
+        evaluate_output(str(tmp_path / "out"), str(tmp_path / "truth"))
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        (["00000.jpg"], "holds no .png, but 1 JPEG, whose edges are soft"),
+        (["1/00000.png"], "holds no .png, but 1 folders; legal: PNGs with the masks of all objects"),
+        (["._00000.png"], "holds no .png"),
+    ],
+)
+def test_truth_without_usable_files_says_what_there_is(files: list[str], reason: str, tmp_path: Path) -> None:
+    write(tmp_path / "out", tmp_path / "truth/v", rows("v", FOUND, [1, 2]), [])
+    for file in files:
+        (tmp_path / "truth/v" / file).parent.mkdir(exist_ok=True)
+        (tmp_path / "truth/v" / file).write_bytes(b"")
+    with pytest.raises(UserError, match=reason):
+        evaluate_output(str(tmp_path / "out"), str(tmp_path / "truth"))
+
+
+def test_truth_without_objects_on_frames_that_count_says_so(tmp_path: Path) -> None:
+    truth = [(str(t), TRUTH[t] * (t == 5)) for t in range(6)]
+    write(tmp_path / "out", tmp_path / "truth/v", rows("v", FOUND, [1, 2]), truth)
+    with pytest.raises(UserError, match="they hold no object on the frames that count"):
+        evaluate_output(str(tmp_path / "out"), str(tmp_path / "truth"))
+
+
+def test_scores_of_another_truth_are_never_taken_for_this_one(tmp_path: Path) -> None:
+    """A folder with scores needs no truth, and scores never lie in an output."""
+    truth = [(f"{t:05d}", labels) for t, labels in enumerate(TRUTH)]
+    write(tmp_path / "out", tmp_path / "truth/v", rows("v", FOUND, [1, 2]), truth)
+    with pytest.raises(UserError, match="--scores .*/out is an output; legal: a folder of its own"):
+        evaluate(config(tmp_path, scores=f"{tmp_path}/out"))
+    evaluate(config(tmp_path, scores=f"{tmp_path}/scores"))
+    with pytest.raises(UserError, match="--truth .* hold scores already, which need no truth"):
+        evaluate(config(tmp_path, output=f"{tmp_path}/scores", truth="/does/not/exist"))
 
 
 def test_unusable_true_masks_raise_with_the_video(tmp_path: Path) -> None:
@@ -242,14 +349,20 @@ def test_workers_do_not_change_scores(tmp_path: Path) -> None:
     assert "1 videos of the truth have no masks here and do not count: not here" in format_scores(two)
 
 
-def test_error_in_a_worker_names_the_video(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_video_with_unusable_truth_leaves_the_scores_of_the_others(workers: int, tmp_path: Path) -> None:
     truth = [(f"{t:05d}", labels) for t, labels in enumerate(TRUTH)]
     write(tmp_path / "out", tmp_path / "truth/v", rows("v", FOUND, [1, 2]) + rows("w", FOUND, [1, 2]), truth)
     (tmp_path / "truth/w").mkdir()
     (tmp_path / "truth/w/00000.png").write_bytes(b"no picture")
     (tmp_path / "truth/w/00001.png").write_bytes(b"no picture")
-    with pytest.raises(UserError, match="true masks of 'w' cannot be used: mask 00000.png cannot be read"):
-        evaluate_output(f"{tmp_path}/out", f"{tmp_path}/truth", workers=2)
+    scores = evaluate_output(f"{tmp_path}/out", f"{tmp_path}/truth", workers=workers)
+    assert {score.video_id for score in scores.objects} == {"v"}
+    assert list(scores.failures) == ["w"]
+    assert scores.failures["w"].startswith("mask 00000.png cannot be read")
+    assert "not scored: w: mask 00000.png cannot be read" in format_scores(scores)
+    found = stcn("evaluate", tmp_path / "out", "--truth", tmp_path / "truth", "--json")
+    assert (found.returncode, json.loads(found.stdout)["failures"]) == (3, dict(scores.failures))
 
 
 def test_written_scores_give_the_same_report(tmp_path: Path) -> None:
@@ -258,8 +371,8 @@ def test_written_scores_give_the_same_report(tmp_path: Path) -> None:
     columns = dict(score=0.25, stability=0.5, area_change=0.125, prompt_distance=3, scene=1)
     stored = [row | columns for row in masks if (row["frame_index"], row["object_id"]) != (2, 1)]
     write(tmp_path / "out", tmp_path / "truth/v", stored, truth)
-    report = evaluate(config(tmp_path, scores=f"{tmp_path}/scores"))
-    assert report == evaluate(config(tmp_path, output=f"{tmp_path}/scores", truth=None))
+    report = evaluate(config(tmp_path, scores=f"{tmp_path}/scores")).text
+    assert report == evaluate(config(tmp_path, output=f"{tmp_path}/scores", truth=None)).text
     assert "1 of 8 masks are missing and count as empty; the others have a mean J 0.849" in report
     frames = read_scores(f"{tmp_path}/scores").frames.to_pylist()
     assert [(row["object_id"], row["frame_index"], row["frame_name"]) for row in frames] == [
@@ -273,7 +386,7 @@ def test_written_scores_give_the_same_report(tmp_path: Path) -> None:
 def test_json_holds_scores_comparison_and_curves(tmp_path: Path) -> None:
     truth = [(f"{t:05d}", labels) for t, labels in enumerate(TRUTH)]
     write(tmp_path / "out", tmp_path / "truth/v", rows("v", FOUND, [1, 2]), truth)
-    found = json.loads(evaluate(config(tmp_path, against=f"{tmp_path}/out", trust=True, json=True)))
+    found = json.loads(evaluate(config(tmp_path, against=f"{tmp_path}/out", trust=True, json=True)).text)
     assert [one["object_id"] for one in found["objects"]] == [1, 2]
     assert (found["protocol"], found["void"]) == ({"davis": 1}, {"none": 1})
     assert found["all"]["mean"] == pytest.approx(np.mean([one["mean"] for one in found["objects"]]))
@@ -318,9 +431,3 @@ def test_too_many_true_objects_raise() -> None:
     noise = np.arange(2000, dtype=np.int32).reshape(40, 50)
     with pytest.raises(PromptError, match="more than 256 objects"):
         score(rows("v", FOUND, [1, 2]), [(str(t), noise) for t in range(6)])
-
-
-def test_true_mask_names_need_ascii_digits() -> None:
-    truth = [(name, square(5, 5, 1)) for name in ("0", "\u00b2", "3", "4")]
-    (one,) = score(rows("v", [square(5, 5, 1)] * 6, [1]), truth)
-    assert (one.frames, one.missing) == (2, 1)

@@ -15,6 +15,12 @@ ENDING = re.compile(r"\.(?:jpe?g|png|bmp|webp|tiff?)$", re.IGNORECASE)  # 00003.
 ADDITION = re.compile(r"[_.-](?:masks?|seg|segmentation|labels?|gt)$", re.IGNORECASE)  # 00003_mask.png
 
 
+def called(video_id: str, video: str) -> set[str]:
+    """What a video is called, which the names of its masks may begin with. video: its location."""
+    file = PurePosixPath(video.partition("?")[0])
+    return {video_id, file.stem, file.name, file.name.replace(".", "_")} - {""}
+
+
 @dataclass(frozen=True, kw_only=True)
 class FrameNames:
     """How the frames of one video are called: by the names of its images, or by numbers for a video file."""
