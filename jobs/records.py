@@ -64,6 +64,7 @@ class VideoRow:
     status: Status
     video: str
     prompts: str
+    video_version: str | None = None  # digest of what storage said of the video's content
     start: int | None = None  # first segmented frame; None in outputs of earlier versions
     end: int | None = None  # exclusive; None: the video's end
     frames_expected: int | None = None

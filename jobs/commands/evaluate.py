@@ -187,11 +187,13 @@ def _calls(output: str, tree: TruthTree, chosen: Rules, *, first_frame: int, sco
 
 
 def _frames_of(video_id: str, row: VideoRow | None, first_frame: int) -> VideoFrames:
-    """What the output says of a video's frames: their number, where its window reached its end and none is missing."""
+    """What the output says of a video's frames: their number, where segmentation reached its end and none lacks."""
     if row is None:
         return VideoFrames(names=(video_id,), first_number=first_frame)
-    is_known = row.start is not None and row.end is None and row.frames_expected == row.frames_decoded
-    count = row.start + row.frames_decoded if is_known and row.start is not None and row.frames_decoded else None
+    count = None
+    if row.start is not None and row.end is None and row.frames_decoded and row.frames_expected == row.frames_decoded:
+        end = row.start + row.frames_decoded
+        count = None if row.cuts and end <= row.cuts[-1] else end  # with --on-cut stop, the rest was left out
     return VideoFrames(count=count, names=tuple(called(video_id, row.video)), first_number=first_frame)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from jobs.dataset.source_video import open_source_video
+from jobs.dataset.source_video import SourceVideo, open_source_video
 from jobs.errors import UserError, VideoError
 from jobs.outputs.file_names import file_name
 from jobs.outputs.label_maps import label_maps
@@ -43,7 +43,7 @@ def write_overlay(row: VideoRow, masks: VideoMasks, path: Path, *, config: Segme
     maps = label_maps(masks)
     index, _, labels = next(maps)
     with (
-        open_source_video(row.video, config, masks.rows[-1]["frame_index"] + 1, start=row.start or 0) as video,
+        open_source_video(SourceVideo.of(row, config), masks.rows[-1]["frame_index"] + 1) as video,
         VideoWriter(path, video.frames_per_second, pixel_aspect=video.pixel_aspect) as writer,
     ):
         for frame in video:

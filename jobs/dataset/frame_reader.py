@@ -7,10 +7,9 @@ from weakref import WeakSet
 
 import numpy as np
 
-from jobs.dataset.source_video import open_source_video
+from jobs.dataset.source_video import SourceVideo, open_source_video
 from jobs.errors import StorageError, VideoError
 from jobs.inputs.videos.images import VideoFrame
-from jobs.planning.config import SegmentConfig
 
 Frames = Generator[VideoFrame, None, None]
 
@@ -37,17 +36,17 @@ class FrameReader:
         self._frames: Iterator[VideoFrame] = iter(())
         self._pid = os.getpid()
 
-    def read(self, location: str, index: int, wanted: np.ndarray, *, config: SegmentConfig) -> VideoFrame:
+    def read(self, source: SourceVideo, index: int, wanted: np.ndarray) -> VideoFrame:
         """Frame `index` of a video. Raises VideoError and StorageError.
 
-        wanted: all frames of the video that may be read, ascending. config: of the run that segmented it.
+        wanted: all frames of the video that may be read, ascending.
         """
         if self._pid != os.getpid():
             self._open, self._pid = None, os.getpid()
-        video = location, int(wanted[0]), int(wanted[-1])  # a file can be two videos, with a window each
+        video = source.location, int(wanted[0]), int(wanted[-1])  # a file can be two videos, with a window each
         if video != self._open or index < self._next:
             _hold_in_forks()
-            frames = _frames(location, index, wanted, config=config, short_side=self._short_side)
+            frames = _frames(source, index, wanted, short_side=self._short_side)
             _open.add(frames)
             self._frames = frames
         self._next, self._open = index + 1, None  # after an error there is nothing to read on from
@@ -64,11 +63,11 @@ def _hold_in_forks() -> None:
     os.register_at_fork(after_in_child=lambda: _of_parents.extend(_open))
 
 
-def _frames(location: str, start: int, wanted: np.ndarray, *, config: SegmentConfig, short_side: int | None) -> Frames:
+def _frames(source: SourceVideo, start: int, wanted: np.ndarray, *, short_side: int | None) -> Frames:
     """Those wanted from `start` on. No method: a reader that holds itself would keep its video open until collected."""
     only, end = frozenset(wanted.tolist()), int(wanted[-1]) + 1
     try:
-        with open_source_video(location, config, end, start=start, short_side=short_side, only=only) as video:
+        with open_source_video(source, end, start=start, short_side=short_side, only=only) as video:
             yield from video
     except StorageError:
         raise

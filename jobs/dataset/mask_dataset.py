@@ -14,6 +14,7 @@ from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
 from jobs.dataset.frame_reader import FrameReader
 from jobs.dataset.sample import Sample, to_sample
+from jobs.dataset.source_video import SourceVideo
 from jobs.errors import UserError, VideoError
 from jobs.io import storage
 from jobs.outputs.mask_index import MaskRows, read_index
@@ -51,8 +52,8 @@ class MaskDataset(Dataset[Any]):
         configs = RunConfigs(location)
         done = done_rows(location, videos)
         self._index = read_index(location, done if videos is None else set(videos))
-        self._locations = [done[video_id].video for video_id in self._index.video_ids]
-        self._configs = [configs.of(done[video_id]) for video_id in self._index.video_ids]
+        rows = [done[video_id] for video_id in self._index.video_ids]
+        self._sources = [SourceVideo.of(row, configs.of(row)) for row in rows]
         self._short_side = short_side
         self._keep_empty, self._transform = keep_empty, transform
         self._open_readers()
@@ -79,7 +80,9 @@ class MaskDataset(Dataset[Any]):
         try:
             sample = self._sample(index, video)
         except VideoError as error:
-            raise VideoError(f"video {self._index.video_ids[video]!r}, {self._locations[video]!r}: {error}") from error
+            raise VideoError(
+                f"video {self._index.video_ids[video]!r}, {self._sources[video].location!r}: {error}"
+            ) from error
         return self._transform(sample) if self._transform else sample
 
     def __getstate__(self) -> dict[str, Any]:
@@ -129,7 +132,7 @@ class MaskDataset(Dataset[Any]):
         masks = self._rows.masks(index)
         frame_index, items = self._index.frame_index, self._index.frames_of(video)
         wanted = frame_index[items.start : items.stop]
-        frame = self._frames.read(self._locations[video], int(frame_index[index]), wanted, config=self._configs[video])
+        frame = self._frames.read(self._sources[video], int(frame_index[index]), wanted)
         first = masks.rows[0]
         if (frame.height, frame.width) != (first["height"], first["width"]):
             sizes = f"{frame.width}x{frame.height}, its masks {first['width']}x{first['height']}"

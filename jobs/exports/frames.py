@@ -7,7 +7,7 @@ from functools import cached_property, partial
 
 from PIL import Image
 
-from jobs.dataset.source_video import open_source_video
+from jobs.dataset.source_video import SourceVideo, open_source_video
 from jobs.errors import UserError, VideoError
 from jobs.exports.mask_batches import MasksFile, video_summaries
 from jobs.exports.resumable_units import PerVideoUnit, VideoExport, Written
@@ -50,7 +50,7 @@ def open_jpeg_frames(row: VideoRow, config: SegmentConfig, end: int) -> Iterator
     """
     with ExitStack() as stack:
         try:
-            video = stack.enter_context(open_source_video(row.video, config, end, start=row.start or 0))
+            video = stack.enter_context(open_source_video(SourceVideo.of(row, config), end))
             frames = JpegFrames(iter(video))
         except (UserError, OSError) as error:
             raise VideoError(str(error)) from error

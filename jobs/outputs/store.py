@@ -46,6 +46,7 @@ MASK_FIELDS = (
 VIDEO_MEANINGS = {
     "work_id": "digest of the video, its prompts, the model and the options",
     "status": "done, quarantined, or pending",
+    "video_version": "digest of the video's files as storage told them: names, lengths, ETags or times",
     "start": "first segmented frame",
     "end": "the frame before which segmentation ended; null: the video's end",
     "pixel_aspect": "width of a pixel divided by its height; 1 for square pixels, null where the file does not say",

@@ -7,13 +7,15 @@ unchanged work is never repeated.
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from jobs.concurrency.threads import inheriting_pool
 from jobs.errors import RefusedError
+from jobs.inputs.content_version import version_of
 from jobs.inputs.limits import VideoLimits
 from jobs.io import storage
+from jobs.io.storage import FileInfo
 from jobs.records import Entry
 from jobs.segmenting.work_item import VideoOptions, WorkItem
 
@@ -46,16 +48,20 @@ def identify(
 
 
 def _identify(entry: Entry, options: VideoOptions, common: dict[str, object]) -> WorkItem:
-    video, prompts = _describe(entry.video), _describe(entry.prompts, is_deep=True)
+    video, prompts = _find(entry.video), _find(entry.prompts, is_deep=True)
     content = common | {
-        "entry": _entry_content(entry), "options": _options_content(options), "video": video, "prompts": prompts
-    }  # fmt: skip
+        "entry": _entry_content(entry),
+        "options": _options_content(options),
+        "video": _described(video),
+        "prompts": _described(prompts),
+    }
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     return WorkItem(
         entry=entry,
         options=options,
         work_id=digest[:32],
         expected_frames=_expected_frames(entry, video),
+        video_version=version_of(video) if video else None,
         not_found=tuple(name for name, files in (("video", video), ("prompts", prompts)) if not files),
     )
 
@@ -81,20 +87,24 @@ def _without_unset(content: dict[str, object], record: Any, names: Collection[st
     return {k: v for k, v in content.items() if v != defaults[k] or (names is not None and k not in names)}
 
 
-def _describe(location: str, is_deep: bool = False) -> list[tuple[str, int, str]]:
-    """Return name, size and version of a file, or of each file in a folder; empty if there is none.
+def _find(location: str, is_deep: bool = False) -> list[FileInfo]:
+    """Return a file, or the files in a folder; none if there is none.
 
     is_deep: include the files of subfolders.
     """
     try:
         info = storage.stat(location)
-        files = [info] if info else storage.find_below(location) if is_deep else storage.find(location)
+        return [info] if info else storage.find_below(location) if is_deep else storage.find(location)
     except (FileNotFoundError, PermissionError, RefusedError):
         return []  # the video's actor reports it in a row; other StorageErrors are raised, as no id could be trusted
+
+
+def _described(files: Iterable[FileInfo]) -> list[tuple[str, int, str]]:
+    """Name, length and version of each file."""
     return [("/".join(f.location.split("/")[-2:]), f.num_bytes, f.version) for f in files]
 
 
-def _expected_frames(entry: Entry, files: list[tuple[str, int, str]]) -> int:
-    frames = len(files) if len(files) > 1 else sum(size for _, size, _ in files) // BYTES_PER_FRAME
+def _expected_frames(entry: Entry, files: Sequence[FileInfo]) -> int:
+    frames = len(files) if len(files) > 1 else sum(file.num_bytes for file in files) // BYTES_PER_FRAME
     window = frames if entry.end is None else min(frames, entry.end)
     return max(1, window - entry.start)

@@ -159,6 +159,7 @@ def _done(
         status="done",
         video=entry.video,
         prompts=entry.prompts,
+        video_version=item.video_version,
         start=entry.start,
         end=entry.end,
         # Frames after the cut at which a video ends are not missing.

@@ -27,6 +27,7 @@ class WorkItem:
     options: VideoOptions = field(default_factory=VideoOptions)
     work_id: str
     expected_frames: int
+    video_version: str | None = None  # of the video's content
     not_found: tuple[str, ...] = ()  # "video" or "prompts", for locations without a file
 
 

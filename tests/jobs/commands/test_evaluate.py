@@ -217,7 +217,7 @@ def test_truth_numbered_from_1_is_refused_where_the_videos_end_is_known(cuts: tu
         video_id="v", work_id="", status="done", video="", prompts="", start=0, frames_expected=6, frames_decoded=6,
         cuts=cuts,
     )  # fmt: skip
-    for row in (replace(ended, end=6), replace(ended, start=None), ended):
+    for row in (replace(ended, end=6), replace(ended, start=None), replace(ended, cuts=(6,)), ended):
         store.write_videos(f"{output}/{store.VIDEOS_FILE}", [row])
         if row is not ended:
             assert evaluate_output(output, tree).objects[0].statistics["j"].mean < 1

@@ -1,5 +1,7 @@
 """Overlays, exports and data sets open what the run opened, from the same frame on, and show it at its own times."""
 
+import os
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,7 +14,9 @@ from jobs.commands.export import export_output
 from jobs.commands.overlay import overlay_output
 from jobs.dataset import MaskDataset
 from jobs.errors import VideoError
+from jobs.inputs.content_version import current_version
 from jobs.inputs.videos.video import Video
+from jobs.outputs import store
 from jobs.records import VideoRow
 from tests.jobs.exports.outputs import blobs, rows, tree, write
 from tests.jobs.inputs.containers import join
@@ -111,3 +115,38 @@ def test_changed_size_inside_the_window_is_an_error_of_the_video(tmp_path: Path)
     ((_, error),) = overlay_output(output, tmp_path / "overlays")
     assert isinstance(error, VideoError)
     assert "changes at frame 8" in str(error)
+
+
+def changed_file(folder: Path) -> Path:
+    """A video of the same length and size, written later."""
+    path = size_changing(folder)
+    os.utime(path, (1, 1))
+    return path
+
+
+def changed_folder(folder: Path) -> Path:
+    """The images 0 to 8, without the one in the middle."""
+    (folder / "v").mkdir()
+    for number in range(9):
+        Image.fromarray(picture(number, 96, 128)).save(folder / f"v/{number:05d}.png")
+    return folder / "v"
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_video_that_has_changed_is_refused_by_every_reader(kind: str, tmp_path: Path) -> None:
+    video = changed_file(tmp_path) if kind == "file" else changed_folder(tmp_path)
+    output = output_of(video, (96, 128), range(8), start=0)
+    (row,) = store.read_videos(f"{output}/{store.VIDEOS_FILE}")
+    store.write_videos(f"{output}/{store.VIDEOS_FILE}", [replace(row, video_version=current_version(str(video)))])
+    overlay_of(output, tmp_path / "before")
+    assert len(list(MaskDataset(output))) == 8
+    if kind == "file":
+        os.utime(video, (2, 2))
+    else:
+        (video / "00004.png").unlink()
+    changed = f"{video} has changed since it was segmented"
+    ((_, error),) = overlay_output(output, tmp_path / "after")
+    assert changed in str(error)
+    assert changed in export_output(output, tmp_path / "dest", "davis", frames=True).failures["v"]
+    with pytest.raises(VideoError, match=changed):
+        MaskDataset(output)[0]

@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 import pytest
 
+from jobs.inputs.content_version import current_version
 from jobs.inputs.limits import OnBadFrame, VideoLimits, VideoRequirements
 from jobs.inputs.prompts.leniency import Leniency
 from jobs.planning.identity import identify
@@ -119,3 +120,12 @@ def test_expected_frames_depend_on_file_size_and_window(entry: Entry) -> None:
     assert frames(4, 7) == 3
     assert frames(0, 5000) == 10
     assert frames(50, None) == 1
+
+
+def test_item_has_the_version_of_its_video_that_readers_compare(entry: Entry) -> None:
+    (item,) = identify([entry], "digest", default)
+    assert item.video_version == current_version(entry.video)
+    Path(entry.video).write_bytes(b"other")
+    assert item.video_version != current_version(entry.video)
+    (lost,) = identify([dataclasses.replace(entry, video="/none.mp4")], "digest", default)
+    assert lost.video_version is None
