@@ -53,7 +53,15 @@ def check_inputs(video_path: Path, prompts_path: Path, item: WorkItem) -> None:
 
 def _load(path: Path, item: WorkItem, video: Video, *, size: tuple[int, int] | None) -> Prompts:
     frames, leniency = video.frames_claimed, item.options.leniency
-    return load_prompts(path, item.entry, video.names, size=size, frames=frames, leniency=leniency)
+    prompts = load_prompts(path, item.entry, video.names, size=size, frames=frames, leniency=leniency)
+    for frame in prompts.labels:
+        if video.is_replaced(frame):
+            name = (video.names or [])[frame]
+            raise PromptError(
+                f"frame {frame} is prompted, and its image {name} cannot be used, so that another stands in for it: "
+                "the mask would be of the wrong image. Mend the image, or take the prompt out"
+            )
+    return prompts
 
 
 def _first_frame(decoded: Iterator[VideoFrame], video: Video, start: int) -> VideoFrame:

@@ -1,6 +1,6 @@
 """Load the prompts of a video, of whatever kind they are."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,9 +46,8 @@ def load_prompts(
         left_out = f". {builder.notes[0]}" if builder.notes else ""
         raise PromptError(f"the prompts ({path.name}) hold no object: every pixel is 0, or there is no mask{left_out}")
     _check_frames(builder, source)
-    _check_removals(entry.removals, builder, source.frame_names.frames)
     removals: dict[int, set[int]] = {}
-    for object_id, frame in entry.removals:
+    for object_id, frame in _find_removals(entry.removals, builder, source.frame_names):
         removals.setdefault(frame, set()).add(object_id)
     return Prompts(dict(sorted(builder.labels.items())), builder.names, removals, builder.read(), tuple(builder.notes))
 
@@ -146,20 +145,29 @@ def _listed(texts: Sequence[str], conjunction: str) -> str:
     return f" {conjunction} ".join([", ".join(texts[:-1]), texts[-1]])
 
 
-def _check_removals(removals: Sequence[tuple[int, int]], builder: PromptBuilder, frames_claimed: int | None) -> None:
-    """Each object must have a prompt before the frame of its removal, and none on that frame, which the video has."""
+def _find_removals(
+    removals: Sequence[tuple[int, int]], builder: PromptBuilder, names: FrameNames
+) -> Iterator[tuple[int, int]]:
+    """Yield the object and the frame index of each removal.
+
+    Each object must have a prompt before the frame of its removal, and none on that frame, which the video has. Raises
+    PromptError.
+    """
     prompted = prompted_frames(builder.labels) if removals else {}
-    for object_id, frame in removals:
-        if frames_claimed is not None and frame >= frames_claimed:
+    for object_id, number in removals:
+        frame = names.frame_of_removal(number)
+        if names.frames is not None and frame >= names.frames:
+            first = names.first_number
             raise PromptError(
-                f"remove says {object_id}@{frame}, and the video has {frames_claimed} frames; legal: 0 to "
-                f"{frames_claimed - 1}"
+                f"remove says {object_id}@{number}, and the video has {names.frames} frames; legal: {first} to "
+                f"{names.frames - 1 + first}"
             )
         frames = prompted.get(object_id, [])
-        if frames and frames[0] < frame and frame not in frames:
-            continue
-        has = f"it is prompted on the frames {frames[:10]}" if frames else f"there are {sorted(prompted)[:10]}"
-        raise PromptError(
-            f"remove says {object_id}@{frame}, and {has}; legal: an object of the prompts, on a frame after its first "
-            "prompt on which it is not prompted"
-        )
+        if not frames or frames[0] >= frame or frame in frames:
+            has = f"it is prompted on the frames {frames[:10]}" if frames else f"there are {sorted(prompted)[:10]}"
+            index = "" if frame == number else f", which is frame {frame} counted from 0"
+            raise PromptError(
+                f"remove says {object_id}@{number}{index}, and {has}; legal: an object of the prompts, on a frame "
+                "after its first prompt on which it is not prompted"
+            )
+        yield object_id, frame

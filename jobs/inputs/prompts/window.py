@@ -1,6 +1,6 @@
 """Prompts of a part of a video: its segmented window, or a clip."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +10,8 @@ from jobs.inputs.prompts.frame_size import fit
 from jobs.inputs.prompts.prompt_builder import Prompts
 from jobs.records import Entry
 from stcn_core.frames import prompted_frames
+
+NAMED = 10  # frames that a note lists
 
 
 def prompts_in_window(prompts: Prompts, entry: Entry, height: int, *, width: int) -> Prompts:
@@ -29,7 +31,15 @@ def prompts_in_window(prompts: Prompts, entry: Entry, height: int, *, width: int
         labels=labels,
         removals=_removals(prompts.removals, entry, labels),
         read=tuple(read for read in prompts.read if read.frame - entry.start in labels),
+        notes=(*prompts.notes, *_left_out(sorted(prompts.labels.keys() - {frame + entry.start for frame in labels}))),
     )
+
+
+def _left_out(frames: Sequence[int]) -> Iterator[str]:
+    """What to say of prompts outside the window."""
+    if frames:
+        named = ", ".join(map(str, frames[:NAMED])) + (", ..." if len(frames) > NAMED else "")
+        yield f"prompts outside start and end are not used: {len(frames)}, of the frames {named}"
 
 
 def prompts_in_clip(prompts: Prompts, first: int, end: int | None) -> Prompts:

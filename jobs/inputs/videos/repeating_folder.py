@@ -61,6 +61,10 @@ class RepeatingFolder(ImageFolder):
                 return rgb
         raise VideoError(f"none of the folder's {len(self._paths)} images can be read")
 
+    def is_bad(self, index: int) -> bool:
+        """Whether another frame stands in for an image."""
+        return self._good(index) is None
+
     def _good(self, index: int) -> Image.Image | None:
         """Load an image in the folder's size; None for a bad one."""
         size, (height, width) = self._sizes[index], self._size

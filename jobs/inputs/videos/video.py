@@ -10,7 +10,7 @@ from types import TracebackType
 from jobs.inputs.limits import VideoLimits
 from jobs.inputs.videos.image_folder import ImageFolder
 from jobs.inputs.videos.images import FOLDER_RATE, VideoFrame, size_change_error
-from jobs.inputs.videos.repeating_folder import open_folder
+from jobs.inputs.videos.repeating_folder import RepeatingFolder, open_folder
 from jobs.inputs.videos.video_file import VideoFile
 
 
@@ -83,7 +83,13 @@ class Video:
     @property
     def notes(self) -> list[str]:
         """What was chosen or mended, in sentences; complete once the frames are read."""
-        return list(self._source.notes)
+        beyond = self.end is not None and self.frames_claimed is not None and self.end > self.frames_claimed
+        notes = [f"end is {self.end}, and the video has {self.frames_claimed} frames"] if beyond else []
+        return [*self._source.notes, *notes]
+
+    def is_replaced(self, index: int) -> bool:
+        """Whether another frame stands in for this one, of a folder whose bad frames are replaced. Reads the image."""
+        return isinstance(self._source, RepeatingFolder) and self._source.is_bad(index)
 
     def _in_window(self, frames: int) -> int:
         """Count the frames from `start` to `end` in a video of so many frames."""

@@ -30,3 +30,16 @@ def test_row_has_the_pixel_aspect(tmp_path: Path) -> None:
     row, _, _ = segment(path, mask(tmp_path / "mask.png", SMALL), end=3)
     assert row.pixel_aspect == 64 / 45
     assert row.notes == ()
+
+
+def test_row_says_that_the_window_ends_beyond_the_video(archive: Path) -> None:
+    row, _, _ = segment(archive / "videos/b.mp4", archive / "prompts/b", end=50)
+    assert row.notes == ("end is 50, and the video has 12 frames",)
+    row, _, _ = segment(archive / "videos/b.mp4", archive / "prompts/b", end=12)
+    assert row.notes == ()
+
+
+def test_row_says_which_prompts_are_outside_the_window(archive: Path) -> None:
+    row, masks, _ = segment(archive / "videos/b.mp4", archive / "prompts/b", end=4)
+    assert {mask["object_id"] for mask in masks} == {1}
+    assert row.notes == ("prompts outside start and end are not used: 1, of the frames 4",)

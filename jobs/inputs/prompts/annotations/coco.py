@@ -142,9 +142,16 @@ def _video_of(image: Record) -> Key:
     return fields.folder_of(fields.text(image, "file_name", "an image"))
 
 
-def _index(image: Record) -> int | None:
-    key = next((key for key in FRAME_KEYS if image.get(key) is not None), None)
-    return None if key is None else fields.integer(image, key, "an image")
+def _index(image: Record, first_number: int) -> int | None:
+    """The index that an image says; of two, frame_index. Raises PromptError if they contradict each other."""
+    given = [fields.integer(image, key, "an image") for key in FRAME_KEYS if image.get(key) is not None]
+    if len(given) == 2 and given[1] - given[0] not in (0, first_number):
+        question = ". Does frame_id count from 1? Then say so in the manifest's column first_frame: 1"
+        raise PromptError(
+            f"image {fields.shown(image.get('file_name') or image['id'])} has frame_index {given[0]} and frame_id "
+            f"{given[1]}; legal: the same{question if given[1] - given[0] == 1 and not first_number else ''}"
+        )
+    return given[0] if given else None
 
 
 def _named_frames(images: Mapping[Key, Record], entry: Entry, names: FrameNames) -> dict[Key, int]:
@@ -153,7 +160,7 @@ def _named_frames(images: Mapping[Key, Record], entry: Entry, names: FrameNames)
     An image with the name of the video belongs to the first segmented frame, as a single PNG does.
     """
     files = {key: name for key, image in images.items() if (name := fields.text(image, "file_name", "an image"))}
-    without_index = {key for key in files if _index(images[key]) is None}
+    without_index = {key for key in files if _index(images[key], names.first_number) is None}
     like_video = {k for k in without_index if names.find(files[k]) is None and _has_name(images[k], entry.video_id)}
     others = {key: name for key, name in files.items() if key not in like_video}
     if names.images is not None and not names.pattern:  # images that have an index may have other names
@@ -179,15 +186,17 @@ def _names_of_others(images: Mapping[Key, Record], entry: Entry) -> str:
 
 def _frame(image: Record, named: int | None, names: FrameNames) -> int:
     """The index of an image's frame: by its name, and by its index, which must not contradict each other."""
-    index = _index(image)
+    index = _index(image, names.first_number)
     if index is None:
         if named is None:
             raise PromptError(
                 f"image {fields.shown(image)} says no frame; legal: file_name, or {' or '.join(FRAME_KEYS)}"
             )
         return named
-    if named is None or index == named:
-        return index - (names.first_number if named is None else 0)
+    if index == named or (named is None and len([key for key in FRAME_KEYS if image.get(key) is not None]) == 2):
+        return index
+    if named is None:
+        return index - names.first_number
     if index == named + names.first_number and names.first_number:
         return named
     question = ""

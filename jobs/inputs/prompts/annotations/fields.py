@@ -30,11 +30,10 @@ def records(record: Record, key: str) -> list[Record]:
 
 def integer(record: Record, key: str, owner: str, *, default: int | None = None) -> int:
     """A whole number. 5.0 is accepted, as pandas and SA-V write it. owner: whose value it is, for the message."""
-    value = record.get(key, default)
-    if type(value) is float and value.is_integer():
-        value = int(value)
+    given = record.get(key, default)
+    value = int(given) if type(given) is float and given.is_integer() else given
     if type(value) is not int or abs(value) > MAX_INTEGER:
-        raise PromptError(f"{key} of {owner} is {shown(value)}; legal: a whole number")
+        raise PromptError(f"{key} of {owner} is {shown(given)}; legal: a whole number")
     return value
 
 
@@ -57,9 +56,11 @@ def text(record: Record, key: str, owner: str) -> str | None:
 
 
 def size_of(record: Record) -> tuple[int, int] | None:
-    """Height and width, or None if one is missing."""
-    height, width = record.get("height"), record.get("width")
-    return (height, width) if type(height) is int and type(width) is int else None
+    """Height and width, or None if one is missing. Raises PromptError for values that are no numbers."""
+    if record.get("height") is None or record.get("width") is None:
+        return None
+    height, width = (integer(record, key, "an image or video") for key in ("height", "width"))
+    return height, width
 
 
 def names_of_file(name: str | None) -> set[str]:

@@ -1,6 +1,7 @@
 """Read a JSON file of prompts within bounds on its size and on the memory of its values."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -30,7 +31,7 @@ def read_json(path: Path) -> dict[str, Any]:
             "Write a JSON for each video, and masks as compressed RLE"
         )
     try:
-        parsed = json.loads(content, parse_constant=_refuse_constant)
+        parsed = json.loads(content, parse_constant=_refuse_constant, object_pairs_hook=_without_repetition)
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
         raise PromptError(f"prompts {path.name} cannot be read as JSON: {error}") from error
     if isinstance(parsed, list) and parsed and isinstance(parsed[0], dict) and "image_id" in parsed[0]:
@@ -41,6 +42,14 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(parsed, dict):
         raise PromptError(f"prompts {path.name} is {shown(parsed)}; legal: a JSON object {{...}}")
     return parsed
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose keys differ: of two values of one key, Python would take the last."""
+    if len(found := dict(pairs)) < len(pairs):
+        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise ValueError(f"an object has the key {shown(twice)} twice")
+    return found
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -28,6 +28,7 @@ def add_sav(source: PromptSource, builder: PromptBuilder) -> None:
     for number, object_id in zip(given, object_ids, strict=True):
         if number != object_id:
             builder.name(object_id, str(number))
+    source.frame_names.refuse_first_number("masklets are in the order of frames,")
     every = _every(content, len(masklets), source.frame_names)
     for frame, masks in zip(range(0, len(masklets) * every, every), masklets, strict=True):
         if not isinstance(masks, list) or len(masks) != len(object_ids):

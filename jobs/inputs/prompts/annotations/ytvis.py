@@ -99,6 +99,7 @@ def _frames(video: Record, count: int, names: FrameNames) -> list[int]:
             f"{'file_names' if files else 'segmentations'}; legal: the same"
         )
     if not files:
+        names.refuse_first_number("segmentations without file_names are in their order,")
         if names.frames is not None and count != names.frames:
             raise PromptError(
                 f"the JSON has {count} segmentations an object and no file_names, and the video has {names.frames} "

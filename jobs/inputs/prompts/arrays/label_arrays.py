@@ -80,6 +80,7 @@ def _add_stack(arrays: Npz, source: PromptSource, builder: PromptBuilder) -> Non
 def _frames_of_stack(arrays: Npz, count: int, names: FrameNames) -> list[int]:
     """The frame of each mask, or of all objects' masks, in the array of all masks."""
     if FRAMES not in arrays.headers:
+        names.refuse_first_number("the masks of an array without frames are in their order,")
         if names.frames not in (None, count):
             raise PromptError(
                 f"masks are of {count} frames, and the video has {names.frames}; legal: one for each frame, or an "

@@ -35,6 +35,7 @@ def add_rows(source: PromptSource, builder: PromptBuilder) -> None:
     Raises PromptError for missing columns or other types, for values that are null or out of range, and for damaged
     masks.
     """
+    source.frame_names.refuse_first_number("rows of Parquet have frame_index, which counts")
     for row in _rows(source.contents or [source.path], source.entry.video_id):
         frame, object_id = row["frame_index"], row["object_id"]
         with builder.annotation(f"the row of object {object_id} on frame {frame}"):

@@ -35,6 +35,11 @@ class Task:
             )
         if self.count is None or names.frames is None:
             return number
+        if names.images is None and self.stop is not None and names.frames <= self.stop and names.frames != self.count:
+            raise PromptError(
+                f"the XML is of a task of {self.count} frames up to stop_frame {self.stop}, and the video has "
+                f"{names.frames} frames; legal: the video of the task"
+            )
         if names.frames == self.count:  # the video holds the frames of the task alone
             return (number - self.start) // self.step
         if names.images is not None and (self.size is None or self.stop is None or names.frames <= self.stop):

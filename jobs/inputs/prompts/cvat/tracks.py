@@ -13,6 +13,7 @@ from jobs.inputs.prompts.prompt_kind import PromptSource
 
 def add_tracks(tracks: list[Element], task: Task, source: PromptSource, *, builder: PromptBuilder) -> None:
     """Add the shapes that people drew: those between them are CVAT's interpolation. Raises PromptError."""
+    source.frame_names.refuse_first_number("CVAT counts the frames of a video")
     if (size := task.size or source.size) is None:
         raise PromptError("the XML does not say the size of its frames; legal: original_size in its meta, as CVAT has")
     given = [whole(track, "id") for track in tracks]

@@ -39,6 +39,32 @@ class FrameNames:
                 "legal: first_frame of video files alone"
             )
 
+    def frame_of_removal(self, number: int) -> int:
+        """The frame from which the column `remove` takes an object: of an image by its name's number, as prompts are.
+
+        Raises PromptError for a number that no image has, where the images have numbers.
+        """
+        if self.images is None:
+            if number < self.first_number:
+                raise PromptError(
+                    f"remove says frame {number}, and first_frame says that the first is {self.first_number}"
+                )
+            return number - self.first_number
+        if not self._by_number or number in self._by_number:
+            return self._by_number.get(number, number)
+        raise PromptError(
+            f"remove says frame {number}, and no image of the folder has this number, from {self.images[0][:100]} to "
+            f"{self.images[-1][:100]}; legal: the number in an image's name"
+        )
+
+    def refuse_first_number(self, what: str) -> None:
+        """Refuse first_frame where it would change nothing. what: that counts frames from 0."""
+        if self.first_number:
+            raise PromptError(
+                f"first_frame is {self.first_number}, and {what} from 0, whatever files are called; legal: without "
+                "first_frame"
+            )
+
     def find(self, name: str) -> int | None:
         """The index of the image with the name of a file, without folders and ending; None if there is none."""
         return self._index.get(stem_of(name))

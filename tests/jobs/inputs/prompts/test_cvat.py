@@ -123,6 +123,13 @@ def test_frames_of_a_task_with_a_step_are_those_of_the_video(tmp_path: Path) -> 
             load(path, names=[str(f) for f in range(count)])
 
 
+def test_task_of_a_longer_video_is_refused(tmp_path: Path) -> None:
+    path = write_text(tmp_path / "t.xml", cvat_tracks(MASKS, size=50, stop_frame=49))
+    with pytest.raises(PromptError, match="task of 50 frames up to stop_frame 49, and the video has 12 frames; le"):
+        load(path, frames=12)
+    assert list(load(path, frames=50).labels) == list(load(path, frames=120).labels) == list(load(path).labels)
+
+
 def test_task_of_images_is_of_as_many_images(tmp_path: Path) -> None:
     """Its frames are places among its own images, which may be some of the folder's."""
     text = cvat_tracks(MASKS)

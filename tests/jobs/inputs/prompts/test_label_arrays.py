@@ -60,7 +60,8 @@ def test_masks_are_label_maps_of_frames(tmp_path: Path) -> None:
         labels_of(npz(tmp_path, masks=BOTH), IMAGES)
     assert list(labels_of(npz(tmp_path, masks=BOTH, frames=[4, 2]), IMAGES)) == [2, 4]
     assert list(labels_of(npz(tmp_path, masks=BOTH == 1), IMAGES[:2])) == [0, 1]
-    assert list(labels_of(npz(tmp_path, masks=BOTH), first_frame=1)) == [0, 1]  # places, which no name gives
+    with pytest.raises(PromptError, match="first_frame is 1, and the masks of an array without frames are in"):
+        labels_of(npz(tmp_path, masks=BOTH), first_frame=1)
     assert list(labels_of(npz(tmp_path, masks=BOTH, frames=[1, 4]), first_frame=1)) == [0, 3]
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 from jobs.errors import PromptError
 from jobs.inputs.prompts.names.mask_name_pattern import MaskNamePattern
 from jobs.outputs.label_maps import to_image
-from tests.jobs.inputs.prompts.kinds import coco_json, labels_of, prompts_of, write_json
+from tests.jobs.inputs.prompts.kinds import KINDS, coco_json, labels_of, prompts_of, write_json
 
 LABELS = np.zeros((6, 8), np.int32)
 LABELS[1:3, 1:4] = 1
@@ -230,3 +230,78 @@ def test_removal_after_the_end_is_refused(tmp_path: Path) -> None:
     assert labels_of(folder, removals=((1, 11),), frames=12)
     with pytest.raises(PromptError, match="remove says 1@12, and the video has 12 frames; legal: 0 to 11"):
         labels_of(folder, removals=((1, 12),), frames=12)
+
+
+@pytest.mark.parametrize(
+    ("images", "first_frame", "removal", "expected"),
+    [
+        (None, 0, 6, 6),
+        (None, 1, 6, 5),
+        (tuple(f"{n:05d}" for n in range(1, 13)), 0, 6, 5),
+        (tuple(f"{n:05d}" for n in range(1, 13)), 0, 12, 11),
+        (tuple(f"{n:05d}" for n in range(0, 60, 5)), 0, 25, 5),
+        (tuple("abcdefgh"), 0, 6, 6),
+    ],
+)
+def test_frames_of_removals_are_counted_as_those_of_masks(
+    images: tuple[str, ...] | None, first_frame: int, removal: int, expected: int, tmp_path: Path
+) -> None:
+    folder = masks(tmp_path, images[1] if images else "00002")
+    prompts = prompts_of(folder, images, frames=12, first_frame=first_frame, removals=((1, removal),))
+    assert prompts.removals == {expected: {1}}
+
+
+@pytest.mark.parametrize(
+    ("images", "first_frame", "removal", "message"),
+    [
+        (None, 1, 13, "remove says 1@13, and the video has 12 frames; legal: 1 to 12"),
+        (None, 2, 1, "remove says frame 1, and first_frame says that the first is 2"),
+        (
+            ("00005", "00010", "00020"),
+            0,
+            11,
+            "frame 11, and no image of the folder has this number, from 00005 to",
+        ),
+        (None, 1, 3, "remove says 1@3, which is frame 2 counted from 0, and it is prompted on the frames"),
+    ],
+)
+def test_removal_of_no_frame_is_refused(
+    images: tuple[str, ...] | None, first_frame: int, removal: int, message: str, tmp_path: Path
+) -> None:
+    folder = masks(tmp_path, images[0] if images else "00003")
+    with pytest.raises(PromptError, match=message):
+        prompts_of(folder, images, frames=12, first_frame=first_frame, removals=((1, removal),))
+
+
+@pytest.mark.parametrize(
+    ("indices", "first_frame", "expected"),
+    [
+        ({"frame_index": 3}, 1, 2),
+        ({"frame_index": 3, "frame_id": 4}, 1, 3),
+        ({"frame_index": 3, "frame_id": 3}, 0, 3),
+        (
+            {"frame_index": 3, "frame_id": 4},
+            0,
+            "has frame_index 3 and frame_id 4; legal: the same. Does frame_id",
+        ),
+        ({"frame_index": 3, "frame_id": 7}, 1, "has frame_index 3 and frame_id 7; legal: the same$"),
+    ],
+)
+def test_frame_index_and_frame_id_are_compared(
+    indices: dict[str, int], first_frame: int, expected: int | str, tmp_path: Path
+) -> None:
+    content = coco_json({3: LABELS})
+    content["images"] = [{k: v for k, v in image.items() if k != "file_name"} | indices for image in content["images"]]
+    path = write_json(tmp_path / "c.json", content)
+    if isinstance(expected, int):
+        assert list(labels_of(path, first_frame=first_frame)) == [expected]
+        return
+    with pytest.raises(PromptError, match=expected):
+        labels_of(path, first_frame=first_frame)
+
+
+@pytest.mark.parametrize("kind", ["parquet", "sa-v", "cvat-video"])
+def test_first_frame_is_refused_where_it_would_change_nothing(kind: str, tmp_path: Path) -> None:
+    path = KINDS[kind](tmp_path, {0: LABELS, 2: LABELS})
+    with pytest.raises(PromptError, match="first_frame is 1, and .* from 0, whatever files are called; legal: without"):
+        labels_of(path, first_frame=1)

@@ -1,6 +1,7 @@
 """What a JSON says twice is compared, and a contradiction is refused with both values."""
 
 import copy
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -204,3 +205,32 @@ def test_lengths_and_counts_of_a_video_are_compared(tmp_path: Path) -> None:
     write_json(path, sav_json({0: LABELS}) | {"video_height": 30, "video_width": 40.0})
     with pytest.raises(PromptError, match="a mask is 80x60 by its RLE, and 40x30 by the height and width"):
         labels_of(path)
+
+
+@pytest.mark.parametrize(
+    ("height", "message"),
+    [
+        (60.0, None),
+        (120.0, "a mask is 80x60 by its RLE, and 80x120 by"),
+        ("120", "height of an image or video is '120'; legal: a whole number"),
+        (60.5, "height of an image or video is 60.5; legal: a whole number"),
+        (1e308, "height of an image or video is 1e.308"),
+    ],
+)
+def test_sizes_of_other_types_are_compared_or_refused(height: Any, message: str | None, tmp_path: Path) -> None:
+    content = annotated()
+    change_image(height=height, width=80)(content)
+    path = write_json(tmp_path / "c.json", content)
+    if message is None:
+        assert list(labels_of(path)) == [0, 5]
+        return
+    with pytest.raises(PromptError, match=message):
+        labels_of(path)
+
+
+def test_key_that_occurs_twice_in_an_object_is_refused(tmp_path: Path) -> None:
+    """Python would take the last value, other readers the first."""
+    text = json.dumps(annotated()).replace('"file_name": ', '"file_name": "00007.jpg", "file_name": ', 1)
+    (tmp_path / "c.json").write_text(text)
+    with pytest.raises(PromptError, match="cannot be read as JSON: an object has the key 'file_name' twice"):
+        labels_of(tmp_path / "c.json")

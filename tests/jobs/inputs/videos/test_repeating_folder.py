@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jobs.errors import DamagedError, VideoError
-from jobs.inputs.limits import VideoLimits
+from jobs.errors import DamagedError, PromptError, VideoError
+from jobs.inputs.limits import VideoLimits, VideoRequirements
 from jobs.inputs.videos.images import VideoFrame
 from jobs.inputs.videos.reversed_video import ReversedVideo
 from jobs.inputs.videos.video import Video
 from jobs.planning.config import SegmentConfig
 from jobs.records import Entry, VideoRow
 from jobs.segmenting.segment_video import segment_video
+from jobs.segmenting.video_prompts import check_inputs
 from jobs.segmenting.work_item import VideoOptions, WorkItem
 from tests.core.tiny import tiny_model
 from tests.jobs.commands.test_reopened_videos import output_of, overlay_of
@@ -64,6 +65,28 @@ def test_unreadable_image_is_replaced_by_the_one_before(spoil: object, tmp_path:
     assert video.notes == [
         "2 of 6 images cannot be read, or differ in size; the frame before each was repeated: 2.png, 3.png"
     ]
+
+
+@pytest.mark.parametrize("frame", [0, 3])
+def test_prompt_of_an_image_that_is_replaced_is_refused(frame: int, tmp_path: Path) -> None:
+    """The network would take the mask for one of the image that stands in."""
+    folder = folder_of(tmp_path / "v")
+    truncate(folder / f"{frame}.png")
+    prompts = tmp_path / "masks"
+    prompts.mkdir()
+    item = WorkItem(
+        entry=Entry(video_id="v", video=str(folder), prompts=str(prompts)),
+        options=VideoOptions(requirements=VideoRequirements(REPEAT)),
+        work_id="w",
+        expected_frames=6,
+    )
+    mask(prompts / "5.png", (HEIGHT, WIDTH))
+    assert to_end(segment_video(item, folder, prompts, model=tiny_model()))[0].status == "done"
+    mask(prompts / f"{frame}.png", (HEIGHT, WIDTH))
+    with pytest.raises(PromptError, match=rf"frame {frame} is prompted, and its image {frame} cannot be used, so that"):
+        to_end(segment_video(item, folder, prompts, model=tiny_model()))
+    with pytest.raises(PromptError, match=rf"frame {frame} is prompted"):
+        check_inputs(folder, prompts, item)
 
 
 def test_first_frames_are_replaced_by_the_first_good_one(tmp_path: Path) -> None:
