@@ -83,6 +83,7 @@ def _check_inputs(job: "Job", sample: int | None) -> None:
 
 def status(output: Output) -> None:
     """Show how far an output is, with the videos of all its manifests, from storage alone."""
+    from jobs.outputs.selection_folder import is_selection
     from jobs.outputs.store import run_info
     from jobs.planning.latest_rows import read_latest_rows
     from jobs.run.status import summarise
@@ -90,7 +91,7 @@ def status(output: Output) -> None:
     with storage_policy(StoragePolicy(QUICK_SECONDS)):
         rows, info = read_latest_rows(output), run_info(output)
     print(summarise(rows, output))
-    if (last := info.get("videos", len(rows))) != len(rows):
+    if not is_selection(output) and (last := info.get("videos", len(rows))) != len(rows):
         print(f"  {last} of them are of the last run's manifest")
 
 

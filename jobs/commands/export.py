@@ -3,7 +3,6 @@
 from collections.abc import Collection
 from pathlib import Path
 
-from jobs.errors import UserError
 from jobs.exports.export_format import ExportContext
 from jobs.exports.formats import find_format
 from jobs.exports.frames import OutputVideos, frames_unit
@@ -11,6 +10,7 @@ from jobs.exports.journal import Journal
 from jobs.exports.mask_batches import masks_files
 from jobs.exports.resumable_units import ExportSummary
 from jobs.io import storage
+from jobs.outputs.destination import check_destination
 
 
 def export_output(
@@ -30,8 +30,7 @@ def export_output(
     """
     options = frozenset({"polygons"} if polygons else ())
     chosen = find_format(format, options)
-    if ":/" in str(dest):  # a Path keeps one slash of "://"
-        raise UserError(f"{dest} is no local folder; export to one, and copy it from there")
+    check_destination(dest, output)
     files, videos, summary = masks_files(output, only), OutputVideos(output), ExportSummary()
     settings = {"format": format, "output": storage.absolute(output)} | ({"only": sorted(set(only))} if only else {})
     with Journal(dest, settings) as journal:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from jobs.dataset.source_video import SourceVideo, open_source_video
 from jobs.errors import UserError, VideoError
+from jobs.outputs.destination import check_destination
 from jobs.outputs.file_names import file_name
 from jobs.outputs.label_maps import label_maps
 from jobs.outputs.palette import blend
@@ -22,6 +23,7 @@ def overlay_output(output: str, dest: Path, only: Collection[str] = ()) -> Itera
     Videos are opened under the allowlist and the limits of the run that segmented them. Raises UserError if there was
     no run, and for ids that it has no masks of.
     """
+    check_destination(dest, output)
     configs = RunConfigs(output)
     rows = done_rows(output, only)
     for masks in masks_by_video(output):

@@ -1,6 +1,5 @@
 """Reading of manifests: everything is checked before a run starts."""
 
-import io
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,34 +8,18 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.csv
-import pyarrow.json
-
 from jobs.errors import ManifestError
 from jobs.inputs.allowlist import describe_allowed, is_allowed
+from jobs.inputs.manifest_table import REQUIRED, TABLES, load_table
+from jobs.inputs.manifest_tree import read_tree
 from jobs.inputs.object_removals import parse_removals
 from jobs.inputs.prompts.names.mask_name_pattern import MaskNamePattern
-from jobs.inputs.videos.images import IMAGES
 from jobs.io import storage
-from jobs.outputs import store
 from jobs.records import Entry
 
-REQUIRED = ("video_id", "video", "prompts")
 OPTIONAL = ("start", "end", "remove", "void", "first_frame", "mask_names")
-TEXTS = (*REQUIRED, "remove", "void", "mask_names")  # read as strings, so that an id 007 in a CSV stays 007
 NUMBERS = ("start", "end", "first_frame")
 MAX_VOID = 2**16 - 1
-TABLES = (".parquet", ".csv", ".jsonl")
-UTF_16 = "is text in UTF-16; legal: UTF-8, which Excel calls 'CSV UTF-8' when it saves"
-NOT_TEXT = {  # the first bytes of files that people take for CSV
-    b"\xff\xfe": UTF_16,
-    b"\xfe\xff": UTF_16,
-    b"PK\x03\x04": "is a workbook of Excel, or a ZIP; legal: the sheet saved as 'CSV UTF-8'",
-    b"\xd0\xcf\x11\xe0": "is a workbook of Excel; legal: the sheet saved as 'CSV UTF-8'",
-}
-TREE = ("JPEGImages", "Annotations")  # the folders of a tree that stands for a manifest
-RESOLUTIONS = ("480p", "Full-Resolution", "1080p")  # in DAVIS, folders between JPEGImages and the sequences
 
 
 NO_OPTIONS: Mapping[str, bool] = MappingProxyType({})
@@ -59,7 +42,7 @@ def read_manifest(location: str, allow: Sequence[str] = (), *, options: Mapping[
     """
     if location.lower().endswith(TABLES):
         return _read_table(location, allow, options=options)
-    entries = _read_tree(location)
+    entries = read_tree(location)
     if not entries:
         raise ManifestError(
             f"{location} is not a manifest; legal: a table ({', '.join(TABLES)}) with columns {', '.join(REQUIRED)} "
@@ -72,7 +55,7 @@ def read_manifest(location: str, allow: Sequence[str] = (), *, options: Mapping[
 
 
 def _read_table(location: str, allow: Sequence[str], *, options: Mapping[str, bool]) -> Manifest:
-    table = _load_table(location)
+    table = load_table(location)
     names = table.column_names
     known = (*REQUIRED, *OPTIONAL, *(name for name, is_per_video in options.items() if is_per_video))
     rows = [_without_blanks(row) for row in table.select([name for name in known if name in names]).to_pylist()]
@@ -102,44 +85,13 @@ def _without_blanks(row: dict[str, Any]) -> dict[str, Any]:
     def plain(name: str, value: Any) -> Any:
         if name in NUMBERS and isinstance(value, str) and value.strip().isascii() and value.strip().isdecimal():
             return int(value)  # another row's text made texts of the whole column
+        if name in NUMBERS and isinstance(value, str) and not value.strip():
+            return None  # likewise
         if isinstance(value, float):
             return None if math.isnan(value) else int(value) if value.is_integer() else value
         return value
 
     return {name: plain(name, value) for name, value in row.items()}
-
-
-def _load_table(location: str) -> Any:
-    """Read a table that has every required column, and no column twice. Raises ManifestError."""
-    try:
-        content = storage.read(location)
-        if not location.lower().endswith(".parquet"):
-            _require_text(location, content)
-        table = _parse(location, content)
-    except FileNotFoundError:
-        raise ManifestError(f"{location} does not exist") from None
-    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
-        raise ManifestError(f"{location} cannot be read: {error}") from error
-    names = table.column_names
-    if len(set(names)) < len(names):
-        raise ManifestError(f"{location} has the columns {names}; legal: each column once")
-    if missing := [name for name in REQUIRED if name not in names]:
-        raise ManifestError(f"{location} lacks the columns {missing}; it has {names}{_hint(names)}")
-    return table
-
-
-def _require_text(location: str, content: bytes) -> None:
-    """Raise ManifestError for a file of a spreadsheet program. Without a byte-order mark, NUL tells UTF-16."""
-    found = next((what for sign, what in NOT_TEXT.items() if content.startswith(sign)), None)
-    if found is not None or b"\0" in content[:2]:
-        raise ManifestError(f"{location} {found or UTF_16}")
-
-
-def _hint(names: Sequence[str]) -> str:
-    """Describe the likely mistake behind missing columns; empty if none is recognised."""
-    if len(names) == 1 and any(other in names[0] for other in ";\t|"):
-        return "; legal: columns separated by commas"
-    return "; legal: names without spaces around them" if any(name != name.strip() for name in names) else ""
 
 
 def _raise_if_any(location: str, problems: Sequence[str]) -> None:
@@ -154,18 +106,6 @@ def _disallowed(number: int, entry: Entry, manifest: str, *, allow: Sequence[str
         for name, location in (("video", entry.video), ("prompts", entry.prompts))
         if not is_allowed(location, manifest, allow)
     ]
-
-
-def _parse(location: str, content: bytes) -> Any:
-    """Read a table. Arrow's threads stay off, as in `store`: with them, 2 of 16 `stcn plan` of a bad CSV aborted."""
-    if location.lower().endswith(".parquet"):
-        return store.parse(content)
-    if location.lower().endswith(".csv"):
-        strings = pa.csv.ConvertOptions(column_types=dict.fromkeys(TEXTS, pa.string()))
-        return pa.csv.read_csv(io.BytesIO(content), pa.csv.ReadOptions(use_threads=False), convert_options=strings)
-    strings = pa.json.ParseOptions(explicit_schema=pa.schema([(name, pa.string()) for name in REQUIRED]))
-    # With the schema, an id 2024-01-01 stays a string and does not become a date.
-    return pa.json.read_json(io.BytesIO(content), pa.json.ReadOptions(use_threads=False), strings)
 
 
 def _row_problems(number: int, row: dict[str, Any]) -> list[str]:
@@ -265,38 +205,3 @@ def _entry(row: dict[str, Any], folder: str, options: Mapping[str, bool]) -> Ent
 def _is_utf8(entry: Entry) -> bool:
     """Whether an id taken from a folder's name is valid UTF-8, and so can be stored in a table."""
     return entry.video_id.encode(errors="ignore").decode() == entry.video_id
-
-
-def _read_tree(root: str) -> list[Entry]:
-    """Read a DAVIS / YouTube-VOS tree: a sequence is a folder in JPEGImages and one of the same name in Annotations.
-
-    SA-V's own tree has JPEGImages_24fps and Annotations_6fps in their place. Raises ManifestError.
-    """
-    images, masks = (sequences_folder(storage.join(root, _folder_called(name, root))) for name in TREE)
-    if storage.find(images, IMAGES):  # a single sequence, directly in JPEGImages
-        return [Entry(video_id=storage.name_of(root), video=images, prompts=masks, first_masks_only=True)]
-    return [
-        Entry(video_id=name, video=folder, prompts=storage.join(masks, name), first_masks_only=True)
-        for folder in storage.folders(images)
-        for name in [storage.name_of(folder)]
-    ]
-
-
-def _folder_called(name: str, root: str) -> str:
-    """The folder of a tree with a name, or the only one whose name begins with it. Raises ManifestError for several."""
-    present = [storage.name_of(folder) for folder in storage.folders(root)]
-    found = sorted(other for other in present if other.startswith(name))
-    if name in found or not found:
-        return name
-    if len(found) > 1:
-        raise ManifestError(
-            f"{root} holds {', '.join(map(repr, found))}; legal: {name}, or one folder whose name begins so. Rename "
-            f"the one to be used to {name}, or write a table"
-        )
-    return found[0]
-
-
-def sequences_folder(folder: str) -> str:
-    """Return the folder that holds the sequences: `folder`, or a resolution's folder inside it, as in DAVIS."""
-    present = [storage.name_of(f) for f in storage.folders(folder)]
-    return next((storage.join(folder, name) for name in RESOLUTIONS if name in present), folder)

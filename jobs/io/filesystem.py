@@ -77,6 +77,8 @@ def open_location(location: str) -> tuple[FileSystem, str]:
     """The file system of a path or URL, and the path in it. Raises UserError."""
     if "::" in location:
         raise UserError(f"{location!r}: chained URLs ('::') are not supported; give a plain path or URL")
+    scheme, mark, rest = location.partition("://")
+    location = f"{scheme.lower()}{mark}{rest}" if mark else location
     try:
         if scheme_of(location) in ("s3", "s3a"):
             own = _own_s3.setdefault(os.getpid(), _OwnS3())

@@ -121,7 +121,7 @@ def explain(location: str, error: Exception) -> OSError:
     """What to raise in an error's place: it says where, and what to do."""
     code, text = error_code(error), f"{location}: {type(error).__name__}: {error}"
     if code in AMBIGUOUS_CODES and (told := refusal(location)):
-        code, text = error_code(told), f"{location}: {told}"
+        code, text = error_code(told), f"{location}: {_words(told)}"
     if code in CREDENTIALS_CODES or type(error).__name__ in NO_CREDENTIALS_ERROR_NAMES:
         return CredentialsError(f"{text}; give valid credentials and run the same command again")
     if isinstance(error, OSError) and _is_full(error):
@@ -135,10 +135,17 @@ def explain(location: str, error: Exception) -> OSError:
         if code and not isinstance(error, PERMANENT_ERRORS):
             return RefusedError(error.errno, text)
         return error if location in str(error) or isinstance(error, FileNotFoundError) else OSError(error.errno, text)
+    if not is_transient(error, "://" in location):
+        return RefusedError(errno.EINVAL, text)
     return StorageError(
         f"{text}; it was tried again for {current_policy().retry_seconds:g} s: run the same command again once storage "
         "works"
     )
+
+
+def _words(error: BaseException) -> str:
+    """What an error says; its code where the store sent no message, as Ceph does for 403."""
+    return str(error) if str(error) not in ("", "None") else (error_code(error) or type(error).__name__)
 
 
 def error_code(error: BaseException | None) -> str | None:

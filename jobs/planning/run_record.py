@@ -16,7 +16,7 @@ def read_config(output: str, file: str = store.RUN_FILE) -> SegmentConfig:
     """
     try:
         return SegmentConfig(**{**store.run_info(output, file)["config"], "output": output})
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise UserError(f"{output} holds no run: there is no {store.RUN_FILE}; start one with `stcn segment`") from None
     except (ValueError, KeyError, TypeError) as error:
         raise _damaged(output, f"{type(error).__name__}: {error}") from error

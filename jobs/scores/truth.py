@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from jobs.errors import PromptError, UserError
-from jobs.inputs.manifest import sequences_folder
+from jobs.inputs.manifest_tree import sequences_folder
 from jobs.inputs.prompts.images.mask_images import labels_of, open_mask
 from jobs.inputs.prompts.images.palettes import Palettes
 from jobs.inputs.videos.images import natural_sort_key

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from jobs.errors import PromptError, UserError
-from jobs.inputs.manifest import sequences_folder
+from jobs.inputs.manifest_tree import sequences_folder
 from jobs.inputs.prompts.frame_size import fit
 from jobs.inputs.prompts.images.mask_images import read_labels
 from jobs.inputs.videos.images import IMAGES, load_image, natural_sort_key, to_rgb

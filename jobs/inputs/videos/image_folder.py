@@ -36,7 +36,9 @@ class ImageFolder:
         images = (p for p in path.iterdir() if p.suffix.lower() in IMAGES and not p.name.startswith("."))
         self._paths = sorted(images, key=lambda path: natural_sort_key(path.stem))
         if not self._paths:
-            raise VideoError(f"the folder holds no images; legal extensions: {' '.join(IMAGES)}")
+            raise VideoError(
+                f"the folder {path.name} holds no images{_what_it_holds(path)}; legal extensions: {' '.join(IMAGES)}"
+            )
         check_names([p.name for p in self._paths])
         self.names = [p.stem for p in self._paths]
         self.frames: int | None = len(self._paths)
@@ -87,3 +89,9 @@ class ImageFolder:
 
     def close(self) -> None:
         """Do nothing: no file stays open between images."""
+
+
+def _what_it_holds(path: Path) -> str:
+    """The files in a folder without images: it may be one of videos."""
+    files = sorted(file.name for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
+    return f", but {len(files)} other files, such as {files[0][:100]}; a video file is named itself" if files else ""

@@ -84,6 +84,8 @@ def _opened(path: Path, max_pixels: int) -> Iterator[Image.Image]:
     """Open an image of at most `max_pixels`. Every error inside the context becomes a ValueError."""
     if not path.is_file():
         raise ValueError("it does not exist, or is not a regular file")
+    if not path.stat().st_size:
+        raise ValueError("it is empty")
     try:
         with Image.open(path, formats=FORMATS) as image:
             width, height = image.size

@@ -204,3 +204,25 @@ def _counts(row: store.MaskRow) -> str:
     """The mask of a row at the video's size."""
     mask = rle.decode(row["counts"], 40, 50)
     return rle.encode(np.pad(mask, ((0, 10), (0, 20))).astype(np.int32), [1])[0].counts
+
+
+@pytest.mark.parametrize("folder", ["", "masks", "videos", "runs", "_ledger", "../out/masks/", "link"])
+def test_nothing_is_written_into_the_output_itself(folder: str, tmp_path: Path) -> None:
+    write(tmp_path / "out", rows("clip", FOUND, [1, 2]))
+    (tmp_path / "out/link").symlink_to(tmp_path / "out/masks")
+    for command in (["export", "--format", "hf"], ["overlay"]):
+        found = stcn(command[0], tmp_path / "out", tmp_path / "out" / folder, *command[1:])
+        assert (found.returncode, "is OUTPUT, or a folder of its own; legal: another" in found.stderr) == (2, True)
+    assert [path.name for path in (tmp_path / "out/masks").iterdir()] == ["m.parquet"]
+
+
+def test_destination_that_is_a_file_or_a_url_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "out", rows("clip", FOUND, [1, 2]))
+    (tmp_path / "file").write_text("mine")
+    for command in (["export", "--format", "coco"], ["overlay"]):
+        found = stcn(command[0], tmp_path / "out", tmp_path / "file", *command[1:])
+        assert (found.returncode, "is a file; legal: a folder" in found.stderr) == (2, True)
+        found = stcn(command[0], tmp_path / "out", "s3://bucket/export", *command[1:])
+        assert (found.returncode, "is no local folder; write to one" in found.stderr) == (2, True)
+    assert (tmp_path / "file").read_text() == "mine"
+    assert not Path("s3:").exists()

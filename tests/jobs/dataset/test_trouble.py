@@ -85,3 +85,9 @@ def test_damaged_mask_raises_with_its_file_object_and_frame(archive: Path, tmp_p
 def test_folder_without_a_run_raises(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no run"):
         MaskDataset(str(tmp_path))
+
+
+def test_file_in_place_of_an_output_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("video_id,video,prompts")
+    with pytest.raises(UserError, match=r"m\.csv holds no run"):
+        MaskDataset(str(tmp_path / "m.csv"))

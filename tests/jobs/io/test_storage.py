@@ -4,9 +4,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError  # type: ignore[import-untyped]
 
-from jobs.errors import UserError
-from jobs.io import storage
+from jobs.errors import RefusedError, UserError
+from jobs.io import retry, storage
+from jobs.io.storage_policy import StoragePolicy, storage_policy
 
 
 @pytest.fixture(params=["local", "s3"])
@@ -142,3 +144,25 @@ def test_folders_of_objects_are_downloaded_if_asked_for(
         assert not (storage.download(f"{base}/masks", tmp_path / "flat") / "dog").exists()
     monkeypatch.setattr(storage, "MOST_FOLDERS", 1)  # of a data set's folders not all are asked for
     assert len(storage.find_below(f"{base}/masks")) == 2
+
+
+def test_bucket_name_that_no_store_takes_is_refused_at_once() -> None:
+    with storage_policy(StoragePolicy(60.0)), pytest.raises(RefusedError, match="Invalid bucket name") as error:
+        storage.stat("s3://my bucket/v.mp4")
+    assert "tried again" not in str(error.value)
+
+
+def test_schemes_may_be_in_capitals(bucket: str) -> None:
+    storage.write(f"{bucket}/capitals", b"content")
+    assert storage.read("S3" + f"{bucket}/capitals".removeprefix("s3")) == b"content"
+
+
+def test_refusal_without_a_message_has_its_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ceph sends no message with a 403."""
+    told = ClientError({"Error": {"Code": "AccessDenied"}}, "GetObject")
+    refused = PermissionError("None")
+    refused.__cause__ = told
+    monkeypatch.setattr(retry, "refusal", lambda location: refused)
+    head = PermissionError("Forbidden")
+    head.__cause__ = ClientError({"Error": {"Code": "403"}}, "HeadObject")
+    assert str(retry.explain("s3://b/k", head)) == "s3://b/k: AccessDenied"

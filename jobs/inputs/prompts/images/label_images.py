@@ -57,6 +57,11 @@ def _frame_of_single(source: PromptSource) -> int:
     frame = names.find(name)
     if frame is None and number and stem_of(name) not in names.video_names:
         frame = int(number[1]) - names.first_number
+    if frame is not None and frame < 0 and number:
+        raise PromptError(
+            f"mask {name[:200]} is of number {number[1]}, and first_frame says that the names begin with "
+            f"{names.first_number}"
+        )
     if frame is not None and frame != start:
         raise PromptError(
             f"mask {name[:200]} is called like frame {frame}, and a single mask is of the first frame that is "
