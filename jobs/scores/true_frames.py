@@ -37,7 +37,8 @@ def _by_numbers(names: Sequence[str], video: VideoFrames) -> dict[str, int | Non
     for name, frame in frames.items():
         if frame < 0 or (video.count is not None and frame >= video.count):
             highest = "" if video.count is None else f" to {video.count - 1 + video.first_number}"
-            question = "" if video.first_number else "; if the names count from 1, say so with --first-frame 1"
+            is_one_too_far = not video.first_number and min(frames.values()) > 0 and max(frames.values()) == video.count
+            question = "; if the names count from 1, say so with --first-frame 1" if is_one_too_far else ""
             raise PromptError(
                 f"{name} is of no frame: legal are the numbers of its frames, {video.first_number}{highest}{question}"
             )
