@@ -99,6 +99,13 @@ def refusal(location: str) -> Exception | None:
     return None
 
 
+def copy_object(fs: S3FileSystem, source: str, target: str) -> None:
+    """Copy an object of up to 5 GB by one request; s3fs asks for its size first. Raises FileNotFoundError."""
+    bucket, key, _ = fs.split_path(source)
+    target_bucket, target_key, _ = fs.split_path(target)
+    fs.call_s3("copy_object", Bucket=target_bucket, Key=target_key, CopySource={"Bucket": bucket, "Key": key})
+
+
 def delete_objects(fs: S3FileSystem, paths: Sequence[str]) -> None:
     """Delete objects of one bucket by one request; those that are not there are passed by. Raises OSError.
 

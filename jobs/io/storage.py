@@ -22,6 +22,7 @@ from jobs.io.filesystem import (
     Entry,
     FileSystem,
     S3FileSystem,
+    copy_object,
     delete_objects,
     is_local,
     is_s3,
@@ -193,11 +194,13 @@ def write(location: str, content: bytes) -> None:
 
 @with_retries
 def copy(source: str, target: str) -> None:
-    """Copy a file whole, replacing one that is there. Both are in the same storage. Raises FileNotFoundError."""
+    """Copy a file of up to 5 GB whole, replacing one that is there, in one storage. Raises FileNotFoundError."""
     fs, path = open_location(source)
     other = open_location(target)[1]
     if is_local(fs):
         local.copy(Path(path), Path(other))
+    elif is_s3(fs):
+        copy_object(cast(S3FileSystem, fs), path, other)
     else:
         fs.cp_file(path, other)
 
