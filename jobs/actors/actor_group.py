@@ -29,26 +29,33 @@ class ActorGroup:
         self._draining: set[str] = set()  # node ids
         self._draining_checked = 0.0  # time
         self._since = time.monotonic()  # when actors were started, or the last one that was up died
-        self._actors = [self._new_actor() for _ in range(size)]
+        self._actors: dict[str, ActorState] = {}  # by name
+        for _ in range(size):
+            self._add_actor()
+
+    def __contains__(self, actor: object) -> bool:
+        """Whether an actor was not replaced."""
+        return isinstance(actor, ActorState) and actor.name in self._actors
 
     def __iter__(self) -> Iterator[ActorState]:
-        return iter(self._actors)
+        return iter(list(self._actors.values()))
 
     def replace(self, actor: ActorState) -> None:
         """Start another actor in the place of this one."""
         kill(actor.handle)  # it may only be out of reach
-        self._actors[self._actors.index(actor)] = self._new_actor()
-        if all(other.starting is not None for other in self._actors):
+        del self._actors[actor.name]
+        self._add_actor()
+        if all(other.starting is not None for other in self):
             self._since = time.monotonic()
 
     def stop(self) -> None:
         """End all actors at once."""
-        for actor in self._actors:
+        for actor in self:
             kill(actor.handle)
 
     def check_start(self) -> Iterator[tuple[ActorState, ActorsStillStarting]]:
         """Report once that actors are missing. Raises FatalError if all are."""
-        up = sum(actor.starting is None for actor in self._actors)
+        up = sum(actor.starting is None for actor in self)
         if up == len(self._actors) or time.monotonic() - self._since < self._start_seconds:
             return
         if not up:
@@ -58,12 +65,16 @@ class ActorGroup:
             )
         if not self._has_reported_missing:
             self._has_reported_missing = True
-            yield self._actors[0], ActorsStillStarting(up, len(self._actors))
+            yield next(iter(self)), ActorsStillStarting(up, len(self._actors))
 
-    def kill_unresponsive(self) -> None:
-        """Kill processes that send no event: one that hangs in code that keeps Python's lock does not end itself."""
-        for actor in self._actors:
-            if actor.running and time.monotonic() - actor.last_event > self.unresponsive_seconds:
+    def kill_unresponsive(self, asked: float) -> None:
+        """Kill processes that send no event: one that hangs in code that keeps Python's lock does not end itself.
+
+        asked: when Ray was asked for events, of which all were handled since; what came later may be waiting, and an
+        actor does not pay for a driver that is late.
+        """
+        for actor in self:
+            if actor.running and asked - actor.last_event > self.unresponsive_seconds:
                 actor.is_unresponsive = True
                 kill(actor.handle)
 
@@ -78,17 +89,17 @@ class ActorGroup:
             self._draining = set()
             if not self._has_reported_unknown:
                 self._has_reported_unknown = True
-                yield self._actors[0], DrainingUnknown(str(error))
+                yield next(iter(self)), DrainingUnknown(str(error))
 
     def on_draining_nodes(self) -> list[ActorState]:
         """The actors that are up on a draining node, and have not been told to stop."""
         return [
             actor
-            for actor in self._actors
+            for actor in self
             if actor.node in self._draining and actor.starting is None and actor.handover is None
         ]
 
-    def _new_actor(self) -> ActorState:
+    def _add_actor(self) -> None:
         name = new_name()
         handle = self._start(name)
-        return ActorState(handle=handle, name=name, starting=handle.ready.remote())
+        self._actors[name] = ActorState(handle=handle, name=name, starting=handle.ready.remote())

@@ -3,7 +3,7 @@
 import time
 import uuid
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from jobs.actors.handles import EventStream, SegmenterHandle
 from jobs.records import VideoRow
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from ray import ObjectRef
 
     from jobs.actors.mailbox import Message
+
+Awaited: TypeAlias = "ObjectRef[str] | ObjectRef[Message] | EventStream"  # what may come of an actor next
 
 
 @dataclass(kw_only=True)
@@ -40,7 +42,7 @@ class ActorState:
         return self.starting is None and self.shard is None and self.handover is None
 
     @property
-    def awaited(self) -> "list[ObjectRef[str] | ObjectRef[Message] | EventStream]":
+    def awaited(self) -> "list[Awaited]":
         """References to what may come of it next."""
         if self.starting is not None:
             return [self.starting]

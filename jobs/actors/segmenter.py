@@ -30,7 +30,8 @@ from stcn_core.acceleration.inference import for_inference
 from stcn_core.device import find_device
 from stcn_core.models.checkpoint import load_model
 
-REPORT_SECONDS = 0.5  # between reports of frames done
+REPORT_SECONDS = (0.5, 4.0)  # between an actor's reports of frames done, at least and at most
+REPORTS_PER_SECOND = 250  # of all actors together; the driver handles thousands
 POST_SECONDS = 3.0  # for a message to arrive
 EMPTY_HANDOVER = ShardHandedOver("", (), ShardWritten(None, 0, ""))
 VIDEO_STORAGE_ERRORS = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError, StorageError)
@@ -46,6 +47,13 @@ class ActorSettings:
     threads: int
     allowance: ProcessLimits
     storage: StoragePolicy
+    report_seconds: float = REPORT_SECONDS[0]  # between reports of frames done
+
+
+def report_seconds(actors: int) -> float:
+    """Seconds between the reports of each of so many actors."""
+    least, most = REPORT_SECONDS
+    return min(most, max(least, actors / REPORTS_PER_SECOND))
 
 
 class Segmenter:
@@ -112,7 +120,7 @@ class Segmenter:
                 yield FramesDone(frames - last_frames)
                 return end.value  # type: ignore[no-any-return]
             self._watchdog.video_goes_on()
-            if time.monotonic() - last_time >= REPORT_SECONDS:
+            if time.monotonic() - last_time >= self._setup.report_seconds:
                 yield FramesDone(frames - last_frames)
                 last_time, last_frames = time.monotonic(), frames
 

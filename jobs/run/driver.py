@@ -11,7 +11,7 @@ from jobs.actors import cluster
 from jobs.actors.actor_group import ActorGroup
 from jobs.actors.budgets import Budgets
 from jobs.actors.pool import Pool
-from jobs.actors.segmenter import ActorSettings
+from jobs.actors.segmenter import ActorSettings, report_seconds
 from jobs.errors import FatalError
 from jobs.inputs.limits import ProcessLimits
 from jobs.io import storage
@@ -104,6 +104,7 @@ def _segment(
 
 def _start_pool(job: Job, folder: str, division: cluster.Allocation, *, start_seconds: float) -> Pool:
     config, mailbox, model = job.config, cluster.start_mailbox(), cluster.share_model(job.model)
+    size = min(division.actors, len(job.shards(division.actors)))
     setup = ActorSettings(
         device=config.device,
         precision=config.precision,
@@ -111,10 +112,11 @@ def _start_pool(job: Job, folder: str, division: cluster.Allocation, *, start_se
         threads=division.threads,
         allowance=ProcessLimits(config.stall_seconds, config.max_video_seconds, division.memory_gib),
         storage=StoragePolicy(config.storage_patience, config.verify_downloads),
+        report_seconds=report_seconds(size),
     )
     group = ActorGroup(
         start=lambda name: cluster.start_actor(name, mailbox, division, model=model, setup=setup),
-        size=min(division.actors, len(job.shards(division.actors))),
+        size=size,
         start_seconds=start_seconds,
         stall_seconds=config.stall_seconds,
     )

@@ -1,0 +1,75 @@
+"""A pool of many actors whose driver is late once; prints what it heard of them, as JSON.
+
+The actors are one asynchronous process, which answers for all of them.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+import ray
+
+from jobs.actors import actor_group
+from jobs.actors.actor_group import UNRESPONSIVE_SECONDS, ActorGroup
+from jobs.actors.budgets import Budgets
+from jobs.actors.cluster import connected, start_mailbox
+from jobs.actors.handles import SegmenterHandle
+from jobs.actors.pool import Pool
+from jobs.planning.shards import make_shard
+from jobs.records import Event, FramesDone, ShardWritten, VideoStarted
+from jobs.segmenting.work_item import Shard
+from tests.jobs.actors.failing_pool import item
+
+REPORTS, PAUSE_SECONDS = 40, 0.1  # of each actor
+SILENCE_SECONDS, LATE_SECONDS = 1.0, 3.0  # after which an actor counts as hung; for which the driver does nothing
+
+
+class Host:
+    """Answers for many actors."""
+
+    async def ready(self) -> str:
+        return str(ray.get_runtime_context().get_node_id())
+
+    async def run(self, shard: Shard, attempt: str) -> AsyncIterator[Event]:
+        yield VideoStarted(shard.items[0].work_id)
+        for _ in range(REPORTS):
+            await asyncio.sleep(PAUSE_SECONDS)
+            yield FramesDone(1)
+        yield ShardWritten(masks_location=None, num_bytes=0, sha256="")
+
+
+class OneOfMany:
+    """The handle of one of the host's actors."""
+
+    def __init__(self, host: Any) -> None:
+        self.ready, self.run = host.ready, host.run
+
+
+def heard(actors: int) -> dict[str, int]:
+    """Let so many actors work through a shard each; count events, the actors heard of, and those taken for hung."""
+    events, names, is_late = 0, set[str](), True
+    with connected():
+        host = ray.remote(Host).options(num_cpus=0, max_concurrency=2 * actors).remote()
+        group = ActorGroup(
+            start=lambda name: cast(SegmenterHandle, OneOfMany(host)),
+            size=actors,
+            start_seconds=60,
+            stall_seconds=SILENCE_SECONDS - UNRESPONSIVE_SECONDS,
+        )
+        pool = Pool(group, start_mailbox(), Budgets(3), output="out", folder="attempts")
+        for actor, _ in pool.run([make_shard([item(str(number))]) for number in range(actors)]):
+            events += 1
+            names.add(actor.name)
+            if is_late and events > 10 * actors:
+                is_late = False
+                time.sleep(LATE_SECONDS)
+    return {"events": events, "actors": len(names), "hung": len(killed)}
+
+
+if __name__ == "__main__":
+    killed: list[object] = []
+    vars(actor_group)["kill"] = killed.append  # the host answers for all of them
+    print(json.dumps(heard(int(sys.argv[1]))))
