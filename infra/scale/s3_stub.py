@@ -9,7 +9,7 @@ import hashlib
 import sys
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from email.utils import formatdate
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
@@ -33,6 +33,11 @@ class Store:
         if path not in self.objects:
             insort(self.keys, path)
         self.objects[path] = content
+
+    def fill(self, bucket: str, keys: Iterator[str]) -> None:
+        """Store an empty object under each of many keys."""
+        self.objects |= dict.fromkeys((f"{bucket}/{key}" for key in keys), b"")
+        self.keys = sorted(self.objects)
 
     def remove(self, path: str) -> None:
         """Delete an object, if it is there."""
@@ -95,7 +100,7 @@ class Store:
         start = bisect_left(self.keys, f"{bucket}/{max(prefix, after)}")
         contents, folders, last = list[str](), dict[str, None](), ""
         is_truncated = False
-        for path in self.keys[start:] if not delimiter else self._leaping(start, f"{bucket}/{prefix}", delimiter):
+        for path in self._from(start, f"{bucket}/{prefix}", delimiter):
             key = path.removeprefix(f"{bucket}/")
             if not path.startswith(f"{bucket}/{prefix}"):
                 break
@@ -125,12 +130,12 @@ class Store:
             f"<IsTruncated>{str(is_truncated).lower()}</IsTruncated>{token}{listed}</ListBucketResult>"
         )
 
-    def _leaping(self, start: int, prefix: str, delimiter: str):  # type: ignore[no-untyped-def]
+    def _from(self, start: int, prefix: str, delimiter: str) -> Iterator[str]:
         """Keys, of which those of one folder come once: a listing of folders costs as many steps as it has lines."""
         while start < len(self.keys):
             path = self.keys[start]
             yield path
-            rest, mark, _ = path.removeprefix(prefix).partition(delimiter)
+            rest, mark, _ = path.removeprefix(prefix).partition(delimiter) if delimiter else (path, "", "")
             start = bisect_left(self.keys, f"{prefix}{rest}{mark}\U0010ffff") if mark else start + 1
 
 

@@ -7,24 +7,21 @@ unchanged work is never repeated.
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 
-from jobs.concurrency.threads import inheriting_pool
-from jobs.errors import RefusedError
 from jobs.inputs.content_version import version_of
 from jobs.inputs.limits import VideoLimits
-from jobs.io import storage
+from jobs.io.bulk_listing import Wanted, find_files
 from jobs.io.storage import FileInfo
 from jobs.records import Entry
 from jobs.segmenting.work_item import VideoOptions, WorkItem
 
-SCHEMA = 3  # to be incremented when equal inputs give different rows
-# Fields that came later enter ids only where they are set, so that older outputs resume.
-LATER_FIELDS = ("first_frame", "mask_names")
+SCHEMA = 4  # to be incremented when equal inputs give different rows
+# Fields of an entry enter ids only where they are set, so that outputs resume when others are added.
+ENTRY_FIELDS = tuple((f.name, f.default) for f in dataclasses.fields(Entry) if f.name != "overrides")
 NEUTRAL_OPTIONS = ("key_batch", "decode_batch")  # they change speed, and results by rounding only
 BYTES_PER_FRAME = 5_000  # of H.264 at 480p, about 1 Mbit/s; the estimate only balances shards
-PARALLEL_REQUESTS = 16
 
 
 def identify(
@@ -41,67 +38,49 @@ def identify(
     similarity: the similarity that replaces the model's own; None, for the model's own, does not enter the ids, so that
     outputs from before the option existed resume. Raises StorageError if storage is out of reach.
     """
-    common = {"schema": SCHEMA, "model": model_sha256, "precision": precision}
-    common |= {} if similarity is None else {"similarity": similarity}
-    with inheriting_pool(PARALLEL_REQUESTS) as pool:
-        return list(pool.map(lambda entry: _identify(entry, options_of(entry), common), entries))
+    entries = list(entries)
+    common = [SCHEMA, model_sha256, precision, similarity]
+    prefix_of = cache(lambda options: hashlib.sha256(json.dumps([common, _options_content(options)]).encode()))
+    found = find_files([w for e in entries for w in (Wanted(e.video), Wanted(e.prompts, is_deep=True))])
+    return [
+        _identify(entry, options := options_of(entry), prefix_of(options).copy(), video=video, prompts=prompts)
+        for entry, video, prompts in zip(entries, found[::2], found[1::2], strict=True)
+    ]
 
 
-def _identify(entry: Entry, options: VideoOptions, common: dict[str, object]) -> WorkItem:
-    video, prompts = _find(entry.video), _find(entry.prompts, is_deep=True)
-    content = common | {
-        "entry": _entry_content(entry),
-        "options": _options_content(options),
-        "video": _described(video),
-        "prompts": _described(prompts),
-    }
-    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+def _identify(
+    entry: Entry, options: VideoOptions, digest: "hashlib._Hash", *, video: list[FileInfo], prompts: list[FileInfo]
+) -> WorkItem:
+    """digest: of all that the entry shares with others."""
+    digest.update(json.dumps([_entry_content(entry), _described(video), _described(prompts)]).encode())
     return WorkItem(
         entry=entry,
         options=options,
-        work_id=digest[:32],
+        work_id=digest.hexdigest()[:32],
         expected_frames=_expected_frames(entry, video),
         video_version=version_of(video) if video else None,
         not_found=tuple(name for name, files in (("video", video), ("prompts", prompts)) if not files),
     )
 
 
-def _entry_content(entry: Entry) -> dict[str, object]:
+def _entry_content(entry: Entry) -> list[tuple[str, object]]:
     """The fields of an entry that change results: its own. What it overrides is among the options."""
-    content = dataclasses.asdict(entry)
-    del content["overrides"]
-    return _without_unset(content, entry, LATER_FIELDS)
+    return [(n, v) for n, default in ENTRY_FIELDS if (v := getattr(entry, n)) != default]
 
 
-def _options_content(options: VideoOptions) -> dict[str, object]:
-    content = {k: v for k, v in dataclasses.asdict(options.propagation).items() if k not in NEUTRAL_OPTIONS}
-    content |= dataclasses.asdict(options.clips)
-    on_bad_frame = options.requirements.limits.on_bad_frame
-    content |= {} if on_bad_frame == VideoLimits.on_bad_frame else {"on_bad_frame": on_bad_frame}
-    return content | _without_unset(dataclasses.asdict(options.leniency), options.leniency, None)
-
-
-def _without_unset(content: dict[str, object], record: Any, names: Collection[str] | None) -> dict[str, object]:
-    """Leave out the fields of a record that have their default. names: of those that may be left out; None: all."""
-    defaults = {field.name: field.default for field in dataclasses.fields(record)}
-    return {k: v for k, v in content.items() if v != defaults[k] or (names is not None and k not in names)}
-
-
-def _find(location: str, is_deep: bool = False) -> list[FileInfo]:
-    """Return a file, or the files in a folder; none if there is none.
-
-    is_deep: include the files of subfolders.
-    """
-    try:
-        info = storage.stat(location)
-        return [info] if info else storage.find_below(location) if is_deep else storage.find(location)
-    except (FileNotFoundError, PermissionError, RefusedError):
-        return []  # the video's actor reports it in a row; other StorageErrors are raised, as no id could be trusted
+def _options_content(options: VideoOptions) -> list[tuple[str, object]]:
+    """The options that change results. Those that came later enter only where they are set."""
+    always = (options.propagation, options.clips)
+    content = {f.name: getattr(part, f.name) for part in always for f in dataclasses.fields(part)}
+    later = {f.name: (getattr(options.leniency, f.name), f.default) for f in dataclasses.fields(options.leniency)}
+    later["on_bad_frame"] = (options.requirements.limits.on_bad_frame, VideoLimits.on_bad_frame)
+    content |= {name: value for name, (value, default) in later.items() if value != default}
+    return sorted((name, value) for name, value in content.items() if name not in NEUTRAL_OPTIONS)
 
 
 def _described(files: Iterable[FileInfo]) -> list[tuple[str, int, str]]:
     """Name, length and version of each file."""
-    return [("/".join(f.location.split("/")[-2:]), f.num_bytes, f.version) for f in files]
+    return [("/".join(f.location.rsplit("/", 2)[-2:]), f.num_bytes, f.version) for f in files]
 
 
 def _expected_frames(entry: Entry, files: Sequence[FileInfo]) -> int:

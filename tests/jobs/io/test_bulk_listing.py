@@ -1,0 +1,129 @@
+"""Many locations are found by few listings, each as if storage were asked for it alone."""
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs.io import bulk_listing, storage
+from jobs.io.bulk_listing import Wanted, find_files, find_one
+
+KEYS = (
+    "videos/a.mp4", "videos/a.mp4.bak", "videos/b.mp4", "videos/clip", "videos/clip-2/0.png", "videos/clip/00000.png",
+    "videos/clip/00001.png", "videos/clip/deep/x.png", "videos/frames.v1/0.png", "masks/a/00000.png", "masks/a.png",
+    "masks/a/dog/0.png", "masks/a/dog/deep/1.png", "masks/a/cat/0.png", "masks/a0/0.png", "masks/b with space/0+1.png",
+    "masks/\u00e4/0.png", "masks/100%/0.png", "masks/[x]/0.png", "root.json",
+)  # fmt: skip
+LOCATIONS = (
+    "videos/a.mp4", "videos/b.mp4", "videos/c.mp4", "videos/clip", "videos/clip-2", "videos/frames.v1", "masks/a",
+    "masks/a/", "masks/a0", "masks/b with space", "masks/\u00e4", "masks/100%", "masks/[x]", "root.json", "root",
+    "masks", "none/at all", "zzz",
+)  # fmt: skip
+
+
+@pytest.fixture(params=["local", "s3"])
+def base(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A folder or bucket with KEYS; a file system has no file beside a folder of its name."""
+    is_local = request.param == "local"
+    base = str(tmp_path / "archive") if is_local else f"{request.getfixturevalue('bucket')}/archive"
+    for key in KEYS:
+        if not (is_local and key == "videos/clip"):
+            storage.write(f"{base}/{key}", key.encode())
+    return base
+
+
+@pytest.mark.parametrize("page", [1, 2, 7, 1000])
+def test_each_location_has_the_files_that_storage_tells_of_it_alone(
+    page: int, base: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk_listing, "_page", paged(page))
+    wanted = [Wanted(f"{base}/{location}", is_deep) for location in LOCATIONS for is_deep in (False, True)]
+    found = find_files(wanted)
+    for each, files in zip(wanted, found, strict=True):
+        assert sorted(f.location for f in files) == sorted(f.location for f in find_one(each)), each
+    of_all = {file for files in found for file in files}
+    assert of_all == {file for each in wanted for file in find_one(each)}  # lengths and versions, too
+
+
+def paged(size: int) -> Any:
+    """`_page` with pages of another size."""
+    page = vars(bulk_listing)["_page"]
+
+    def small(bucket: str, after: str) -> tuple[list[dict[str, Any]], bool]:
+        entries, is_last = page(bucket, after)
+        return entries[:size], is_last and len(entries) <= size
+
+    return small
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_any_keys_are_found_with_any_pages(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a store that is a sorted list, beside plain loops over all keys."""
+    chance = random.Random(seed)
+    parts = ["a", "b", "a.x", "a-", "a0", "a/", "0", "\u00e9", "~"]
+    keys = sorted({"".join(chance.choices(parts, k=chance.randint(1, 4))).strip("/") for _ in range(60)})
+    keys = [key for key in keys if "//" not in key]
+    size, questions = chance.choice([1, 2, 5, 1000]), list[str]()
+
+    def page(bucket: str, after: str) -> tuple[list[dict[str, Any]], bool]:
+        questions.append(after)
+        later = [key for key in keys if key > after]
+        return [{"Key": key, "Size": len(key), "ETag": f'"{key}"'} for key in later[:size]], len(later) <= size
+
+    monkeypatch.setattr(bulk_listing, "_page", page)
+    locations = sorted({key.rpartition("/")[0] or key for key in chance.sample(keys, 20)} | {"none", "a", "b/x.png"})
+    found = find_files([Wanted(f"s3://b/{location}") for location in locations])
+    for location, files in zip(locations, found, strict=True):
+        folder = [key for key in keys if key.startswith(f"{location}/") and "/" not in key[len(location) + 1 :]]
+        expected = [location] if location in keys else folder
+        assert [file.location.removeprefix("s3://b/") for file in files] == expected, location
+    assert len(questions) <= 3 * len(keys) + 3 * len(locations)
+
+
+def requests(monkeypatch: pytest.MonkeyPatch, keys: Sequence[str], wanted: Sequence[Wanted]) -> int:
+    """How many listings it takes to find locations in a store of pages of a thousand."""
+    count, ordered = [0], sorted(keys)
+
+    def page(bucket: str, after: str) -> tuple[list[dict[str, Any]], bool]:
+        from bisect import bisect_right
+
+        count[0] += 1
+        start = bisect_right(ordered, after)
+        listed = [{"Key": key, "Size": 1, "ETag": "x"} for key in ordered[start : start + 1000]]
+        return listed, start + 1000 >= len(ordered)
+
+    monkeypatch.setattr(bulk_listing, "_page", page)
+    assert all(find_files(wanted))
+    return count[0]
+
+
+def test_locations_that_lie_together_share_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two requests for a hundred rows of the manifest are the bound."""
+    names = [f"v{number:06d}" for number in range(20_000)]
+    keys = [key for name in names for key in (f"videos/{name}.mp4", f"masks/{name}/00000.png")]
+    wanted = [w for n in names for w in (Wanted(f"s3://b/videos/{n}.mp4"), Wanted(f"s3://b/masks/{n}", is_deep=True))]
+    assert requests(monkeypatch, keys, wanted) <= 200
+
+
+def test_locations_that_lie_apart_cost_a_request_each_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = [f"{folder:03d}/{number:05d}.mp4" for folder in range(30) for number in range(3_000)]
+    wanted = [Wanted(f"s3://b/{folder:03d}/01500.mp4") for folder in range(30)]
+    assert requests(monkeypatch, keys, wanted) == 30
+
+
+def test_bucket_that_may_not_be_listed_is_asked_for_each_location(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A policy may allow objects to be read, and no listing."""
+
+    def refused(bucket: str, after: str) -> None:
+        raise PermissionError(bucket)
+
+    monkeypatch.setattr(bulk_listing, "_page", refused)
+    assert [len(files) for files in find_files([Wanted(f"{base}/videos/a.mp4"), Wanted(f"{base}/none")])] == [1, 0]
+
+
+def test_missing_bucket_and_old_versions_are_found_one_by_one(bucket: str) -> None:
+    storage.write(f"{bucket}/a.mp4", b"content")
+    places = [f"{bucket}-missing/a.mp4", f"{bucket}/a.mp4?versionId=none", f"{bucket}/a.mp4", "/none/at/all.mp4"]
+    assert [len(files) for files in find_files([Wanted(place) for place in places])] == [0, 0, 1, 0]
