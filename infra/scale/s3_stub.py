@@ -1,7 +1,8 @@
 """A small S3 in memory that answers after a set delay and counts requests: the latency of a store on one machine.
 
 It knows what the product asks for: whole and partial reads, create-only writes, copies, deletions of many keys, and
-paginated listings. It checks no signatures. `python infra/scale/s3_stub.py DELAY_SECONDS` prints its address.
+paginated listings. It checks no signatures. `python infra/scale/s3_stub.py DELAY_SECONDS VIDEOS` prints its
+address.
 """
 
 import asyncio
@@ -186,5 +187,13 @@ async def serve(store: Store, delay: float) -> None:
     await server.serve_forever()
 
 
+def archive(videos: int) -> Store:
+    """A store with the videos `videos/v*.mp4` of a bucket "b", each with a mask in a folder of its own."""
+    store = Store()
+    keys = ((f"videos/v{number:08d}.mp4", f"masks/v{number:08d}/00000.png") for number in range(videos))
+    store.fill("b", (key for of_video in keys for key in of_video))
+    return store
+
+
 if __name__ == "__main__":
-    asyncio.run(serve(Store(), float(sys.argv[1])))
+    asyncio.run(serve(archive(int(sys.argv[2])), float(sys.argv[1])))

@@ -1,0 +1,209 @@
+"""Measure what an archive of a million videos costs, beside what it may cost: `python infra/scale/measure.py`.
+
+Each measurement is a process of its own, so that its peak of memory is its own. S3 is `s3_stub`, which answers after a
+delay. `--scale 0.01` measures a hundredth of each; `--only NAME` one of them.
+"""
+
+import argparse
+import ast
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+HERE = Path(__file__).parent
+SECRETS = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y", "AWS_DEFAULT_REGION": "us-east-1"}
+Figures = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Store:
+    """A running stub."""
+
+    url: str
+
+    def requests(self) -> dict[str, int]:
+        """Requests by kind since the last call."""
+        with urllib.request.urlopen(f"{self.url}/_requests") as answer:
+            return dict(ast.literal_eval(answer.read().decode()))
+
+
+@contextmanager
+def s3(delay: float, videos: int = 0) -> Iterator[Store]:
+    """A stub, with the files of so many videos and their prompts, which this process uses for S3."""
+    command = [sys.executable, str(HERE / "s3_stub.py"), str(delay), str(videos)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        url = process.stdout.readline().strip()
+        os.environ |= SECRETS | {"AWS_ENDPOINT_URL": url}
+        try:
+            yield Store(url)
+        finally:
+            process.kill()
+
+
+def identities(scale: float) -> Figures:
+    """Work ids of a million videos of one bucket, each with a folder of prompts."""
+    from jobs.planning.identity import identify
+    from jobs.records import Entry
+    from jobs.segmenting.work_item import VideoOptions
+
+    rows = int(1_000_000 * scale)
+    with s3(0.02, rows) as store:
+        entries = [
+            Entry(video_id=f"v{n:08d}", video=f"s3://b/videos/v{n:08d}.mp4", prompts=f"s3://b/masks/v{n:08d}")
+            for n in range(rows)
+        ]
+        options, started = VideoOptions(), time.monotonic()
+        items = identify(entries, "model", lambda entry: options)
+        seconds = time.monotonic() - started
+        assert not any(item.not_found for item in items)
+        return {"rows": rows, "seconds": seconds, "requests": 100 * sum(store.requests().values()) / rows}
+
+
+def ledger(scale: float) -> Figures:
+    """Opening a ledger of 50,000 records and a million videos in S3, and the status that follows from it."""
+    from jobs.ledger.ledger import Ledger
+    from jobs.planning.latest_rows import read_latest_rows
+    from jobs.run.status import summarise
+
+    records = int(50_000 * scale)
+    with s3(0.0) as store:
+        make("ledger", "s3://b/out", "s3://b/manifest.parquet", records)
+        store.requests()
+        started, cpu = time.monotonic(), time.process_time()
+        assert len(Ledger("s3://b/out").videos) == records * 20
+        figures = {"records": float(records), "videos": 20.0 * records, "seconds": time.monotonic() - started}
+        figures["cpu_seconds"] = time.process_time() - cpu
+        figures["requests"] = sum(store.requests().values())
+        started = time.monotonic()
+        summarise(read_latest_rows("s3://b/out"), "s3://b/out")
+        return figures | {"status_seconds": time.monotonic() - started}
+
+
+def verify(scale: float) -> Figures:
+    """`stcn verify` of 100,000 files of masks of 16 videos each, on local disk."""
+    from jobs.commands.verify import verify as find_problems
+
+    files = int(100_000 * scale)
+    with tempfile.TemporaryDirectory() as folder:
+        output = f"{folder}/out"
+        make("masks", output, f"{folder}/manifest.parquet", files)
+        started, cpu = time.monotonic(), time.process_time()
+        found = find_problems(output)
+        assert (found.files, found.problems) == (files, [])
+        return {"files": files, "seconds": time.monotonic() - started, "cpu_seconds": time.process_time() - cpu}
+
+
+def make(kind: str, output: str, manifest: str, count: int) -> None:
+    """Make an output in a process of its own, whose memory does not count."""
+    subprocess.run([sys.executable, str(HERE / "made_outputs.py"), kind, output, manifest, str(count)], check=True)
+
+
+def events(scale: float) -> Figures:
+    """A thousand actors that report twice a second, for 30 s."""
+    command = [sys.executable, str(HERE / "reporting_actors.py"), str(max(10, int(1_000 * scale))), "30"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def commits(scale: float) -> Figures:
+    """Commits of finished shards of 16 videos, where each request takes 20 ms."""
+    from made_outputs import row_of
+
+    from jobs.concurrency.threads import inheriting_pool
+    from jobs.io import storage
+    from jobs.ledger.commit_writer import CommitWriter
+    from jobs.ledger.ledger import Commit, Ledger
+    from jobs.records import ShardWritten
+
+    count = max(100, int(2_000 * scale))
+    with s3(0.02) as store:
+        ledger = Ledger("s3://b/out")
+        ledger.begin("r", {"user": "me", "host": "here", "pid": 1, "since": "now"})
+
+        def commit_of(number: int) -> Commit:
+            content, folder = f"masks of {number}".encode(), f"_attempts/r/{number}"
+            location = f"s3://b/out/{folder}/masks.parquet"
+            storage.write(location, content)
+            rows = [row_of(number * 16 + place, "") for place in range(16)]
+            return Commit(folder, rows, ShardWritten(location, len(content), storage.sha256(content)))
+
+        with inheriting_pool(32) as pool:
+            waiting = list(pool.map(commit_of, range(count)))
+        store.requests()
+        started = time.monotonic()
+        with CommitWriter(ledger) as writer:
+            for commit in waiting:
+                writer.put(commit)
+        seconds = time.monotonic() - started
+        assert len(writer.committed()) == count
+        return {"per_second": count / seconds, "requests_per_commit": sum(store.requests().values()) / count}
+
+
+MEASUREMENTS: dict[str, Callable[[float], Figures]] = {
+    "identities": identities,
+    "ledger": ledger,
+    "verify": verify,
+    "events": events,
+    "commits": commits,
+}
+ROWS = (  # measurement, what, before (29e27a3, at scale 1), the bound at scale 1, and the figures with their units
+    ("identities", "identities of {rows:,.0f} videos in S3", "75 to 90 min", "300 s", "{seconds:.0f} s"),
+    ("identities", "requests for 100 of them", "200 to 500", "2", "{requests:.2f}"),
+    ("identities", "memory of these videos with their ids", "2.5 GB", "1.5 GB", "{peak_gb:.2f} GB"),
+    ("ledger", "opening {records:,.0f} records, {videos:,.0f} videos", "57 s of CPU", "5 s", "{seconds:.1f} s"),
+    ("ledger", "requests for it", "150,000", "100", "{requests:.0f}"),
+    ("ledger", "its memory, with status", "4.3 GB", "1.5 GB", "{peak_gb:.2f} GB"),
+    ("ledger", "status", "", "2 s", "{status_seconds:.1f} s"),
+    ("verify", "verify of {files:,.0f} files", "quadratic", "120 s of CPU", "{cpu_seconds:.0f} s of CPU"),
+    ("events", "actors heard, of {actors:,.0f}", "733", "all", "{heard:.0f}"),
+    ("events", "the last of them was heard after", "never", "5 s", "{latest_first:.1f} s"),
+    ("events", "healthy ones taken for hung", "475", "0", "{hung:.0f}"),
+    ("events", "the driver's share of a core", "", "50 %", "{core:.0%}"),
+    ("commits", "commits a second at 20 ms", "6", "100", "{per_second:.0f}"),
+)
+
+
+def measure(name: str, scale: float) -> Figures:
+    """One measurement in a process of its own."""
+    command = [sys.executable, __file__, "--scale", str(scale), "--run", name]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{name}: {done.stderr}")
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def main() -> None:
+    """Print the table, or with --run one measurement's figures as JSON."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--scale", type=float, default=1.0)
+    parser.add_argument("--only", choices=MEASUREMENTS, action="append")
+    parser.add_argument("--run", choices=MEASUREMENTS, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.run:
+        figures = MEASUREMENTS[given.run](given.scale)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        print(json.dumps(figures | {"peak_gb": peak}))
+        return
+    found = {name: measure(name, given.scale) for name in given.only or MEASUREMENTS}
+    table = Table("", "before", "bound", "now", title=f"scale {given.scale:g}, {os.cpu_count()} CPUs")
+    for name, what, before, bound, now in ROWS:
+        if name in found:
+            table.add_row(what.format(**found[name]), before, bound, now.format(**found[name]))
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

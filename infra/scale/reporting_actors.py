@@ -1,0 +1,83 @@
+"""A thousand actors that report twice a second, through the product's own pool; prints what the driver heard, as JSON.
+
+They are one or two processes of Ray, which answer for all of them with streams of their own.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+import ray
+
+from jobs.actors import actor_group
+from jobs.actors.actor_group import UNRESPONSIVE_SECONDS, ActorGroup
+from jobs.actors.budgets import Budgets
+from jobs.actors.cluster import connected, start_mailbox
+from jobs.actors.handles import SegmenterHandle
+from jobs.actors.pool import Pool
+from jobs.planning.shards import make_shard
+from jobs.records import Entry, Event, FramesDone, VideoStarted
+from jobs.segmenting.work_item import Shard, WorkItem
+
+PROCESSES, REPORTS, PAUSE_SECONDS, SILENCE_SECONDS = 2, 1_000, 0.5, 25.0
+
+
+class Host:
+    """Answers for many actors."""
+
+    async def ready(self) -> str:
+        return str(ray.get_runtime_context().get_node_id())
+
+    async def run(self, shard: Shard, attempt: str) -> AsyncIterator[Event]:
+        yield VideoStarted(shard.items[0].work_id)
+        for _ in range(REPORTS):
+            await asyncio.sleep(PAUSE_SECONDS)
+            yield FramesDone(1)
+
+
+class OneOfMany:
+    """The handle of one of a host's actors."""
+
+    def __init__(self, host: Any) -> None:
+        self.ready, self.run = host.ready, host.run
+
+
+def listen(actors: int, seconds: float) -> dict[str, float]:
+    """Listen to so many actors for a while."""
+    first, events, killed = dict[str, float](), 0, list[object]()
+    vars(actor_group)["kill"] = killed.append
+    with connected():
+        remote = ray.remote(Host).options(num_cpus=0, max_concurrency=2 * actors)
+        hosts = [remote.remote() for _ in range(PROCESSES)]
+        group = ActorGroup(
+            start=lambda name: cast(SegmenterHandle, OneOfMany(hosts[int(name, 16) % PROCESSES])),
+            size=actors,
+            start_seconds=600,
+            stall_seconds=SILENCE_SECONDS - UNRESPONSIVE_SECONDS,
+        )
+        pool = Pool(group, start_mailbox(), Budgets(3), output="out", folder="attempts")
+        shards = [make_shard([_item(number)]) for number in range(actors)]
+        started, cpu = time.monotonic(), time.process_time()
+        for actor, _ in pool.run(shards):
+            now = time.monotonic() - started
+            first.setdefault(actor.name, now)
+            events += 1
+            if now > seconds:
+                break
+        busy = (time.process_time() - cpu) / (time.monotonic() - started)
+    return {
+        "actors": actors, "heard": len(first), "latest_first": max(first.values()), "hung": len(killed),
+        "events_per_second": events / seconds, "core": busy,
+    }  # fmt: skip
+
+
+def _item(number: int) -> WorkItem:
+    entry = Entry(video_id=str(number), video="v", prompts="p")
+    return WorkItem(entry=entry, work_id=str(number), expected_frames=1)
+
+
+if __name__ == "__main__":
+    print(json.dumps(listen(int(sys.argv[1]), float(sys.argv[2]))))
