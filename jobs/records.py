@@ -8,7 +8,7 @@ Status = Literal["done", "quarantined", "pending", "forgotten"]  # the last one 
 EventKind = Literal["vanish", "drift"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
     """A manifest row: one video to segment, and its prompts."""
 

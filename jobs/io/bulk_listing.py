@@ -27,7 +27,7 @@ SURROGATES = range(0xD800, 0xE000)  # no characters
 AFTER_ALL = "\U0010ffff"  # sorts after any other character of a key
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """A location that is a file or a folder."""
 

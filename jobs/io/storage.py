@@ -41,7 +41,7 @@ MOST_FOLDERS = 300
 PARENTS = (".", "..")  # keys of a store may hold these
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FileInfo:
     """One file as storage describes it."""
 

@@ -21,6 +21,7 @@ SCHEMA = 4  # to be incremented when equal inputs give different rows
 # Fields of an entry enter ids only where they are set, so that outputs resume when others are added.
 ENTRY_FIELDS = tuple((f.name, f.default) for f in dataclasses.fields(Entry) if f.name != "overrides")
 NEUTRAL_OPTIONS = ("key_batch", "decode_batch")  # they change speed, and results by rounding only
+AT_ONCE = 200_000  # entries whose files are in memory together, 500 bytes each
 BYTES_PER_FRAME = 5_000  # of H.264 at 480p, about 1 Mbit/s; the estimate only balances shards
 
 
@@ -41,11 +42,16 @@ def identify(
     entries = list(entries)
     common = [SCHEMA, model_sha256, precision, similarity]
     prefix_of = cache(lambda options: hashlib.sha256(json.dumps([common, _options_content(options)]).encode()))
-    found = find_files([w for e in entries for w in (Wanted(e.video), Wanted(e.prompts, is_deep=True))])
-    return [
-        _identify(entry, options := options_of(entry), prefix_of(options).copy(), video=video, prompts=prompts)
-        for entry, video, prompts in zip(entries, found[::2], found[1::2], strict=True)
-    ]
+    by_video = sorted(range(len(entries)), key=lambda number: entries[number].video)  # as listings have them
+    items: dict[int, WorkItem] = {}
+    for start in range(0, len(entries), AT_ONCE):
+        numbers = by_video[start : start + AT_ONCE]
+        chosen = [entries[number] for number in numbers]
+        found = find_files([w for e in chosen for w in (Wanted(e.video), Wanted(e.prompts, is_deep=True))])
+        for number, entry, video, prompts in zip(numbers, chosen, found[::2], found[1::2], strict=True):
+            options = options_of(entry)
+            items[number] = _identify(entry, options, prefix_of(options).copy(), video=video, prompts=prompts)
+    return [items[number] for number in range(len(entries))]
 
 
 def _identify(

@@ -19,7 +19,7 @@ class VideoOptions:
     requirements: VideoRequirements = field(default_factory=VideoRequirements)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class WorkItem:
     """An entry with its options, its work id and an estimate of its length."""
 
