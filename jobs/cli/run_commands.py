@@ -63,7 +63,7 @@ def plan(
 
     job = prepare_job(dataclasses.replace(config, storage_patience=min(config.storage_patience, QUICK_SECONDS)))
     job.ledger.forget_lost()
-    print(describe_plan(job.shards(config.actors or 1), job.rows(), job.outdated()))
+    print(describe_plan(job.shards(config.actors or 1), job.counts(), job.outdated()))
     if job.unused_columns:
         print(describe_unused(job.unused_columns))
     if check or sample:

@@ -1,8 +1,10 @@
 """The work of a run: the manifest's videos, compared with the work that the ledger records as done."""
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 from jobs.errors import UserError
 from jobs.inputs.manifest import read_manifest
@@ -21,6 +23,8 @@ from jobs.planning.shards import plan_shards
 from jobs.records import Entry, VideoRow
 from jobs.segmenting.work_item import Shard, WorkItem
 from stcn_core.config import PropagationConfig
+
+ROWS_AT_ONCE = 20_000  # of a table that is written, 3 KB each as objects
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,10 +56,19 @@ class Job:
         done = (state for state in self.ledger.videos.states() if state.status == "done")
         return sum(work.get(state.video_id, state.work_id) != state.work_id for state in done)
 
-    def rows(self) -> list[VideoRow]:
-        """Return a row for every manifest entry, with its outcome or the status "pending"."""
-        latest = {row.video_id: row for row in self.ledger.videos.select(item.entry.video_id for item in self.items)}
-        return [_row(item, latest.get(item.entry.video_id)) for item in self.items]
+    def counts(self) -> Counter[str]:
+        """Count the manifest's entries by the status of their work."""
+        work = {item.work_id for item in self.items}
+        counts = Counter(state.status for state in self.ledger.videos.states() if state.work_id in work)
+        settled = Counter({status: counts[status] for status in ("done", "quarantined")})
+        return settled + Counter({"pending": len(self.items) - settled.total()})
+
+    def tables(self) -> Iterator[Any]:
+        """Yield a row for every manifest entry, with its outcome or the status "pending", as Arrow tables."""
+        for start in range(0, len(self.items), ROWS_AT_ONCE):
+            items = self.items[start : start + ROWS_AT_ONCE]
+            latest = {row.video_id: row for row in self.ledger.videos.select(item.entry.video_id for item in items)}
+            yield store.videos_table(_row(item, latest.get(item.entry.video_id)) for item in items)
 
     def latest(self) -> LatestRows:
         """Return the outcome of every manifest entry, once the table has their rows."""
@@ -68,7 +81,7 @@ class Job:
 
     def write_table(self) -> None:
         """Write the row of every video that the output was ever given to `videos/`."""
-        tables = chain([store.videos_table(self.rows())], self.others().tables())
+        tables = chain(self.tables(), self.others().tables())
         store.write_video_tables(storage.join(self.config.output, store.VIDEOS_FILE), tables)
 
 

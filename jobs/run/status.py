@@ -9,7 +9,6 @@ from jobs.errors import printable
 from jobs.io import storage
 from jobs.outputs import store
 from jobs.planning.latest_rows import LatestRows
-from jobs.records import VideoRow
 from jobs.segmenting.work_item import Shard
 
 SHOWN = 10  # videos listed for each kind of problem
@@ -39,12 +38,11 @@ def summarise(rows: LatestRows, output: str) -> str:
     return "\n".join(lines)
 
 
-def describe_plan(shards: Sequence[Shard], rows: Sequence[VideoRow], outdated: int) -> str:
+def describe_plan(shards: Sequence[Shard], counts: Counter[str], outdated: int) -> str:
     """Describe a plan: a line a shard, in starting order, and the videos and prompts that are missing.
 
-    outdated: number of videos whose masks will be replaced.
+    counts: of videos, by status. outdated: number of videos whose masks will be replaced.
     """
-    counts = Counter(row.status for row in rows)
     lines = [
         f"shard {shard.shard_id}: {len(shard.items)} videos, about {shard.expected_frames} frames: "
         + _some([printable(item.entry.video_id) for item in shard.items])
@@ -55,7 +53,8 @@ def describe_plan(shards: Sequence[Shard], rows: Sequence[VideoRow], outdated: i
     lines += [f"  {printable(i.entry.video_id)}: there is no {' and no '.join(i.not_found)}" for i in lacking[:SHOWN]]
     if len(lacking) > SHOWN:
         lines.append(f"  ... and {len(lacking) - SHOWN} more whose video or prompts are not there")
-    head = f"{len(rows)} videos: {counts['done']} done, {counts['quarantined']} quarantined; {len(shards)} shards to do"
+    settled = f"{counts['done']} done, {counts['quarantined']} quarantined"
+    head = f"{counts.total()} videos: {settled}; {len(shards)} shards to do"
     return "\n".join([head, *([describe_outdated(outdated)] if outdated else []), *lines])
 
 
