@@ -22,7 +22,7 @@ from jobs.ledger.log import Log, Record
 from jobs.ledger.published import Files, Placement, PublishedMasks
 from jobs.ledger.video_table import VideoTable
 from jobs.outputs import store
-from jobs.outputs.packed_rows import VideoState
+from jobs.outputs.packed_rows import PackedRows, VideoState
 from jobs.records import ShardWritten, Status, VideoRow
 
 ATTEMPTS = "_attempts"
@@ -63,10 +63,11 @@ class Ledger:
         self._open()
 
     def _open(self) -> None:
-        for found in self._checkpoints.read():
-            self.run = found.run or self.run
-            self.files |= found.files
-            self.videos.seal(found.content)
+        found = self._checkpoints.read()
+        for each in found:
+            self.run = each.run or self.run
+            self.files |= each.files
+        self.videos = VideoTable(PackedRows(each.content) for each in found)
         for record in self._log.open(self._checkpoints.stop):
             self._apply(record)
         if not self._log.next:

@@ -3,10 +3,12 @@
 Rows of checkpoints stay packed; rows of the newest records are objects. A million videos take about 450 MB.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import chain, starmap
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from jobs.outputs import store
@@ -19,10 +21,26 @@ SHIFT = 32  # a position is a file's number and a row's, in one integer: half of
 class VideoTable(Mapping[str, VideoRow]):
     """Video id -> its latest row."""
 
-    def __init__(self) -> None:
-        self._packed: list[PackedRows] = []
-        self._positions: dict[str, int] = {}  # of the rows that are packed
+    def __init__(self, packed: Iterable[PackedRows] = ()) -> None:
+        """packed: rows of files that follow each other; the last row of a video counts."""
+        self._packed = list(packed)
+        _flag_latest(self._packed)
         self._recent: dict[str, VideoRow] = {}
+        self._outdated: set[str] = set()  # videos with newer rows, whose packed rows are still flagged as the latest
+
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        """Of the rows that are packed and the latest. Made when a video is looked up: a reader may need none."""
+        self._settle()
+        positions: dict[str, int] = {}
+        for number, packed in enumerate(self._packed):
+            start = number << SHIFT
+            if packed.is_latest.all():
+                positions.update(zip(packed.ids(), range(start, start + len(packed)), strict=True))
+            else:
+                ids = packed.ids()
+                positions.update({ids[row]: start + row for row in np.flatnonzero(packed.is_latest).tolist()})
+        return positions
 
     def put(self, row: VideoRow) -> None:
         """Set a video's row."""
@@ -56,6 +74,7 @@ class VideoTable(Mapping[str, VideoRow]):
 
     def state_table(self) -> Any:
         """The columns of STATE of each video, as an Arrow table, in the order of `tables`."""
+        self._settle()
         recent = {name: [getattr(row, name) for row in self._recent.values()] for name in STATE}
         return pa.concat_tables([*(packed.states() for packed in self._packed), pa.table(recent, schema=STATE_SCHEMA)])
 
@@ -70,6 +89,7 @@ class VideoTable(Mapping[str, VideoRow]):
 
     def in_files(self, names: Collection[str | None]) -> list[VideoRow]:
         """The rows of the videos whose masks are in these files."""
+        self._settle()
         recent = (row for row in self._recent.values() if row.masks_file in names)
         return list(chain(recent, *(packed.rows(packed.in_files(names)) for packed in self._packed)))
 
@@ -86,6 +106,7 @@ class VideoTable(Mapping[str, VideoRow]):
 
     def tables(self) -> Iterator[Any]:
         """All rows, as Arrow tables with the columns of `videos/`."""
+        self._settle()
         for packed in self._packed:
             yield from packed.tables()
         if self._recent:
@@ -107,9 +128,33 @@ class VideoTable(Mapping[str, VideoRow]):
         return len(self._positions) + len(self._recent)
 
     def _outdate(self, video_id: str) -> None:
-        if (position := self._positions.pop(video_id, None)) is not None:
+        if "_positions" not in self.__dict__:
+            self._outdated.add(video_id)
+        elif (position := self._positions.pop(video_id, None)) is not None:
             self._packed[position >> SHIFT].is_latest[_row(position)] = False
+
+    def _settle(self) -> None:
+        """Clear the flags of rows that were outdated before positions were known."""
+        if self._outdated:
+            outdated = pa.array(list(self._outdated), pa.string())
+            for packed in self._packed:
+                packed.is_latest[packed.numbers(outdated)] = False
+            self._outdated = set()
 
 
 def _row(position: int) -> int:
     return position & ((1 << SHIFT) - 1)
+
+
+def _flag_latest(files: Sequence[PackedRows]) -> None:
+    """Clear the flags of rows that a later row of the same video replaces."""
+    if len(files) < 2:
+        return
+    ids = pa.chunked_array([chunk for packed in files for chunk in packed.id_column().chunks])
+    codes = np.asarray(ids.dictionary_encode().combine_chunks().indices)
+    last = np.zeros(int(codes.max(initial=-1)) + 1, np.int64)
+    last[codes] = np.arange(len(codes))  # of equal codes, the last assignment stays
+    is_latest = last[codes] == np.arange(len(codes))
+    start = 0
+    for packed in files:
+        packed.is_latest &= is_latest[start : (start := start + len(packed))]

@@ -71,6 +71,10 @@ class PackedRows:
         ids: list[str] = self._state["video_id"].to_pylist()
         return ids
 
+    def id_column(self) -> Any:
+        """The video of each row, of all of them, as an Arrow column."""
+        return self._state["video_id"]
+
     def states(self) -> Any:
         """The columns of STATE of the latest rows, as an Arrow table."""
         return self._state.filter(pa.array(self.is_latest)).cast(STATE_SCHEMA)
