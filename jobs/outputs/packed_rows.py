@@ -53,9 +53,9 @@ class PackedRows:
         self._file = pq.ParquetFile(pa.BufferReader(content))
         if missing := sorted(set(VIDEOS.names) - set(self._file.schema_arrow.names)):
             raise KeyError(", ".join(missing))
-        table = self._file.read(STATE, use_threads=False).select(STATE).cast(STATE_SCHEMA)
-        self._state = pa.table([_column(table[name], name) for name in STATE], schema=_IN_MEMORY)
-        self.is_latest = np.ones(len(table), bool)  # rows whose flag is cleared are passed by
+        file = pq.ParquetFile(pa.BufferReader(content), read_dictionary=REPEATED)
+        self._state = file.read(STATE, use_threads=False).select(STATE).cast(_IN_MEMORY).combine_chunks()
+        self.is_latest = np.ones(len(self._state), bool)  # rows whose flag is cleared are passed by
 
     def copy(self) -> "PackedRows":
         """The same rows, all of them the latest, without unpacking them again."""
@@ -112,8 +112,3 @@ class PackedRows:
                 table = self._file.read_row_group(group, columns=VIDEOS.names, use_threads=False)
                 yield from map(VideoRow.from_dict, table.take(pa.array(here)).to_pylist())
             start = stop
-
-
-def _column(column: Any, name: str) -> Any:
-    values = column.combine_chunks()
-    return values.dictionary_encode() if name in REPEATED else values

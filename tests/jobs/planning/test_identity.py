@@ -10,6 +10,7 @@ import pytest
 from jobs.inputs.content_version import current_version
 from jobs.inputs.limits import OnBadFrame, VideoLimits, VideoRequirements
 from jobs.inputs.prompts.leniency import Leniency
+from jobs.planning import identity
 from jobs.planning.identity import identify
 from jobs.records import Entry
 from jobs.segmenting.scene_clips import ClipOptions
@@ -129,3 +130,17 @@ def test_item_has_the_version_of_its_video_that_readers_compare(entry: Entry) ->
     assert item.video_version != current_version(entry.video)
     (lost,) = identify([dataclasses.replace(entry, video="/none.mp4")], "digest", default)
     assert lost.video_version is None
+
+
+@pytest.mark.heavy
+def test_many_entries_are_identified_side_by_side_with_the_same_ids(
+    entry: Entry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = [dataclasses.replace(entry, video_id=name, start=number) for number, name in enumerate("edcba")]
+    entries.append(dataclasses.replace(entry, video_id="lost", video=f"{tmp_path}/a.mp4"))
+    options = {e.video_id: VideoOptions(clips=ClipOptions(cycle_check=e.video_id in "ab")) for e in entries}
+    alone = identify(entries, "digest", lambda e: options[e.video_id])
+    monkeypatch.setattr(identity, "AT_ONCE", 2)
+    assert identify(entries, "digest", lambda e: options[e.video_id]) == alone
+    assert [item.entry.video_id for item in alone] == [*"edcba", "lost"]
+    assert [item.not_found for item in alone] == [()] * 5 + [("video",)]
