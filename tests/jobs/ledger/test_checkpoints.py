@@ -118,6 +118,20 @@ def test_damaged_checkpoint_is_passed_by(damage: bytes | None, output: str, tmp_
         assert state(Ledger(output)) == written
 
 
+def test_altered_reply_is_no_damage(output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records and checkpoints are read by one request, and once more, with care, where their digest differs."""
+    written = state(grown(output, tmp_path, 12))
+    read, asked = storage.read_unchecked, list[str]()
+
+    def altered(location: str) -> bytes:
+        asked.append(location)
+        return read(location)[:-1] + b"!"
+
+    monkeypatch.setattr(storage, "read_unchecked", altered)
+    assert state(Ledger(output)) == written
+    assert {storage.name_of(location.rpartition("/")[0]) for location in asked} == {"checkpoints", "00000000"}
+
+
 def test_gap_in_the_records_after_a_checkpoint_is_named(output: str, tmp_path: Path) -> None:
     grown(output, tmp_path, 10)
     storage.remove(f"{output}/_ledger/checkpoints")
