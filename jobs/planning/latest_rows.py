@@ -49,36 +49,56 @@ class LatestRows:
     @cached_property
     def states(self) -> Any:
         """The columns of STATE of each video, as an Arrow table, in the order of the table; new videos come last."""
-        states = pa.concat_tables([self._table.states(), self._ledger.state_table().filter(pa.array(self._counts))])
-        order = np.concatenate([np.flatnonzero(self._table.is_latest), self._places[self._counts]])
-        return states.take(pa.array(np.argsort(order, kind="stable")))
+        return self._states.take(pa.array(np.argsort(self._order, kind="stable")))
+
+    @cached_property
+    def _states(self) -> Any:
+        """`states` in no order: to sort a million rows takes as long as to read them."""
+        return pa.concat_tables([self._table.states(), self._ledger.state_table().filter(pa.array(self._counts))])
+
+    @cached_property
+    def _order(self) -> np.ndarray:
+        """The place of each row of `_states` in `states`."""
+        return np.concatenate([np.flatnonzero(self._table.is_latest), self._places[self._counts]])
 
     def __len__(self) -> int:
-        return len(self.states)
+        return len(self._states)
 
     def ids(self) -> set[str]:
         """The ids of all videos."""
-        return set(self.states["video_id"].to_pylist())
+        return set(self._states["video_id"].to_pylist())
 
     def counts(self) -> Counter[str]:
         """The number of videos of each status."""
-        found = pc.value_counts(self.states["status"])
+        found = pc.value_counts(self._states["status"])
         return Counter({count["values"]: count["counts"] for count in found.to_pylist()})
+
+    def total(self, name: str) -> int:
+        """The sum of a column of STATE."""
+        return int(pc.sum(self._states[name]).as_py() or 0)
 
     def with_status(self, status: str) -> list[str]:
         """The ids of the videos with a status."""
-        ids: list[str] = self.states.filter(pc.equal(self.states["status"], status))["video_id"].to_pylist()
-        return ids
+        return self._ids_where(pc.equal(self._states["status"], status))
+
+    def error_classes(self) -> list[str]:
+        """The class of the error of each video in quarantine."""
+        classes = self._states["error_class"].filter(pc.equal(self._states["status"], "quarantined"))
+        return [str(name) for name in classes.to_pylist()]
 
     def damaged(self) -> list[str]:
         """The ids of the videos that are done, and lack frames or have damaged ones. As `VideoRow.damage`."""
-        of = self.states
+        of = self._states
         expected, decoded, corrupt = (
             pc.fill_null(of[f"frames_{name}"], 0) for name in ("expected", "decoded", "corrupt")
         )
         is_damaged = pc.or_(pc.greater(expected, decoded), pc.not_equal(corrupt, 0))
-        ids: list[str] = of.filter(pc.and_(pc.equal(of["status"], "done"), is_damaged))["video_id"].to_pylist()
-        return ids
+        return self._ids_where(pc.and_(pc.equal(of["status"], "done"), is_damaged))
+
+    def _ids_where(self, condition: Any) -> list[str]:
+        """The ids of some videos, in the order of `states`. condition: a column of booleans beside `_states`."""
+        ids: list[str] = self._states["video_id"].filter(condition).to_pylist()
+        return [ids[place] for place in np.argsort(self._order[_flags(condition)], kind="stable")]
 
     def tables(self) -> Iterator[Any]:
         """All rows, as Arrow tables with the columns of `videos/`, in no order."""

@@ -3,8 +3,6 @@
 from collections import Counter
 from collections.abc import Sequence
 
-import pyarrow.compute as pc
-
 from jobs.errors import printable
 from jobs.io import storage
 from jobs.outputs import store
@@ -16,8 +14,7 @@ SHOWN = 10  # videos listed for each kind of problem
 
 def summarise(rows: LatestRows, output: str) -> str:
     """Describe an output: counts, and the first failures with their reasons."""
-    states, counts = rows.states, rows.counts()
-    frames, masks = (pc.sum(states[name]).as_py() or 0 for name in ("frames_decoded", "masks"))
+    counts, frames, masks = rows.counts(), rows.total("frames_decoded"), rows.total("masks")
     lines = [
         f"{len(rows)} videos: {counts['done']} done, {counts['quarantined']} quarantined, {counts['pending']} pending; "
         f"{frames} frames, {masks} masks in {storage.join(output, 'masks')}"
@@ -28,8 +25,8 @@ def summarise(rows: LatestRows, output: str) -> str:
         for row in rows.rows(bad[:SHOWN])
     ]
     if len(bad) > SHOWN:
-        classes = states.filter(pc.equal(states["status"], "quarantined"))["error_class"]
-        by_class = ", ".join(f"{n} {name}" for name, n in Counter(classes.to_pylist()).most_common())
+        classes = Counter(rows.error_classes())
+        by_class = ", ".join(f"{n} {name}" for name, n in classes.most_common())
         lines.append(f"  ... and {len(bad) - SHOWN} more, in {storage.join(output, store.VIDEOS_FILE)}")
         lines.append(f"  by class: {by_class}")
     lines += [f"  damaged {printable(row.video_id)}: {row.damage}" for row in rows.rows(rows.damaged()[:SHOWN])]
