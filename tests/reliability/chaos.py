@@ -63,6 +63,7 @@ class Chaos:
         self.ended: Counter[int | None] = Counter()  # drivers, by exit code
         self.finished = 0  # outputs
         self.violations: list[str] = []
+        self._due = time.monotonic()  # of the next kill, whatever is committed until then, and by whichever run
 
     def run(self, kills: int, outputs: Iterator[str]) -> None:
         """Kill so many, and let the last output be finished; or until something is violated."""
@@ -89,16 +90,16 @@ class Chaos:
         return output
 
     def _attend(self, run: Restarted) -> None:
-        """Until the driver is dead, kill what comes next."""
-        pause, last, records = self._chance.uniform(0, self._scale.pause_seconds), time.monotonic(), 0
+        """Until the driver is dead, kill what comes next, when it is due."""
+        last, records = time.monotonic(), 0
         while run.code is None:
             time.sleep(0.1)
-            waited = time.monotonic() - last
-            if self._to_kill and waited > pause and self._kill(run):
-                pause, last = self._chance.uniform(0, self._scale.pause_seconds), time.monotonic()
-            elif (now := len(record_locations(run.output))) > records:
-                records, last = now, time.monotonic()
-            elif waited > STUCK_SECONDS:
+            now = time.monotonic()
+            if self._to_kill and now > self._due and self._kill(run):
+                self._due, last = now + self._chance.uniform(0, self._scale.pause_seconds), now
+            elif (found := len(record_locations(run.output))) > records:
+                records, last = found, now
+            elif now - last > STUCK_SECONDS:
                 self.violations.append(f"{run.output}: nothing was committed for {STUCK_SECONDS:g} s")
                 run.kill()
 
