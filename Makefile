@@ -38,7 +38,7 @@ test: install  ## all tests, the longest in their short forms; 10 to 15 minutes 
 test-all: install  ## all tests, long forms included; 18 minutes on 2 cores
 	$(PYTEST)
 
-chaos: install  ## 100 random kills of processes of runs, about 20 minutes; KILLS and SEED may be given
+chaos: install  ## 100 random kills of processes of runs, 9 minutes; KILLS and SEED may be given
 	$(BIN)/python -m tests.reliability.chaos --kills $(or $(KILLS),100) $(if $(SEED),--seed $(SEED))
 
 check: install  ## style and types
