@@ -13,8 +13,8 @@ MAX_ROWS = 1_024  # of one record: 25 MiB with the most events that a row can ha
 class CommitWriter:
     """Takes commits in the order in which they come. A context manager: leaving it commits what still waits.
 
-    An error ends the writer, and is raised by the next call. What it had not committed then is done again by another
-    run. Nobody else may use the ledger in the meantime.
+    An error ends the writer, and is raised by `put` and `check`. What it had not committed then is done again by
+    another run. Nobody else may use the ledger in the meantime.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -29,25 +29,22 @@ class CommitWriter:
     def put(self, commit: Commit) -> None:
         """Commit an attempt soon. Raises the error that ended the writer."""
         with self._changed:
-            self._check()
+            self.check()
             self._waiting.append(commit)
             self._changed.notify_all()
 
     def committed(self) -> list[Commit]:
-        """What was committed since the last call. Raises the error that ended the writer, once all is returned."""
+        """What was committed since the last call. Also where an error has ended the writer: `check` raises it."""
         with self._changed:
-            done = [self._done.popleft() for _ in range(len(self._done))]
-            if not done:
-                self._check()
-            return done
+            return [self._done.popleft() for _ in range(len(self._done))]
 
-    @property
-    def backlog(self) -> int:
-        """How many commits wait."""
-        return len(self._waiting)
+    def check(self) -> None:
+        """Raise the error that ended the writer, if one did."""
+        if self._error is not None:
+            raise self._error
 
     def close(self) -> None:
-        """Commit what waits, and end. Raises no error of the writer's: `committed` does."""
+        """Commit what waits, and end. Raises no error of the writer's: `check` does."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
@@ -59,10 +56,6 @@ class CommitWriter:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
-
-    def _check(self) -> None:
-        if self._error is not None:
-            raise self._error
 
     def _work(self) -> None:
         try:

@@ -62,6 +62,7 @@ class Committer:
             self._counts.done += sum(row.status == "done" for row in commit.rows)
             self._counts.quarantined += sum(row.status == "quarantined" for row in commit.rows)
         self._report.update(self._counts)
+        self._writer.check()
         limit = self._config.max_failures
         if limit is not None and self._counts.quarantined > limit:
             raise FatalError(

@@ -11,6 +11,9 @@ from jobs.ledger import commit_writer
 from jobs.ledger.commit_writer import CommitWriter
 from jobs.ledger.ledger import Commit, Ledger, TakenOverError
 from jobs.outputs import store
+from jobs.planning.config import SegmentConfig
+from jobs.run.committer import Committer
+from jobs.run.progress import Counts, NullReporter
 from tests.jobs.ledger.records import record_locations
 from tests.jobs.ledger.test_ledger import attempt, begun, published, row
 
@@ -108,7 +111,8 @@ def test_error_ends_the_writer_and_is_raised_by_each_call(output: str, commit_of
         writer.close()
         for _ in range(2):
             with pytest.raises(TakenOverError, match="another run has taken over"):
-                writer.committed()
+                writer.check()
+        assert writer.committed() == []
         with pytest.raises(TakenOverError):
             writer.put(commit_of("2", "c"))
     assert set(second.videos) == set(Ledger(output).videos) == {"a"}
@@ -127,7 +131,27 @@ def test_what_was_committed_before_an_error_is_reported(
         writer.close()
         assert [commit.attempt[-1] for commit in writer.committed()] == ["a", "b"]
         with pytest.raises(OSError, match="the third"):
-            writer.committed()
+            writer.check()
+
+
+def test_run_does_not_end_as_done_where_the_last_commits_failed(
+    output: str, commit_of: Callable[..., Commit], held: Callable[[Ledger], threading.Event],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """The error comes when the driver hands nothing over any more, together with commits that went well."""
+    ledger = begun(output)
+    monkeypatch.setattr(commit_writer, "MAX_COMMITS", 1)
+    create, go = storage.create, held(ledger)
+    monkeypatch.setattr(ledger._log, "create", lambda location, content: create(location, content) and _third(location))
+    counts = Counts(videos=3, skipped=0, expected_frames=3)
+    with CommitWriter(ledger) as writer:
+        committer = Committer(writer, SegmentConfig(manifest="m.csv", output=output), counts, report=NullReporter())
+        for video_id in "abc":
+            writer.put(commit_of(video_id, video_id))
+        go.set()
+        with pytest.raises(OSError, match="the third"):
+            committer.finish()
+    assert counts.done == 2
 
 
 def _third(location: str) -> bool:
