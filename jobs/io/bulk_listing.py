@@ -56,7 +56,8 @@ def find_files(wanted: Sequence[Wanted]) -> list[list[FileInfo]]:
     files = [number for number in listed if "." in storage.name_of(wanted[number].location)[1:]]
     folders = sorted(set(listed) - set(files))
     alone += _list(wanted, [*_files(wanted, files), *_files(wanted, folders), *_folders(wanted, folders)], found)
-    missing = [number for number in files if not found[number]]  # folders whose names look like files'
+    refused = set(alone)
+    missing = [n for n in files if not found[n] and n not in refused]  # folders whose names look like files'
     alone += _list(wanted, list(_folders(wanted, missing)), found)
     with inheriting_pool(PARALLEL_REQUESTS) as pool:
         for number, result in zip(alone, pool.map(find_one, (wanted[number] for number in alone)), strict=True):
@@ -100,14 +101,14 @@ def _bucket_and_key(location: str) -> tuple[str, str]:
     return bucket, key.rstrip("/")
 
 
-def _list(wanted: Sequence[Wanted], ranges: Sequence[_Range], found: list[list[FileInfo]]) -> list[int]:
+def _list(wanted: Sequence[Wanted], ranges: Sequence[_Range], found: list[list[FileInfo]]) -> set[int]:
     """Look for ranges of keys, several at a time. Returns the locations whose buckets may not be listed."""
     chunks = list(_chunks(sorted(ranges)))
-    refused: list[int] = []
+    refused: set[int] = set()
     with inheriting_pool(PARALLEL_REQUESTS) as pool:
         for chunk, result in zip(chunks, pool.map(_list_chunk, chunks), strict=True):
             if result is None:
-                refused += {each.number for each in chunk}
+                refused |= {each.number for each in chunk}
                 continue
             for each, files in zip(chunk, result, strict=True):
                 if files and not _is_file(found[each.number], each):

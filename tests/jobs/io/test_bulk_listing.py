@@ -119,8 +119,17 @@ def test_bucket_that_may_not_be_listed_is_asked_for_each_location(base: str, mon
     def refused(bucket: str, after: str) -> None:
         raise PermissionError(bucket)
 
+    asked, alone = list[str](), bulk_listing.find_one
+
+    def noted(wanted: Wanted) -> list[storage.FileInfo]:
+        asked.append(wanted.location)
+        return alone(wanted)
+
     monkeypatch.setattr(bulk_listing, "_page", refused)
-    assert [len(files) for files in find_files([Wanted(f"{base}/videos/a.mp4"), Wanted(f"{base}/none")])] == [1, 0]
+    monkeypatch.setattr(bulk_listing, "find_one", noted)
+    wanted = [Wanted(f"{base}/{location}") for location in ("videos/a.mp4", "none", "videos/none.mp4")]
+    assert [len(files) for files in find_files(wanted)] == [1, 0, 0]
+    assert sorted(asked) == sorted(each.location for each in wanted)  # once each
 
 
 def test_missing_bucket_and_old_versions_are_found_one_by_one(bucket: str) -> None:
