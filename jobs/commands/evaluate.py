@@ -187,7 +187,7 @@ def _calls(output: str, tree: TruthTree, chosen: Rules, *, first_frame: int, sco
 
 
 def _frames_of(video_id: str, row: VideoRow | None, first_frame: int) -> VideoFrames:
-    """What the output says of a video's frames: their number, where segmentation reached its end and none lacks."""
+    """What the output says of a video's frames: their number, where segmentation decoded all of them to the end."""
     if row is None:
         return VideoFrames(names=(video_id,), first_number=first_frame)
     count = None

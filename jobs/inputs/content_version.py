@@ -9,8 +9,12 @@ from jobs.io.storage import FileInfo
 
 
 def version_of(files: Sequence[FileInfo]) -> str:
-    """A digest of the name, length and version of each file: of a video file, or of the images of a folder."""
-    content = [(storage.name_of(file.location), file.num_bytes, file.version) for file in files]
+    """A digest of the name, length and version of each file: of a video file, or of the images of a folder.
+
+    Hidden files do not count: a Mac that shows a folder leaves one in it.
+    """
+    described = [(storage.name_of(file.location), file.num_bytes, file.version) for file in files]
+    content = [file for file in described if len(files) == 1 or not file[0].startswith(".")]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]
 
 

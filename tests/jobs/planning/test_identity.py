@@ -144,3 +144,12 @@ def test_many_entries_are_identified_side_by_side_with_the_same_ids(
     assert identify(entries, "digest", lambda e: options[e.video_id]) == alone
     assert [item.entry.video_id for item in alone] == [*"edcba", "lost"]
     assert [item.not_found for item in alone] == [()] * 5 + [("video",)]
+
+
+def test_hidden_files_do_not_change_the_version_of_a_folder(entry: Entry) -> None:
+    """A Mac leaves .DS_Store in each folder that it shows."""
+    before = current_version(entry.prompts)
+    Path(entry.prompts, ".DS_Store").write_bytes(b"view")
+    assert current_version(entry.prompts) == before
+    Path(entry.prompts, "00001.png").write_bytes(b"image")
+    assert current_version(entry.prompts) != before
