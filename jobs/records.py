@@ -179,4 +179,13 @@ class ShardWritten:
     sha256: str
 
 
+@dataclass(frozen=True)
+class ShardHandedOver:
+    """The finished videos of a shard whose actor was told to stop. They are committed like a whole shard."""
+
+    attempt: str  # its folder
+    rows: tuple[VideoRow, ...]
+    written: ShardWritten
+
+
 Event = VideoStarted | FramesDone | VideoFinished | VideoFailed | ShardWritten

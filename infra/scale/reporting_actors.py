@@ -12,14 +12,15 @@ from typing import Any, cast
 
 import ray
 
-from jobs.actors import actor_group
-from jobs.actors.actor_group import UNRESPONSIVE_SECONDS, ActorGroup
-from jobs.actors.budgets import Budgets
+from jobs.actors import pool as pools
+from jobs.actors.actor_group import ActorGroup
 from jobs.actors.cluster import connected, start_mailbox
 from jobs.actors.handles import SegmenterHandle
-from jobs.actors.pool import Pool
+from jobs.actors.pool import UNRESPONSIVE_SECONDS, Pool
 from jobs.planning.shards import make_shard
 from jobs.records import Entry, Event, FramesDone, VideoStarted
+from jobs.scheduling.budgets import Budgets
+from jobs.scheduling.scheduler import Scheduler
 from jobs.segmenting.work_item import Shard, WorkItem
 
 PROCESSES, REPORTS, PAUSE_SECONDS, SILENCE_SECONDS = 2, 1_000, 0.5, 25.0
@@ -48,7 +49,7 @@ class OneOfMany:
 def listen(actors: int, seconds: float) -> dict[str, float]:
     """Listen to so many actors for a while."""
     first, events, killed = dict[str, float](), 0, list[object]()
-    vars(actor_group)["kill"] = killed.append
+    vars(pools)["kill"] = killed.append
     with connected():
         remote = ray.remote(Host).options(num_cpus=0, max_concurrency=2 * actors)
         hosts = [remote.remote() for _ in range(PROCESSES)]
@@ -56,14 +57,14 @@ def listen(actors: int, seconds: float) -> dict[str, float]:
             start=lambda name: cast(SegmenterHandle, OneOfMany(hosts[int(name, 16) % PROCESSES])),
             size=actors,
             start_seconds=600,
-            stall_seconds=SILENCE_SECONDS - UNRESPONSIVE_SECONDS,
         )
-        pool = Pool(group, start_mailbox(), Budgets(3), output="out", folder="attempts")
+        scheduler, stall_seconds = Scheduler(Budgets(3), folder="attempts"), SILENCE_SECONDS - UNRESPONSIVE_SECONDS
+        pool = Pool(group, start_mailbox(), scheduler, output="out", stall_seconds=stall_seconds)
         shards = [make_shard([_item(number)]) for number in range(actors)]
         started, cpu = time.monotonic(), time.process_time()
-        for actor, _ in pool.run(shards):
+        for attempt, _ in pool.run(shards):
             now = time.monotonic() - started
-            first.setdefault(actor.name, now)
+            first.setdefault(attempt, now)
             events += 1
             if now > seconds:
                 break

@@ -7,7 +7,7 @@ import asyncio
 from collections import defaultdict
 from dataclasses import dataclass
 
-from jobs.records import ShardWritten, VideoRow
+from jobs.records import ShardHandedOver
 
 
 @dataclass(frozen=True)
@@ -16,15 +16,6 @@ class ExitReason:
 
     error_class: str
     message: str
-
-
-@dataclass(frozen=True)
-class ShardHandedOver:
-    """The finished videos of a shard whose actor was told to stop. They are committed like a whole shard."""
-
-    attempt: str  # its folder
-    rows: tuple[VideoRow, ...]
-    written: ShardWritten
 
 
 Message = ExitReason | ShardHandedOver

@@ -1,27 +1,25 @@
-"""Gives shards to actors, and handles errors, deaths, hangs, and nodes that go away."""
+"""Drives the scheduler with Ray: actors are its workers. Events go in, shards go out, actors that end are replaced."""
 
 import time
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from jobs.actors.actor_group import ActorGroup
-from jobs.actors.actor_state import ActorState, Awaited
-from jobs.actors.budgets import Budgets
+from jobs.actors.actor_group import Actor, ActorGroup, Awaited
 from jobs.actors.death_cause import classify_death, describe_error, node_is_alive
 from jobs.actors.handles import EventStream, MailboxHandle, kill
-from jobs.actors.mailbox import Message, ShardHandedOver
-from jobs.actors.pool_events import PoolEvent, VideoGivenUp, VideoRetried
+from jobs.actors.mailbox import Message
+from jobs.actors.pool_events import PoolEvent
 from jobs.concurrency import interrupt
 from jobs.errors import CredentialsError, FatalError
 from jobs.io import storage
-from jobs.planning.shards import make_shard
-from jobs.records import Event, ShardWritten, VideoFailed, VideoFinished, VideoRow, VideoStarted
-from jobs.segmenting.work_item import Shard, WorkItem
+from jobs.records import ShardHandedOver
+from jobs.scheduling.events import Death, EventOfAttempt
+from jobs.scheduling.scheduler import Scheduler
+from jobs.segmenting.work_item import Shard
 
 if TYPE_CHECKING:
     from ray import ObjectRef
@@ -29,79 +27,78 @@ if TYPE_CHECKING:
 WAIT_SECONDS = 0.5
 # In which events gather: to ask Ray costs 10 ms for 1,000 actors, whatever is ready.
 BATCH_SECONDS_PER_ACTOR, MAX_BATCH_SECONDS = 0.0002, 0.2
+UNRESPONSIVE_SECONDS = 60.0  # beyond a stall, for a process that hangs so that it cannot end itself
 
 
 class Pool:
-    """Works through shards with actors that come and go.
-
-    A video that fails with a transient error, or whose process dies, is charged a try. From then on it runs in a shard
-    of its own, and the rest of its shard is done again. Out of tries, it is quarantined. The loss of a node is charged
-    to no video. Draining nodes are evacuated before they shut down.
-    """
+    """Works through shards with actors that come and go."""
 
     def __init__(
-        self, group: ActorGroup, mailbox: MailboxHandle, budgets: Budgets, *, output: str, folder: str
+        self, group: ActorGroup, mailbox: MailboxHandle, scheduler: Scheduler, *, output: str, stall_seconds: float
     ) -> None:
-        """folder: of this run's attempts, below the output."""
-        self._group, self._mailbox, self._budgets = group, mailbox, budgets
-        self._output, self._folder = output, folder
-        self._waiting: deque[Shard] = deque()
-        self._attempts = 0
+        """stall_seconds: after which an actor ends itself if its video hangs."""
+        self._group, self._mailbox, self._scheduler = group, mailbox, scheduler
+        self._output, self._unresponsive_seconds = output, stall_seconds + UNRESPONSIVE_SECONDS
         self._asked = 0.0  # time at which Ray was last asked for what is ready
+        for actor in group:
+            scheduler.join(actor.name)
 
-    def run(self, shards: Iterable[Shard]) -> Iterator[tuple[ActorState, PoolEvent]]:
-        """Work through shards. Yields each event with its actor, whose shard and attempt it concerns.
+    @property
+    def frames_left(self) -> float:
+        """Frames that are still to be segmented, by the scheduler's estimate."""
+        return self._scheduler.frames_left
 
-        Raises FatalError if no actor starts in time, none can be kept alive, or storage is gone.
+    def run(
+        self, shards: Iterable[Shard], *, is_held: Callable[[], bool] = lambda: False
+    ) -> Iterator[tuple[str, PoolEvent]]:
+        """Work through shards. Yields each event with the folder of the attempt that it concerns, if any.
+
+        is_held: whether no further shard may be begun for now. Raises FatalError if no actor starts in time, none can
+        be kept alive, or storage is gone.
         """
-        self._waiting.extend(shards)
-        while self._assign():
+        self._scheduler.add(shards)
+        while not self._scheduler.is_done:
             interrupt.check()
+            if not is_held():
+                self._assign()
             for actor, reference in self._ready():
                 if actor in self._group:  # an event before this one may have replaced it
                     yield from self._handle(actor, reference)
-            yield from self._group.check_start()
-            yield from self._group.check_draining()
-            self._group.kill_unresponsive(self._asked)
+            for event in self._group.check():
+                yield "", event
+            self._kill_unresponsive()
             self._evacuate_draining_nodes()
 
-    def add(self, items: Iterable[WorkItem]) -> None:
-        """Do these videos again, in a shard of their own."""
-        if items := tuple(items):
-            self._waiting.append(make_shard(items))
-
-    def hand_over(self, seconds: float) -> Iterator[tuple[ActorState, ShardHandedOver]]:
+    def hand_over(self, seconds: float) -> Iterator[tuple[str, PoolEvent]]:
         """Let all actors hand over the finished videos of their shards. Yields those that arrive in time."""
-        told = {self._request_handover(actor): actor for actor in self._group if actor.shard}
+        told = {self._request_handover(actor): actor for actor in self._group if actor.streams}
         deadline = time.monotonic() + seconds
         while told and (left := deadline - time.monotonic()) > 0:
             for reference in ray.wait(list(told), num_returns=1, timeout=left)[0]:
-                actor = told.pop(reference)
-                yield from self._handed_over(actor, reference)
+                yield from self._handed_over(told.pop(reference), reference)
 
     def stop(self) -> None:
         """End all actors at once."""
         self._group.stop()
         kill(self._mailbox)
 
-    def _assign(self) -> bool:
-        """Give idle actors shards; whether there is anything left to wait for."""
-        for actor in self._group:
-            if actor.is_idle and self._waiting:
-                shard = self._waiting.popleft()
-                self._attempts += 1
-                attempt = f"{self._folder}/{shard.shard_id}-{self._attempts}"
-                run = actor.handle.run.options(num_returns="streaming")
-                actor.begin_shard(shard, attempt, run.remote(shard, storage.join(self._output, attempt)))
-        return bool(self._waiting) or any(actor.shard for actor in self._group)
+    def _assign(self) -> None:
+        """Give actors shards."""
+        for worker, assignment in self._scheduler.assign():
+            actor = self._group[worker.name]
+            run = actor.handle.run.options(num_returns="streaming")
+            actor.streams.append(run.remote(assignment.shard, storage.join(self._output, assignment.attempt)))
 
-    def _ready(self) -> "list[tuple[ActorState, Awaited]]":
+    def _ready(self) -> "list[tuple[Actor, Awaited]]":
         """All references that are ready, of every actor, once one of them is: the driver works by event.
 
         Asked for one at a time, 1,000 actors that report twice a second were heard late, or never.
         """
         awaited = {reference: actor for actor in self._group for reference in actor.awaited}
         self._asked = time.monotonic()
+        if not awaited:  # all actors are idle, and no shard may be begun
+            time.sleep(WAIT_SECONDS)
+            return []
         ready, _ = ray.wait(list(awaited), num_returns=1, timeout=WAIT_SECONDS, fetch_local=False)
         if ready and len(awaited) > 1:
             time.sleep(min(MAX_BATCH_SECONDS, len(awaited) * BATCH_SECONDS_PER_ACTOR))
@@ -109,130 +106,85 @@ class Pool:
             ready, _ = ray.wait(list(awaited), num_returns=len(awaited), timeout=0, fetch_local=False)
         return [(awaited[reference], reference) for reference in ready]
 
-    def _handle(self, actor: ActorState, reference: object) -> Iterator[tuple[ActorState, PoolEvent]]:
+    def _handle(self, actor: Actor, reference: object) -> Iterator[EventOfAttempt]:
         if actor.starting is not None and reference is actor.starting:
             self._started(actor, actor.starting)
         elif actor.handover is not None and reference is actor.handover:
-            items = actor.unfinished_items()
-            handed = list(self._handed_over(actor, actor.handover))
-            yield from handed
-            finished = {row.work_id for _, message in handed for row in message.rows}
-            self._group.replace(actor)
-            self.add(item for item in items if item.work_id not in finished)
-        elif actor.events is not None and reference is actor.events:
-            yield from self._next_event(actor, actor.events)
+            yield from self._handed_over(actor, actor.handover)
+            self._replace(actor)
+        elif actor.streams and reference is actor.streams[0]:
+            yield from self._next_event(actor, actor.streams[0])
 
-    def _started(self, actor: ActorState, node: "ObjectRef[str]") -> None:
+    def _started(self, actor: Actor, node: "ObjectRef[str]") -> None:
         try:
-            actor.node = ray.get(node)
+            self._scheduler.started(actor.name, ray.get(node))
             actor.starting = None
         except RayError as error:
-            self._budgets.died_early(describe_error(error))
-            self._group.replace(actor)
+            self._scheduler.start_failed(actor.name, describe_error(error))
+            self._replace(actor)
 
-    def _next_event(self, actor: ActorState, events: EventStream) -> Iterator[tuple[ActorState, PoolEvent]]:
+    def _next_event(self, actor: Actor, events: EventStream) -> Iterator[EventOfAttempt]:
         try:
-            event: Event = ray.get(next(events))
+            event = ray.get(next(events))
         except StopIteration:
-            actor.end_shard()
-            return
+            self._scheduler.shard_ended(actor.name, time.monotonic())
+            actor.streams.popleft()
         except RayTaskError as error:
-            self._shard_failed(actor, error)
-            return
+            if isinstance(error.cause, CredentialsError):
+                raise FatalError(describe_error(error)) from error
+            self._scheduler.shard_failed(actor.name, describe_error(error), time.monotonic())
+            actor.streams.popleft()
         except RayError as error:
-            yield from self._died(actor, error)
-            return
-        actor.last_event = time.monotonic()
-        if isinstance(event, VideoStarted):
-            actor.running = event.work_id
-            self._budgets.video_started()
-        elif isinstance(event, VideoFinished):
-            actor.running = None
-            self._budgets.video_fetched()
-            event = VideoFinished(self._counted(event.row))
-        elif isinstance(event, VideoFailed):
-            yield actor, self._video_failed(actor, event.row)
-            return
-        actor.is_written = isinstance(event, ShardWritten)
-        yield actor, event
+            yield from self._scheduler.died(actor.name, self._death(actor, error))
+            self._replace(actor)
+        else:
+            yield self._scheduler.take(actor.name, event, time.monotonic())
 
-    def _video_failed(self, actor: ActorState, row: VideoRow) -> PoolEvent:
-        """Retry a video, in a shard of its own, while it has tries left."""
-        actor.running = None
-        item = next(item for item in actor.unfinished_items() if item.work_id == row.work_id)
-        reason = f"{row.error_class}: {row.error_message}"
-        if row.error_class == "StorageError":
-            self._budgets.storage_failed(reason)
-        counted = self._counted(row)
-        if self._budgets.charge(row.work_id):
-            actor.requeued.add(row.work_id)
-            self.add([item])
-            return VideoRetried(item, reason)
-        actor.quarantined.append(counted)
-        return VideoFinished(counted)
-
-    def _shard_failed(self, actor: ActorState, error: RayTaskError) -> None:
-        """Retry a shard after an error that is no video's, such as of storage or a full disk.
-
-        Videos that were requeued in a shard of their own stay there.
-        """
-        shard, items = actor.shard, actor.unfinished_items()
-        assert shard
-        if isinstance(error.cause, CredentialsError):
-            raise FatalError(describe_error(error)) from error
-        self._budgets.shard_failed(shard.shard_id, describe_error(error))
-        actor.end_shard()
-        self.add(items)
-
-    def _died(self, actor: ActorState, error: RayError) -> Iterator[tuple[ActorState, PoolEvent]]:
-        """The process is gone: charge the video that it segmented, replace the actor, and do the shard again."""
-        node_lives = node_is_alive(actor.node)
-        error_class, error = self._class_of_death(actor, error)
-        suspects = [item for item in actor.unfinished_items() if item.work_id == actor.running and node_lives]
-        rest = [item for item in actor.unfinished_items() if item not in suspects]
-        if node_lives and not suspects:
-            self._budgets.died_early(describe_error(error))
-        for item in suspects:
-            attempts = self._budgets.attempts(item.work_id)
-            if self._budgets.charge(item.work_id):
-                self.add([item])
-                yield actor, VideoRetried(item, f"{error_class}: {describe_error(error)}")
-            else:
-                yield actor, VideoGivenUp(item=item, error=error, error_class=error_class, attempts=attempts)
-        self._group.replace(actor)
-        self.add(rest)
-
-    def _class_of_death(self, actor: ActorState, error: RayError) -> tuple[str, RayError]:
+    def _death(self, actor: Actor, error: RayError) -> Death:
+        is_node_up = node_is_alive(self._scheduler.workers[actor.name].node or "")
+        error_class = "Hang"
         if actor.is_unresponsive:
-            return "Hang", RayError(
-                f"its process gave no sign for {self._group.unresponsive_seconds:g} s, and was ended"
-            )
-        return classify_death(actor.name, error, self._mailbox)
+            error = RayError(f"its process gave no sign for {self._unresponsive_seconds:g} s, and was ended")
+        else:
+            error_class, error = classify_death(actor.name, error, self._mailbox)
+        return Death(error=error, error_class=error_class, reason=describe_error(error), is_node_up=is_node_up)
 
-    def _handed_over(
-        self, actor: ActorState, reference: "ObjectRef[Message]"
-    ) -> Iterator[tuple[ActorState, ShardHandedOver]]:
-        try:
-            message = ray.get(reference)
-        except RayError:
-            return
-        if isinstance(message, ShardHandedOver) and not actor.is_written:
-            is_of_this = message.attempt == storage.join(self._output, actor.attempt)
-            rows = [self._counted(row) for row in message.rows] if is_of_this else []
-            if rows := [*rows, *actor.quarantined]:
-                yield actor, replace(message, rows=tuple(rows))
+    def _replace(self, actor: Actor) -> None:
+        self._scheduler.join(self._group.replace(actor).name)
 
-    def _request_handover(self, actor: ActorState) -> "ObjectRef[Message]":
+    def _kill_unresponsive(self) -> None:
+        """Kill processes that send no event: one that hangs in code that keeps Python's lock does not end itself."""
+        for name in self._scheduler.silent(self._asked, self._unresponsive_seconds):
+            actor = self._group[name]
+            actor.is_unresponsive = True
+            kill(actor.handle)
+
+    def _request_handover(self, actor: Actor) -> "ObjectRef[Message]":
+        self._scheduler.leave(actor.name)
         self._mailbox.stop.remote(actor.name)
         actor.handover = self._mailbox.message.remote(actor.name)
         return actor.handover
 
+    def _handed_over(self, actor: Actor, reference: "ObjectRef[Message]") -> Iterator[EventOfAttempt]:
+        try:
+            message = ray.get(reference)
+        except RayError:
+            message = None
+        yield from self._scheduler.left(actor.name, self._in_folders(actor, message))
+
+    def _in_folders(self, actor: Actor, message: Message | None) -> ShardHandedOver | None:
+        """What an actor has handed over, with its attempt's folder as the scheduler names it."""
+        if not isinstance(message, ShardHandedOver):
+            return None
+        attempts = [assignment.attempt for assignment in self._scheduler.workers[actor.name].assignments]
+        folders = {storage.join(self._output, attempt): attempt for attempt in attempts}
+        return replace(message, attempt=folders.get(message.attempt, ""))
+
     def _evacuate_draining_nodes(self) -> None:
-        for actor in self._group.on_draining_nodes():
-            if actor.shard:
+        for worker in self._scheduler.on_nodes(self._group.draining):
+            actor = self._group[worker.name]
+            if worker.assignments:
                 self._request_handover(actor)
             else:
-                self._group.replace(actor)
-
-    def _counted(self, row: VideoRow) -> VideoRow:
-        return replace(row, attempts=self._budgets.attempts(row.work_id))
+                self._scheduler.left(actor.name)
+                self._replace(actor)

@@ -1,28 +1,8 @@
-"""Events that the pool reports to the driver."""
+"""Events that the pool reports to the driver: those of its scheduler, and what it learns of the cluster."""
 
 from dataclasses import dataclass
 
-from jobs.actors.mailbox import ShardHandedOver
-from jobs.records import Event
-from jobs.segmenting.work_item import WorkItem
-
-
-@dataclass(frozen=True, kw_only=True)
-class VideoGivenUp:
-    """A video whose process died too often."""
-
-    item: WorkItem
-    error: BaseException
-    error_class: str
-    attempts: int
-
-
-@dataclass(frozen=True)
-class VideoRetried:
-    """A video that failed and has tries left."""
-
-    item: WorkItem
-    reason: str
+from jobs.scheduling.events import SchedulerEvent
 
 
 @dataclass(frozen=True)
@@ -40,4 +20,5 @@ class DrainingUnknown:
     reason: str
 
 
-PoolEvent = Event | VideoGivenUp | VideoRetried | ActorsStillStarting | DrainingUnknown | ShardHandedOver
+ClusterEvent = ActorsStillStarting | DrainingUnknown
+PoolEvent = SchedulerEvent | ClusterEvent

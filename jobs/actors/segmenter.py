@@ -11,7 +11,7 @@ import torch
 from ray.exceptions import RayError
 
 from jobs.actors.handles import MailboxHandle
-from jobs.actors.mailbox import Message, ShardHandedOver
+from jobs.actors.mailbox import Message
 from jobs.actors.shard_file import ShardFile
 from jobs.actors.watchdog import Watchdog
 from jobs.concurrency.prefetch import Prefetch
@@ -21,7 +21,7 @@ from jobs.inputs.limits import ProcessLimits
 from jobs.io import scratch, storage
 from jobs.io.storage_policy import StoragePolicy, storage_policy
 from jobs.plugins import load_plugins
-from jobs.records import Event, FramesDone, ShardWritten, VideoFailed, VideoFinished, VideoStarted
+from jobs.records import Event, FramesDone, ShardHandedOver, ShardWritten, VideoFailed, VideoFinished, VideoStarted
 from jobs.segmenting.failure_row import quarantined_row
 from jobs.segmenting.segment_video import Segmented, segment_video
 from jobs.segmenting.work_item import Shard, WorkItem

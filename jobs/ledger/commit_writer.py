@@ -8,6 +8,7 @@ from jobs.ledger.ledger import Commit, Ledger
 
 MAX_COMMITS = 128  # of one record
 MAX_ROWS = 1_024  # of one record: 25 MiB with the most events that a row can have; `storage.create` takes 50
+MAX_WAITING = 256  # commits, which take 1.4 s where a request takes 20 ms: an interrupt leaves 2 s for them
 
 
 class CommitWriter:
@@ -37,6 +38,11 @@ class CommitWriter:
         """What was committed since the last call. Also where an error has ended the writer: `check` raises it."""
         with self._changed:
             return [self._done.popleft() for _ in range(len(self._done))]
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether so much waits that no more work should be begun: storage is slower than the actors."""
+        return len(self._waiting) > MAX_WAITING
 
     def check(self) -> None:
         """Raise the error that ended the writer, if one did."""
@@ -68,16 +74,21 @@ class CommitWriter:
                 self._error = error
 
     def _next_group(self) -> list[Commit]:
-        """The commits that wait, as many as one record takes; none once the writer is closed."""
+        """The commits of the next record; none once the writer is closed."""
         with self._changed:
             while not self._waiting and not self._is_closed:
                 self._changed.wait()
-            group: list[Commit] = []
-            known: set[str] = set()
-            while self._waiting and len(group) < MAX_COMMITS and _fits(self._waiting[0], known):
-                group.append(self._waiting.popleft())
-                known |= _video_ids(group[-1])
-            return group
+            return take_group(self._waiting)
+
+
+def take_group(waiting: deque[Commit]) -> list[Commit]:
+    """Take as many of the commits that wait as one record holds, from the first on."""
+    group: list[Commit] = []
+    known: set[str] = set()
+    while waiting and len(group) < MAX_COMMITS and _fits(waiting[0], known):
+        group.append(waiting.popleft())
+        known |= _video_ids(group[-1])
+    return group
 
 
 def _fits(commit: Commit, known: set[str]) -> bool:

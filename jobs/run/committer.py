@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 
-from jobs.actors.actor_state import ActorState
-from jobs.actors.mailbox import ShardHandedOver
-from jobs.actors.pool_events import ActorsStillStarting, DrainingUnknown, PoolEvent, VideoGivenUp, VideoRetried
+from jobs.actors.pool_events import ActorsStillStarting, DrainingUnknown, PoolEvent
 from jobs.errors import FatalError, printable
 from jobs.ledger.commit_writer import CommitWriter
 from jobs.ledger.ledger import Commit
 from jobs.planning.config import SegmentConfig
-from jobs.records import FramesDone, ShardWritten, VideoFinished, VideoRow
+from jobs.records import FramesDone, ShardHandedOver, ShardWritten, VideoFinished, VideoRow
 from jobs.run.progress import Counts, Reporter
+from jobs.scheduling.events import VideoGivenUp, VideoRetried
 from jobs.segmenting.failure_row import quarantined_row
 
 
@@ -21,23 +20,26 @@ class Committer:
         self._writer, self._config, self._counts, self._report = writer, config, counts, report
         self._rows: dict[str, list[VideoRow]] = {}  # attempt -> the outcome of its videos
 
-    def take(self, actor: ActorState, event: PoolEvent) -> None:
-        """Handle one event of the pool. Raises what ended the writer, and FatalError over `--max-failures`."""
+    def take(self, attempt: str, event: PoolEvent) -> None:
+        """Handle one event of an attempt, or of the pool.
+
+        Raises what ended the writer, and FatalError over `--max-failures`.
+        """
         if isinstance(event, FramesDone):
             self._counts.frames += event.frames
         elif isinstance(event, VideoFinished):
-            self._rows.setdefault(actor.attempt, []).append(event.row)
+            self._rows.setdefault(attempt, []).append(event.row)
             self._report_failure(event.row)
         elif isinstance(event, VideoRetried):
             self._report.note(f"{printable(event.item.entry.video_id)}: tried again: {printable(event.reason)}")
         elif isinstance(event, ShardWritten):
-            self._commit(actor.attempt, self._rows.pop(actor.attempt, []), event)
+            self._commit(attempt, self._rows.pop(attempt, []), event)
         elif isinstance(event, ShardHandedOver):
-            self._commit(actor.attempt, event.rows, event.written)
+            self._commit(attempt, event.rows, event.written)
         elif isinstance(event, VideoGivenUp):
             row = quarantined_row(event.item, event.error, event.attempts, error_class=event.error_class)
             self._report_failure(row)
-            self._commit(f"{actor.attempt}-given-up", [row], None)
+            self._commit(f"{attempt}-given-up", [row], None)
         elif isinstance(event, ActorsStillStarting):
             self._report.note(f"{event.up} of {event.wanted} actors have started; the run goes on with those")
         elif isinstance(event, DrainingUnknown):
@@ -46,6 +48,11 @@ class Committer:
                 "that goes away are done again"
             )
         self._count()
+
+    def is_behind(self) -> bool:
+        """Whether no more work should be begun until more of it is committed. Raises as `take` does."""
+        self._count()
+        return self._writer.is_behind
 
     def finish(self) -> None:
         """Wait until all is committed. Raises as `take` does."""

@@ -9,7 +9,6 @@ from importlib.metadata import version
 
 from jobs.actors import cluster
 from jobs.actors.actor_group import ActorGroup
-from jobs.actors.budgets import Budgets
 from jobs.actors.pool import Pool
 from jobs.actors.segmenter import ActorSettings, report_seconds
 from jobs.errors import FatalError
@@ -28,6 +27,8 @@ from jobs.planning.latest_rows import LatestRows
 from jobs.run.committer import Committer
 from jobs.run.progress import Counts, Reporter
 from jobs.run.status import describe_outdated, describe_unused
+from jobs.scheduling.budgets import Budgets
+from jobs.scheduling.scheduler import Scheduler
 
 HAND_OVER_SECONDS = 2.0  # for actors to upload what they have finished; `ray job stop` kills after 3
 LAST_PATIENCE_SECONDS = 2.0  # for storage requests of a run that is told to stop
@@ -58,7 +59,7 @@ def _run(
                 counts = Counts(
                     videos=len(todo),
                     skipped=len(job.items) - len(todo),
-                    expected_frames=sum(item.expected_frames for item in todo),
+                    frames_left=float(sum(item.expected_frames for item in todo)),
                 )
                 with cluster.connected() as connection, report:
                     _segment(job, name, connection, counts=counts, report=report, policy=policy)
@@ -86,14 +87,15 @@ def _segment(
         with CommitWriter(job.ledger) as writer:
             committer = Committer(writer, job.config, counts, report=report)
             try:
-                for actor, event in pool.run(job.shards(division.actors)):
-                    committer.take(actor, event)
+                for attempt, event in pool.run(job.shards(division.actors), is_held=committer.is_behind):
+                    counts.frames_left = pool.frames_left
+                    committer.take(attempt, event)
                 committer.finish()
             except (KeyboardInterrupt, FatalError, OSError):
                 policy.retry_seconds = LAST_PATIENCE_SECONDS
                 with suppress(OSError, TakenOverError):  # storage may be what failed, or this run is over
-                    for actor, message in pool.hand_over(HAND_OVER_SECONDS):
-                        committer.take(actor, message)
+                    for attempt, message in pool.hand_over(HAND_OVER_SECONDS):
+                        committer.take(attempt, message)
                 raise
     finally:
         pool.stop()
@@ -118,9 +120,9 @@ def _start_pool(job: Job, folder: str, division: cluster.Allocation, *, start_se
         start=lambda name: cluster.start_actor(name, mailbox, division, model=model, setup=setup),
         size=size,
         start_seconds=start_seconds,
-        stall_seconds=config.stall_seconds,
     )
-    return Pool(group, mailbox, Budgets(config.max_attempts), output=config.output, folder=folder)
+    scheduler = Scheduler(Budgets(config.max_attempts), folder=folder)
+    return Pool(group, mailbox, scheduler, output=config.output, stall_seconds=config.stall_seconds)
 
 
 def _tell_what_is_replaced(job: Job, lost: Sequence[str], report: Reporter) -> None:

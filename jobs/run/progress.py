@@ -19,7 +19,7 @@ class Counts:
 
     videos: int  # to do in this run
     skipped: int  # finished by earlier runs
-    expected_frames: int
+    frames_left: float  # by the present estimate
     done: int = 0
     quarantined: int = 0
     frames: int = 0
@@ -35,9 +35,10 @@ class Counts:
 
     @property
     def seconds_left(self) -> float | None:
-        """Estimate by the rate of finished videos; None before the first."""
-        finished = self.done + self.quarantined
-        return self.seconds / finished * (self.videos - finished) if finished else None
+        """Estimate by the frames that are left; None before the first video is finished."""
+        if not self.done + self.quarantined or not self.frames:
+            return None
+        return self.frames_left / self.frames_per_second
 
 
 class Reporter(Protocol):

@@ -12,6 +12,7 @@ FLOORS = {
         ("commands",),
         ("run", "training"),
         ("actors",),
+        ("scheduling",),
         ("exports",),
         ("dataset",),
         ("planning", "scores", "selections"),

@@ -123,8 +123,8 @@ def test_each_harmful_video_is_quarantined_and_harms_no_other(
 # The driver's wait for a sign, beyond --stall-seconds, is a minute.
 IMPATIENT = """
 from jobs.cli import __main__ as cli
-from jobs.actors import actor_group
-actor_group.UNRESPONSIVE_SECONDS = 2.0
+from jobs.actors import pool
+pool.UNRESPONSIVE_SECONDS = 2.0
 cli.main()
 """
 

@@ -7,12 +7,13 @@ from typing import Any, cast
 import ray
 
 from jobs.actors.actor_group import ActorGroup
-from jobs.actors.budgets import Budgets
 from jobs.actors.cluster import connected, start_mailbox
 from jobs.actors.handles import SegmenterHandle
 from jobs.actors.pool import Pool
 from jobs.planning.shards import make_shard
 from jobs.records import Entry, Event, ShardWritten, VideoFailed, VideoFinished, VideoRow, VideoStarted
+from jobs.scheduling.budgets import Budgets
+from jobs.scheduling.scheduler import Scheduler
 from jobs.segmenting.work_item import Shard, WorkItem
 
 
@@ -58,13 +59,14 @@ def written_videos() -> list[str]:
     finished: dict[str, list[str]] = {}
     written = []
     with connected():
-        group = ActorGroup(start=start, size=1, start_seconds=60, stall_seconds=60)
-        pool = Pool(group, start_mailbox(), Budgets(3), output="out", folder="attempts")
-        for actor, event in pool.run([make_shard([item("a"), item("b")])]):
+        group = ActorGroup(start=start, size=1, start_seconds=60)
+        scheduler = Scheduler(Budgets(3), folder="attempts")
+        pool = Pool(group, start_mailbox(), scheduler, output="out", stall_seconds=60)
+        for attempt, event in pool.run([make_shard([item("a"), item("b")])]):
             if isinstance(event, VideoFinished):
-                finished.setdefault(actor.attempt, []).append(event.row.work_id)
+                finished.setdefault(attempt, []).append(event.row.work_id)
             elif isinstance(event, ShardWritten):
-                written += finished[actor.attempt]
+                written += finished[attempt]
         pool.stop()
     return written
 

@@ -12,14 +12,15 @@ from typing import Any, cast
 
 import ray
 
-from jobs.actors import actor_group
-from jobs.actors.actor_group import UNRESPONSIVE_SECONDS, ActorGroup
-from jobs.actors.budgets import Budgets
+from jobs.actors import pool as pools
+from jobs.actors.actor_group import ActorGroup
 from jobs.actors.cluster import connected, start_mailbox
 from jobs.actors.handles import SegmenterHandle
-from jobs.actors.pool import Pool
+from jobs.actors.pool import UNRESPONSIVE_SECONDS, Pool
 from jobs.planning.shards import make_shard
 from jobs.records import Event, FramesDone, ShardWritten, VideoStarted
+from jobs.scheduling.budgets import Budgets
+from jobs.scheduling.scheduler import Scheduler
 from jobs.segmenting.work_item import Shard
 from tests.jobs.actors.failing_pool import item
 
@@ -50,26 +51,26 @@ class OneOfMany:
 
 def heard(actors: int) -> dict[str, int]:
     """Let so many actors work through a shard each; count events, the actors heard of, and those taken for hung."""
-    events, names, is_late = 0, set[str](), True
+    events, attempts, is_late = 0, set[str](), True
     with connected():
         host = ray.remote(Host).options(num_cpus=0, max_concurrency=2 * actors).remote()
         group = ActorGroup(
             start=lambda name: cast(SegmenterHandle, OneOfMany(host)),
             size=actors,
             start_seconds=60,
-            stall_seconds=SILENCE_SECONDS - UNRESPONSIVE_SECONDS,
         )
-        pool = Pool(group, start_mailbox(), Budgets(3), output="out", folder="attempts")
-        for actor, _ in pool.run([make_shard([item(str(number))]) for number in range(actors)]):
+        scheduler, stall_seconds = Scheduler(Budgets(3), folder="attempts"), SILENCE_SECONDS - UNRESPONSIVE_SECONDS
+        pool = Pool(group, start_mailbox(), scheduler, output="out", stall_seconds=stall_seconds)
+        for attempt, _ in pool.run([make_shard([item(str(number))]) for number in range(actors)]):
             events += 1
-            names.add(actor.name)
+            attempts.add(attempt)
             if is_late and events > 10 * actors:
                 is_late = False
                 time.sleep(LATE_SECONDS)
-    return {"events": events, "actors": len(names), "hung": len(killed)}
+    return {"events": events, "actors": len(attempts), "hung": len(killed)}
 
 
 if __name__ == "__main__":
     killed: list[object] = []
-    vars(actor_group)["kill"] = killed.append  # the host answers for all of them
+    vars(pools)["kill"] = killed.append  # the host answers for all of them
     print(json.dumps(heard(int(sys.argv[1]))))

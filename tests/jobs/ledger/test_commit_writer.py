@@ -143,7 +143,7 @@ def test_run_does_not_end_as_done_where_the_last_commits_failed(
     monkeypatch.setattr(commit_writer, "MAX_COMMITS", 1)
     create, go = storage.create, held(ledger)
     monkeypatch.setattr(ledger._log, "create", lambda location, content: create(location, content) and _third(location))
-    counts = Counts(videos=3, skipped=0, expected_frames=3)
+    counts = Counts(videos=3, skipped=0, frames_left=3.0)
     with CommitWriter(ledger) as writer:
         committer = Committer(writer, SegmentConfig(manifest="m.csv", output=output), counts, report=NullReporter())
         for video_id in "abc":

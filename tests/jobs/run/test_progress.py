@@ -16,7 +16,7 @@ class Terminal(io.StringIO):
 
 
 def counts(done: int, quarantined: int = 0) -> Counts:
-    made = Counts(videos=10, skipped=3, expected_frames=500, done=done, quarantined=quarantined, frames=done * 50)
+    made = Counts(videos=10, skipped=3, frames_left=200.0, done=done, quarantined=quarantined, frames=done * 50)
     made.started -= 100
     return made
 

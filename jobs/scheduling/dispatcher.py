@@ -1,0 +1,64 @@
+"""Which waiting shard goes to which worker, and when: the longest first, not to slow workers, and a little early."""
+
+from collections.abc import Mapping
+
+from jobs.scheduling.backlog import Backlog
+from jobs.scheduling.estimate import Estimate
+from jobs.scheduling.pace import Pace
+from jobs.scheduling.worker import Worker
+from jobs.segmenting.work_item import Shard
+
+LEAD_SECONDS = 30.0  # before a worker ends its shard, it is given the next one, so that it never waits for the driver
+PROBE_RATIO = 16  # a worker of unknown speed gets the shortest shard, if the longest is so many times as long
+
+
+class Dispatcher:
+    """The shards that wait, the workers that may take one, and how fast these are."""
+
+    def __init__(self, estimate: Estimate) -> None:
+        self.pace = Pace()
+        self._backlog, self._estimate = Backlog(), estimate
+        self._may_take: dict[str, None] = {}  # names of workers, in the order of their events
+
+    def __len__(self) -> int:
+        return len(self._backlog)
+
+    def add(self, shard: Shard) -> None:
+        """Let a shard wait for a worker."""
+        self._backlog.add(shard)
+        self._estimate.add(shard.expected_frames)
+
+    def consider(self, worker: Worker) -> None:
+        """Note that something happened to a worker: it may take a shard."""
+        if not worker.is_leaving:
+            self._may_take[worker.name] = None
+
+    def forget(self, worker: Worker) -> None:
+        """Note that a worker takes no more shards."""
+        self._may_take.pop(worker.name, None)
+
+    def dispatch(self, workers: Mapping[str, Worker]) -> list[tuple[Worker, Shard]]:
+        """Choose shards for workers that are idle, or about to be. workers: all of them, by name."""
+        chosen = []
+        for name in list(self._may_take):
+            if not len(self._backlog):
+                break
+            worker = workers[name]
+            if worker.assignments and not self._takes_another(worker, len(workers)):
+                del self._may_take[name]  # until its next event
+            elif shard := self._choose(worker):
+                del self._may_take[name]
+                chosen.append((worker, shard))
+        return chosen
+
+    def _takes_another(self, worker: Worker, workers: int) -> bool:
+        """Whether a busy worker is given a shard ahead: not where few wait, for which others may be idle sooner."""
+        speed = self.pace.speed(worker.node or "")
+        if len(worker.assignments) > 1 or speed is None or len(self._backlog) <= workers:
+            return False
+        return self._estimate.left_of(worker.assignments[0]) <= LEAD_SECONDS * speed
+
+    def _choose(self, worker: Worker) -> Shard | None:
+        node = worker.node or ""
+        probe = None if self.pace.is_known(node) else self._backlog.take_probe(PROBE_RATIO)
+        return probe or self._backlog.take(self.pace.lag(node))

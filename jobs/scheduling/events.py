@@ -1,0 +1,38 @@
+"""What the scheduler is told of a death, and the events that it reports: of workers, and of what becomes of videos."""
+
+from dataclasses import dataclass
+
+from jobs.records import Event, ShardHandedOver
+from jobs.segmenting.work_item import WorkItem
+
+
+@dataclass(frozen=True, kw_only=True)
+class Death:
+    """The end of a worker's process."""
+
+    error: BaseException
+    error_class: str
+    reason: str
+    is_node_up: bool  # else its node is gone, too, and nobody is charged
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoGivenUp:
+    """A video whose process died too often."""
+
+    item: WorkItem
+    error: BaseException
+    error_class: str
+    attempts: int
+
+
+@dataclass(frozen=True)
+class VideoRetried:
+    """A video that failed and has tries left."""
+
+    item: WorkItem
+    reason: str
+
+
+SchedulerEvent = Event | VideoGivenUp | VideoRetried | ShardHandedOver
+EventOfAttempt = tuple[str, SchedulerEvent]  # an attempt's folder, and what happened in it

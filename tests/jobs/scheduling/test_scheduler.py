@@ -1,0 +1,181 @@
+"""Whatever happens to workers, the outcome of each video is reported once, and nothing is forgotten."""
+
+import itertools
+from collections.abc import Iterator
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from jobs.records import (
+    Event,
+    FramesDone,
+    ShardHandedOver,
+    ShardWritten,
+    VideoFailed,
+    VideoFinished,
+    VideoRow,
+    VideoStarted,
+)
+from jobs.scheduling.budgets import Budgets
+from jobs.scheduling.events import Death, EventOfAttempt, VideoGivenUp
+from jobs.scheduling.scheduler import Scheduler
+from jobs.scheduling.worker import Assignment, Worker
+from tests.jobs.scheduling.shards import WRITTEN, row, shard
+
+TRIES = 2
+LENGTHS = ((50,), (10, 10, 10), (400,), (1,), (7, 80), (30, 3))
+
+
+class Patient(Budgets):
+    """Of a run that no number of failures ends."""
+
+    def died_early(self, message: str) -> None: ...
+
+    def shard_failed(self, shard_id: str, message: str) -> None: ...
+
+
+class Work:
+    """What a worker does with a shard, one event after another."""
+
+    def __init__(self, assignment: Assignment) -> None:
+        self.attempt, self.rows = assignment.attempt, list[VideoRow]()
+        self.fails = False  # the video under way
+        self._events = self._said(assignment)
+
+    def _said(self, assignment: Assignment) -> Iterator[Event]:
+        for video in assignment.shard.items:
+            self.fails = False
+            yield VideoStarted(video.work_id)
+            yield FramesDone(video.expected_frames * 2)
+            if self.fails:
+                yield VideoFailed(row(video, "quarantined", error_class="OSError"))
+            else:
+                self.rows.append(row(video))
+                yield VideoFinished(self.rows[-1])
+        yield WRITTEN
+
+    def next(self) -> Event | None:
+        return next(self._events, None)
+
+
+class SchedulerOfUnluckyWorkers(RuleBasedStateMachine):
+    """Workers do their shards, fail, die and leave, at random."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scheduler = Scheduler(Patient(TRIES), folder="attempts")
+        shards = [shard(*lengths, name=str(number)) for number, lengths in enumerate(LENGTHS)]
+        self.scheduler.add(shards)
+        self.all = {video.work_id for each in shards for video in each.items}
+        self.names, self.now = itertools.count(), 0.0
+        self.work: dict[str, list[Work]] = {}  # of each worker
+        self.outcome: dict[str, list[VideoRow]] = {}  # of attempts that are not written
+        self.committed: list[str] = []
+        self.attempts: list[str] = []
+
+    def join(self, node: str) -> None:
+        name = f"worker {next(self.names)}"
+        self.scheduler.join(name)
+        self.scheduler.started(name, node)
+        self.work[name] = []
+
+    def take(self, events: list[EventOfAttempt]) -> None:
+        """Commit as the committer does."""
+        for attempt, event in events:
+            if isinstance(event, VideoFinished):
+                self.outcome.setdefault(attempt, []).append(event.row)
+            elif isinstance(event, ShardWritten):
+                self.committed += [each.work_id for each in self.outcome.pop(attempt, [])]
+            elif isinstance(event, ShardHandedOver):
+                assert event.written == WRITTEN or all(each.status == "quarantined" for each in event.rows)
+                self.committed += [each.work_id for each in event.rows]
+            elif isinstance(event, VideoGivenUp):
+                self.committed.append(event.item.work_id)
+
+    def assign(self) -> None:
+        for worker, assignment in self.scheduler.assign():
+            assert not worker.is_leaving
+            self.work[worker.name].append(Work(assignment))
+            self.attempts.append(assignment.attempt)
+
+    def step(self, name: str) -> None:
+        """One event of a worker. It goes on to its next shard by itself."""
+        self.now += 1.0
+        if event := self.work[name][0].next():
+            self.take([self.scheduler.take(name, event, self.now)])
+        else:
+            self.scheduler.shard_ended(name, self.now)
+            del self.work[name][0]
+
+    def busy(self) -> list[Worker]:
+        return [worker for worker in self.scheduler.workers.values() if worker.assignments]
+
+    @rule(node=st.sampled_from("ab"))
+    @precondition(lambda self: len(self.scheduler.workers) < 4)
+    def another_worker(self, node: str) -> None:
+        self.join(node)
+
+    @rule(steps=st.integers(1, 8), data=st.data())
+    def work_goes_on(self, steps: int, data: st.DataObject) -> None:
+        self.assign()
+        for _ in range(steps if self.busy() else 0):
+            worker = data.draw(st.sampled_from(self.busy()))
+            self.step(worker.name)
+            self.assign()
+            if not self.busy():
+                return
+
+    @rule(data=st.data())
+    @precondition(lambda self: self.busy())
+    def video_fails(self, data: st.DataObject) -> None:
+        worker = data.draw(st.sampled_from(self.busy()))
+        self.work[worker.name][0].fails = True
+
+    @rule(data=st.data())
+    @precondition(lambda self: any(not worker.assignments[0].is_written for worker in self.busy()))
+    def shard_fails(self, data: st.DataObject) -> None:
+        candidates = [worker for worker in self.busy() if not worker.assignments[0].is_written]
+        worker = data.draw(st.sampled_from(candidates))
+        self.scheduler.shard_failed(worker.name, "the disk is full", self.now)
+        del self.work[worker.name][0]
+
+    @rule(data=st.data(), is_node_up=st.booleans())
+    @precondition(lambda self: self.scheduler.workers)
+    def worker_dies(self, data: st.DataObject, is_node_up: bool) -> None:
+        name = data.draw(st.sampled_from(sorted(self.scheduler.workers)))
+        death = Death(error=OSError(), error_class="Crash", reason="a crash", is_node_up=is_node_up)
+        self.take(self.scheduler.died(name, death))
+
+    @rule(data=st.data(), is_in_time=st.booleans())
+    @precondition(lambda self: self.scheduler.workers)
+    def worker_leaves(self, data: st.DataObject, is_in_time: bool) -> None:
+        """It may be at its second shard already, while the driver has not heard the end of the first."""
+        name = data.draw(st.sampled_from(sorted(self.scheduler.workers)))
+        self.scheduler.leave(name)
+        self.assign()
+        message = None
+        if is_in_time and self.work[name]:
+            work = data.draw(st.sampled_from(self.work[name]))
+            message = ShardHandedOver(work.attempt, tuple(work.rows), WRITTEN)
+        self.take(self.scheduler.left(name, message))
+
+    @invariant()
+    def no_video_is_committed_twice(self) -> None:
+        assert len(self.committed) == len(set(self.committed))
+        assert len(self.attempts) == len(set(self.attempts))
+        assert self.scheduler.frames_left >= 0
+
+    def teardown(self) -> None:
+        """Let the run end: every video has its outcome."""
+        self.join("a")
+        self.assign()
+        while not self.scheduler.is_done:
+            self.step(self.busy()[0].name)
+            self.assign()
+        assert sorted(self.committed) == sorted(self.all)
+        assert self.scheduler.frames_left == 0
+
+
+TestSchedulerOfUnluckyWorkers = SchedulerOfUnluckyWorkers.TestCase
+TestSchedulerOfUnluckyWorkers.settings = settings(max_examples=200, stateful_step_count=30, deadline=None)
