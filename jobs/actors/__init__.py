@@ -1,4 +1,4 @@
-"""Processes that segment, and the pool that hands them shards. Ray is imported here, and in `training.processes` alone.
+"""Processes that segment, and the pool that drives the scheduler with them. Ray is imported here, and in `training.processes` alone.
 
 `run` and `training` may import it.
 """

@@ -46,7 +46,12 @@ class Scheduler:
     @property
     def is_done(self) -> bool:
         """Whether nothing waits, and nobody works."""
-        return not len(self._dispatcher) and not any(worker.assignments for worker in self.workers.values())
+        return not self.waiting and not any(worker.assignments for worker in self.workers.values())
+
+    @property
+    def waiting(self) -> int:
+        """Number of shards that no worker was given."""
+        return len(self._dispatcher)
 
     @property
     def frames_left(self) -> float:
