@@ -7,6 +7,7 @@ draws both. `--videos` and `--workers` simulate other runs.
 import argparse
 import itertools
 import os
+import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -16,8 +17,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 from simulated_archive import archive_of
+from simulated_cluster import WORKERS_PER_NODE, Cluster
+from simulated_commits import SimulatedCommits
 from simulated_workers import Failures
-from simulation import WORKERS_PER_NODE, Outcome, Simulation
+from simulation import Outcome, Simulation
 
 FAILURES = Failures(videos=0.005, crashes=0.0005, preempted_per_hour=0.01)
 SLOW_SPEED = 1 / 3
@@ -31,6 +34,8 @@ class Case(NamedTuple):
     fails: bool = False
     videos: int = 1_000_000
     seed: int = 0
+    latency: float = 0.02  # of a storage request, in seconds
+    has_ledger: bool = False  # whether the product's ledger is written, too
 
     @property
     def name(self) -> str:
@@ -38,17 +43,17 @@ class Case(NamedTuple):
 
 
 def simulate(case: Case) -> Outcome:
-    """Simulate a run, and check that each video has one outcome."""
+    """Simulate a run. Raises RuntimeError unless each video has one outcome."""
     nodes = -(-case.workers // WORKERS_PER_NODE)
     random = np.random.default_rng(case.seed)
     slow = random.permutation(nodes) < nodes // 2 if case.has_slow else np.zeros(nodes, bool)
     speeds = [SLOW_SPEED if slow[number // WORKERS_PER_NODE] else 1.0 for number in range(case.workers)]
     archive = archive_of(case.videos, case.seed)
-    outcome = Simulation(archive, speeds, failures=FAILURES if case.fails else Failures(), seed=case.seed).run()
-    if len(outcome.outcomes) != case.videos or outcome.outcomes.total() != case.videos:
-        raise SystemExit(f"{case}: {len(outcome.outcomes)} videos have {outcome.outcomes.total()} outcomes")
-    outcome.outcomes.clear()
-    return outcome
+    failures = FAILURES if case.fails else Failures()
+    with tempfile.TemporaryDirectory() as folder:
+        commits = SimulatedCommits(case.latency, folder if case.has_ledger else None)
+        cluster = Cluster(archive, speeds, failures=failures, seed=case.seed)
+        return Simulation(archive, cluster, commits).run()
 
 
 def show(found: Sequence[tuple[Case, Outcome]]) -> None:
@@ -122,10 +127,16 @@ def main() -> None:
     parser.add_argument("--videos", type=int, default=1_000_000)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 10, 100, 1_000, 10_000])
     parser.add_argument("--seeds", type=int, default=1, help="runs of each kind, of archives of their own")
+    parser.add_argument("--latency", type=float, default=0.02, help="seconds of a storage request")
+    parser.add_argument("--ledger", action="store_true", help="also write the product's ledger, and compare")
     parser.add_argument("--plots", type=Path, help="folder for SVG files")
     given = parser.parse_args()
     kinds = itertools.product(given.workers, (False, True), (False, True), range(given.seeds))
-    cases = [Case(w, s, f, given.videos, seed) for w, s, f, seed in kinds if w > WORKERS_PER_NODE or not s]
+    cases = [
+        Case(w, s, f, given.videos, seed, given.latency, given.ledger)
+        for w, s, f, seed in kinds
+        if w > WORKERS_PER_NODE or not s
+    ]
     with ProcessPoolExecutor(os.cpu_count(), max_tasks_per_child=1) as pool:
         found = list(zip(cases, pool.map(simulate, cases), strict=True))
     show(found)
