@@ -1,4 +1,4 @@
-"""Processes that segment, and the pool that drives the scheduler with them. Ray is imported here, and in `training.processes` alone.
+"""Processes that segment, and the pool that drives the scheduler with them.
 
-`run` and `training` may import it.
+Ray is imported here, and in `training.processes` alone. `run` and `training` may import it.
 """

@@ -1,9 +1,9 @@
 """Drives the scheduler with Ray: actors are its workers. Events go in, shards go out, actors that end are replaced."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import ray
 from ray.exceptions import RayError, RayTaskError
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 WAIT_SECONDS = 0.5
 # In which events gather: to ask Ray costs 10 ms for 1,000 actors, whatever is ready.
 BATCH_SECONDS_PER_ACTOR, MAX_BATCH_SECONDS = 0.0002, 0.2
+R = TypeVar("R")  # of references
 UNRESPONSIVE_SECONDS = 60.0  # beyond a stall, for a process that hangs so that it cannot end itself
 
 
@@ -74,7 +75,8 @@ class Pool:
         told = {self._request_handover(actor): actor for actor in self._group if actor.streams}
         deadline = time.monotonic() + seconds
         while told and (left := deadline - time.monotonic()) > 0:
-            for reference in ray.wait(list(told), num_returns=1, timeout=left)[0]:
+            ray.wait(list(told), num_returns=1, timeout=left)
+            for reference in _ready_now(told):
                 yield from self._handed_over(told.pop(reference), reference)
 
     def stop(self) -> None:
@@ -103,7 +105,7 @@ class Pool:
         if ready and len(awaited) > 1:
             time.sleep(min(MAX_BATCH_SECONDS, len(awaited) * BATCH_SECONDS_PER_ACTOR))
             self._asked = time.monotonic()
-            ready, _ = ray.wait(list(awaited), num_returns=len(awaited), timeout=0, fetch_local=False)
+            ready = _ready_now(awaited)
         return [(awaited[reference], reference) for reference in ready]
 
     def _handle(self, actor: Actor, reference: object) -> Iterator[EventOfAttempt]:
@@ -188,3 +190,9 @@ class Pool:
             else:
                 self._scheduler.left(actor.name)
                 self._replace(actor)
+
+
+def _ready_now(references: Collection[R]) -> list[R]:
+    """Those that are ready, by one question."""
+    ready: list[Any] = ray.wait(list(references), num_returns=len(references), timeout=0, fetch_local=False)[0]
+    return ready

@@ -1,7 +1,8 @@
-"""The measurement of docs/SCALE.md runs, on a thousandth of the archive."""
+"""The measurement and the simulation of docs/SCALE.md run, on small archives."""
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -21,3 +22,20 @@ def test_measurement_prints_each_figure_beside_its_bound() -> None:
         sum(line.startswith("\u2502") and line.split("\u2502")[2].strip() != "" for line in done.stdout.splitlines())
         >= ROWS
     )
+
+
+@pytest.mark.heavy
+def test_simulated_run_commits_each_video_once_to_the_product_s_ledger() -> None:
+    """The simulation itself raises an error if the ledger, read again, disagrees."""
+    command = [sys.executable, "infra/scale/simulate.py", "--videos", "600", "--workers", "20", "--ledger"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    kinds = [line.split("\u2502")[2].strip() for line in done.stdout.splitlines() if line.startswith("\u2502")]
+    assert kinds == ["one speed", "one speed, failures", "two speeds", "two speeds, failures"]
+
+
+@pytest.mark.heavy
+def test_simulation_draws_its_curves(tmp_path: Path) -> None:
+    command = [sys.executable, "infra/scale/simulate.py", "--videos", "100", "--workers", "4", "--plots", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, capture_output=True, check=True, timeout=300)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["driver.svg", "makespan.svg"]
