@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from jobs.concurrency.threads import inheriting_pool
 from jobs.errors import FatalError, UserError
 from jobs.io import storage
 from jobs.ledger.ledger import Ledger
@@ -31,7 +32,7 @@ class LatestRows:
         table = self._table
         of_table, of_ledger = table.states(), self._ledger.state_table()
         place = pc.index_in(of_ledger["video_id"], of_table["video_id"].combine_chunks())
-        self._ledger_ids = of_ledger["video_id"]
+        self._of_table, self._of_ledger = of_table, of_ledger
         self._places = pc.fill_null(place, len(of_table)).to_numpy()
         is_new = place.is_null()
         is_same = pc.fill_null(pc.equal(of_table["work_id"].take(place), of_ledger["work_id"]), False)
@@ -54,7 +55,8 @@ class LatestRows:
     @cached_property
     def _states(self) -> Any:
         """`states` in no order: to sort a million rows takes as long as to read them."""
-        return pa.concat_tables([self._table.states(), self._ledger.state_table().filter(pa.array(self._counts))])
+        of_table = self._of_table.filter(pa.array(self._table.is_latest))
+        return pa.concat_tables([of_table, self._of_ledger.filter(pa.array(self._counts))])
 
     @cached_property
     def _order(self) -> np.ndarray:
@@ -114,7 +116,7 @@ class LatestRows:
             found = (row for table in self.tables() for row in map(VideoRow.from_dict, table.to_pylist()))
         else:
             chosen = pa.array(list(of), pa.string())
-            of_ledger = self._ledger_ids.filter(pa.array(self._counts))
+            of_ledger = self._of_ledger["video_id"].filter(pa.array(self._counts))
             in_ledger = of_ledger.filter(pc.is_in(of_ledger, chosen)).to_pylist()
             found = chain(self._table.rows(self._table.numbers(chosen)), self._ledger.select(in_ledger))
         rows = {row.video_id: row for row in found}
@@ -145,7 +147,10 @@ def read_table(output: str) -> PackedRows:
 
 def read_latest_rows(output: str) -> LatestRows:
     """The rows of an output. Raises UserError if there was no run."""
-    rows = LatestRows(read_table(output), Ledger(output))
+    with inheriting_pool(1) as pool:  # to unpack either takes as long as to fetch it
+        table = pool.submit(read_table, output)
+        ledger = Ledger(output)
+        rows = LatestRows(table.result(), ledger)
     if not len(rows):
         raise UserError(f"{output} holds no run: there is no {store.VIDEOS_FILE}; start one with `stcn segment`")
     return rows
