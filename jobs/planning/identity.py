@@ -93,7 +93,8 @@ def _identify(group: Described, common: list[object], policy: StoragePolicy) -> 
     """The identities of some entries, each with its options. common: what the digests of all entries share."""
     prefix_of = cache(lambda options: hashlib.sha256(json.dumps([common, _options_content(options)]).encode()))
     with storage_policy(policy):
-        found = find_files([w for e, _ in group for w in (Wanted(e.video), Wanted(e.prompts, is_deep=True))])
+        wanted = [w for e, _ in group for w in (Wanted(e.video), Wanted(e.prompts, is_deep=True))]
+        found = [each.files for each in find_files(wanted) if each]
     return [
         _identity(entry, prefix_of(options).copy(), video, prompts=prompts)
         for (entry, options), video, prompts in zip(group, found[::2], found[1::2], strict=True)
