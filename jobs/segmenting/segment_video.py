@@ -160,6 +160,7 @@ def _done(
         video=entry.video,
         prompts=entry.prompts,
         video_version=item.video_version,
+        video_bytes=item.video_bytes,
         start=entry.start,
         end=entry.end,
         # Frames after the cut at which a video ends are not missing.
