@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from jobs.inputs.content_version import version_of, version_of_prompts
+from jobs.inputs.listed_video import listed_file
 from jobs.io.bulk_listing import Found, Wanted, find_files
 from jobs.records import Entry
 
@@ -40,19 +41,19 @@ class Asked(NamedTuple):
 
 
 def ask(entries: Sequence[Entry], kept: Sequence[Answers]) -> list[Asked]:
-    """Ask storage for entries.
+    """Ask storage for entries, unless the manifest says what it would answer.
 
     kept: for each entry the answers of an earlier run that are believed, unless pages that are asked for others happen
     to show what is there. Raises StorageError if storage is out of reach.
     """
-    locations, numbers = _Locations(), list[tuple[int, int]]()
+    locations, numbers = _Locations(), list[tuple[int | None, int]]()
     for entry, believed in zip(entries, kept, strict=True):
-        number = locations.add(entry.video, believed.video)
+        number = None if listed_file(entry) else locations.add(entry.video, believed.video)
         numbers.append((number, locations.add(entry.prompts, believed.prompts, is_deep=True)))
     answers = locations.ask()
     asked: list[Asked] = []
-    for believed, (of_video, of_prompts) in zip(kept, numbers, strict=True):
-        video = answers[of_video]
+    for entry, believed, (of_video, of_prompts) in zip(entries, kept, numbers, strict=True):
+        video = _as_listed(entry) if of_video is None else answers[of_video]
         prompts = answers[of_prompts]
         is_believed = video is None or prompts is None
         asked.append(Asked(_known(video, believed.video), _known(prompts, believed.prompts), is_believed))
@@ -86,6 +87,12 @@ class _Locations:
         wanted = [Wanted(location, is_deep, is_optional) for (location, is_deep), is_optional in every]
         found = zip(wanted, find_files(wanted), strict=True)
         return [_answer(files, is_video=not each.is_deep) if files else None for each, files in found]
+
+
+def _as_listed(entry: Entry) -> Answer:
+    file = listed_file(entry)
+    assert file
+    return _answer(Found([file], 0.0), is_video=True)
 
 
 def _answer(found: Found, *, is_video: bool) -> Answer:
