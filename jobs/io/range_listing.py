@@ -2,7 +2,8 @@
 
 Ranges are sorted, and a listing begins right before the first of them. What one page of a thousand keys shows is taken;
 the next begins before the first range after it. Where ranges lie close together, a page serves hundreds of them; where
-they are far apart, each costs one request, as asking for it by itself would.
+they are far apart, each costs one request, as asking for it by itself would. To read a thousand keys takes a processor
+25 ms, so a page after one that served a location or two, say a video and its prompts, is a short one.
 """
 
 from bisect import bisect_left
@@ -16,7 +17,8 @@ from jobs.io.filesystem import S3FileSystem, is_s3, open_location
 from jobs.io.retry import with_retries
 from jobs.io.storage import FileInfo
 
-PAGE = 1_000  # keys, the most that a store shows at once
+PAGE, SHORT_PAGE = 1_000, 100  # keys; the first is the most that a store shows at once
+FEW = 2  # locations, which a short page would have served
 MOST_FILES = 100_000  # of one location
 FIRST = "\0"  # sorts before any other character of a key: nothing lies between a key and this one after it
 SURROGATES = range(0xD800, 0xE000)  # no characters
@@ -47,7 +49,7 @@ def list_ranges(ranges: Sequence[KeyRange]) -> Listed | None:
     try:
         while (after := walk.next_page()) is not None:
             interrupt.check()
-            walk.take(*_page(f"s3://{ranges[0].bucket}", after))
+            walk.take(*_page(f"s3://{ranges[0].bucket}", after, walk.page))
     except FileNotFoundError:  # no such bucket
         walk.take([], is_last=True)
     except (PermissionError, RefusedError):
@@ -66,6 +68,7 @@ class _Walk:
         self._begun = 0  # ranges that began on a page, or were passed by
         self._open: list[int] = []  # ranges that began on this page or before, and go on
         self._whole: set[int] = set()
+        self.page = PAGE  # keys of the next page
 
     def next_page(self) -> str | None:
         """The key after which the next page begins; None if all ranges were shown that are not optional."""
@@ -99,6 +102,7 @@ class _Walk:
         goes_on = [] if is_last else [number for number in self._open if self._goes_on(number)]
         self._whole |= set(self._open).difference(goes_on)
         self._open = goes_on
+        self.page = SHORT_PAGE if len(served) <= FEW and not goes_on else PAGE
 
     def _goes_on(self, number: int) -> bool:
         return self._ranges[number].stop > self._reached + FIRST and len(self._files[number]) < MOST_FILES
@@ -120,13 +124,13 @@ def _before(key: str) -> str:
 
 
 @with_retries
-def _page(bucket: str, after: str) -> tuple[list[dict[str, Any]], bool]:
-    """Up to PAGE objects after a key, and whether they are the last."""
+def _page(bucket: str, after: str, keys: int) -> tuple[list[dict[str, Any]], bool]:
+    """So many objects after a key, and whether they are the last."""
     fs, path = open_location(bucket)
     assert is_s3(fs)
     name = cast(S3FileSystem, fs).split_path(path)[0]
     start = {"StartAfter": after} if after else {}
-    answer = cast(S3FileSystem, fs).call_s3("list_objects_v2", Bucket=name, MaxKeys=PAGE, **start)
+    answer = cast(S3FileSystem, fs).call_s3("list_objects_v2", Bucket=name, MaxKeys=keys, **start)
     contents = answer.get("Contents", [])
     return contents, not answer.get("IsTruncated") or not contents
 

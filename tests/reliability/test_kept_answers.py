@@ -19,7 +19,7 @@ from jobs.segmenting.work_item import WorkItem
 from tests.jobs.outputs.test_store import rows as mask_rows
 from tests.stores.faults import FaultProxy
 
-PAGE = 20  # keys of a listing, in place of a thousand
+PAGE, SHORT_PAGE = 20, 15  # keys of a listing, in place of a thousand and a hundred
 NEAR, FAR = tuple(f"near/{n}" for n in range(6)), tuple(f"far/{n}/v" for n in range(4))
 ME = {"user": "me", "host": "here", "pid": 1, "since": "today"}
 
@@ -88,6 +88,7 @@ def archive(
     bucket: str, model_file: Path, tmp_path: Path, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> Archive:
     monkeypatch.setattr(range_listing, "PAGE", PAGE)
+    monkeypatch.setattr(range_listing, "SHORT_PAGE", SHORT_PAGE)
     return Archive(bucket, tmp_path, model_file)
 
 

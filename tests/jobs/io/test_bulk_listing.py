@@ -59,8 +59,8 @@ def paged(size: int) -> Any:
     """`_page` with pages of another size."""
     page = vars(range_listing)["_page"]
 
-    def small(bucket: str, after: str) -> tuple[list[dict[str, Any]], bool]:
-        entries, is_last = page(bucket, after)
+    def small(bucket: str, after: str, most: int) -> tuple[list[dict[str, Any]], bool]:
+        entries, is_last = page(bucket, after, most)
         return entries[:size], is_last and len(entries) <= size
 
     return small
@@ -70,11 +70,11 @@ def sorted_store(keys: Sequence[str], size: int, monkeypatch: pytest.MonkeyPatch
     """Let listings tell of a store that is a sorted list, in pages of a size; returns what they are asked for."""
     questions = list[str]()
 
-    def page(bucket: str, after: str) -> tuple[list[dict[str, Any]], bool]:
+    def page(bucket: str, after: str, most: int) -> tuple[list[dict[str, Any]], bool]:
         questions.append(after)
         start = bisect_right(keys, after)
-        listed = [{"Key": key, "Size": len(key), "ETag": f'"{key}"'} for key in keys[start : start + size]]
-        return listed, start + size >= len(keys)
+        stop = start + min(size, most)
+        return [{"Key": k, "Size": len(k), "ETag": f'"{k}"'} for k in keys[start:stop]], stop >= len(keys)
 
     monkeypatch.setattr(range_listing, "_page", page)
     return questions
@@ -172,10 +172,19 @@ def test_locations_that_lie_apart_cost_a_request_each_at_most(monkeypatch: pytes
     assert requests(monkeypatch, keys, wanted) == 30
 
 
+@pytest.mark.parametrize(("apart", "most"), [(1_500, 1.0), (200, 0.3), (100, 0.2), (20, 0.03)])
+def test_short_pages_cost_few_more_requests(apart: int, most: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At random places, on average so many keys apart; most: requests for each location."""
+    chance = random.Random(1)
+    keys = [f"{number:07d}.mp4" for number in range(500 * apart)]
+    wanted = [Wanted(f"s3://b/{key}") for key in chance.sample(keys, 500)]
+    assert requests(monkeypatch, keys, wanted) <= most * len(wanted)
+
+
 def test_bucket_that_may_not_be_listed_is_asked_for_each_location(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A policy may allow objects to be read, and no listing."""
 
-    def refused(bucket: str, after: str) -> None:
+    def refused(bucket: str, after: str, most: int) -> None:
         raise PermissionError(bucket)
 
     asked, alone = list[str](), bulk_listing.find_one

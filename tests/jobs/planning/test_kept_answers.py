@@ -127,12 +127,12 @@ class RandomStore:
             else:
                 self.objects[key] = self.objects.get(key, 0) + 1
 
-    def _page(self, bucket: str, after: str) -> tuple[list[dict[str, Any]], bool]:
+    def _page(self, bucket: str, after: str, most: int) -> tuple[list[dict[str, Any]], bool]:
         self.questions += 1
         keys = sorted(self.objects)
         start = bisect_right(keys, after)
-        listed = [{"Key": key, "Size": 1, "ETag": f"{self.objects[key]}"} for key in keys[start : start + 12]]
-        return listed, start + 12 >= len(keys)
+        stop = start + min(most // 80, 12)  # pages of 12 keys, and short ones of one
+        return [{"Key": key, "Size": 1, "ETag": f"{self.objects[key]}"} for key in keys[start:stop]], stop >= len(keys)
 
 
 def identified(entries: Sequence[Entry], options: VideoOptions, **known: Any) -> Identified:
