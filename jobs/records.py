@@ -24,6 +24,14 @@ class Entry:
     first_frame: int = 0  # the number that names of masks give the video's first frame
     mask_names: str | None = None  # pattern of the names of masks, such as "*_{frame}_{object}"; None: recognised
     overrides: tuple[tuple[str, object], ...] = ()  # options of the run that the row sets for its video
+    # What the manifest knows of the video, in place of what storage would be asked. None: not given.
+    video_bytes: int | None = None  # size of the video's file; with `video_etag`, or neither is given
+    video_etag: str | None = None  # of the file in S3, without quotes
+    frames: int | None = None  # of the whole video, for scheduling alone
+
+    def frames_in_window(self, frames: int) -> int:
+        """The number of frames from `start` to `end`, of a video with so many frames."""
+        return max(0, (frames if self.end is None else min(frames, self.end)) - self.start)
 
 
 @dataclass(frozen=True)
@@ -65,6 +73,7 @@ class VideoRow:
     video: str
     prompts: str
     video_version: str | None = None  # digest of what storage said of the video's content
+    video_bytes: int | None = None  # size of the video's file; None for a folder of images
     start: int | None = None  # first segmented frame; None in outputs of earlier versions
     end: int | None = None  # exclusive; None: the video's end
     frames_expected: int | None = None

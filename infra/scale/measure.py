@@ -66,7 +66,7 @@ def identities(scale: float) -> Figures:
             for n in range(rows)
         ]
         options, started = VideoOptions(), time.monotonic()
-        items = identify(entries, "model", lambda entry: options)
+        items = identify(entries, "model", lambda entry: options).items
         seconds = time.monotonic() - started
         assert not any(item.not_found for item in items)
         return {"rows": rows, "seconds": seconds, "requests": 100 * sum(store.requests().values()) / rows}

@@ -18,6 +18,7 @@ from jobs.concurrency.prefetch import Prefetch
 from jobs.concurrency.threads import inheriting_thread
 from jobs.errors import CredentialsError, PromptError, RefusedError, StorageError, VideoError
 from jobs.inputs.limits import ProcessLimits
+from jobs.inputs.listed_video import require_as_listed
 from jobs.io import scratch, storage
 from jobs.io.storage_policy import StoragePolicy, storage_policy
 from jobs.plugins import load_plugins
@@ -148,6 +149,7 @@ class _FetchedVideo:
         entry, folder = item.entry, Path(self.folder.name)
         try:
             self._video = _download(entry.video, folder / "video", VideoError)
+            require_as_listed(entry)  # after the download: what was copied is then no older than what is compared
             self._prompts = _download(entry.prompts, folder / "prompts", PromptError, with_folders=True)
         except CredentialsError:
             raise

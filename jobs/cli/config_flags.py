@@ -46,9 +46,10 @@ def flags_of(
     return decorate
 
 
-def flag_of(config: type, name: str, *, unset: str) -> Any:
-    """The flag of one field, for a command that builds no config; None means `unset`."""
-    return _flag(name, fields(config)[name], None, unset=unset)
+def flag_of(config: type, name: str, *, unset: str | None = None) -> Any:
+    """The flag of one field, for a command that builds no config. unset: what None means, in place of its default."""
+    field = fields(config)[name]
+    return _flag(name, field, None if unset else field.default, unset=unset)
 
 
 def _parameter(name: str, field: FieldInfo, default: object) -> inspect.Parameter:

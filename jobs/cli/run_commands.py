@@ -28,11 +28,12 @@ def retry(
         typer.Option(help="Error class to retry, such as Crash. Repeatable.", show_default="all classes"),
     ] = None,
     actors: Annotated[int | None, flag_of(SegmentConfig, "actors", unset="as in the last run")] = None,
+    recheck: Annotated[bool, flag_of(SegmentConfig, "recheck")] = False,
 ) -> None:
     """Take videos out of quarantine and try them again, with the options of the output's last run."""
     from jobs.planning.run_record import read_config
 
-    config = read_config(output)
+    config = dataclasses.replace(read_config(output), recheck=recheck)
     _run_segment(config if actors is None else dataclasses.replace(config, actors=actors), only or [])
 
 
@@ -59,11 +60,16 @@ def plan(
 ) -> None:
     """Show what `segment` would do, without doing it."""
     from jobs.planning.job import prepare_job
-    from jobs.run.status import describe_plan, describe_unused
+    from jobs.run.status import describe_believed, describe_lengths, describe_plan, describe_unused
 
     job = prepare_job(dataclasses.replace(config, storage_patience=min(config.storage_patience, QUICK_SECONDS)))
-    job.ledger.forget_lost()
-    print(describe_plan(job.shards(config.actors or 1), job.counts(), job.outdated()))
+    job, _ = job.without_lost()
+    shards, counts = job.shards(config.actors or 1), job.counts()
+    print(describe_plan(shards, counts, job.outdated()))
+    if shards:
+        print(describe_lengths(job.rates))
+    if believed := job.believed():
+        print(describe_believed(believed, counts["done"]))
     if job.unused_columns:
         print(describe_unused(job.unused_columns))
     if check or sample:

@@ -13,7 +13,7 @@ from jobs.io import storage
 from jobs.outputs import store
 
 REQUIRED = ("video_id", "video", "prompts")
-STRINGS = (*REQUIRED, "remove", "void", "mask_names")  # so that an id 007 in a CSV stays 007
+STRINGS = (*REQUIRED, "remove", "void", "mask_names", "video_etag")  # so that an id 007 in a CSV stays 007
 TABLES = (".parquet", ".csv", ".jsonl")
 UTF_16 = "is text in UTF-16; legal: UTF-8, which Excel calls 'CSV UTF-8' when it saves"
 NOT_TEXT = {  # the first bytes of files that people take for CSV

@@ -1,30 +1,21 @@
-"""What storage holds at many locations, found by few requests: a million files of a bucket by some thousand listings.
+"""What storage holds at many locations, by few requests: a million files of a bucket by some thousand listings."""
 
-In S3, locations are sorted, and a listing begins right before the first of them. What one page of a thousand keys shows
-is taken; the next begins before the first location after it. Where locations lie close together, a page serves hundreds
-of them; where they are far apart, each costs one request, as asking for it by itself would.
-"""
-
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from jobs.concurrency import interrupt
 from jobs.concurrency.threads import inheriting_pool
 from jobs.errors import RefusedError
 from jobs.io import storage
-from jobs.io.filesystem import S3FileSystem, is_s3, open_location, scheme_of
-from jobs.io.retry import with_retries
+from jobs.io.filesystem import S3FileSystem, is_s3_location, open_location, scheme_of
+from jobs.io.range_listing import AFTER_ALL, FIRST, KeyRange, list_ranges
 from jobs.io.storage import MOST_FOLDERS, PARENTS, FileInfo
 
 PARALLEL_REQUESTS = 32
 MIN_CHUNK = 100  # ranges of keys that one thread looks for: fewer would be in the same page
-MOST_FILES = 100_000  # of one location
-FIRST = "\0"  # sorts before any other character of a key: nothing lies between a key and this one after it
-SURROGATES = range(0xD800, 0xE000)  # no characters
-AFTER_ALL = "\U0010ffff"  # sorts after any other character of a key
+VERSION_MARK = "?versionId="
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,36 +24,30 @@ class Wanted:
 
     location: str
     is_deep: bool = False  # of a folder, also the files in its folders
+    is_optional: bool = False  # told of only if pages show it that were asked for others
 
 
-class _Range(NamedTuple):
-    """Keys of one bucket that a location may have."""
+class Found(NamedTuple):
+    """What is at a location."""
 
-    bucket: str
-    start: str
-    stop: str  # exclusive
-    number: int  # of the location
-    key: str
+    files: list[FileInfo]  # none if nothing is there
+    requests: float  # that it took; a page that serves several locations is shared by them, and local disk is free
 
 
-def find_files(wanted: Sequence[Wanted]) -> list[list[FileInfo]]:
-    """The file, or the files of the folder, at each location, as `storage.find` and `find_below` do; none for nothing.
+def find_files(wanted: Sequence[Wanted]) -> list[Found | None]:
+    """The file, or the files of the folder, at each location, as `storage.find` and `find_below` do.
 
-    Raises StorageError if storage is out of reach.
+    None for an optional location that no page showed. Raises StorageError if storage is out of reach.
     """
-    found: list[list[FileInfo]] = [[] for _ in wanted]
+    search = _Search(wanted)
     listed = [number for number, each in enumerate(wanted) if _can_be_listed(each.location)]
-    alone = sorted(set(range(len(wanted))) - set(listed))
     files = [number for number in listed if "." in storage.name_of(wanted[number].location)[1:]]
-    folders = sorted(set(listed) - set(files))
-    alone += _list(wanted, [*_files(wanted, files), *_files(wanted, folders), *_folders(wanted, folders)], found)
-    refused = set(alone)
-    missing = [n for n in files if not found[n] and n not in refused]  # folders whose names look like files'
-    alone += _list(wanted, list(_folders(wanted, missing)), found)
-    with inheriting_pool(PARALLEL_REQUESTS) as pool:
-        for number, result in zip(alone, pool.map(find_one, (wanted[number] for number in alone)), strict=True):
-            found[number] = result
-    return found
+    folders = sorted(set(listed).difference(files))
+    search.look_for([*search.as_files(files), *search.as_folders(folders)])
+    missing = [number for number in files if search.is_missing(number)]  # "frames.v1" may be a folder
+    search.look_for(list(search.as_folders_only(missing)))
+    search.ask_alone(set(range(len(wanted))).difference(listed))
+    return search.found()
 
 
 def find_one(wanted: Wanted) -> list[FileInfo]:
@@ -76,21 +61,81 @@ def find_one(wanted: Wanted) -> list[FileInfo]:
         return []  # the video's actor reports it in a row
 
 
+def object_at(location: str, num_bytes: int, etag: str) -> FileInfo:
+    """An object of S3 as storage would describe it. location: its URL, with a version or without."""
+    bucket, key = _bucket_and_key(location.partition(VERSION_MARK)[0])
+    return FileInfo(f"s3://{bucket}/{key}", num_bytes, etag)
+
+
+class _Search:
+    """The state of a search for many locations."""
+
+    def __init__(self, wanted: Sequence[Wanted]) -> None:
+        self._wanted = wanted
+        self._files: list[list[FileInfo]] = [[] for _ in wanted]
+        self._requests = [0.0] * len(wanted)
+        self._not_shown: set[int] = set()  # optional ones
+        self._refused: set[int] = set()  # whose buckets may not be listed
+
+    def as_files(self, numbers: Iterable[int]) -> Iterator[KeyRange]:
+        """The key that each location has if it is a file."""
+        for number in numbers:
+            bucket, key = _bucket_and_key(self._wanted[number].location)
+            yield KeyRange(bucket, key, key + FIRST, number, key, self._wanted[number].is_optional)
+
+    def as_folders_only(self, numbers: Iterable[int]) -> Iterator[KeyRange]:
+        """The keys that each location has if it is a folder."""
+        for number in numbers:
+            bucket, key = _bucket_and_key(self._wanted[number].location)
+            start, stop = (f"{key}/", f"{key}0") if key else ("", AFTER_ALL)  # "0" follows "/"
+            yield KeyRange(bucket, start, stop, number, key, self._wanted[number].is_optional)
+
+    def as_folders(self, numbers: Sequence[int]) -> Iterator[KeyRange]:
+        """The keys that each location has, which is likely to be a folder."""
+        yield from self.as_files(numbers)
+        yield from self.as_folders_only(numbers)
+
+    def look_for(self, ranges: Sequence[KeyRange]) -> None:
+        """Look for ranges of keys, several at a time."""
+        chunks = list(_chunks(sorted(ranges)))
+        with inheriting_pool(PARALLEL_REQUESTS) as pool:
+            for chunk, listed in zip(chunks, pool.map(list_ranges, chunks), strict=True):
+                if listed is None:
+                    self._refused |= {each.number for each in chunk}
+                    continue
+                for number, requests in listed.requests.items():
+                    self._requests[number] += requests
+                for each, files in zip(chunk, listed.files, strict=True):
+                    self._take(each, files)
+
+    def _take(self, each: KeyRange, files: list[FileInfo] | None) -> None:
+        if files is None:
+            self._not_shown.add(each.number)
+        elif files and not _is_file(self._files[each.number], each):
+            self._files[each.number] = _selected(files, each, self._wanted[each.number].is_deep)
+
+    def is_missing(self, number: int) -> bool:
+        """Whether listings have shown that nothing is there."""
+        return not (self._files[number] or number in self._refused or number in self._not_shown)
+
+    def ask_alone(self, others: set[int]) -> None:
+        """Ask for each location by itself that cannot be listed."""
+        optional = {number for number in others | self._refused if self._wanted[number].is_optional}
+        self._not_shown |= optional
+        alone = sorted((others | self._refused) - optional)
+        with inheriting_pool(PARALLEL_REQUESTS) as pool:
+            for number, files in zip(alone, pool.map(find_one, (self._wanted[n] for n in alone)), strict=True):
+                self._files[number] = files
+                self._requests[number] += scheme_of(self._wanted[number].location) not in ("", "file", "local")
+
+    def found(self) -> list[Found | None]:
+        """What is at each location."""
+        every = enumerate(zip(self._files, self._requests, strict=True))
+        return [None if number in self._not_shown else Found(*each) for number, each in every]
+
+
 def _can_be_listed(location: str) -> bool:
-    return scheme_of(location) in ("s3", "s3a") and "?versionId=" not in location
-
-
-def _files(wanted: Sequence[Wanted], numbers: Iterable[int]) -> Iterator[_Range]:
-    for number in numbers:
-        bucket, key = _bucket_and_key(wanted[number].location)
-        yield _Range(bucket, key, key + FIRST, number, key)
-
-
-def _folders(wanted: Sequence[Wanted], numbers: Iterable[int]) -> Iterator[_Range]:
-    for number in numbers:
-        bucket, key = _bucket_and_key(wanted[number].location)
-        start, stop = (f"{key}/", f"{key}0") if key else ("", AFTER_ALL)  # "0" follows "/"
-        yield _Range(bucket, start, stop, number, key)
+    return is_s3_location(location) and VERSION_MARK not in location
 
 
 def _bucket_and_key(location: str) -> tuple[str, str]:
@@ -101,27 +146,12 @@ def _bucket_and_key(location: str) -> tuple[str, str]:
     return bucket, key.rstrip("/")
 
 
-def _list(wanted: Sequence[Wanted], ranges: Sequence[_Range], found: list[list[FileInfo]]) -> set[int]:
-    """Look for ranges of keys, several at a time. Returns the locations whose buckets may not be listed."""
-    chunks = list(_chunks(sorted(ranges)))
-    refused: set[int] = set()
-    with inheriting_pool(PARALLEL_REQUESTS) as pool:
-        for chunk, result in zip(chunks, pool.map(_list_chunk, chunks), strict=True):
-            if result is None:
-                refused |= {each.number for each in chunk}
-                continue
-            for each, files in zip(chunk, result, strict=True):
-                if files and not _is_file(found[each.number], each):
-                    found[each.number] = _selected(files, each, wanted[each.number].is_deep)
-    return refused
-
-
-def _is_file(files: Sequence[FileInfo], of: _Range) -> bool:
+def _is_file(files: Sequence[FileInfo], of: KeyRange) -> bool:
     """Whether what was found is a file with the location's own key: a folder of the same name does not count then."""
     return len(files) == 1 and files[0].location == f"s3://{of.bucket}/{of.key}"
 
 
-def _chunks(ranges: Sequence[_Range]) -> Iterator[list[_Range]]:
+def _chunks(ranges: Sequence[KeyRange]) -> Iterator[list[KeyRange]]:
     """Ranges of one bucket each, for a thread each."""
     for _, group in groupby(ranges, key=lambda each: each.bucket):
         of_bucket = list(group)
@@ -129,61 +159,7 @@ def _chunks(ranges: Sequence[_Range]) -> Iterator[list[_Range]]:
         yield from (of_bucket[start : start + size] for start in range(0, len(of_bucket), size))
 
 
-def _list_chunk(ranges: Sequence[_Range]) -> list[list[FileInfo]] | None:
-    """The files of each of some ascending ranges of one bucket; None if it may not be listed."""
-    found: list[list[FileInfo]] = [[] for _ in ranges]
-    open_ranges: list[int] = []  # that began on this page or before, and go on
-    begun, after = 0, _before(ranges[0].start)
-    try:
-        while open_ranges or begun < len(ranges):
-            interrupt.check()
-            page, is_last = _page(f"s3://{ranges[0].bucket}", after)
-            keys = [entry["Key"] for entry in page]
-            reached = AFTER_ALL if is_last else keys[-1]
-            while begun < len(ranges) and ranges[begun].start <= reached:
-                open_ranges.append(begun)
-                begun += 1
-            for number in open_ranges:
-                each = ranges[number]
-                entries = page[bisect_left(keys, each.start) : bisect_left(keys, each.stop)]
-                found[number] += [_described(each.bucket, entry) for entry in entries]
-            goes_on = reached + FIRST
-            open_ranges = [n for n in open_ranges if ranges[n].stop > goes_on and len(found[n]) < MOST_FILES]
-            after = reached if open_ranges or begun == len(ranges) else max(reached, _before(ranges[begun].start))
-            if is_last:
-                break
-    except FileNotFoundError:  # no such bucket
-        return found
-    except (PermissionError, RefusedError):
-        return None
-    return found
-
-
-def _before(key: str) -> str:
-    """A key after which a listing begins with this one: nothing sorts between them."""
-    if not key or key[-1] == FIRST:
-        return key[:-1]
-    last = ord(key[-1]) - 1
-    return f"{key[:-1]}{chr(last if last not in SURROGATES else SURROGATES[0] - 1)}{AFTER_ALL}"
-
-
-@with_retries
-def _page(bucket: str, after: str) -> tuple[list[dict[str, Any]], bool]:
-    """Up to a thousand objects after a key, and whether they are the last."""
-    fs, path = open_location(bucket)
-    assert is_s3(fs)
-    name = cast(S3FileSystem, fs).split_path(path)[0]
-    start = {"StartAfter": after} if after else {}
-    answer = cast(S3FileSystem, fs).call_s3("list_objects_v2", Bucket=name, **start)
-    contents = answer.get("Contents", [])
-    return contents, not answer.get("IsTruncated") or not contents
-
-
-def _described(bucket: str, entry: dict[str, Any]) -> FileInfo:
-    return FileInfo(f"s3://{bucket}/{entry['Key']}", int(entry["Size"]), str(entry.get("ETag", "")).strip('"'))
-
-
-def _selected(files: Sequence[FileInfo], of: _Range, is_deep: bool) -> list[FileInfo]:
+def _selected(files: Sequence[FileInfo], of: KeyRange, is_deep: bool) -> list[FileInfo]:
     """Those of a folder's files that are taken: the ones directly in it, and, if that is asked for, in its folders."""
     if _is_file(files, of):
         return list(files)

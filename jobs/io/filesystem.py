@@ -112,7 +112,7 @@ def open_location(location: str) -> tuple[FileSystem, str]:
     scheme, mark, rest = location.partition("://")
     location = f"{scheme.lower()}{mark}{rest}" if mark else location
     try:
-        if scheme_of(location) in ("s3", "s3a"):
+        if is_s3_location(location):
             own = _own_s3.setdefault(os.getpid(), _OwnS3())
             return own.get("?versionId=" in location), str(strip_protocol(location))
         fs, path = url_to_fs(location, use_listings_cache=False)
@@ -154,6 +154,11 @@ def scheme_of(location: str) -> str:
     """The part before "://", in lower case; empty for a path."""
     scheme, mark, _ = location.partition("://")
     return scheme.lower() if mark else ""
+
+
+def is_s3_location(location: str) -> bool:
+    """Whether a URL leads to S3, by its scheme."""
+    return scheme_of(location) in ("s3", "s3a")
 
 
 def is_local(fs: FileSystem) -> bool:

@@ -78,6 +78,14 @@ class VideoTable(Mapping[str, VideoRow]):
         recent = {name: [getattr(row, name) for row in self._recent.values()] for name in STATE}
         return pa.concat_tables([*(packed.states() for packed in self._packed), pa.table(recent, schema=STATE_SCHEMA)])
 
+    def columns(self, names: Sequence[str]) -> Any:
+        """Some columns of `videos/` of each video, of single values, as an Arrow table in the order of `tables`."""
+        self._settle()
+        schema = pa.schema([store.VIDEOS.field(name) for name in names])
+        recent = {name: [getattr(row, name) for row in self._recent.values()] for name in names}
+        packed = (rows.columns(names).cast(schema) for rows in self._packed)
+        return pa.concat_tables([*packed, pa.table(recent, schema=schema)])
+
     def states(self) -> Iterator[VideoState]:
         """The state of each video."""
         for batch in self.state_table().to_batches():

@@ -4,7 +4,7 @@ A million rows take 150 MB so, and as `VideoRow` objects 2.7 GB.
 """
 
 import copy
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -78,6 +78,10 @@ class PackedRows:
     def states(self) -> Any:
         """The columns of STATE of the latest rows, as an Arrow table."""
         return self._state.filter(pa.array(self.is_latest)).cast(STATE_SCHEMA)
+
+    def columns(self, names: Sequence[str]) -> Any:
+        """Some columns of the latest rows, as an Arrow table."""
+        return self._file.read(list(names), use_threads=False).select(list(names)).filter(pa.array(self.is_latest))
 
     def value(self, name: str, row: int) -> Any:
         """One value of STATE."""

@@ -47,6 +47,7 @@ VIDEO_MEANINGS = {
     "work_id": "digest of the video, its prompts, the model and the options",
     "status": "done, quarantined, or pending",
     "video_version": "digest of the video's files as storage told them: names, lengths, ETags or times",
+    "video_bytes": "size of the video's file; null for a folder of images",
     "start": "first segmented frame",
     "end": "the frame before which segmentation ended; null: the video's end",
     "pixel_aspect": "width of a pixel divided by its height; 1 for square pixels, null where the file does not say",

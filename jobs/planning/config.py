@@ -19,6 +19,7 @@ from stcn_core.memory.eviction import policy_names
 MANIFEST, MODEL, MEMORY, VIDEOS = "Manifest", "Model", "Memory", "Videos"
 CLUSTER, FAILURES, STORAGE = "Cluster", "Failures", "Storage"
 PROPAGATION_OPTIONS = ("memory_every", "top_k", "include_last", "max_memory_frames", "memory_policy")
+OF_ONE_RUN = ("only", "redo", "recheck")  # that the next run does not take over
 UNBOUNDED_AT_ZERO = ("top_k", "max_memory_frames")
 Count = Annotated[int, Field(ge=1)]
 CountOrNone = Annotated[int | None, Field(ge=1)]
@@ -250,6 +251,14 @@ class SegmentConfig:
     storage_patience: Annotated[
         Positive, Option("Retry a failing storage request for this many seconds.", STORAGE, run_only=True)
     ] = RETRY_SECONDS
+    recheck: Annotated[
+        bool,
+        Option(
+            "Ask storage again for all videos that are done, also for those that lie apart from others, whose answers "
+            "an earlier run kept.",
+            STORAGE,
+        ),
+    ] = False
     verify_downloads: Annotated[
         bool, Option("Download an object twice if the store offers no checksum of its content.", STORAGE)
     ] = False
@@ -287,4 +296,4 @@ class SegmentConfig:
 
     def as_dict(self) -> dict[str, Any]:
         """The options as run.json stores them, for the next run: without the choice of videos of this one."""
-        return {k: v for k, v in dataclasses.asdict(self).items() if k not in ("only", "redo")}
+        return {k: v for k, v in dataclasses.asdict(self).items() if k not in OF_ONE_RUN}

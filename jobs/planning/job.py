@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -13,11 +14,14 @@ from jobs.io import storage
 from jobs.io.storage_policy import QUICK_SECONDS, StoragePolicy, storage_policy
 from jobs.ledger.ledger import Ledger
 from jobs.outputs import store
-from jobs.outputs.packed_rows import PackedRows, VideoState
+from jobs.outputs.packed_rows import PackedRows
 from jobs.outputs.selection_folder import refuse_selection
 from jobs.planning.config import SegmentConfig
-from jobs.planning.identity import identify
+from jobs.planning.identity import Identified, identify
+from jobs.planning.kept_answers import KeptAnswers, read_answers
 from jobs.planning.latest_rows import LatestRows, read_table
+from jobs.planning.length import Rates, measured_rates
+from jobs.planning.retry_rule import RetryRule, check_classes, done_work, retry_rule
 from jobs.planning.row_options import RowOptions, option_columns
 from jobs.planning.shards import plan_shards
 from jobs.records import Entry, VideoRow
@@ -38,7 +42,35 @@ class Job:
     unused_columns: list[str]  # of the manifest
     table: PackedRows  # rows of all manifests that the output was given before
     ledger: Ledger
-    is_retried: Callable[[VideoState], bool]  # whether a settled video is segmented again
+    is_retried: RetryRule
+    rates: Rates  # by which lengths are estimated
+    kept: KeptAnswers  # of earlier runs
+    answers: KeptAnswers  # for later ones
+    ask: Callable[..., Identified]  # `identify` with the terms of this run
+
+    def without_lost(self) -> "tuple[Job, list[str]]":
+        """Let videos whose masks are gone count as not done; returns the job as it is then, and their ids.
+
+        Storage is asked for each video whose kept answer was believed because it was done.
+        """
+        lost = self.ledger.forget_lost()
+        if not self.believed():
+            return self, lost
+        done = done_work(self.ledger, self.is_retried)
+        doubted = [
+            number
+            for number, item in enumerate(self.items)
+            if item.is_believed and item.work_id != done.get(item.entry.video_id)
+        ]
+        found = self.ask([self.items[number].entry for number in doubted], kept=self.answers)
+        items = list(self.items)
+        for number, item in zip(doubted, found.items, strict=True):
+            items[number] = item
+        return replace(self, items=items, answers=found.answers), lost
+
+    def believed(self) -> int:
+        """Count the videos that storage was not asked for, as their kept answers lead to work that is done."""
+        return sum(item.is_believed for item in self.items)
 
     def todo(self) -> list[WorkItem]:
         """Return the work that a run would do."""
@@ -84,9 +116,14 @@ class Job:
         tables = chain(self.tables(), self.others().tables())
         store.write_video_tables(storage.join(self.config.output, store.VIDEOS_FILE), tables)
 
+    def write_answers(self) -> None:
+        """Keep the answers that later runs may believe, where they are not those that are kept already."""
+        if not self.answers.table.equals(self.kept.table):
+            self.answers.write(self.config.output)
+
 
 def prepare_job(config: SegmentConfig, classes: Sequence[str] | None = None) -> Job:
-    """Read the manifest, the model and the ledger, and write nothing. Raises UserError.
+    """Read the manifest, the model and the ledger, ask storage for the videos, and write nothing. Raises UserError.
 
     classes: error classes whose quarantined videos are retried; empty: all classes; None: no video is retried.
     """
@@ -97,25 +134,31 @@ def prepare_job(config: SegmentConfig, classes: Sequence[str] | None = None) -> 
         entries = _chosen(manifest.entries, config)
         options = RowOptions(config, model)
         options.check(entries)
-        items = identify(
-            entries,
-            model.sha256,
-            options.of,
+        ledger, table, kept = Ledger(config.output), read_table(config.output), read_answers(config.output)
+        check_classes(classes or (), ledger)
+        is_retried, rates = retry_rule(config, classes), measured_rates(ledger.videos)
+        ask = partial(
+            identify,
+            model_sha256=model.sha256,
+            options_of=options.of,
             precision=config.precision,
             similarity=config.similarity,
+            rates=rates,
         )
-        ledger = Ledger(config.output)
-        table = read_table(config.output)
-    _check_classes(classes or (), ledger)
+        found = ask(entries, kept=kept, done=done_work(ledger, is_retried) if len(kept) and not config.recheck else {})
     return Job(
         config=config,
         model=model,
         options=config.propagation(model),
-        items=items,
+        items=found.items,
         unused_columns=manifest.unused_columns,
         ledger=ledger,
         table=table,
-        is_retried=_retry_rule(config, classes),
+        is_retried=is_retried,
+        rates=rates,
+        kept=kept,
+        answers=found.answers,
+        ask=ask,
     )
 
 
@@ -133,31 +176,6 @@ def _chosen(entries: list[Entry], config: SegmentConfig) -> list[Entry]:
         if unknown := sorted(set(ids or ()) - known):
             raise UserError(f"{name} {', '.join(unknown[:5])}: {config.manifest} has no such video_id")
     return entries if config.only is None else [entry for entry in entries if entry.video_id in set(config.only)]
-
-
-def _check_classes(classes: Sequence[str], ledger: Ledger) -> None:
-    legal = sorted({str(state.error_class) for state in ledger.videos.states() if state.status == "quarantined"})
-    if unknown := sorted(set(classes) - set(legal)):
-        raise UserError(f"--only {', '.join(unknown)}: no quarantined video has this class; legal: {legal}")
-
-
-def _retry_rule(config: SegmentConfig, classes: Sequence[str] | None) -> Callable[[VideoState], bool]:
-    """Return the rule for settled videos: retry those requested, and those whose outcome --strict has changed.
-
-    A strict run retries damaged videos that are done; any other run retries those that only a strict run quarantined.
-    """
-
-    redone = frozenset(config.redo or ())
-
-    def is_retried(state: VideoState) -> bool:
-        if state.video_id in redone:
-            return True
-        if state.status == "quarantined":
-            is_requested = classes is not None and (not classes or state.error_class in classes)
-            return is_requested or (state.error_class == "DamagedError" and not config.strict)
-        return config.strict and state.damage is not None
-
-    return is_retried
 
 
 def _row(item: WorkItem, latest: VideoRow | None) -> VideoRow:

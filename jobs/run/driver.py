@@ -26,7 +26,7 @@ from jobs.planning.job import Job, prepare_job
 from jobs.planning.latest_rows import LatestRows
 from jobs.run.committer import Committer
 from jobs.run.progress import Counts, Reporter
-from jobs.run.status import describe_outdated, describe_unused
+from jobs.run.status import describe_believed, describe_outdated, describe_unused
 from jobs.scheduling.budgets import Budgets
 from jobs.scheduling.scheduler import Scheduler
 
@@ -51,8 +51,9 @@ def _run(
     with run_lock.run_lock(config.output, name, me := run_lock.describe_process()):
         job.ledger.begin(name, me, create)
         try:
-            lost = job.ledger.forget_lost()
+            job, lost = job.without_lost()
             _write_run_info(job, name)
+            job.write_answers()
             _write_videos(job)
             _tell_what_is_replaced(job, lost, report)
             if todo := job.todo():
@@ -130,6 +131,8 @@ def _tell_what_is_replaced(job: Job, lost: Sequence[str], report: Reporter) -> N
         report.note(describe_unused(job.unused_columns))
     if outdated := job.outdated():
         report.note(describe_outdated(outdated))
+    if believed := job.believed():
+        report.note(describe_believed(believed, job.counts()["done"]))
     here = {item.entry.video_id for item in job.items}
     for video_id in lost:
         again = "are made again" if video_id in here else "of another manifest: segment that one to make them again"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from jobs.concurrency.threads import inheriting_pool
 from jobs.errors import CredentialsError, PromptError, VideoError, printable
+from jobs.inputs.listed_video import require_as_listed
 from jobs.io import scratch, storage
 from jobs.io.outline import outline
 from jobs.records import VideoRow
@@ -55,6 +56,7 @@ def _failure(item: WorkItem) -> VideoRow | None:
     with scratch.temporary() as folder:
         try:
             with _missing_is(VideoError):
+                require_as_listed(item.entry)
                 video = outline(item.entry.video, Path(folder, "outline"))
             with _missing_is(PromptError):
                 prompts = storage.download(item.entry.prompts, Path(folder, "prompts"), with_folders=True)

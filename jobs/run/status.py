@@ -7,6 +7,7 @@ from jobs.errors import printable
 from jobs.io import storage
 from jobs.outputs import store
 from jobs.planning.latest_rows import LatestRows
+from jobs.planning.length import Rates
 from jobs.segmenting.work_item import Shard
 
 SHOWN = 10  # videos listed for each kind of problem
@@ -58,6 +59,25 @@ def describe_plan(shards: Sequence[Shard], counts: Counter[str], outdated: int) 
 def describe_outdated(count: int) -> str:
     """Explain why videos that were done count as not done."""
     return f"{count} videos were done with another model, other options, prompts or content; their masks are replaced"
+
+
+def describe_believed(believed: int, done: int) -> str:
+    """Say which videos storage was not asked for."""
+    return (
+        f"{believed} of {done} done videos lie apart from others in storage and were not asked for again; --recheck "
+        "asks for all"
+    )
+
+
+def describe_lengths(rates: Rates) -> str:
+    """Say how the lengths of video files are estimated."""
+    if not rates.of_all.videos:
+        return f"lengths of video files are estimated at {rates.of_all.bytes_per_frame:,.0f} bytes a frame, as assumed"
+    kinds = [f"{name or 'without a suffix'} {rate.bytes_per_frame:,.0f}" for name, rate in rates.by_suffix.items()]
+    return (
+        f"lengths of video files are estimated in bytes a frame, as measured on {rates.of_all.videos} that are done: "
+        + _some(kinds)
+    )
 
 
 def describe_unused(columns: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from jobs.errors import DamagedError, PromptError
 from jobs.inputs.prompts.prompt_builder import Prompts
 from jobs.inputs.videos.video import Video
 from jobs.outputs import store
-from jobs.records import VideoRow
+from jobs.records import Entry, VideoRow
 from jobs.segmenting.clip_propagation import segment_clip
 from jobs.segmenting.scene_clips import Clip, split_into_clips
 from jobs.segmenting.tracks import Tracks
@@ -160,6 +160,7 @@ def _done(
         video=entry.video,
         prompts=entry.prompts,
         video_version=item.video_version,
+        video_bytes=item.video_bytes,
         start=entry.start,
         end=entry.end,
         # Frames after the cut at which a video ends are not missing.
@@ -174,8 +175,18 @@ def _done(
         objects=len(prompted_frames(prompts.labels)),
         tracks=tracks.records(),
         prompts_read=prompts.read,
-        notes=(*video.notes, *prompts.notes),
+        notes=(*video.notes, *prompts.notes, *_length_notes(entry, frames)),
         masks=masks,
         seconds=seconds,
         attempts=1,
     )
+
+
+def _length_notes(entry: Entry, frames: SceneFrames) -> tuple[str, ...]:
+    """Note a number of frames that is not the manifest's. A video that ends at a cut does not tell its own."""
+    if entry.frames is None or not frames.is_exhausted or entry.frames_in_window(entry.frames) == frames.taken:
+        return ()
+    window = (
+        "" if (entry.start, entry.end) == (0, None) else f" {entry.frames_in_window(entry.frames)} from start to end,"
+    )
+    return (f"the manifest gives the video {entry.frames} frames,{window} and {frames.taken} were decoded",)

@@ -175,6 +175,12 @@ def test_help_groups_the_options_of_a_run(panel: str) -> None:
     assert f"─ {panel} ─" in stcn("segment", "--help", env=environment).stdout
 
 
+@pytest.mark.parametrize("command", ["segment", "plan", "retry"])
+def test_recheck_is_an_option_of_one_run(command: str) -> None:
+    assert "--recheck " in stcn(command, "--help").stdout
+    assert not {"recheck", "only", "redo"} & set(SegmentConfig(manifest="m.csv", output="o", recheck=True).as_dict())
+
+
 def test_no_cluster_at_the_address_is_fatal(archive: Path, model_file: Path, tmp_path: Path) -> None:
     environment = {**os.environ, "RAY_ADDRESS": "127.0.0.1:1"}
     command = ("segment", archive / "manifest.csv", tmp_path / "out", "--model", model_file)

@@ -35,7 +35,7 @@ def test_a_version_that_does_not_exist_is_that_videos_failure_alone(version: str
         f"gone,{bucket}/v.mp4?versionId={version},{bucket}/m.png\n"
     )
     entries = read_manifest(f"{tmp_path}/m.csv").entries
-    good, gone = identify(entries, "model", lambda _: VideoOptions())
+    good, gone = identify(entries, "model", lambda _: VideoOptions()).items
     assert (good.not_found, gone.not_found) == ((), ("video",))
     _FetchedVideo(good).paths()
     with pytest.raises((VideoError, RefusedError)) as error:

@@ -1,5 +1,6 @@
 """Segmenting a video gives rows for every frame, with the times and sizes of the file."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from jobs.inputs.videos.video_file import VideoFile
 from jobs.outputs import rle
 from jobs.outputs.label_maps import to_image
 from jobs.outputs.store import MaskRow
+from jobs.planning.identity import identify
 from jobs.records import Entry, VideoRow
 from jobs.segmenting.segment_video import segment_video
 from jobs.segmenting.work_item import VideoOptions, WorkItem
@@ -185,3 +187,30 @@ def test_window_is_segmented_backward(direction: Direction, archive: Path, tmp_p
             assert np.array_equal(rle.decode(mask["counts"], 50, 70), given)
         found.append([mask["counts"] for mask in masks])
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    ("window", "note"),
+    [
+        ({"frames": 12}, None),
+        ({"frames": 20}, "the manifest gives the video 20 frames, and 12 were decoded"),
+        ({"frames": 20, "end": 8}, None),
+        ({"frames": 5, "start": 2, "end": 8},
+         "the manifest gives the video 5 frames, 3 from start to end, and 6 were decoded"),
+        ({"frames": 20, "end": 15},
+         "the manifest gives the video 20 frames, 15 from start to end, and 12 were decoded"),
+        ({}, None),
+    ],
+)  # fmt: skip
+def test_length_that_is_not_the_manifests_is_noted(window: dict[str, Any], note: str | None, archive: Path) -> None:
+    row, _, _ = segment(archive / "videos/b.mp4", archive / "prompts/b", **window)
+    assert [each for each in row.notes or () if "manifest" in each] == ([note] if note else [])
+
+
+def test_row_has_the_size_of_the_video_file(archive: Path) -> None:
+    entry = Entry(video_id="v", video=f"{archive}/videos/b.mp4", prompts=f"{archive}/prompts/b")
+    (item,) = identify([entry], "model", lambda _: VideoOptions()).items
+    row, _, _ = to_end(segment_video(item, Path(entry.video), Path(entry.prompts), model=tiny_model()))
+    assert row.video_bytes == Path(entry.video).stat().st_size
+    (folder,) = identify([replace(entry, video=entry.prompts)], "model", lambda _: VideoOptions()).items
+    assert (folder.video_bytes is None) == (len(list(Path(entry.prompts).iterdir())) > 1)
