@@ -122,10 +122,16 @@ class Job:
             self.answers.write(self.config.output)
 
 
-def prepare_job(config: SegmentConfig, classes: Sequence[str] | None = None) -> Job:
+def prepare_job(
+    config: SegmentConfig,
+    classes: Sequence[str] | None = None,
+    *,
+    before_asking: Callable[[ModelFile, int], None] = lambda model, videos: None,
+) -> Job:
     """Read the manifest, the model and the ledger, ask storage for the videos, and write nothing. Raises UserError.
 
     classes: error classes whose quarantined videos are retried; empty: all classes; None: no video is retried.
+    before_asking: is told the model, and how many videos at least the ledger does not know: to ask takes a while.
     """
     with storage_policy(StoragePolicy(config.storage_patience, config.verify_downloads)):
         refuse_selection(config.output)
@@ -145,6 +151,7 @@ def prepare_job(config: SegmentConfig, classes: Sequence[str] | None = None) -> 
             similarity=config.similarity,
             rates=rates,
         )
+        before_asking(model, len(entries) - len(ledger.videos))
         found = ask(entries, kept=kept, done=done_work(ledger, is_retried) if len(kept) and not config.recheck else {})
     return Job(
         config=config,

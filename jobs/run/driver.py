@@ -7,12 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import version
 
-from jobs.actors import cluster
-from jobs.actors.actor_group import ActorGroup
-from jobs.actors.pool import Pool
-from jobs.actors.segmenter import ActorSettings, report_seconds
 from jobs.errors import FatalError
-from jobs.inputs.limits import ProcessLimits
 from jobs.io import storage
 from jobs.io.create_only import Create, record_creator
 from jobs.io.storage_policy import StoragePolicy, storage_policy
@@ -24,11 +19,10 @@ from jobs.outputs import store
 from jobs.planning.config import SegmentConfig
 from jobs.planning.job import Job, prepare_job
 from jobs.planning.latest_rows import LatestRows
+from jobs.run.actor_start import ActorStart
 from jobs.run.committer import Committer
 from jobs.run.progress import Counts, Reporter
 from jobs.run.status import describe_believed, describe_outdated, describe_unused
-from jobs.scheduling.budgets import Budgets
-from jobs.scheduling.scheduler import Scheduler
 
 HAND_OVER_SECONDS = 2.0  # for actors to upload what they have finished; `ray job stop` kills after 3
 LAST_PATIENCE_SECONDS = 2.0  # for storage requests of a run that is told to stop
@@ -46,49 +40,53 @@ def run(config: SegmentConfig, report: Reporter, classes: Sequence[str] | None =
 def _run(
     config: SegmentConfig, report: Reporter, classes: Sequence[str] | None, *, policy: StoragePolicy
 ) -> LatestRows:
-    job, name = prepare_job(config, classes), f"{time.strftime('%Y%m%dT%H%M%S')}-{uuid.uuid4().hex[:8]}"
-    create = record_creator_for(config)
-    with run_lock.run_lock(config.output, name, me := run_lock.describe_process()):
-        job.ledger.begin(name, me, create)
-        try:
-            job, lost = job.without_lost()
-            _write_run_info(job, name)
-            job.write_answers()
-            _write_videos(job)
-            _tell_what_is_replaced(job, lost, report)
-            if todo := job.todo():
-                counts = Counts(
-                    videos=len(todo),
-                    skipped=len(job.items) - len(todo),
-                    frames_left=float(sum(item.expected_frames for item in todo)),
-                )
-                with cluster.connected() as connection, report:
-                    _segment(job, name, connection, counts=counts, report=report, policy=policy)
-        except BaseException:  # also an interrupt; it is raised again
-            policy.retry_seconds = LAST_PATIENCE_SECONDS
-            with suppress(OSError):  # storage may be what failed; the next run writes it again
-                _write_last_videos(job)
-            raise
-        _write_last_videos(job)
-        if others := len(job.others()):
-            report.note(f"{config.output} has {others} videos of other manifests, too; `stcn status` counts them all")
+    name = f"{time.strftime('%Y%m%dT%H%M%S')}-{uuid.uuid4().hex[:8]}"
+    with ActorStart(config, f"{ATTEMPTS}/{name}") as actors:
+        job = prepare_job(config, classes, before_asking=actors.begin)
+        create = record_creator_for(config)
+        with run_lock.run_lock(config.output, name, me := run_lock.describe_process()):
+            job.ledger.begin(name, me, create)
+            return _run_job(job, name, actors, report=report, policy=policy)
+
+
+def _run_job(job: Job, name: str, actors: ActorStart, *, report: Reporter, policy: StoragePolicy) -> LatestRows:
+    try:
+        job, lost = job.without_lost()
+        _write_run_info(job, name)
+        job.write_answers()
+        _write_videos(job)
+        _tell_what_is_replaced(job, lost, report)
+        if todo := job.todo():
+            counts = Counts(
+                videos=len(todo),
+                skipped=len(job.items) - len(todo),
+                frames_left=float(sum(item.expected_frames for item in todo)),
+            )
+            _segment(job, name, actors, counts=counts, report=report, policy=policy)
+    except BaseException:  # also an interrupt; it is raised again
+        policy.retry_seconds = LAST_PATIENCE_SECONDS
+        with suppress(OSError):  # storage may be what failed; the next run writes it again
+            _write_last_videos(job)
+        raise
+    _write_last_videos(job)
+    if others := len(job.others()):
+        output = job.config.output
+        report.note(f"{output} has {others} videos of other manifests, too; `stcn status` counts them all")
     return job.latest()
 
 
 def _segment(
-    job: Job, name: str, connection: cluster.Connection, *, counts: Counts, report: Reporter, policy: StoragePolicy
+    job: Job, name: str, actors: ActorStart, *, counts: Counts, report: Reporter, policy: StoragePolicy
 ) -> None:
-    report.update(counts)
-    if warning := connection.describe_open_interface():
-        report.note(warning)
-    division = cluster.allocate(cluster.node_resources(), job.config, connection.grows)
-    start_seconds = cluster.AUTOSCALE_SECONDS if connection.grows else cluster.START_SECONDS
-    pool = _start_pool(job, f"{ATTEMPTS}/{name}", division, start_seconds=start_seconds)
+    pool = actors.pool(job)
     try:
-        with CommitWriter(job.ledger) as writer:
+        with report, CommitWriter(job.ledger) as writer:
+            report.update(counts)
+            if warning := actors.connection.describe_open_interface():
+                report.note(warning)
             committer = Committer(writer, job.config, counts, report=report)
             try:
-                for attempt, event in pool.run(job.shards(division.actors), is_held=committer.is_behind):
+                for attempt, event in pool.run(job.shards(actors.division.actors), is_held=committer.is_behind):
                     counts.frames_left = pool.frames_left
                     committer.take(attempt, event)
                 committer.finish()
@@ -103,27 +101,6 @@ def _segment(
         if not job.ledger.unpublished:  # else the next run publishes them
             with suppress(OSError):  # what is left there, the next run clears away
                 storage.remove(storage.join(job.config.output, ATTEMPTS, name))
-
-
-def _start_pool(job: Job, folder: str, division: cluster.Allocation, *, start_seconds: float) -> Pool:
-    config, mailbox, model = job.config, cluster.start_mailbox(), cluster.share_model(job.model)
-    size = min(division.actors, len(job.shards(division.actors)))
-    setup = ActorSettings(
-        device=config.device,
-        precision=config.precision,
-        similarity=config.similarity,
-        threads=division.threads,
-        allowance=ProcessLimits(config.stall_seconds, config.max_video_seconds, division.memory_gib),
-        storage=StoragePolicy(config.storage_patience, config.verify_downloads),
-        report_seconds=report_seconds(size),
-    )
-    group = ActorGroup(
-        start=lambda name: cluster.start_actor(name, mailbox, division, model=model, setup=setup),
-        size=size,
-        start_seconds=start_seconds,
-    )
-    scheduler = Scheduler(Budgets(config.max_attempts), folder=folder)
-    return Pool(group, mailbox, scheduler, output=config.output, stall_seconds=config.stall_seconds)
 
 
 def _tell_what_is_replaced(job: Job, lost: Sequence[str], report: Reporter) -> None:

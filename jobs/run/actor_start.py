@@ -1,0 +1,82 @@
+"""The cluster and the actors of a run. Actors load the model while storage is asked for the videos of a long plan."""
+
+from contextlib import ExitStack
+from functools import cached_property
+from types import TracebackType
+
+from jobs.actors import cluster
+from jobs.actors.actor_group import ActorGroup
+from jobs.actors.pool import Pool
+from jobs.actors.segmenter import ActorSettings, report_seconds
+from jobs.inputs.limits import ProcessLimits
+from jobs.inputs.model_file import ModelFile
+from jobs.io.storage_policy import StoragePolicy
+from jobs.planning.config import SegmentConfig
+from jobs.planning.job import Job
+from jobs.scheduling.budgets import Budgets
+from jobs.scheduling.scheduler import Scheduler
+
+LONG_PLAN_VIDEOS = 10_000  # for fewer, storage has answered before Ray is up
+
+
+class ActorStart:
+    """Joins a cluster and starts actors, each once. A context manager: leaving it ends them, and leaves the cluster."""
+
+    def __init__(self, config: SegmentConfig, folder: str) -> None:
+        """folder: of the run's attempts, below the output."""
+        self._config, self._folder = config, folder
+        self._stack = ExitStack()
+        self._pool: Pool | None = None
+
+    def __enter__(self) -> "ActorStart":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    @cached_property
+    def connection(self) -> cluster.Connection:
+        """The cluster, which is joined now if it was not before. Raises FatalError."""
+        return self._stack.enter_context(cluster.connected())
+
+    @cached_property
+    def division(self) -> cluster.Allocation:
+        """How the cluster's nodes are shared out. Raises FatalError for more GPUs than there are."""
+        grows = self.connection.grows
+        return cluster.allocate(cluster.node_resources(), self._config, grows)
+
+    def begin(self, model: ModelFile, videos: int) -> None:
+        """Start actors ahead of the plan, if it takes long. videos: which surely are to be segmented, at least."""
+        if videos >= LONG_PLAN_VIDEOS:
+            self._pool = self._start(model, min(self.division.actors, videos))
+
+    def pool(self, job: Job) -> Pool:
+        """The actors of a run, which are started now if they were not before. Raises FatalError."""
+        if self._pool is None:
+            actors = self.division.actors
+            self._pool = self._start(job.model, min(actors, len(job.shards(actors))))
+        return self._pool
+
+    def _start(self, model: ModelFile, size: int) -> Pool:
+        config, division = self._config, self.division
+        mailbox, content = cluster.start_mailbox(), cluster.share_model(model)
+        setup = ActorSettings(
+            device=config.device,
+            precision=config.precision,
+            similarity=config.similarity,
+            threads=division.threads,
+            allowance=ProcessLimits(config.stall_seconds, config.max_video_seconds, division.memory_gib),
+            storage=StoragePolicy(config.storage_patience, config.verify_downloads),
+            report_seconds=report_seconds(size),
+        )
+        group = ActorGroup(
+            start=lambda name: cluster.start_actor(name, mailbox, division, model=content, setup=setup),
+            size=size,
+            start_seconds=cluster.AUTOSCALE_SECONDS if self.connection.grows else cluster.START_SECONDS,
+        )
+        scheduler = Scheduler(Budgets(config.max_attempts), folder=self._folder)
+        pool = Pool(group, mailbox, scheduler, output=config.output, stall_seconds=config.stall_seconds)
+        self._stack.callback(pool.stop)
+        return pool
