@@ -205,3 +205,40 @@ def test_masks_and_videos_in_s3_by_ray_job_submit(
     assert {row.video for row in rows.values()} == {f"{bucket}/videos/{name}.mp4" for name in "abcde"}
     status = stcn("status", f"{bucket}/out")
     assert "4 done, 1 quarantined" in status.stdout
+
+
+# Storage is asked only once an actor is up; else this would wait for ever.
+LATE_STORAGE = """
+import time
+import ray
+from jobs.actors.actor_group import ActorGroup
+from jobs.cli import __main__ as cli
+from jobs.planning import job
+from jobs.run import actor_start
+
+groups, identify = [], job.identify
+
+def started(**settings):
+    groups.append(ActorGroup(**settings))
+    return groups[-1]
+
+def ask(*terms, **others):
+    while not groups:
+        time.sleep(0.1)
+    ray.get([actor.starting for actor in groups[0]])
+    return identify(*terms, **others)
+
+actor_start.LONG_PLAN_VIDEOS, actor_start.ActorGroup, job.identify = 2, started, ask
+cli.main()
+"""
+
+
+def test_actors_start_while_storage_is_asked_for_a_long_plan(
+    undisturbed: Path, archive: Path, model_file: Path, tmp_path: Path
+) -> None:
+    output = str(tmp_path / "out")
+    with Process(
+        "-c", LATE_STORAGE, "segment", archive / "manifest.csv", output, *options(model_file), "--actors", "1"
+    ) as process:
+        assert process.wait(120) == 3, process.errors()
+    assert digest(output) == digest(str(undisturbed))
