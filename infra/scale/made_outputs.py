@@ -48,7 +48,7 @@ def write_ledger(output: str, commits: Iterable[Changes]) -> None:
             written.add(of_all)
             tail = []
     for number, commit in enumerate(tail, written.stop):
-        record = record_of_commit("r", [f"_attempts/r/{number}"], commit.rows.values(), files=commit.files)
+        record = record_of_commit("r", [f"_attempts/r/{number}"], commit)
         content = json.dumps(record, sort_keys=True).encode()
         folder = storage.join(output, LEDGER, "records", f"{number // FOLDER_RECORDS:08d}")
         sealed = json.dumps({"sha256": storage.sha256(content), **record}).encode()

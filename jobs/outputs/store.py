@@ -135,9 +135,13 @@ class MaskWriter:
 
 def without_videos(content: bytes, video_ids: Iterable[str]) -> bytes | None:
     """Return a masks file without the rows of the given videos, or None if no row remains."""
-    table = parse(content)
-    kept = table.filter(pc.invert(pc.is_in(table["video_id"], pa.array(sorted(video_ids)))))
-    return to_bytes(kept.combine_chunks(), MASKS) if len(kept) else None
+    others, buffer, kept = pa.array(sorted(video_ids), pa.string()), io.BytesIO(), 0
+    with MaskWriter(buffer) as writer:
+        for table in batches(content):
+            rest = table.filter(pc.invert(pc.is_in(table["video_id"], others)))
+            kept += len(rest)
+            writer.add(rest.cast(MASKS))
+    return buffer.getvalue() if kept else None
 
 
 def write_videos(location: str, rows: Iterable[VideoRow]) -> None:
