@@ -26,6 +26,7 @@ from jobs.planning.config import SegmentConfig
 from jobs.planning.job import Job, prepare_job
 from jobs.planning.latest_rows import LatestRows
 from jobs.run.committer import Committer
+from jobs.run.compaction import compact_on_cluster, plan_compaction
 from jobs.run.progress import Counts, Reporter
 from jobs.run.status import describe_outdated, describe_unused
 
@@ -62,6 +63,10 @@ def _run(
                 )
                 with cluster.connected() as connection, report:
                     _segment(job, name, connection, counts=counts, report=report, policy=policy)
+                    _compact(job, name, report, policy=policy)
+            elif config.compact_at_end and plan_compaction(job.ledger).groups:
+                with cluster.connected(), report:
+                    _compact(job, name, report, policy=policy)
         except BaseException:  # also an interrupt; it is raised again
             policy.retry_seconds = LAST_PATIENCE_SECONDS
             with suppress(OSError):  # storage may be what failed; the next run writes it again
@@ -100,6 +105,12 @@ def _segment(
         if not job.ledger.unpublished:  # else the next run publishes them
             with suppress(OSError):  # what is left there, the next run clears away
                 storage.remove(storage.join(job.config.output, ATTEMPTS, name))
+
+
+def _compact(job: Job, name: str, report: Reporter, *, policy: StoragePolicy) -> None:
+    if job.config.compact_at_end:
+        output = job.config.output
+        report.note(compact_on_cluster(job.ledger, name, report.note, output=output, policy=policy).describe(output))
 
 
 def _start_pool(job: Job, folder: str, division: cluster.Allocation, *, start_seconds: float) -> Pool:
