@@ -58,8 +58,8 @@ def test_command_merges_and_then_has_nothing_to_do(ray_cluster: str, small: str)
 def test_run_compacts_at_its_end_on_its_own_cluster(
     ray_cluster: str, archive: Path, model_file: Path, tmp_path: Path
 ) -> None:
-    options = ["--model", model_file, "--threads-per-actor", "1", "--frames-per-shard", "1"]
-    for name, more in (("apart", []), ("merged", ["--compact-at-end"])):
+    options = ("--model", model_file, "--threads-per-actor", "1", "--frames-per-shard", "1")
+    for name, more in (("apart", ()), ("merged", ("--compact-at-end",))):
         result = stcn("segment", archive / "manifest.csv", tmp_path / name, *options, *more)
         assert result.returncode == 3, result.stderr  # video d is cut off
     assert "and has 1 files" in result.stderr
