@@ -106,6 +106,37 @@ def verify(scale: float) -> Figures:
         return {"files": files, "seconds": time.monotonic() - started, "cpu_seconds": time.process_time() - cpu}
 
 
+def compaction(scale: float) -> Figures:
+    """`stcn compact` of 1,000 files of 1.6 MB, 16 videos of 300 masks each, on local disk, on all cores."""
+    from jobs.commands.compact import compact_output
+    from jobs.commands.verify import verify as find_problems
+    from jobs.run.progress import NullReporter
+
+    files, cores = max(4, int(1_000 * scale)), os.cpu_count() or 1
+    with tempfile.TemporaryDirectory() as folder:
+        output = f"{folder}/out"
+        make("shards", output, f"{folder}/manifest.parquet", files)
+        peak = peak_of_a_merge(output, min(files, 160))
+        started = time.monotonic()
+        done = compact_output(output, NullReporter())
+        seconds = time.monotonic() - started
+        assert find_problems(output).problems == []
+        sizes = [file.num_bytes / 1e6 for file in done.after]
+        pace = sum(file.num_bytes for file in done.before) / 1e6 / seconds / cores
+        return {
+            "before": len(done.before), "after": len(done.after), "least_mb": min(sizes), "most_mb": max(sizes),
+            "videos": 16.0 * files, "seconds": seconds, "mb_per_second": pace, "task_gb": peak / 2**20,
+        }  # fmt: skip
+
+
+def peak_of_a_merge(output: str, files: int) -> float:
+    """Peak of the memory, in KiB, of a process that merges so many files, as a task does."""
+    done = subprocess.run(
+        [sys.executable, str(HERE / "one_merge.py"), output, str(files)], capture_output=True, text=True, check=True
+    )
+    return float(done.stdout)
+
+
 def make(kind: str, output: str, manifest: str, count: int) -> None:
     """Make an output in a process of its own, whose memory does not count."""
     subprocess.run([sys.executable, str(HERE / "made_outputs.py"), kind, output, manifest, str(count)], check=True)
@@ -158,6 +189,7 @@ MEASUREMENTS: dict[str, Callable[[float], Figures]] = {
     "verify": verify,
     "events": events,
     "commits": commits,
+    "compaction": compaction,
 }
 ROWS = (  # measurement, what, before (29e27a3, at scale 1), the bound at scale 1, and the figures with their units
     ("identities", "identities of {rows:,.0f} videos in S3", "75 to 90 min", "300 s", "{seconds:.0f} s"),
@@ -173,6 +205,10 @@ ROWS = (  # measurement, what, before (29e27a3, at scale 1), the bound at scale 
     ("events", "healthy ones taken for hung", "475", "0", "{hung:.0f}"),
     ("events", "the driver's share of a core", "", "50 %", "{core:.0%}"),
     ("commits", "commits a second at 20 ms", "6", "100", "{per_second:.0f}"),
+    ("compaction", "files in masks/ of {videos:,.0f} videos", "{before:,.0f}", "MB / 128 + 1", "{after:,.0f}"),
+    ("compaction", "bytes of each", "1.6 MB", "128 to 512 MB", "{least_mb:.0f} to {most_mb:.0f} MB"),
+    ("compaction", "stcn compact, Ray's start included", "", "", "{seconds:.0f} s, {mb_per_second:.0f} MB/s a core"),
+    ("compaction", "memory of a task", "", "1 GB", "{task_gb:.2f} GB"),
 )
 
 
@@ -201,7 +237,7 @@ def main() -> None:
     table = Table("", "before", "bound", "now", title=f"scale {given.scale:g}, {os.cpu_count()} CPUs")
     for name, what, before, bound, now in ROWS:
         if name in found:
-            table.add_row(what.format(**found[name]), before, bound, now.format(**found[name]))
+            table.add_row(*(text.format(**found[name]) for text in (what, before, bound, now)))
     Console().print(table)
 
 

@@ -46,7 +46,7 @@ class HeldMasks:
         """only: ids of the videos to read; None: all. Raises UserError for no run, or an unfinished selection."""
         self.output = output
         ledger = Ledger(output)
-        self._ledger = ledger if ledger.run else None
+        self._ledger = ledger if ledger.run or ledger.files else None
         self.is_listed = self._ledger is None  # without a ledger
         chosen = None if only is None else frozenset(only)
         if self.is_listed:
