@@ -123,10 +123,24 @@ def compaction(scale: float) -> Figures:
         assert find_problems(output).problems == []
         sizes = [file.num_bytes / 1e6 for file in done.after]
         pace = sum(file.num_bytes for file in done.before) / 1e6 / seconds / cores
+        first, second = seconds_of_replacements(output)
         return {
-            "before": len(done.before), "after": len(done.after), "least_mb": min(sizes), "most_mb": max(sizes),
+            "first": first, "second": second, "before": len(done.before), "after": len(done.after), "least_mb": min(sizes), "most_mb": max(sizes),
             "videos": 16.0 * files, "seconds": seconds, "mb_per_second": pace, "task_gb": peak / 2**20,
         }  # fmt: skip
+
+
+def seconds_of_replacements(output: str) -> list[float]:
+    """How long it takes to commit that a video of a merged file is gone, and then its neighbour in that file."""
+    from jobs.ledger.ledger import Ledger
+
+    ledger, seconds = Ledger(output), list[float]()
+    ledger.begin("r", {"user": "me", "host": "here", "pid": 1, "since": "now"})
+    for video_id in sorted(ledger.videos)[10:12]:
+        started = time.monotonic()
+        ledger.forget([ledger.videos[video_id]])
+        seconds.append(time.monotonic() - started)
+    return seconds
 
 
 def peak_of_a_merge(output: str, files: int) -> float:
@@ -209,6 +223,7 @@ ROWS = (  # measurement, what, before (29e27a3, at scale 1), the bound at scale 
     ("compaction", "bytes of each", "1.6 MB", "128 to 512 MB", "{least_mb:.0f} to {most_mb:.0f} MB"),
     ("compaction", "stcn compact, Ray's start included", "", "", "{seconds:.0f} s, {mb_per_second:.0f} MB/s a core"),
     ("compaction", "memory of a task", "", "1 GB", "{task_gb:.2f} GB"),
+    ("compaction", "replacing a video of a merged file, and the next", "", "", "{first:.1f} s, {second:.1f} s"),
 )
 
 

@@ -1,4 +1,4 @@
-"""Carrying masks over: a file some of whose videos are replaced gives way to one with the masks of its other videos."""
+"""Carrying masks over: a file some of whose videos are replaced gives way to others, with the masks that stay."""
 
 from collections.abc import Mapping
 
@@ -6,6 +6,10 @@ from jobs.io import storage
 from jobs.ledger.changes import Changes
 from jobs.ledger.published import Files, Placement, PublishedMasks
 from jobs.outputs import store
+
+# A file of more than WHOLE_BYTES, which was merged, is split into parts: a run that makes all masks anew replaces its
+# videos shard by shard, and would write most of the file again each time, 22 GB in all for 170 shards of 256 MB.
+WHOLE_BYTES, PART_BYTES = 32 * 10**6, 8 * 10**6
 
 
 class CarryOver:
@@ -24,10 +28,17 @@ class CarryOver:
         for name, video_ids in replaced.items():
             file, changes.files[name] = files[name], None
             assert file
-            if rest := store.without_videos(self._published.content(name, file), video_ids):
+            content, parts = self._published.content(name, file), []
+            for first_video, rest in store.without_videos(content, video_ids, _bytes_of_a_part(file)):
                 digest = storage.sha256(rest)
                 new = Placement(storage.join(attempt, f"{digest[:32]}.parquet"), len(rest), digest)
                 storage.write(storage.join(self._output, new.source), rest)
                 changes.files[new.name(record)] = new
-                changes.moved[name] = new.name(record)
+                parts.append([first_video, new.name(record)])
+            if parts:
+                changes.moved[name] = parts
         return changes
+
+
+def _bytes_of_a_part(file: Placement) -> int:
+    return PART_BYTES if file.num_bytes > WHOLE_BYTES else WHOLE_BYTES

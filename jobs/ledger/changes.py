@@ -1,7 +1,7 @@
 """What records of the log change: the rows of videos, the files that belong in `masks/`, and which run is at work.
 
-Where a file takes over the masks of another one, the record names the two files, and no row: a merged file holds
-thousands of videos, and a record stays small.
+Where files take over the masks of another one, the record names the files, and no row: a merged file holds thousands
+of videos, and a record stays small.
 """
 
 import dataclasses
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from jobs.ledger.log import Record
 from jobs.ledger.published import Files, Placement
-from jobs.outputs.mask_moves import Moves, chain
+from jobs.outputs.mask_moves import Moves, chain, holder
 from jobs.records import VideoRow
 
 MAX_ROWS = 1_024  # of one record: 25 MiB with the most events that a row can have; `storage.create` takes 50
@@ -42,7 +42,7 @@ def moved_row(row: VideoRow, moves: Moves) -> VideoRow:
     """A row that names the file that holds its masks after these moves."""
     if row.masks_file is None or row.masks_file not in moves:
         return row
-    return dataclasses.replace(row, masks_file=moves[row.masks_file])
+    return dataclasses.replace(row, masks_file=holder(moves[row.masks_file], row.video_id))
 
 
 def record_of_commit(run: str | None, attempts: Iterable[str], changes: Changes) -> Record:

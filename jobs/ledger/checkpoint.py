@@ -77,7 +77,8 @@ def _moved(table: Any, moves: Moves) -> Any:
     if not moves or not len(table):
         return table
     place, column = table.column_names.index(COLUMN), table[COLUMN].combine_chunks().dictionary_encode()
-    return table.set_column(place, table.schema.field(COLUMN), move_names(column, moves).cast(pa.string()))
+    moved = move_names(column, table["video_id"], moves)
+    return table.set_column(place, table.schema.field(COLUMN), moved.cast(pa.string()))
 
 
 def _checkpoint(table: Any, rest: Changes) -> Checkpoint:

@@ -23,7 +23,7 @@ from jobs.ledger.checkpoints import Checkpoints
 from jobs.ledger.log import Log, Record
 from jobs.ledger.published import Files, Placement, PublishedMasks
 from jobs.ledger.video_table import VideoTable
-from jobs.outputs.mask_moves import Moves, chain
+from jobs.outputs.mask_moves import Moves, chain, to_one_file
 from jobs.outputs.packed_rows import PackedRows, VideoState
 from jobs.records import ShardWritten, Status, VideoRow
 
@@ -181,10 +181,11 @@ class Ledger:
             for row in commit.rows:
                 file = name if row.status == "done" else None
                 changes.rows[row.video_id] = dataclasses.replace(row, masks_file=file, run=self._ours)
-            for old in commit.merged:
+            if commit.merged:
                 assert name is not None, "a merged file holds masks"
-                assert self.files[old] is not None, "masks of a file that counts"
-                changes.files[old], changes.moved[old] = None, name
+                assert all(self.files[old] for old in commit.merged), "masks of files that count"
+                changes.files |= dict.fromkeys(commit.merged)
+                changes.moved |= to_one_file(commit.merged, name)
         return changes
 
     def _apply(self, record: Record) -> None:

@@ -84,7 +84,7 @@ class PackedRows:
     def move(self, moves: Moves) -> None:
         """Let the rows name the files that hold their masks after these moves."""
         if moves and len(self):
-            column = move_names(self._state[MASKS_FILE].combine_chunks(), moves)
+            column = move_names(self._state[MASKS_FILE].combine_chunks(), self._state["video_id"], moves)
             self._state = self._state.set_column(STATE.index(MASKS_FILE), _IN_MEMORY.field(MASKS_FILE), column)
 
     def value(self, name: str, row: int) -> Any:

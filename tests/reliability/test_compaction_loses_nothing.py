@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from jobs.ledger import carry_over
 from jobs.ledger.ledger import Ledger
 from jobs.outputs import store
 from jobs.run.compaction import Compaction, compact
@@ -56,8 +57,13 @@ def test_a_fault_at_any_operation_changes_no_mask(mode: str, at: str, base: str,
         assert compacted(run.output, "once more").before == compacted(run.output, "and again").after
 
 
-def test_a_run_goes_on_after_a_compaction(base: str, tmp_path: Path) -> None:  # noqa: F811
-    """Videos of a merged file are replaced, one fails now, one is new: the others stay as they are."""
+@pytest.mark.parametrize("part_bytes", [1, carry_over.PART_BYTES])
+def test_a_run_goes_on_after_a_compaction(
+    part_bytes: int, base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch  # noqa: F811
+) -> None:  # fmt: skip
+    """Videos of a merged file are replaced, one fails now, one is new: the others stay as they are, in parts or not."""
+    monkeypatch.setattr(carry_over, "PART_BYTES", part_bytes)
+    monkeypatch.setattr(carry_over, "WHOLE_BYTES", part_bytes)
     run = _new(f"{base}/out", tmp_path)
     compacted(run.output)
     expected = _new(f"{base}/other", tmp_path)

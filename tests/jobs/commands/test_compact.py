@@ -18,6 +18,7 @@ from jobs.planning import merge_plan
 from jobs.planning.run_record import read_config, read_video_rows
 from jobs.run.compaction import compact
 from jobs.run.progress import NullReporter
+from tests.jobs.ledger.merged_output import ledger_output
 from tests.jobs.ledger.merges import files_of_videos, in_this_process
 from tests.parts import stcn
 from tests.reliability.small_run import FIRST, ME, THEN, SmallRun, check_readers, digest, verified
@@ -141,3 +142,21 @@ def _held(output: str) -> Iterator[list[str]]:
     for name, file in ledger.files.items():
         if file:
             yield [state.video_id for state in ledger.videos.states() if state.masks_file == name]
+
+
+def test_tiny_files_are_merged_again_until_nothing_is_left_to_merge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    """A merged file is shorter than its sources together: each of these is a footer, mostly."""
+    made = ledger_output(tmp_path, "abcdefghijkl")
+    largest, expected = max(file.num_bytes for file in store.mask_files(made.output)), digest(made.output)
+    monkeypatch.setattr(merge_plan, "SMALLEST", largest * 3 // 2)
+    monkeypatch.setattr(merge_plan, "TARGET", largest * 3 // 2)
+    (once, *_) = plan_output(made.output).groups
+    assert len(once) == 2
+    done = made.compact()
+    sizes = [file.num_bytes for file in done.after]
+    assert sum(size < merge_plan.SMALLEST for size in sizes) <= 1
+    assert len(sizes) < 6, "pairs were merged again"
+    assert plan_output(made.output).groups == []
+    assert digest(made.output) == expected

@@ -1,5 +1,6 @@
 """Files give way to one with the masks of all of them: the log says so briefly, and every reading of it agrees."""
 
+import dataclasses
 import json
 import random
 from pathlib import Path
@@ -7,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from jobs.io import storage
-from jobs.ledger import changes, ledger
+from jobs.ledger import carry_over, changes, ledger
 from jobs.ledger.ledger import Ledger
 from jobs.outputs import store
+from jobs.outputs.mask_moves import Moves, chain, holder, to_one_file
 from jobs.planning.latest_rows import LatestRows, read_table
 from tests.jobs.ledger.merges import files_of_videos, merge_committed
 from tests.jobs.ledger.records import record_locations, record_path
@@ -34,9 +36,16 @@ def grown(output: str, tmp_path: Path, steps: int, *, seed: int) -> Ledger:  # n
     return ledger
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_every_reading_of_a_log_with_merges_agrees(seed: int, output: str, tmp_path: Path) -> None:  # noqa: F811
-    """From checkpoints of 2, 4 and 8 records, from the records alone, and as the run itself has it."""
+@pytest.mark.parametrize("seed", range(16))
+def test_every_reading_of_a_log_with_merges_agrees(
+    seed: int, output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch  # noqa: F811
+) -> None:  # fmt: skip
+    """From checkpoints of 2, 4 and 8 records, from the records alone, and as the run itself has it.
+
+    Every file is taken for a merged one, which is split where some of its videos are replaced.
+    """
+    monkeypatch.setattr(carry_over, "WHOLE_BYTES", 1)
+    monkeypatch.setattr(carry_over, "PART_BYTES", 1)
     written = grown(output, tmp_path, 5 + 3 * seed, seed=seed)
     placed = {video_id: row.masks_file for video_id, row in written.videos.items()}
     assert placed == files_of_videos(output)
@@ -73,7 +82,7 @@ def test_record_of_a_merge_names_files_and_no_rows(output: str, tmp_path: Path) 
     (merged,) = names(ledger)
     record = json.loads(Path(record_locations(output)[-1]).read_bytes())
     assert record["videos"] == []
-    assert record["moved"] == dict.fromkeys(before, merged)
+    assert record["moved"] == to_one_file(before, merged)
     assert published(output) == [["a", "b", "c", "d"]]
 
 
@@ -128,14 +137,30 @@ def test_table_of_videos_names_the_files_that_hold_their_masks(output: str, tmp_
 
 
 def test_later_moves_change_earlier_rows_alone() -> None:
-    first, later = changes.Changes(moved={"a": "b"}), changes.Changes(moved={"b": "c", "x": "c"})
-    import dataclasses
-
-    first.rows = {"v": dataclasses.replace(row("v"), masks_file="b"), "w": dataclasses.replace(row("w"))}
+    first = changes.Changes(moved=to_one_file("a", "b"))
+    later = changes.Changes(moved=to_one_file("bx", "c"))
+    first.rows = {"v": dataclasses.replace(row("v"), masks_file="b"), "w": row("w")}
     later.rows = {"u": dataclasses.replace(row("u"), masks_file="b")}
     first.add(later)
     assert {video_id: row.masks_file for video_id, row in first.rows.items()} == {"v": "c", "w": None, "u": "b"}
-    assert first.moved == {"a": "c", "b": "c", "x": "c"}
+    assert first.moved == to_one_file("abx", "c")
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_chained_moves_lead_where_one_after_the_other_does(seed: int) -> None:
+    """Files that are merged and split at random, all at once and move by move."""
+    chance = random.Random(seed)
+    videos = [f"v{n:02d}" for n in range(40)]
+    held, all_moves = dict.fromkeys(videos, "first"), Moves()
+    for number in range(8):
+        moves, there = Moves(), sorted(set(held.values()))
+        for name in chance.sample(there, chance.randint(1, len(there))):
+            starts = sorted(chance.sample([v for v in videos if held[v] == name], chance.randint(1, 2)))
+            moves[name] = [[start, f"{number}-{chance.choice((name, len(there)))}-{start}"] for start in starts]
+        moves |= to_one_file(chance.sample(there, min(2, len(there))), f"{number}-merged")
+        held = {v: holder(moves[name], v) if name in moves else name for v, name in held.items()}
+        all_moves = chain(all_moves, moves)
+    assert {video_id: holder(all_moves["first"], video_id) for video_id in videos} == held
 
 
 def begun_only(output: str) -> Ledger:  # noqa: F811
