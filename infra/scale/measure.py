@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import apart
 from rich.console import Console
 from rich.table import Table
 
@@ -80,7 +81,7 @@ def ledger(scale: float) -> Figures:
 
     records = int(50_000 * scale)
     with s3(0.0) as store:
-        make("ledger", "s3://b/out", "s3://b/manifest.parquet", records)
+        apart.make_output("ledger", "s3://b/out", "s3://b/manifest.parquet", records)
         store.requests()
         started, cpu = time.monotonic(), time.process_time()
         assert len(Ledger("s3://b/out").videos) == records * 20
@@ -99,68 +100,16 @@ def verify(scale: float) -> Figures:
     files = int(100_000 * scale)
     with tempfile.TemporaryDirectory() as folder:
         output = f"{folder}/out"
-        make("masks", output, f"{folder}/manifest.parquet", files)
+        apart.make_output("masks", output, f"{folder}/manifest.parquet", files)
         started, cpu = time.monotonic(), time.process_time()
         found = find_problems(output)
         assert (found.files, found.problems) == (files, [])
         return {"files": files, "seconds": time.monotonic() - started, "cpu_seconds": time.process_time() - cpu}
 
 
-def compaction(scale: float) -> Figures:
-    """`stcn compact` of 1,000 files of 1.6 MB, 16 videos of 300 masks each, on local disk, on all cores."""
-    from jobs.commands.compact import compact_output
-    from jobs.commands.verify import verify as find_problems
-    from jobs.run.progress import NullReporter
-
-    files, cores = max(4, int(1_000 * scale)), os.cpu_count() or 1
-    with tempfile.TemporaryDirectory() as folder:
-        output = f"{folder}/out"
-        make("shards", output, f"{folder}/manifest.parquet", files)
-        peak = peak_of_a_merge(output, min(files, 160))
-        started = time.monotonic()
-        done = compact_output(output, NullReporter())
-        seconds = time.monotonic() - started
-        assert find_problems(output).problems == []
-        sizes = [file.num_bytes / 1e6 for file in done.after]
-        pace = sum(file.num_bytes for file in done.before) / 1e6 / seconds / cores
-        first, second = seconds_of_replacements(output)
-        return {
-            "first": first, "second": second, "before": len(done.before), "after": len(done.after), "least_mb": min(sizes), "most_mb": max(sizes),
-            "videos": 16.0 * files, "seconds": seconds, "mb_per_second": pace, "task_gb": peak / 2**20,
-        }  # fmt: skip
-
-
-def seconds_of_replacements(output: str) -> list[float]:
-    """How long it takes to commit that a video of a merged file is gone, and then its neighbour in that file."""
-    from jobs.ledger.ledger import Ledger
-
-    ledger, seconds = Ledger(output), list[float]()
-    ledger.begin("r", {"user": "me", "host": "here", "pid": 1, "since": "now"})
-    for video_id in sorted(ledger.videos)[10:12]:
-        started = time.monotonic()
-        ledger.forget([ledger.videos[video_id]])
-        seconds.append(time.monotonic() - started)
-    return seconds
-
-
-def peak_of_a_merge(output: str, files: int) -> float:
-    """Peak of the memory, in KiB, of a process that merges so many files, as a task does."""
-    done = subprocess.run(
-        [sys.executable, str(HERE / "one_merge.py"), output, str(files)], capture_output=True, text=True, check=True
-    )
-    return float(done.stdout)
-
-
-def make(kind: str, output: str, manifest: str, count: int) -> None:
-    """Make an output in a process of its own, whose memory does not count."""
-    subprocess.run([sys.executable, str(HERE / "made_outputs.py"), kind, output, manifest, str(count)], check=True)
-
-
 def events(scale: float) -> Figures:
     """A thousand actors that report twice a second, for 30 s."""
-    command = [sys.executable, str(HERE / "reporting_actors.py"), str(max(10, int(1_000 * scale))), "30"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+    return dict(json.loads(apart.run("reporting_actors.py", str(max(10, int(1_000 * scale))), "30")))
 
 
 def commits(scale: float) -> Figures:
@@ -197,6 +146,13 @@ def commits(scale: float) -> Figures:
         return {"per_second": count / seconds, "requests_per_commit": sum(store.requests().values()) / count}
 
 
+def compaction(scale: float) -> Figures:
+    """`stcn compact` of 1,000 files of 1.6 MB."""
+    from compaction_costs import costs
+
+    return costs(scale)
+
+
 MEASUREMENTS: dict[str, Callable[[float], Figures]] = {
     "identities": identities,
     "ledger": ledger,
@@ -229,11 +185,7 @@ ROWS = (  # measurement, what, before (29e27a3, at scale 1), the bound at scale 
 
 def measure(name: str, scale: float) -> Figures:
     """One measurement in a process of its own."""
-    command = [sys.executable, __file__, "--scale", str(scale), "--run", name]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{name}: {done.stderr}")
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+    return dict(json.loads(apart.run("measure.py", "--scale", str(scale), "--run", name)))
 
 
 def main() -> None:

@@ -15,7 +15,8 @@ from jobs.outputs import store
 from jobs.outputs.selection_folder import refuse_selection
 from jobs.planning.latest_rows import LatestRows, read_table
 from jobs.planning.run_record import read_config
-from jobs.run.compaction import Compaction, compact_on_cluster, plan_compaction
+from jobs.run.compaction import compact_on_cluster, plan_compaction
+from jobs.run.compaction_summary import Compaction
 from jobs.run.driver import record_creator_for
 from jobs.run.progress import Reporter
 
@@ -42,7 +43,7 @@ def compact_output(output: str, report: Reporter) -> Compaction:
             for video_id in ledger.forget_lost():
                 report.note(f"{printable(video_id)}: its masks are gone; segment it again to make them")
             found = plan_compaction(ledger)
-            if found.groups:
+            if found.planned:
                 with cluster.connected(), report:
                     found = compact_on_cluster(ledger, name, report.note, output=output, policy=policy)
             return found

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from jobs.ledger.log import Record
 from jobs.ledger.published import Files, Placement
-from jobs.outputs.mask_moves import Moves, chain, holder
+from jobs.outputs.mask_moves import Moves, chain, file_of
 from jobs.records import VideoRow
 
 MAX_ROWS = 1_024  # of one record: 25 MiB with the most events that a row can have; `storage.create` takes 50
@@ -42,7 +42,7 @@ def moved_row(row: VideoRow, moves: Moves) -> VideoRow:
     """A row that names the file that holds its masks after these moves."""
     if row.masks_file is None or row.masks_file not in moves:
         return row
-    return dataclasses.replace(row, masks_file=holder(moves[row.masks_file], row.video_id))
+    return dataclasses.replace(row, masks_file=file_of(moves[row.masks_file], row.video_id))
 
 
 def record_of_commit(run: str | None, attempts: Iterable[str], changes: Changes) -> Record:

@@ -21,7 +21,7 @@ def to_one_file(names: Iterable[str], new: str) -> Moves:
     return {name: [["", new]] for name in names}
 
 
-def holder(parts: Parts, video_id: str) -> str:
+def file_of(parts: Parts, video_id: str) -> str:
     """The file that holds a video, of a file that was moved."""
     return parts[max(0, bisect_right(parts, video_id, key=itemgetter(0)) - 1)][1]
 
@@ -56,7 +56,7 @@ def move_names(column: Any, video_ids: Any, moves: Moves) -> Any:
         dictionary[code] = parts[0][1]
         if len(parts) > 1:
             rows = np.flatnonzero(codes == code)
-            new = [holder(parts, video_id) for video_id in video_ids.take(pa.array(rows)).to_pylist()]
+            new = [file_of(parts, video_id) for video_id in video_ids.take(pa.array(rows)).to_pylist()]
             known = {file: len(dictionary) + place for place, file in enumerate(dict.fromkeys(new))}
             dictionary += known
             codes[rows] = [known[file] for file in new]

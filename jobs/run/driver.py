@@ -64,7 +64,7 @@ def _run(
                 with cluster.connected() as connection, report:
                     _segment(job, name, connection, counts=counts, report=report, policy=policy)
                     _compact(job, name, report, policy=policy)
-            elif config.compact_at_end and plan_compaction(job.ledger).groups:
+            elif config.compact_at_end and plan_compaction(job.ledger).planned:
                 with cluster.connected(), report:
                     _compact(job, name, report, policy=policy)
         except BaseException:  # also an interrupt; it is raised again

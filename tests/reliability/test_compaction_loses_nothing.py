@@ -11,7 +11,8 @@ import pytest
 from jobs.ledger import carry_over
 from jobs.ledger.ledger import Ledger
 from jobs.outputs import store
-from jobs.run.compaction import Compaction, compact
+from jobs.run.compaction import compact
+from jobs.run.compaction_summary import Compaction
 from tests.jobs.ledger.merges import in_this_process
 from tests.lengths import short_and_long
 from tests.reliability.faulty_storage import MODES, Faults, Killed, struck
@@ -54,7 +55,7 @@ def test_a_fault_at_any_operation_changes_no_mask(mode: str, at: str, base: str,
         assert len(store.mask_files(run.output)) == 1
         found = verified(run.output)
         assert (found.rows["done"], found.rows["quarantined"], found.rows["pending"]) == (4, 1, 0)
-        assert compacted(run.output, "once more").before == compacted(run.output, "and again").after
+        assert len(compacted(run.output, "once more").before) == 1
 
 
 @pytest.mark.parametrize("part_bytes", [1, carry_over.PART_BYTES])

@@ -11,7 +11,8 @@ from jobs.ledger.ledger import Commit, Ledger
 from jobs.outputs import store
 from jobs.planning.config import SegmentConfig
 from jobs.records import ShardWritten, VideoRow
-from jobs.run.compaction import Compaction, compact
+from jobs.run.compaction import compact
+from jobs.run.compaction_summary import Compaction
 from tests.jobs.exports.outputs import blobs, rows
 from tests.jobs.ledger.merges import in_this_process
 

@@ -11,7 +11,7 @@ from jobs.io import storage
 from jobs.ledger import carry_over, changes, ledger
 from jobs.ledger.ledger import Ledger
 from jobs.outputs import store
-from jobs.outputs.mask_moves import Moves, chain, holder, to_one_file
+from jobs.outputs.mask_moves import Moves, chain, file_of, to_one_file
 from jobs.planning.latest_rows import LatestRows, read_table
 from tests.jobs.ledger.merges import files_of_videos, merge_committed
 from tests.jobs.ledger.records import record_locations, record_path
@@ -158,9 +158,9 @@ def test_chained_moves_lead_where_one_after_the_other_does(seed: int) -> None:
             starts = sorted(chance.sample([v for v in videos if held[v] == name], chance.randint(1, 2)))
             moves[name] = [[start, f"{number}-{chance.choice((name, len(there)))}-{start}"] for start in starts]
         moves |= to_one_file(chance.sample(there, min(2, len(there))), f"{number}-merged")
-        held = {v: holder(moves[name], v) if name in moves else name for v, name in held.items()}
+        held = {v: file_of(moves[name], v) if name in moves else name for v, name in held.items()}
         all_moves = chain(all_moves, moves)
-    assert {video_id: holder(all_moves["first"], video_id) for video_id in videos} == held
+    assert {video_id: file_of(all_moves["first"], video_id) for video_id in videos} == held
 
 
 def begun_only(output: str) -> Ledger:  # noqa: F811
