@@ -4,7 +4,11 @@ import dataclasses
 import io
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
 
 from jobs.concurrency.threads import inheriting_pool
 from jobs.io import storage
@@ -19,6 +23,7 @@ from jobs.planning.config import SegmentConfig
 from jobs.records import PromptRead, Track, TrackEvent, VideoRow
 
 MASKS_OF_VIDEO = 4
+FRAMES_OF_VIDEO, RLE_CHARACTERS = 300, 420  # of a video of 10 s, and of a mask of 480p: 390 bytes a row, as real ones
 PARALLEL_WRITES = 16
 
 
@@ -48,7 +53,7 @@ def write_ledger(output: str, commits: Iterable[Changes]) -> None:
             written.add(of_all)
             tail = []
     for number, commit in enumerate(tail, written.stop):
-        record = record_of_commit("r", [f"_attempts/r/{number}"], commit.rows.values(), files=commit.files)
+        record = record_of_commit("r", [f"_attempts/r/{number}"], commit)
         content = json.dumps(record, sort_keys=True).encode()
         folder = storage.join(output, LEDGER, "records", f"{number // FOLDER_RECORDS:08d}")
         sealed = json.dumps({"sha256": storage.sha256(content), **record}).encode()
@@ -80,6 +85,22 @@ def write_masks(output: str, files: int, videos: int) -> Iterator[Changes]:
             yield Changes(rows={row.video_id: row for row in rows}, files={name: placed})
 
 
+def write_shards(output: str, files: int, videos: int) -> Iterator[Changes]:
+    """Write files of as many bytes as real shards of so many short videos leave: 1.6 MB for 16. Yields their commits.
+
+    Texts are random, so that they compress as little as RLEs do, and in a merged file no better.
+    """
+    rng = np.random.default_rng(0)
+    for number in range(files):
+        rows = [dataclasses.replace(row_of(number * videos + n, ""), masks=FRAMES_OF_VIDEO) for n in range(videos)]
+        content = store.to_bytes(_long_masks([row.video_id for row in rows], rng), store.MASKS)
+        placed = Placement(f"_attempts/r/{number}/masks.parquet", len(content), storage.sha256(content))
+        name = placed.name(number)
+        storage.write(storage.join(output, "masks", name), content)
+        rows = [dataclasses.replace(row, masks_file=name) for row in rows]
+        yield Changes(rows={row.video_id: row for row in rows}, files={name: placed})
+
+
 def finish(output: str, manifest: str) -> None:
     """Write what a run writes at its end: the table of videos, and the record of the run with its manifest."""
     table = store.to_bytes(_manifest_of(Ledger(output)), _MANIFEST)
@@ -92,9 +113,7 @@ def finish(output: str, manifest: str) -> None:
 _MANIFEST = store.VIDEOS.empty_table().select(["video_id", "video", "prompts"]).schema
 
 
-def _manifest_of(ledger: Ledger):  # type: ignore[no-untyped-def]
-    import pyarrow as pa
-
+def _manifest_of(ledger: Ledger) -> Any:
     return pa.concat_tables(table.select(_MANIFEST.names) for table in ledger.videos.tables()).cast(_MANIFEST)
 
 
@@ -109,10 +128,33 @@ def _masks(video_id: str) -> Sequence[store.MaskRow]:
     ]
 
 
+def _long_masks(video_ids: Sequence[str], rng: np.random.Generator) -> Any:
+    """A row for each frame of these videos, as an Arrow table."""
+    count = len(video_ids) * FRAMES_OF_VIDEO
+    frame = np.tile(np.arange(FRAMES_OF_VIDEO, dtype=np.int32), len(video_ids))
+    texts = rng.integers(48, 112, (count, RLE_CHARACTERS), np.uint8).view(f"S{RLE_CHARACTERS}")[:, 0].astype(str)
+    same = {name: np.full(count, value) for name, value in (("object_id", 1), ("height", 480), ("width", 854))}
+    columns: dict[str, Any] = {
+        "video_id": np.repeat(video_ids, FRAMES_OF_VIDEO), "frame_index": frame, "frame_name": [None] * count,
+        "pts_seconds": frame / 29.97, "object_name": [None] * count, "counts": texts, **same,
+        "area": rng.integers(5_000, 90_000, count), "box": rng.integers(0, 480, (count, 4)).tolist(),
+        "score": rng.random(count), "stability": rng.random(count), "area_change": rng.random(count),
+        "is_prompt": frame == 0, "prompt_distance": frame, "scene": np.zeros(count, np.int32),
+    }  # fmt: skip
+    return pa.table({n: pa.array(columns[n]).cast(store.MASKS.field(n).type) for n in store.MASKS.names}, store.MASKS)
+
+
 def make(kind: str, output: str, manifest: str, count: int) -> None:
     """Make an output: a ledger of so many records with 20 videos each, or so many files of masks of 16 videos each."""
-    write_ledger(output, commits_of_ledger(count, 20) if kind == "ledger" else write_masks(output, count, 16))
+    write_ledger(output, COMMITS[kind](output, count))
     finish(output, manifest)
+
+
+COMMITS: dict[str, Callable[[str, int], Iterator[Changes]]] = {
+    "ledger": lambda output, count: commits_of_ledger(count, 20),
+    "masks": lambda output, count: write_masks(output, count, 16),
+    "shards": lambda output, count: write_shards(output, count, 16),
+}
 
 
 if __name__ == "__main__":

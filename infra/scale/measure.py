@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import apart
 from rich.console import Console
 from rich.table import Table
 
@@ -80,7 +81,7 @@ def ledger(scale: float) -> Figures:
 
     records = int(50_000 * scale)
     with s3(0.0) as store:
-        make("ledger", "s3://b/out", "s3://b/manifest.parquet", records)
+        apart.make_output("ledger", "s3://b/out", "s3://b/manifest.parquet", records)
         store.requests()
         started, cpu = time.monotonic(), time.process_time()
         assert len(Ledger("s3://b/out").videos) == records * 20
@@ -99,23 +100,16 @@ def verify(scale: float) -> Figures:
     files = int(100_000 * scale)
     with tempfile.TemporaryDirectory() as folder:
         output = f"{folder}/out"
-        make("masks", output, f"{folder}/manifest.parquet", files)
+        apart.make_output("masks", output, f"{folder}/manifest.parquet", files)
         started, cpu = time.monotonic(), time.process_time()
         found = find_problems(output)
         assert (found.files, found.problems) == (files, [])
         return {"files": files, "seconds": time.monotonic() - started, "cpu_seconds": time.process_time() - cpu}
 
 
-def make(kind: str, output: str, manifest: str, count: int) -> None:
-    """Make an output in a process of its own, whose memory does not count."""
-    subprocess.run([sys.executable, str(HERE / "made_outputs.py"), kind, output, manifest, str(count)], check=True)
-
-
 def events(scale: float) -> Figures:
     """A thousand actors that report twice a second, for 30 s."""
-    command = [sys.executable, str(HERE / "reporting_actors.py"), str(max(10, int(1_000 * scale))), "30"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+    return dict(json.loads(apart.run("reporting_actors.py", str(max(10, int(1_000 * scale))), "30")))
 
 
 def commits(scale: float) -> Figures:
@@ -152,12 +146,20 @@ def commits(scale: float) -> Figures:
         return {"per_second": count / seconds, "requests_per_commit": sum(store.requests().values()) / count}
 
 
+def compaction(scale: float) -> Figures:
+    """`stcn compact` of 1,000 files of 1.6 MB."""
+    from compaction_costs import costs
+
+    return costs(scale)
+
+
 MEASUREMENTS: dict[str, Callable[[float], Figures]] = {
     "identities": identities,
     "ledger": ledger,
     "verify": verify,
     "events": events,
     "commits": commits,
+    "compaction": compaction,
 }
 ROWS = (  # measurement, what, before (29e27a3, at scale 1), the bound at scale 1, and the figures with their units
     ("identities", "identities of {rows:,.0f} videos in S3", "75 to 90 min", "300 s", "{seconds:.0f} s"),
@@ -173,16 +175,17 @@ ROWS = (  # measurement, what, before (29e27a3, at scale 1), the bound at scale 
     ("events", "healthy ones taken for hung", "475", "0", "{hung:.0f}"),
     ("events", "the driver's share of a core", "", "50 %", "{core:.0%}"),
     ("commits", "commits a second at 20 ms", "6", "100", "{per_second:.0f}"),
+    ("compaction", "files in masks/ of {videos:,.0f} videos", "{before:,.0f}", "MB / 128 + 1", "{after:,.0f}"),
+    ("compaction", "bytes of each", "1.6 MB", "128 to 512 MB", "{least_mb:.0f} to {most_mb:.0f} MB"),
+    ("compaction", "stcn compact, Ray's start included", "", "", "{seconds:.0f} s, {mb_per_second:.0f} MB/s a core"),
+    ("compaction", "memory of a task", "", "1 GB", "{task_gb:.2f} GB"),
+    ("compaction", "replacing a video of a merged file, and the next", "", "", "{first:.1f} s, {second:.1f} s"),
 )
 
 
 def measure(name: str, scale: float) -> Figures:
     """One measurement in a process of its own."""
-    command = [sys.executable, __file__, "--scale", str(scale), "--run", name]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{name}: {done.stderr}")
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+    return dict(json.loads(apart.run("measure.py", "--scale", str(scale), "--run", name)))
 
 
 def main() -> None:
@@ -201,7 +204,7 @@ def main() -> None:
     table = Table("", "before", "bound", "now", title=f"scale {given.scale:g}, {os.cpu_count()} CPUs")
     for name, what, before, bound, now in ROWS:
         if name in found:
-            table.add_row(what.format(**found[name]), before, bound, now.format(**found[name]))
+            table.add_row(*(text.format(**found[name]) for text in (what, before, bound, now)))
     Console().print(table)
 
 

@@ -8,7 +8,7 @@ import typer
 
 from jobs.cli.label_commands import ExportCommand, evaluate, export, overlay, select
 from jobs.cli.model_commands import bench, demo, train
-from jobs.cli.run_commands import forget, plan, retry, segment, status, verify
+from jobs.cli.run_commands import compact, forget, plan, retry, segment, status, verify
 from jobs.concurrency import interrupt
 from jobs.errors import ExitCode, FatalError, UserError
 from jobs.plugins import load_plugins
@@ -20,7 +20,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in (segment, retry, plan, status, verify, forget, select, evaluate, export, overlay, train, demo, bench):
+RUN = (segment, retry, plan, status, verify, forget, compact)
+for command in (*RUN, select, evaluate, export, overlay, train, demo, bench):
     app.command(cls=ExportCommand if command is export else None)(command)
 
 

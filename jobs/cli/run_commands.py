@@ -112,6 +112,17 @@ def forget(
     print(f"{len(set(videos))} videos are forgotten, and {masks} masks are removed from {output}")
 
 
+def compact(
+    output: Output,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be merged, and change nothing.")] = False,
+) -> None:
+    """Merge small files of masks, towards 256 MB each. Run it again to resume."""
+    from jobs.commands.compact import compact_output, plan_output
+    from jobs.run.progress import reporter
+
+    print((plan_output(output) if dry_run else compact_output(output, reporter())).describe(output))
+
+
 def verify(
     output: Output,
     journal: Annotated[

@@ -14,9 +14,10 @@ from jobs.concurrency.process_map import process_map
 from jobs.errors import PromptError, UserError
 from jobs.inputs.prompts.names.frame_names import called
 from jobs.io import storage
+from jobs.ledger.video_masks import masks_by_video
 from jobs.outputs import store
 from jobs.outputs.selection_folder import is_selection
-from jobs.outputs.stored_masks import VideoMasks, masks_by_video
+from jobs.outputs.stored_masks import VideoMasks
 from jobs.records import VideoRow
 from jobs.scores.comparison import compare
 from jobs.scores.config import EvaluateConfig

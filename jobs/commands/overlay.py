@@ -5,11 +5,12 @@ from pathlib import Path
 
 from jobs.dataset.source_video import SourceVideo, open_source_video
 from jobs.errors import UserError, VideoError
+from jobs.ledger.video_masks import masks_by_video
 from jobs.outputs.destination import check_destination
 from jobs.outputs.file_names import file_name
 from jobs.outputs.label_maps import label_maps
 from jobs.outputs.palette import blend
-from jobs.outputs.stored_masks import VideoMasks, masks_by_video
+from jobs.outputs.stored_masks import VideoMasks
 from jobs.outputs.video_writer import VideoWriter
 from jobs.planning.config import SegmentConfig
 from jobs.planning.run_record import RunConfigs, done_rows

@@ -1,29 +1,42 @@
 """`stcn select`: choose the masks of an output that are worth training on, and write them as a selection."""
 
 import dataclasses
+import hashlib
 import io
-from collections import ChainMap
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from jobs.errors import UserError
 from jobs.io import storage
+from jobs.ledger.held_masks import HeldFile, HeldMasks
 from jobs.outputs import store
 from jobs.outputs.selection_folder import SELECTED, Selection
-from jobs.outputs.stored_masks import RUN_REQUIRED, UNREADABLE, checked, damaged
+from jobs.outputs.stored_masks import RUN_REQUIRED, UNREADABLE, checked, damaged, open_masks
 from jobs.outputs.trust import Flags, Floats
 from jobs.planning.run_record import done_rows, read_config
 from jobs.records import VideoRow
-from jobs.selections.columns import read_columns
+from jobs.selections.columns import of_videos, read_columns
 from jobs.selections.criteria import Criteria
 from jobs.selections.judging import Masks, Units, judge
 from jobs.selections.ranking import keep_best, spread
 from jobs.selections.selection_report import SelectionReport
 
-Plan = dict[str, np.ndarray]  # mask file -> a bit per mask: whether it is kept
+
+@dataclass(frozen=True)
+class _Judged:
+    """A file of masks that was judged."""
+
+    file: HeldFile
+    digest: bytes  # of what its masks were judged by
+
+
+Plan = dict[_Judged, np.ndarray]  # a bit per mask: whether it is kept
 
 
 def select_output(output: str, dest: str, criteria: Criteria) -> SelectionReport:
@@ -36,13 +49,14 @@ def select_output(output: str, dest: str, criteria: Criteria) -> SelectionReport
     read_config(output)
     run = store.run_info(output)
     rows, selection = list(done_rows(output, criteria.only).values()), Selection(dest, output)
-    plan, report = _plan(output, rows, criteria)
+    masks = HeldMasks(output)
+    plan, report = _plan(masks, rows, criteria)
     if not plan:
         raise UserError(f"nothing is kept, so nothing is written to {dest}; relax the criteria. {report.describe()}")
     provenance = {"source": storage.absolute(output), "criteria": dataclasses.asdict(criteria)}
     summary = {"stcn": version("stcn"), "schema": store.SCHEMA_VERSION, **provenance, **report.as_dict()}
     selection.begin(summary)
-    written = dict(_write(output, plan, selection))
+    written = dict(_write(masks, plan, selection))
     kept = report.kept_masks()
     selected = [
         dataclasses.replace(row, masks=kept[row.video_id], masks_file=written[row.video_id])
@@ -55,9 +69,9 @@ def select_output(output: str, dest: str, criteria: Criteria) -> SelectionReport
     return report
 
 
-def _plan(output: str, rows: Iterable[VideoRow], criteria: Criteria) -> tuple[Plan, SelectionReport]:
+def _plan(masks: HeldMasks, rows: Iterable[VideoRow], criteria: Criteria) -> tuple[Plan, SelectionReport]:
     """Decide which masks are kept. One file at a time is in memory; with `best`, 40 bytes per unit of all files."""
-    judged: Iterable[tuple[str, Units]] = _judge_files(output, rows, criteria)
+    judged: Iterable[tuple[_Judged, Units]] = _judge_files(masks, rows, criteria)
     if criteria.best is not None:
         judged = list(judged)
         keep_best([units for _, units in judged], criteria.best)
@@ -71,37 +85,56 @@ def _plan(output: str, rows: Iterable[VideoRow], criteria: Criteria) -> tuple[Pl
     return plan, report
 
 
-def _judge_files(output: str, rows: Iterable[VideoRow], criteria: Criteria) -> Iterator[tuple[str, Units]]:
-    by_file: dict[str | None, dict[str, VideoRow]] = {}
-    for row in rows:
-        by_file.setdefault(row.masks_file, {})[row.video_id] = row
-    for file in (info.location for info in store.mask_files(output)):
-        if criteria.only and not by_file.keys() & {storage.name_of(file), None}:
+def _judge_files(masks: HeldMasks, rows: Iterable[VideoRow], criteria: Criteria) -> Iterator[tuple[_Judged, Units]]:
+    known, only = {row.video_id: row for row in rows}, frozenset(criteria.only or ())
+    holding = {row.masks_file for row in known.values()}
+    for file in masks.files:
+        if only and not (_may_hold(file, holding) if file.video_ids is None else file.video_ids & only):
             continue
-        masks = _masks(file, output, _read(file, output))
-        if masks.video_ids:
-            videos = ChainMap(by_file.get(storage.name_of(file), {}), by_file.get(None, {}))
-            yield file, judge(masks, criteria, videos)
+        for part, opened in masks.read(file, partial(open_masks, output=masks.output)):
+            found = _masks(opened, part, masks.output)
+            if found.video_ids:
+                videos = {v: known[v] for v in found.video_ids if v in known}
+                if masks.is_listed:
+                    videos = {v: row for v, row in videos.items() if _may_hold(part, [row.masks_file])}
+                yield _Judged(part, _digest(found)), judge(found, criteria, videos)
 
 
-def _write(output: str, plan: Plan, selection: Selection) -> Iterator[tuple[str, str]]:
+def _may_hold(file: HeldFile, files: Container[str | None]) -> bool:
+    """Whether rows that name these files may mean this one: some rows of other tools name none."""
+    return None in files or storage.name_of(file.info.location) in files
+
+
+def _write(masks: HeldMasks, plan: Plan, selection: Selection) -> Iterator[tuple[str, str]]:
     """Write the mask files. Yields each video that has masks in them, with the name of its file."""
-    for number, (file, bits) in enumerate(plan.items()):
-        masks = _masks(file, output, content := _read(file, output))
-        is_kept = np.unpackbits(bits, count=len(masks.video)).astype(bool)
+    for number, (judged, bits) in enumerate(plan.items()):
+        part, opened = _same_file(masks, judged)
+        found = _masks(opened, part, masks.output)
+        if _digest(found) != judged.digest:
+            raise _changed(judged.file, masks.output)
+        is_kept = np.unpackbits(bits, count=len(found.video)).astype(bool)
         try:
-            selected = _filter(content, is_kept, masks.trust)
+            selected = _filter(opened, part, is_kept, trust=found.trust)
         except UNREADABLE as error:
-            raise damaged(file, output, str(error)) from error
+            raise damaged(part.info.location, masks.output, str(error)) from error
         name = selection.add_masks(number, selected)
-        yield from ((masks.video_ids[i], name) for i in np.unique(masks.video[is_kept]))
+        yield from ((found.video_ids[i], name) for i in np.unique(found.video[is_kept]))
 
 
-def _filter(content: bytes, is_kept: Flags, trust: Floats) -> bytes:
-    """Return a mask file with the kept masks only, and with the column `trust`."""
+def _same_file(masks: HeldMasks, judged: _Judged) -> tuple[HeldFile, Any]:
+    """Open the file that was judged, or the one that a run has merged it into since."""
+    parts = list(masks.read(judged.file, partial(open_masks, output=masks.output)))
+    if len(parts) != 1:
+        raise _changed(judged.file, masks.output)
+    return parts[0]
+
+
+def _filter(opened: Any, part: HeldFile, is_kept: Flags, *, trust: Floats) -> bytes:
+    """Return a mask file with the kept masks only, and with the column `trust`. opened: a ParquetFile."""
     buffer, start = io.BytesIO(), 0
     with store.MaskWriter(buffer, SELECTED) as writer:
-        for table in store.batches(content):
+        for batch in opened.iter_batches(store.ROW_GROUP, use_threads=False):
+            table = of_videos(pa.Table.from_batches([batch]), part.has)
             end = start + len(table)
             if (flags := is_kept[start:end]).any():
                 rows = checked(table.filter(pa.array(flags)), store.MASKS, RUN_REQUIRED)
@@ -110,15 +143,18 @@ def _filter(content: bytes, is_kept: Flags, trust: Floats) -> bytes:
     return buffer.getvalue()
 
 
-def _read(file: str, output: str) -> bytes:
+def _masks(opened: Any, part: HeldFile, output: str) -> Masks:
     try:
-        return storage.read(file)
-    except FileNotFoundError:
-        raise UserError(f"{file} is gone: a run is writing to {output}; select again when the run is done") from None
-
-
-def _masks(file: str, output: str, content: bytes) -> Masks:
-    try:
-        return read_columns(content)
+        return read_columns(opened, part.has)
     except UNREADABLE as error:
-        raise damaged(file, output, str(error)) from error
+        raise damaged(part.info.location, output, str(error)) from error
+
+
+def _digest(masks: Masks) -> bytes:
+    """Of what the masks were judged by."""
+    judged = (masks.frame, masks.object_id, masks.area, masks.score, masks.stability, masks.trust)
+    return hashlib.blake2b(b"".join(column.tobytes() for column in judged), digest_size=16).digest()
+
+
+def _changed(file: HeldFile, output: str) -> UserError:
+    return UserError(f"{file.info.location} is gone: a run is writing to {output}; select again when the run is done")

@@ -1,7 +1,7 @@
 """Verify from storage alone that an output is complete: nothing lost, nothing twice, nothing else."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -12,14 +12,14 @@ from jobs.errors import FatalError, UserError
 from jobs.inputs.manifest import read_manifest
 from jobs.io import local, storage
 from jobs.ledger.ledger import ATTEMPTS, Ledger
-from jobs.ledger.published import Placement, PublishedMasks
+from jobs.ledger.published import MASKS, Placement, PublishedMasks
 from jobs.outputs import store
 from jobs.outputs.file_check import FileCheck, HeldVideos, check_file
 from jobs.outputs.selection_folder import refuse_selection
 from jobs.planning.latest_rows import LatestRows, read_table
 from jobs.planning.run_record import read_config
 
-PARALLEL_FILES = 8
+PARALLEL_FILES, PARALLEL_BYTES = 8, 2 * 10**9  # that are in memory at once
 
 
 @dataclass(kw_only=True)
@@ -50,9 +50,8 @@ def verify(output: str, journal: Path | None = None) -> Findings:
         raise UserError(f"{output} holds no run: there is no {store.VIDEOS_FILE}; start one with `stcn segment`")
     found.rows = rows.counts()
     found.problems += _check_rows(output, table.ids(), rows, ledger=ledger)
-    sizes = PublishedMasks(output).sizes()
-    _check_files(output, ledger, found, sizes=sizes, journal=journal)
-    found.problems += _find_orphans(sizes, ledger)
+    _check_files(output, ledger, found, journal=journal)
+    found.problems += _find_orphans(output, ledger)
     found.notes += _find_leftovers(output)
     return found
 
@@ -98,15 +97,30 @@ def _check_rows(output: str, table: list[str], rows: LatestRows, *, ledger: Ledg
             yield f"video {name!r} is quarantined without a reason"
 
 
-def _check_files(
-    output: str, ledger: Ledger, found: Findings, *, sizes: Mapping[str, int], journal: Path | None
-) -> None:
-    """Check the committed files, several at a time, in their order. sizes: bytes of the files in `masks/`."""
-    held, published = HeldVideos(ledger.videos.state_table()), PublishedMasks(output)
-    files = [(name, file) for name, file in ledger.files.items() if file is not None]
+def _check_files(output: str, ledger: Ledger, found: Findings, *, journal: Path | None) -> None:
+    """Check the committed files, several at a time, and those that a run at work has placed meanwhile.
+
+    A file that it has replaced or merged by then does not count.
+    """
+    results: dict[str, FileCheck] = {}
+    with VerifiedFiles(journal, output) as verified:
+        while todo := [(name, file) for name, file in ledger.files.items() if file and name not in results]:
+            results |= _results(output, HeldVideos(ledger.videos.state_table()), todo, verified=verified)
+            ledger.refresh()
+    for name, result in results.items():
+        if ledger.files[name] is not None:
+            _take(found, name, result)
+
+
+def _results(
+    output: str, held: HeldVideos, files: Sequence[tuple[str, Placement]], *, verified: VerifiedFiles
+) -> Iterator[tuple[str, FileCheck]]:
+    """Check files, but for those that were verified already. Yields each name and its result, in order."""
+    published = PublishedMasks(output)
+    sizes = published.sizes()
 
     def check(name: str, file: Placement) -> FileCheck:
-        location = storage.join(output, "masks", name)
+        location = storage.join(output, MASKS, name)
         try:
             return check_file(storage.read(location), file.sha256, held.of(name))
         except FileNotFoundError:
@@ -114,17 +128,17 @@ def _check_files(
                 return FileCheck(note="is committed, and is published by the next run or the one at work")
             return FileCheck(problems=["is gone; the same `stcn segment` makes it again"])
 
-    with VerifiedFiles(journal, output) as verified, inheriting_pool(PARALLEL_FILES) as pool:
-        todo = iter(files)
+    todo, largest = iter(files), max(file.num_bytes for _, file in files)
+    with inheriting_pool(max(1, min(PARALLEL_FILES, PARALLEL_BYTES // max(1, largest)))) as pool:
         while group := list(islice(todo, 64 * PARALLEL_FILES)):  # so that an interrupt loses little
             is_there = [sizes.get(name) == file.num_bytes for name, file in group]
             known = [verified.masks(n, f.sha256) if ok else None for ok, (n, f) in zip(is_there, group, strict=True)]
             checked = iter(pool.map(check, *_columns(g for g, k in zip(group, known, strict=True) if k is None)))
             for (name, file), masks in zip(group, known, strict=True):
                 result = FileCheck(masks=masks) if masks is not None else next(checked)
-                _take(found, name, result)
                 if masks is None and result.is_sound:
                     verified.add(name, file.sha256, result.masks or 0)
+                yield name, result
 
 
 def _columns(pairs: Iterable[tuple[str, Placement]]) -> tuple[list[str], list[Placement]]:
@@ -140,10 +154,14 @@ def _take(found: Findings, name: str, result: FileCheck) -> None:
         found.notes.append(f"{name} {result.note}")
 
 
-def _find_orphans(sizes: Iterable[str], ledger: Ledger) -> list[str]:
+def _find_orphans(output: str, ledger: Ledger) -> list[str]:
     """Files that a reader would see, and that no run committed."""
-    names = (name for name in sizes if not name.endswith(local.UNFINISHED))
-    return [f"masks/{name} was never committed, or is replaced" for name in names if not ledger.files.get(name)]
+    published = PublishedMasks(output)
+    names = [name for name in published.sizes() if not name.endswith(local.UNFINISHED)]
+    ledger.refresh()  # a run at work may have placed some since
+    if orphans := [name for name in names if not ledger.files.get(name)]:
+        names = list(published.sizes())  # or have removed some
+    return [f"masks/{name} was never committed, or is replaced" for name in orphans if name in names]
 
 
 def _find_leftovers(output: str) -> list[str]:

@@ -13,11 +13,12 @@ from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
 from jobs.dataset.frame_reader import FrameReader
+from jobs.dataset.mask_index import read_index
+from jobs.dataset.mask_rows import MaskRows
 from jobs.dataset.sample import Sample, to_sample
 from jobs.dataset.source_video import SourceVideo
 from jobs.errors import UserError, VideoError
 from jobs.io import storage
-from jobs.outputs.mask_index import MaskRows, read_index
 from jobs.planning.run_record import RunConfigs, done_rows
 
 Transform = Callable[[Sample], Any]

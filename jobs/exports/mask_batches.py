@@ -5,20 +5,19 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import groupby, pairwise
 from operator import attrgetter
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from jobs.errors import UserError
-from jobs.io import scratch, storage
+from jobs.io import storage
 from jobs.io.storage import FileInfo
+from jobs.ledger.held_masks import HeldFile, HeldMasks
 from jobs.outputs import rle, store
 from jobs.outputs.file_names import own_name
-from jobs.outputs.stored_masks import VideoMasks, checked, damaged
+from jobs.outputs.stored_masks import VideoMasks, checked, damaged, open_masks
 from jobs.planning.run_record import done_rows
 
 ROWS = 1_000  # of a batch: 0.7 MB of texts at 480p
@@ -71,9 +70,13 @@ class MaskBatch:
 class MasksFile:
     """One file of masks of an output."""
 
-    output: str
-    info: FileInfo
-    only: frozenset[str] = frozenset()  # ids of the videos to read; empty: all
+    masks: HeldMasks
+    held: HeldFile
+
+    @property
+    def info(self) -> FileInfo:
+        """The file as it was when the export began."""
+        return self.held.info
 
     @property
     def identity(self) -> list[str | int]:
@@ -82,12 +85,11 @@ class MasksFile:
 
     def videos(self, *columns: str) -> Iterator[tuple[str, Iterator[MaskBatch]]]:
         """The videos with their rows: these columns, and those of SORTING. Raises UserError if the file is damaged."""
-        videos = groupby(self._batches(columns), key=attrgetter("video_id"))
-        return ((video_id, rows) for video_id, rows in videos if not self.only or video_id in self.only)
+        return groupby(self._batches(columns), key=attrgetter("video_id"))
 
     def damaged(self, what: str) -> UserError:
         """The error for a file that no run has left like this."""
-        return damaged(self.info.location, self.output, what)
+        return damaged(self.info.location, self.masks.output, what)
 
     def areas(self, batch: MaskBatch) -> np.ndarray:
         """Pixels of each mask, int64, computed from its RLE. Raises UserError for an invalid RLE."""
@@ -104,7 +106,7 @@ class MasksFile:
     def decoded(self, batch: MaskBatch) -> VideoMasks:
         """The rows of a batch, ready to decode."""
         return VideoMasks(
-            video_id=batch.video_id, rows=batch.masks.to_pylist(), file=self.info.location, output=self.output
+            video_id=batch.video_id, rows=batch.masks.to_pylist(), file=self.info.location, output=self.masks.output
         )
 
     def _batches(self, columns: tuple[str, ...]) -> Iterator[MaskBatch]:
@@ -134,19 +136,17 @@ class MasksFile:
     def _pieces(self, columns: tuple[str, ...]) -> Iterator[Any]:
         """Tables of one video each, checked row by row."""
         wanted = pa.schema([store.MASKS.field(name) for name in dict.fromkeys((*SORTING, *columns))])
-        with scratch.temporary() as folder:
-            path = storage.download(self.info.location, Path(folder))
+        for part, opened in self.masks.read(self.held, lambda info: open_masks(info, self.masks.output)):
             try:
-                with pq.ParquetFile(path) as file:
-                    for batch in file.iter_batches(ROWS, columns=wanted.names, use_threads=False):
-                        if batch.nbytes > MAX_BYTES:
-                            raise ValueError(f"{len(batch)} of its rows are {batch.nbytes:,} bytes")
-                        table = checked(pa.Table.from_batches([batch]), wanted)
-                        if "box" in wanted.names:
-                            _check_boxes(table["box"])
-                        ends = pc.run_end_encode(table["video_id"].combine_chunks()).run_ends.to_pylist()
-                        for start, end in pairwise([0, *ends]):
-                            yield table.slice(start, end - start)
+                for batch in opened.iter_batches(ROWS, columns=wanted.names, use_threads=False):
+                    if batch.nbytes > MAX_BYTES:
+                        raise ValueError(f"{len(batch)} of its rows are {batch.nbytes:,} bytes")
+                    table = checked(pa.Table.from_batches([batch]), wanted)
+                    if "box" in wanted.names:
+                        _check_boxes(table["box"])
+                    ends = pc.run_end_encode(table["video_id"].combine_chunks()).run_ends.to_pylist()
+                    pieces = (table.slice(start, end - start) for start, end in pairwise([0, *ends]))
+                    yield from (piece for piece in pieces if part.has(_video(piece)))
             except (pa.ArrowException, ValueError, KeyError, OSError) as error:
                 raise self.damaged(str(error)) from error
 
@@ -156,11 +156,13 @@ def masks_files(output: str, only: Collection[str] | None = None) -> list[MasksF
 
     only: ids of the videos whose masks are asked for; None, or none: all. Raises UserError for an id without masks.
     """
-    files = [MasksFile(output, info, frozenset(only or ())) for info in store.mask_files(output)]
+    masks = HeldMasks(output, only or None)
+    files = [MasksFile(masks, file) for file in masks.files]
     if not only:
         return files
     holding = {row.masks_file for row in done_rows(output, only).values()}
-    return [file for file in files if None in holding or storage.name_of(file.info.location) in holding]
+    is_known = masks.is_listed and None not in holding  # whether the rows alone say which of the files these are
+    return [file for file in files if not is_known or storage.name_of(file.info.location) in holding]
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,25 @@
 """Files on local disk that are there whole or not at all."""
 
+import io
 import os
+import shutil
 import uuid
 from pathlib import Path
+from typing import BinaryIO
 
+COPY_BYTES = 2**20  # that are read at once
 UNFINISHED = ".unfinished"  # ending of a file that is being written; with a leading dot, so that readers pass it by
 
 
 def write(path: Path, content: bytes) -> None:
     """Write a file, replacing one that is there."""
     os.replace(_write_beside(path, content), path)
+
+
+def write_from(source: Path, target: Path) -> None:
+    """Write a copy of a file, replacing one that is there."""
+    with source.open("rb") as content:
+        os.replace(_write_beside(target, content), target)
 
 
 def create(path: Path, content: bytes) -> bool:
@@ -43,12 +53,12 @@ def copy(source: Path, target: Path) -> None:
         write(target, source.read_bytes())
 
 
-def _write_beside(path: Path, content: bytes) -> Path:
+def _write_beside(path: Path, content: bytes | BinaryIO) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name[:100]}.{uuid.uuid4().hex[:8]}{UNFINISHED}")
     try:
         with temporary.open("xb") as file:
-            file.write(content)
+            shutil.copyfileobj(io.BytesIO(content) if isinstance(content, bytes) else content, file, COPY_BYTES)
             file.flush()
             os.fsync(file.fileno())
     except OSError:

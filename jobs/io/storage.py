@@ -36,6 +36,7 @@ LEADS_NOWHERE = (errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
 MOST_TO_CREATE = 50 * 2**20  # bytes; twice as many would go in parts
 MOST_TO_DELETE = 1_000  # objects that S3 deletes by one request
 UPLOAD_SECONDS, UPLOAD_BYTES_PER_SECOND = 60.0, 10**6  # at least; s3fs itself waits for ever for a store that is silent
+PARALLEL_PARTS = 2  # of 50 MiB, in which s3fs uploads a file of 100 MiB and more
 # Of a folder whose folders are looked into, by a request each: more than a video's objects, fewer than a data set's.
 MOST_FOLDERS = 300
 PARENTS = (".", "..")  # keys of a store may hold these
@@ -171,7 +172,7 @@ def create(location: str, content: bytes) -> bool:
         if is_local(fs):
             return local.create(Path(path), content) or Path(path).read_bytes() == content
         # If-None-Match: * on S3. In parts, from 100 MB on, Ceph 16 ignores it.
-        fs.pipe_file(path, content, mode="create", timeout=_upload_seconds(content))
+        fs.pipe_file(path, content, mode="create", timeout=_upload_seconds(len(content)))
         return True
     except Exception:
         # Refused (as FileExistsError or EINVAL, by server), or accepted and the reply lost: what is there now tells.
@@ -189,7 +190,18 @@ def write(location: str, content: bytes) -> None:
     if is_local(fs):
         local.write(Path(path), content)
     else:
-        fs.pipe_file(path, content, timeout=_upload_seconds(content))
+        fs.pipe_file(path, content, timeout=_upload_seconds(len(content)))
+
+
+@with_retries
+def upload(location: str, path: Path) -> None:
+    """Write a file whole from one on local disk, which is never in memory as a whole; replaces one that is there."""
+    fs, target = open_location(location)
+    if is_local(fs):
+        local.write_from(path, Path(target))
+        return
+    in_parts = {"max_concurrency": PARALLEL_PARTS} if is_s3(fs) else {}
+    fs.put_file(str(path), target, timeout=_upload_seconds(path.stat().st_size), **in_parts)
 
 
 @with_retries
@@ -258,13 +270,19 @@ def _folders_below(location: str) -> list[str]:
     return [folder for folder in folders(location) if name_of(folder) not in PARENTS][:MOST_FOLDERS]
 
 
-def _upload_seconds(content: bytes) -> float:
-    return UPLOAD_SECONDS + len(content) / UPLOAD_BYTES_PER_SECOND
+def _upload_seconds(num_bytes: int) -> float:
+    return UPLOAD_SECONDS + num_bytes / UPLOAD_BYTES_PER_SECOND
 
 
 def sha256(content: bytes) -> str:
     """Hexadecimal digest."""
     return hashlib.sha256(content).hexdigest()
+
+
+def sha256_of(path: Path) -> str:
+    """Hexadecimal digest of a file on local disk."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _followed(fs: FileSystem, entries: Iterable[Entry]) -> Iterable[Entry]:

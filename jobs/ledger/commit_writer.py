@@ -4,10 +4,10 @@ import threading
 from collections import deque
 
 from jobs.concurrency.threads import inheriting_thread
+from jobs.ledger.changes import MAX_ROWS
 from jobs.ledger.ledger import Commit, Ledger
 
 MAX_COMMITS = 128  # of one record
-MAX_ROWS = 1_024  # of one record: 25 MiB with the most events that a row can have; `storage.create` takes 50
 MAX_WAITING = 256  # commits, which take 1.4 s where a request takes 20 ms: an interrupt leaves 2 s for them
 
 

@@ -5,23 +5,25 @@ that run commits. A driver that was believed dead finds its record's number take
 and ends. A commit is one record: the outcome of videos, the attempt's files that belong in `masks/`, and the files that
 no longer do. Publishing carries a commit out. It is idempotent, and a run repeats it for commits of an earlier run that
 was killed in between. Files in `masks/` are never changed: if some of a file's videos are replaced, the others go into
-a new file. Checkpoints stand for older records, so that a ledger opens by few requests.
+a new file, and small files give way to one that has the masks of all of them. Checkpoints stand for older records, so
+that a ledger opens by few requests.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from jobs.errors import FatalError
 from jobs.io import storage
 from jobs.io.create_only import Create
 from jobs.ledger import checkpoints
-from jobs.ledger.changes import Changes, changes_of, record_of_commit, record_of_run
+from jobs.ledger.carry_over import CarryOver
+from jobs.ledger.changes import MAX_ROWS, Changes, changes_of, record_of_commit, record_of_run
 from jobs.ledger.checkpoints import Checkpoints
 from jobs.ledger.log import Log, Record
 from jobs.ledger.published import Files, Placement, PublishedMasks
 from jobs.ledger.video_table import VideoTable
-from jobs.outputs import store
+from jobs.outputs.mask_moves import Moves, chain, to_one_file
 from jobs.outputs.packed_rows import PackedRows, VideoState
 from jobs.records import ShardWritten, Status, VideoRow
 
@@ -40,6 +42,7 @@ class Commit:
     attempt: str  # its folder, below the output
     rows: Sequence[VideoRow]
     written: ShardWritten | None  # its masks; None if it wrote none
+    merged: Sequence[str] = ()  # the files whose masks it wrote, all of them; an attempt that merges has no rows
 
 
 class Ledger:
@@ -54,6 +57,7 @@ class Ledger:
         self._log = Log(storage.join(output, LEDGER, "records"))
         self._checkpoints = Checkpoints(storage.join(output, LEDGER, "checkpoints"))
         self._published = PublishedMasks(output)
+        self._carry_over = CarryOver(output, self._published)
         self.run: Record = {}  # the record of the latest run
         self._ours: str | None = None  # name of the run of this process
         self.videos = VideoTable()
@@ -64,10 +68,15 @@ class Ledger:
 
     def _open(self) -> None:
         found = self._checkpoints.read()
+        packed, later = list[PackedRows](), Moves()
         for each in found:
             self.run = each.run or self.run
             self.files |= each.files
-        self.videos = VideoTable(PackedRows(each.content) for each in found)
+        for each in reversed(found):
+            packed.append(PackedRows(each.content))
+            packed[-1].move(later)
+            later = chain(each.moved, later)
+        self.videos = VideoTable(reversed(packed))
         for record in self._log.open(self._checkpoints.stop):
             self._apply(record)
         if not self._log.next:
@@ -85,8 +94,10 @@ class Ledger:
             changes = Changes()
             for of_record in sealed:
                 changes.add(of_record)
-            added = self._checkpoints.add(changes)
-            self.videos.seal(added.content, lambda name: any(name in newer.rows for newer in self._tail))
+            added, later = self._checkpoints.add(changes), Moves()
+            for newer in self._tail:
+                later = chain(later, newer.moved) if newer.moved else later
+            self.videos.seal(added.content, lambda name: any(name in newer.rows for newer in self._tail), later)
 
     def begin(self, run: str, holder: Record, create: Create = storage.create) -> None:
         """Append the record of this run, which alone commits from here on, and publish commits of earlier runs."""
@@ -114,7 +125,9 @@ class Ledger:
         gone |= {name for name in self.videos.masks_files() if self.files.get(name) is None}
         rows = [_without_masks(row, "pending") for row in self.videos.in_files(gone)] if gone else []
         if rows and self._ours is not None:
-            self._append([f"{ATTEMPTS}/{self._ours}/lost"], rows, dict.fromkeys(gone))
+            for start in range(0, len(rows), MAX_ROWS):  # a merged file holds thousands of videos
+                some = {row.video_id: row for row in rows[start : start + MAX_ROWS]}
+                self._append([f"{ATTEMPTS}/{self._ours}/lost"], Changes(rows=some, files=dict.fromkeys(gone)))
             self._published.remove(*gone)
         for row in rows:
             self.videos.put(row)
@@ -138,59 +151,42 @@ class Ledger:
         attempts = [commit.attempt for commit in commits]
         self.unpublished.update(attempts)
         try:
-            rows, files = self._changes(commits)
-            self._append(attempts, rows, files)
+            changes = self._changes(commits)
+            self._append(attempts, changes)
         except FatalError:
             self.unpublished.difference_update(attempts)
             raise
-        if not self._published.publish(files):
+        if not self._published.publish(changes.files):
             raise self._beaten()
         self.unpublished.difference_update(attempts)
         self.write_checkpoints()
 
-    def _append(self, attempts: Iterable[str], rows: Iterable[VideoRow], files: Files) -> None:
-        """Append a record of the outcome of videos, and of the files that belong in `masks/` or no longer do."""
-        record = record_of_commit(self._ours, attempts, rows, files=files)
+    def _append(self, attempts: Iterable[str], changes: Changes) -> None:
+        """Append the record of a commit."""
+        record = record_of_commit(self._ours, attempts, changes)
         if not self._log.append(record):
             raise self._beaten()
         self._apply(record)
 
-    def _changes(self, commits: Sequence[Commit]) -> tuple[list[VideoRow], Files]:
-        """The rows and files with which attempts are committed on top of the present state."""
-        number, files = self._log.next, Files()
-        moved = self._without(
-            self._superseded(row for commit in commits for row in commit.rows), commits[0].attempt, files=files
-        )
-        rows: list[VideoRow] = []
+    def _changes(self, commits: Sequence[Commit]) -> Changes:
+        """What attempts change that are committed on top of the present state."""
+        number, replaced = self._log.next, self._replaced(row for commit in commits for row in commit.rows)
+        changes = self._carry_over.write(replaced, self.files, commits[0].attempt, record=number)
         for commit in commits:
             name = None
             if commit.written is not None and commit.written.masks_location is not None:
                 source = storage.join(commit.attempt, storage.name_of(commit.written.masks_location))
                 own = Placement(source, commit.written.num_bytes, commit.written.sha256)
-                files[name := own.name(number)] = own
-            rows += [
-                dataclasses.replace(row, masks_file=name if row.status == "done" else None, run=self._ours)
-                for row in commit.rows
-            ]
-        return [*rows, *moved], files
-
-    def _without(self, superseded: Mapping[str, set[str]], attempt: str, *, files: Files) -> list[VideoRow]:
-        """Replace files with masks of videos that are replaced; return the rows of their other videos.
-
-        The other masks are written as files of an attempt.
-        """
-        moved: list[VideoRow] = []
-        for name, video_ids in superseded.items():
-            file, files[name] = self.files[name], None
-            assert file
-            if rest := store.without_videos(self._published.content(name, file), video_ids):
-                new = _placement(attempt, rest)
-                new_name = new.name(self._log.next)
-                files[new_name] = new
-                storage.write(storage.join(self._output, new.source), rest)
-                kept = (row for row in self.videos.in_files([name]) if row.video_id not in video_ids)
-                moved += [dataclasses.replace(row, masks_file=new_name) for row in kept]
-        return moved
+                changes.files[name := own.name(number)] = own
+            for row in commit.rows:
+                file = name if row.status == "done" else None
+                changes.rows[row.video_id] = dataclasses.replace(row, masks_file=file, run=self._ours)
+            if commit.merged:
+                assert name is not None, "a merged file holds masks"
+                assert all(self.files[old] for old in commit.merged), "masks of files that count"
+                changes.files |= dict.fromkeys(commit.merged)
+                changes.moved |= to_one_file(commit.merged, name)
+        return changes
 
     def _apply(self, record: Record) -> None:
         try:
@@ -200,16 +196,18 @@ class Ledger:
         self._tail.append(changes)
         self.run = changes.run or self.run
         self.files |= changes.files
+        if changes.moved:
+            self.videos.move(changes.moved)
         for row in changes.rows.values():
             self.videos.put(row)
 
-    def _superseded(self, rows: Iterable[VideoRow]) -> dict[str, set[str]]:
+    def _replaced(self, rows: Iterable[VideoRow]) -> dict[str, set[str]]:
         """Map each file with masks of an earlier version of these videos to the ids of those videos."""
-        superseded: dict[str, set[str]] = {}
+        replaced: dict[str, set[str]] = {}
         for row in rows:
             if (file := self.videos.masks_file(row.video_id)) is not None:
-                superseded.setdefault(file, set()).add(row.video_id)
-        return superseded
+                replaced.setdefault(file, set()).add(row.video_id)
+        return replaced
 
     def _missing(self) -> dict[str, Placement]:
         """Return the committed files that `masks/` lacks, or holds with another length."""
@@ -252,8 +250,3 @@ def describe_run(run: Record) -> str:
 
 def _without_masks(row: VideoRow, status: Status) -> VideoRow:
     return dataclasses.replace(row, status=status, masks=None, masks_file=None)
-
-
-def _placement(attempt: str, content: bytes) -> Placement:
-    digest = storage.sha256(content)
-    return Placement(storage.join(attempt, f"{digest[:32]}.parquet"), len(content), digest)

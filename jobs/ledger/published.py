@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from jobs.concurrency.threads import inheriting_pool
 from jobs.io import local, storage
 
+MASKS = "masks"
 PARALLEL_COPIES = 16
 
 
@@ -36,7 +37,7 @@ class PublishedMasks:
 
     def sizes(self) -> dict[str, int]:
         """Map the files in `masks/` to their lengths in bytes."""
-        files = storage.find(storage.join(self._output, "masks"))
+        files = storage.find(storage.join(self._output, MASKS))
         return {storage.name_of(info.location): info.num_bytes for info in files}
 
     def place(self, name: str, file: Placement) -> bool:
@@ -94,4 +95,4 @@ class PublishedMasks:
         return storage.join(self._output, file.source)
 
     def _target(self, name: str) -> str:
-        return storage.join(self._output, "masks", name)
+        return storage.join(self._output, MASKS, name)

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from jobs.ledger.changes import moved_row
 from jobs.outputs import store
+from jobs.outputs.mask_moves import Moves
 from jobs.outputs.packed_rows import STATE, STATE_SCHEMA, PackedRows, VideoState
 from jobs.records import VideoRow
 
@@ -47,12 +49,20 @@ class VideoTable(Mapping[str, VideoRow]):
         self._outdate(row.video_id)
         self._recent[row.video_id] = row
 
-    def seal(self, content: bytes, is_newer: Callable[[str], bool] = lambda video_id: False) -> None:
+    def move(self, moves: Moves) -> None:
+        """Let all rows name the files that hold their masks after these moves."""
+        for packed in self._packed:
+            packed.move(moves)
+        self._recent = {video_id: moved_row(row, moves) for video_id, row in self._recent.items()}
+
+    def seal(self, content: bytes, is_newer: Callable[[str], bool], later: Moves) -> None:
         """Take the rows of a checkpoint, in place of those that were put before it was written.
 
-        is_newer: whether a video's row was put after the records that the checkpoint stands for.
+        is_newer: whether a video's row was put after the records that the checkpoint stands for. later: the moves of
+        masks after these records.
         """
         packed, start = PackedRows(content), len(self._packed) << SHIFT
+        packed.move(later)
         ids = packed.ids()
         known = [video_id for video_id in ids if video_id in self._positions or video_id in self._recent]
         newer = [video_id for video_id in known if is_newer(video_id)]

@@ -10,9 +10,7 @@ import pyarrow.compute as pc
 
 from jobs.io import storage
 from jobs.outputs import store
-from jobs.outputs.mask_order import first_disorder
-
-KEY = ["video_id", "frame_index", "object_id"]
+from jobs.outputs.mask_order import KEY, first_disorder
 
 
 @dataclass(frozen=True, kw_only=True)

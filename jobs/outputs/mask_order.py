@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+KEY = ["video_id", "frame_index", "object_id"]
 Ints = NDArray[np.int64]
 
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from jobs.outputs.mask_moves import Moves, move_names
 from jobs.outputs.store import VIDEOS
 from jobs.records import VideoRow, damage_of
 
@@ -39,7 +40,8 @@ class VideoState(NamedTuple):
 
 STATE = list(VideoState.__annotations__)
 STATE_SCHEMA = pa.schema([VIDEOS.field(name).remove_metadata() for name in STATE])
-REPEATED = ("status", "error_class", "masks_file")  # texts that many rows share
+MASKS_FILE = "masks_file"
+REPEATED = ("status", "error_class", MASKS_FILE)  # texts that many rows share
 _IN_MEMORY = pa.schema(
     [f.with_type(pa.dictionary(pa.int32(), pa.string())) if f.name in REPEATED else f for f in STATE_SCHEMA]
 )
@@ -83,6 +85,12 @@ class PackedRows:
         """Some columns of the latest rows, as an Arrow table."""
         return self._file.read(list(names), use_threads=False).select(list(names)).filter(pa.array(self.is_latest))
 
+    def move(self, moves: Moves) -> None:
+        """Let the rows name the files that hold their masks after these moves."""
+        if moves and len(self):
+            column = move_names(self._state[MASKS_FILE].combine_chunks(), self._state["video_id"], moves)
+            self._state = self._state.set_column(STATE.index(MASKS_FILE), _IN_MEMORY.field(MASKS_FILE), column)
+
     def value(self, name: str, row: int) -> Any:
         """One value of STATE."""
         return self._state[name][row].as_py()
@@ -102,9 +110,10 @@ class PackedRows:
         """All columns of the latest rows, as Arrow tables of up to ROWS."""
         start = 0
         for batch in self._file.iter_batches(ROWS, columns=VIDEOS.names, use_threads=False):
+            table, first = pa.Table.from_batches([batch]).select(VIDEOS.names), start
             is_latest = self.is_latest[start : (start := start + len(batch))]
             if is_latest.any():
-                yield pa.Table.from_batches([batch]).select(VIDEOS.names).filter(pa.array(is_latest))
+                yield self._with_files(table, slice(first, start)).filter(pa.array(is_latest))
 
     def rows(self, numbers: Iterable[int]) -> Iterator[VideoRow]:
         """Rows by number, in ascending order. Unpacks only the row groups that hold them."""
@@ -114,5 +123,11 @@ class PackedRows:
             here = wanted[np.searchsorted(wanted, start) : np.searchsorted(wanted, stop)] - start
             if here.size:
                 table = self._file.read_row_group(group, columns=VIDEOS.names, use_threads=False)
+                table = self._with_files(table, slice(start, stop))
                 yield from map(VideoRow.from_dict, table.take(pa.array(here)).to_pylist())
             start = stop
+
+    def _with_files(self, table: Any, rows: slice) -> Any:
+        """Whole rows, as they were packed, with the files that hold their masks now. rows: their numbers."""
+        files = self._state[MASKS_FILE].slice(rows.start, rows.stop - rows.start).cast(pa.string())
+        return table.set_column(table.column_names.index(MASKS_FILE), VIDEOS.field(MASKS_FILE), files)

@@ -3,7 +3,8 @@
 import dataclasses
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Literal, get_args, get_origin, get_type_hints
@@ -134,11 +135,31 @@ class MaskWriter:
         self._writer.write_table(table.combine_chunks(), row_group_size=ROW_GROUP)
 
 
-def without_videos(content: bytes, video_ids: Iterable[str]) -> bytes | None:
-    """Return a masks file without the rows of the given videos, or None if no row remains."""
-    table = parse(content)
-    kept = table.filter(pc.invert(pc.is_in(table["video_id"], pa.array(sorted(video_ids)))))
-    return to_bytes(kept.combine_chunks(), MASKS) if len(kept) else None
+def without_videos(content: bytes, video_ids: Collection[str], part_bytes: int) -> Iterator[tuple[str, bytes]]:
+    """Yield a masks file without the rows of some videos, in parts of whole videos, each with its first video.
+
+    part_bytes: of a part, about; no part remains where no row does.
+    """
+    file, others = pq.ParquetFile(pa.BufferReader(content)), pa.array(sorted(video_ids), pa.string())
+    rows_of_part = file.metadata.num_rows * part_bytes // len(content)
+    tables: list[Any] = []  # of the next part
+    for table in batches(content):
+        rest = table.filter(pc.invert(pc.is_in(table["video_id"], others)))
+        ends = pc.run_end_encode(rest["video_id"].combine_chunks()).run_ends.to_pylist() if len(rest) else []
+        for start, end in pairwise([0, *ends]):
+            video = rest.slice(start, end - start)
+            is_full = sum(map(len, tables)) >= rows_of_part
+            if tables and is_full and tables[-1]["video_id"][0] != video["video_id"][0]:
+                yield _part(tables)
+                tables = []
+            tables.append(video)
+    if tables:
+        yield _part(tables)
+
+
+def _part(tables: Sequence[Any]) -> tuple[str, bytes]:
+    first: str = tables[0]["video_id"][0].as_py()
+    return first, to_bytes(pa.concat_tables(tables).cast(MASKS).combine_chunks(), MASKS)
 
 
 def write_videos(location: str, rows: Iterable[VideoRow]) -> None:

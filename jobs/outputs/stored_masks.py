@@ -1,17 +1,19 @@
 """Masks of an output, validated as they are read: files may be damaged, or written by other tools."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-from jobs.errors import UserError
-from jobs.io import storage
+from jobs.errors import StorageError, UserError
+from jobs.io import scratch, storage
+from jobs.io.storage import FileInfo
 from jobs.outputs import rle, store
-from jobs.outputs.selection_folder import SELECTED
 from jobs.outputs.store import MaskRow
 
 MINIMA = {"frame_index": 0, "object_id": 1, "height": 1, "width": 1}
@@ -48,20 +50,18 @@ class VideoMasks:
             raise damaged(self.file, self.output, f"{mask} cannot be decoded: {error}") from error
 
 
-def masks_by_video(output: str) -> Iterator[VideoMasks]:
-    """Yield the masks of each video. Raises UserError if there was no run, or a file is not a table of masks."""
-    for file in (info.location for info in store.mask_files(output)):
-        content = storage.read(file)
+def open_masks(info: FileInfo, output: str) -> Any:
+    """Open a file of masks as a pyarrow.parquet.ParquetFile, which can be read though a run removes the file.
+
+    Raises FileNotFoundError if it is gone, and UserError for a file that is no Parquet.
+    """
+    with scratch.temporary() as folder:  # of a copy from a store; open files need no names
         try:
-            given = store.parse(content)
-            table = checked(given)
-            for field in (SELECTED.field(name) for name in EXTRA_COLUMNS if name in given.column_names):
-                table = table.append_column(field, given[field.name].cast(field.type))
+            return pq.ParquetFile(pa.OSFile(str(storage.download(info.location, Path(folder)))))
+        except (FileNotFoundError, StorageError):
+            raise
         except UNREADABLE as error:
-            raise damaged(file, output, str(error)) from error
-        for video_id in pc.unique(table["video_id"]).to_pylist():
-            rows = table.filter(pc.equal(table["video_id"], video_id)).to_pylist()
-            yield VideoMasks(video_id=video_id, rows=rows, file=file, output=output)
+            raise damaged(info.location, output, str(error)) from error
 
 
 def checked(table: Any, columns: Any = COLUMNS, required: Collection[str] = REQUIRED) -> Any:

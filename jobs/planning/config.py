@@ -262,6 +262,10 @@ class SegmentConfig:
     verify_downloads: Annotated[
         bool, Option("Download an object twice if the store offers no checksum of its content.", STORAGE)
     ] = False
+    compact_at_end: Annotated[
+        bool,
+        Option("At the end, merge small files of masks, as `stcn compact` does.", STORAGE, run_only=True),
+    ] = False
 
     def __post_init__(self) -> None:
         if self.device == "cpu" and self.num_gpus_per_actor:

@@ -21,8 +21,10 @@ from jobs.planning.job import Job, prepare_job
 from jobs.planning.latest_rows import LatestRows
 from jobs.run.actor_start import ActorStart
 from jobs.run.committer import Committer
+from jobs.run.compaction import compact_on_cluster, plan_compaction
 from jobs.run.progress import Counts, Reporter
 from jobs.run.status import describe_believed, describe_outdated, describe_unused
+from jobs.segmenting.work_item import WorkItem
 
 HAND_OVER_SECONDS = 2.0  # for actors to upload what they have finished; `ray job stop` kills after 3
 LAST_PATIENCE_SECONDS = 2.0  # for storage requests of a run that is told to stop
@@ -56,13 +58,13 @@ def _run_job(job: Job, name: str, actors: ActorStart, *, report: Reporter, polic
         job.write_answers()
         _write_videos(job)
         _tell_what_is_replaced(job, lost, report)
-        if todo := job.todo():
-            counts = Counts(
-                videos=len(todo),
-                skipped=len(job.items) - len(todo),
-                frames_left=float(sum(item.expected_frames for item in todo)),
-            )
-            _segment(job, name, actors, counts=counts, report=report, policy=policy)
+        todo = job.todo()
+        if todo or _is_to_be_compacted(job):
+            with report:
+                if todo:
+                    _segment(job, name, actors, todo=todo, report=report, policy=policy)
+                if _is_to_be_compacted(job):
+                    _compact(job, name, actors, report=report, policy=policy)
     except BaseException:  # also an interrupt; it is raised again
         policy.retry_seconds = LAST_PATIENCE_SECONDS
         with suppress(OSError):  # storage may be what failed; the next run writes it again
@@ -76,14 +78,14 @@ def _run_job(job: Job, name: str, actors: ActorStart, *, report: Reporter, polic
 
 
 def _segment(
-    job: Job, name: str, actors: ActorStart, *, counts: Counts, report: Reporter, policy: StoragePolicy
+    job: Job, name: str, actors: ActorStart, *, todo: Sequence[WorkItem], report: Reporter, policy: StoragePolicy
 ) -> None:
-    pool = actors.pool(job)
+    pool, counts = actors.pool(job), _counts_of(job, todo)
+    if warning := actors.connection.describe_open_interface():
+        report.note(warning)
+    report.update(counts)
     try:
-        with report, CommitWriter(job.ledger) as writer:
-            report.update(counts)
-            if warning := actors.connection.describe_open_interface():
-                report.note(warning)
+        with CommitWriter(job.ledger) as writer:
             committer = Committer(writer, job.config, counts, report=report)
             try:
                 for attempt, event in pool.run(job.shards(actors.division.actors), is_held=committer.is_behind):
@@ -101,6 +103,24 @@ def _segment(
         if not job.ledger.unpublished:  # else the next run publishes them
             with suppress(OSError):  # what is left there, the next run clears away
                 storage.remove(storage.join(job.config.output, ATTEMPTS, name))
+
+
+def _counts_of(job: Job, todo: Sequence[WorkItem]) -> Counts:
+    return Counts(
+        videos=len(todo),
+        skipped=len(job.items) - len(todo),
+        frames_left=float(sum(item.expected_frames for item in todo)),
+    )
+
+
+def _is_to_be_compacted(job: Job) -> bool:
+    return job.config.compact_at_end and bool(plan_compaction(job.ledger).planned)
+
+
+def _compact(job: Job, name: str, actors: ActorStart, *, report: Reporter, policy: StoragePolicy) -> None:
+    output = job.config.output
+    assert actors.connection
+    report.note(compact_on_cluster(job.ledger, name, report.note, output=output, policy=policy).describe(output))
 
 
 def _tell_what_is_replaced(job: Job, lost: Sequence[str], report: Reporter) -> None:

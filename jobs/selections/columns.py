@@ -1,9 +1,11 @@
 """The columns of a mask file that its masks are judged by, as arrays."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from jobs.outputs import store
 from jobs.outputs.mask_order import first_disorder
@@ -26,10 +28,13 @@ SCHEMA = pa.schema([store.MASKS.field(name) for name in COLUMNS])
 FRAME_BITS = 32  # low bits of a key that hold the frame, an int32; the high bits hold the track
 
 
-def read_columns(content: bytes) -> Masks:
-    """Read the masks of a file from its bytes. Raises stored_masks.UNREADABLE, also for unsorted rows."""
-    stored = store.parse(content, [*COLUMNS, "trust"])
-    table = checked(stored, SCHEMA, RUN_REQUIRED)
+def read_columns(opened: Any, has: Callable[[str], bool]) -> Masks:
+    """Read the masks of an open file. Raises stored_masks.UNREADABLE, also for unsorted rows.
+
+    opened: a pyarrow.parquet.ParquetFile. has: whether a video is to be read.
+    """
+    stored = opened.read([*COLUMNS, "trust"], use_threads=False)
+    stored, table = (of_videos(table, has) for table in (stored, checked(stored, SCHEMA, RUN_REQUIRED)))
     video_ids = table["video_id"].combine_chunks().dictionary_encode()  # numbered by first occurrence
     video = _integers(video_ids.indices)
     arrays = {name: table[name].to_numpy() for name in COLUMNS[1:]}
@@ -53,6 +58,12 @@ def read_columns(content: bytes) -> Masks:
         is_prompt=arrays["is_prompt"],
         trust=values,
     )
+
+
+def of_videos(table: Any, has: Callable[[str], bool]) -> Any:
+    """The rows of some videos of a table of masks; the table itself where that is all of them."""
+    others = [video_id for video_id in table["video_id"].unique().to_pylist() if not has(video_id)]
+    return table.filter(pc.invert(pc.is_in(table["video_id"], pa.array(others)))) if others else table
 
 
 def _integers(values: Any) -> Ints:

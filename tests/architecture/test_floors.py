@@ -22,6 +22,7 @@ ONLY_IN = {
                 "death_cause",
                 "draining",
                 "handles",
+                "merge_tasks",
                 "pool",
                 "segmenter",
             )

@@ -47,7 +47,9 @@ LOCAL = [
 ]  # fmt: skip
 
 
-REQUESTS = ("call_s3", "cat_file", "cp_file", "exists", "info", "isfile", "ls", "pipe_file", "rm")
+REQUESTS = {
+    "call_s3", "cat_file", "cp_file", "exists", "get_file", "info", "isfile", "ls", "pipe_file", "put_file", "rm",
+}  # fmt: skip
 
 
 @contextmanager

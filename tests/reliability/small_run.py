@@ -10,8 +10,8 @@ from jobs.commands.verify import Findings, verify
 from jobs.io import storage
 from jobs.ledger.ledger import Commit, Ledger
 from jobs.ledger.log import Log
+from jobs.ledger.video_masks import masks_by_video
 from jobs.outputs import store
-from jobs.outputs.stored_masks import masks_by_video
 from jobs.planning.config import SegmentConfig
 from jobs.records import ShardWritten, Status, VideoRow
 from tests.jobs.outputs.test_store import rows as mask_rows

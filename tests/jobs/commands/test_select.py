@@ -15,9 +15,9 @@ from jobs.commands.export import export_output
 from jobs.commands.overlay import overlay_output
 from jobs.commands.select import select_output
 from jobs.errors import UserError
+from jobs.ledger.video_masks import masks_by_video
 from jobs.outputs import store
 from jobs.outputs.selection_folder import SELECTION_FILE
-from jobs.outputs.stored_masks import masks_by_video
 from jobs.planning.run_record import read_config, read_video_rows
 from jobs.records import VideoRow
 from jobs.scores.trust_curves import trust_curves

@@ -14,9 +14,9 @@ from jobs.commands.select import select_output
 from jobs.commands.verify import verify
 from jobs.errors import UserError
 from jobs.io import storage
+from jobs.ledger.video_masks import masks_by_video
 from jobs.outputs import store
 from jobs.outputs.selection_folder import SELECTION_FILE
-from jobs.outputs.stored_masks import masks_by_video
 from jobs.planning.job import prepare_job
 from jobs.planning.run_record import read_config
 from jobs.records import Track
@@ -151,12 +151,11 @@ def test_flipped_bytes_raise_user_error_only(tmp_path: Path) -> None:
 def test_file_removed_during_reading_is_not_reported_as_damage(
     clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def gone(location: str) -> bytes:
+    def gone(location: str, folder: Path) -> Path:
         raise FileNotFoundError(location)
 
-    read = storage.read
-    monkeypatch.setattr(storage, "read", lambda location: gone(location) if "/masks/" in location else read(location))
-    with pytest.raises(UserError, match="is gone: a run is writing to .*; select again when the run is done"):
+    monkeypatch.setattr(storage, "download", gone)
+    with pytest.raises(UserError, match="is gone: a run may have replaced it; open .* again"):
         select_output(str(clips / "out"), str(tmp_path / "sel"), Criteria())
 
 

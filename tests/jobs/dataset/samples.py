@@ -10,9 +10,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from jobs.dataset.sample import Sample
 from jobs.inputs.videos.video import Video
+from jobs.ledger.video_masks import masks_by_video
 from jobs.outputs import store
 from jobs.outputs.label_maps import label_maps
-from jobs.outputs.stored_masks import masks_by_video
 from tests.jobs.drawn_output import FRAMES
 
 ALL = {**FRAMES, "images": FRAMES["a"]}

@@ -54,10 +54,21 @@ def test_bytes_do_not_depend_on_how_rows_arrive(tmp_path: Path, monkeypatch: pyt
 
 def test_videos_can_be_taken_out(tmp_path: Path) -> None:
     content = write(tmp_path / "m.parquet", [store.masks_table(rows(name, 6)) for name in "abc"])
-    rest = store.without_videos(content, ["b"])
-    assert rest is not None
+    ((first, rest),) = store.without_videos(content, ["b"], len(content))
     assert pq.read_table(io.BytesIO(rest))["video_id"].to_pylist() == ["a"] * 6 + ["c"] * 6
-    assert store.without_videos(content, ["a", "b", "c"]) is None
+    assert first == "a"
+    assert list(store.without_videos(content, ["a", "b", "c"], len(content))) == []
+
+
+@pytest.mark.parametrize("row_group", [4, 20_000])
+def test_videos_that_stay_come_in_parts(row_group: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of whole videos, though these lie across row groups, and named after its first one."""
+    monkeypatch.setattr(store, "ROW_GROUP", row_group)
+    content = write(tmp_path / "m.parquet", [store.masks_table(rows(name, 6)) for name in "abcdefgh"])
+    parts = list(store.without_videos(content, ["a", "e"], len(content) // 4 + 1))
+    ids = [pq.read_table(io.BytesIO(part))["video_id"].to_pylist() for _, part in parts]
+    assert ids == [["b"] * 6 + ["c"] * 6, ["d"] * 6 + ["f"] * 6, ["g"] * 6 + ["h"] * 6]
+    assert [first for first, _ in parts] == ["b", "d", "g"]
 
 
 def test_a_row_of_videos_survives_the_log() -> None:

@@ -16,9 +16,9 @@ from jobs.commands.export import export_output
 from jobs.commands.overlay import overlay_output
 from jobs.errors import UserError
 from jobs.io import storage
+from jobs.ledger.video_masks import masks_by_video
 from jobs.outputs import store
 from jobs.outputs.label_maps import to_image
-from jobs.outputs.stored_masks import masks_by_video
 from jobs.records import VideoRow
 from tests.bit_flips import check_flips_are_told
 from tests.jobs.commands.test_evaluate import FOUND, rows

@@ -11,12 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jobs.errors import StorageError, UserError
+from jobs.errors import StorageError
 from jobs.io import storage
 from jobs.io.range_file import RangeFile
+from jobs.ledger.held_masks import HeldMasks
 from jobs.outputs import store
 from jobs.outputs.store import MaskRow
-from jobs.outputs.stored_masks import COLUMNS, UNREADABLE, VideoMasks, checked, damaged
+from jobs.outputs.stored_masks import COLUMNS, UNREADABLE, checked, damaged
 
 KEYS = pa.schema([store.MASKS.field(name) for name in ("video_id", "frame_index")])
 ROWS = pa.schema([*COLUMNS, *(store.MASKS.field(name) for name in ("pts_seconds", "object_name", "score"))])
@@ -52,19 +53,23 @@ def read_index(output: str, video_ids: Container[str]) -> MaskIndex:
 
     Raises UserError if there was no run, or if a file is unsorted or not a table of masks.
     """
-    files = store.mask_files(output)
+    masks = HeldMasks(output)
+    files: list[storage.FileInfo] = []
     names: dict[str, str] = {}  # video id -> its file
     file_of: list[int] = []
     frames: list[np.ndarray] = []
-    for number, file in enumerate(files):
-        for video_id, video_frames in _frames_by_video(MaskFile(file, output)):
-            if video_id not in video_ids:
-                continue
-            if other := names.get(video_id):
-                raise damaged(file.location, output, f"it has masks of video {video_id!r}, and so has {other}")
-            names[video_id] = file.location
-            file_of.append(number)
-            frames.append(video_frames)
+    for file in masks.files:
+        for part, found in masks.read(file, lambda info: list(frames_by_video(MaskFile(info, output)))):
+            files.append(part.info)
+            for video_id, video_frames in found:
+                if video_id not in video_ids or not part.has(video_id):
+                    continue
+                if other := names.get(video_id):
+                    reason = f"it has masks of video {video_id!r}, and so has {other}"
+                    raise damaged(part.info.location, output, reason)
+                names[video_id] = part.info.location
+                file_of.append(len(files) - 1)
+                frames.append(video_frames)
     joined = np.concatenate([np.zeros((3, 0), np.int64), *frames], axis=1)
     return MaskIndex(
         output=output, files=files, video_ids=list(names), file_of=np.array(file_of, np.int32),
@@ -73,28 +78,11 @@ def read_index(output: str, video_ids: Container[str]) -> MaskIndex:
     )  # fmt: skip
 
 
-class MaskRows:
-    """Reads the rows of frames, and keeps the latest row groups: frames in order read each row group once."""
-
-    def __init__(self, index: MaskIndex) -> None:
-        self._index = index
-        self._file: MaskFile | None = None
-
-    def masks(self, frame: int) -> VideoMasks:
-        """Read the masks of one frame. Raises UserError if they are damaged or gone."""
-        index, video = self._index, self._index.video_of(frame)
-        info = index.files[index.file_of[video]]
-        if self._file is None or self._file.location != info.location:
-            self._file = MaskFile(info, index.output)
-        rows = self._file.rows(int(index.first_row[frame]), int(index.row_count[frame]))
-        video_id = index.video_ids[video]
-        if any((row["video_id"], row["frame_index"]) != (video_id, index.frame_index[frame]) for row in rows):
-            raise damaged(info.location, index.output, "its rows have changed since it was opened first")
-        return VideoMasks(video_id=video_id, rows=rows, file=info.location, output=index.output)
-
-
 class MaskFile:
-    """One mask file, read by row groups. Raises UserError for a file that is not a table of masks."""
+    """One mask file, read by row groups.
+
+    Raises UserError for a file that is not a table of masks, and FileNotFoundError for one that is gone.
+    """
 
     def __init__(self, info: storage.FileInfo, output: str) -> None:
         self.location, self.output = info.location, output
@@ -138,17 +126,17 @@ class MaskFile:
     def _reading(self, read: Callable[[], Any]) -> Any:
         try:
             return read()
-        except FileNotFoundError as error:
-            text = f"{self.location} is gone: a run may have replaced it; open {self.output} again"
-            raise UserError(text) from error
-        except StorageError:
+        except (FileNotFoundError, StorageError):
             raise
         except UNREADABLE as error:
             raise damaged(self.location, self.output, str(error)) from error
 
 
-def _frames_by_video(file: MaskFile) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield each video of a file and its frames (3, F): index, first row, row count. Raises UserError if unsorted."""
+def frames_by_video(file: MaskFile) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield each video of a file and its frames (3, F): index, first row, row count.
+
+    Raises UserError if the file is unsorted, and FileNotFoundError if it is gone.
+    """
     numbers: dict[str, int] = {}
     videos, indices = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]  # one value a row
     for table in file.key_tables():

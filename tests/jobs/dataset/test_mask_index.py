@@ -9,11 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from jobs.dataset.mask_index import MaskIndex, read_index
+from jobs.dataset.mask_rows import MaskRows
 from jobs.errors import UserError
 from jobs.io import storage
+from jobs.ledger.video_masks import masks_by_video
 from jobs.outputs import store
-from jobs.outputs.mask_index import MaskIndex, MaskRows, read_index
-from jobs.outputs.stored_masks import masks_by_video
 from tests.jobs.drawn_output import mask_rows, write_masks
 
 IDS = {"a", "b", "c"}
