@@ -13,6 +13,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from jobs.concurrency.threads import inheriting_pool
 from jobs.errors import FatalError
 from jobs.io import storage
 from jobs.io.create_only import Create
@@ -29,6 +30,7 @@ from jobs.records import ShardWritten, Status, VideoRow
 
 ATTEMPTS = "_attempts"
 LEDGER = "_ledger"
+PARALLEL_UNPACKS = 4  # of checkpoints; to unpack a million rows takes a second of one core
 
 
 class TakenOverError(FatalError):
@@ -68,15 +70,16 @@ class Ledger:
 
     def _open(self) -> None:
         found = self._checkpoints.read()
-        packed, later = list[PackedRows](), Moves()
+        with inheriting_pool(PARALLEL_UNPACKS) as pool:
+            packed = list(pool.map(PackedRows, (each.content for each in found)))
         for each in found:
             self.run = each.run or self.run
             self.files |= each.files
-        for each in reversed(found):
-            packed.append(PackedRows(each.content))
-            packed[-1].move(later)
+        later = Moves()
+        for each, rows in zip(reversed(found), reversed(packed), strict=True):
+            rows.move(later)
             later = chain(each.moved, later)
-        self.videos = VideoTable(reversed(packed))
+        self.videos = VideoTable(packed)
         for record in self._log.open(self._checkpoints.stop):
             self._apply(record)
         if not self._log.next:

@@ -55,7 +55,7 @@ class PackedRows:
         self._file = pq.ParquetFile(pa.BufferReader(content))
         if missing := sorted(set(VIDEOS.names) - set(self._file.schema_arrow.names)):
             raise KeyError(", ".join(missing))
-        file = pq.ParquetFile(pa.BufferReader(content), read_dictionary=REPEATED)
+        file = pq.ParquetFile(pa.BufferReader(content), metadata=self._file.metadata, read_dictionary=REPEATED)
         self._state = file.read(STATE, use_threads=False).select(STATE).cast(_IN_MEMORY).combine_chunks()
         self.is_latest = np.ones(len(self._state), bool)  # rows whose flag is cleared are passed by
 
