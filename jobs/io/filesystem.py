@@ -7,7 +7,6 @@ our own. It is shared by all threads, and with it the connections that it keeps 
 import os
 import threading
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, Protocol
 
 from fsspec import filesystem
@@ -83,22 +82,14 @@ class _OwnS3:
 
 
 def _session() -> Any:
-    """A session of botocore that reads times of listings fast: a page of a thousand keys took 45 ms, and takes 10."""
+    """A session of botocore that reads listings fast."""
     from aiobotocore.session import AioSession  # takes long to load, and only who uses S3 needs it
 
+    from jobs.io.listing_parser import ListingParserFactory
+
     session = AioSession()
-    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_timestamp)
+    session.register_component("response_parser_factory", ListingParserFactory())
     return session
-
-
-def _timestamp(value: Any) -> datetime:
-    try:
-        return datetime.fromisoformat(value)
-    except (TypeError, ValueError):  # of a header, or a number
-        from botocore.utils import parse_timestamp  # type: ignore[import-untyped]
-
-        found: datetime = parse_timestamp(value)
-        return found
 
 
 # By process id. A fork gets a file system of its own and keeps its parent's: to free that is to wait for threads that a

@@ -3,7 +3,7 @@
 Ranges are sorted, and a listing begins right before the first of them. What one page of a thousand keys shows is taken;
 the next begins before the first range after it. Where ranges lie close together, a page serves hundreds of them; where
 they are far apart, each costs one request, as asking for it by itself would. To read a thousand keys takes a processor
-25 ms, so a page after one that served a location or two, say a video and its prompts, is a short one.
+20 ms, so a page after one that served a location or two, say a video and its prompts, is a short one.
 """
 
 from bisect import bisect_left

@@ -115,7 +115,7 @@ _Result = tuple[list[_Identity], Any]  # and the table of the answers that are w
 def _identities(calls: Iterable[list[_Question]], count: int, terms: _Terms) -> Iterator[_Result]:
     """The identities of each group of entries, in processes side by side where there are several groups.
 
-    To read a thousand keys of a listing takes a processor 25 ms, so one process alone would need a minute for a
+    To read a thousand keys of a listing takes a processor 20 ms, so one process alone would need a minute for a
     million videos.
     """
     processes = min(count, len(os.sched_getaffinity(0)))

@@ -11,6 +11,7 @@ from tests.architecture.source import FILES, ROOT, imports
 PRIVATE = {
     "jobs/actors/draining": {"ray._private.state"},
     "jobs/inputs/videos/decoder_memory": {"ctypes"},
+    "jobs/io/listing_parser": {"._handle_structure"},
     "jobs/concurrency/process_exit": {"multiprocessing.util"},
     "stcn_core/acceleration/allocator": {
         "ctypes"

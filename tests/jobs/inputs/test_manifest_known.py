@@ -34,6 +34,11 @@ def test_sizes_etags_and_lengths_are_read_alike_in_every_format(tmp_path: Path) 
         assert [(e.video_bytes, e.video_etag, e.frames) for e in entries] == expected[:count], name
 
 
+def test_etag_of_digits_keeps_its_zeros(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("video_id,video,prompts,video_bytes,video_etag\na,s3://b/a.mp4,a.png,5,0123\n")
+    assert read_manifest(f"{tmp_path}/m.csv").entries[0].video_etag == "0123"
+
+
 @pytest.mark.parametrize(
     ("cells", "message"),
     [

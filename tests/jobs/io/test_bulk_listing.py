@@ -137,6 +137,16 @@ def test_optional_locations_on_a_page_that_is_asked_for_are_found(monkeypatch: p
     assert len(questions) == 1
 
 
+def test_optional_folder_that_a_page_shows_in_part_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = ["a.mp4", "f/1", "f/2", "f/3", "g.mp4", "y.mp4", "z.mp4"]
+    for page, is_found in ((3, False), (5, True)):
+        sorted_store(keys, page, monkeypatch)
+        wanted = [Wanted("s3://b/a.mp4"), Wanted("s3://b/f", is_optional=True), Wanted("s3://b/z.mp4")]
+        folder = find_files(wanted)[1]
+        assert (folder is not None) == is_found
+        assert folder is None or len(folder.files) == 3
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_pages_are_shared_by_the_locations_that_they_serve(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     chance = random.Random(seed)
