@@ -4,7 +4,7 @@ import json
 import tempfile
 import time
 
-import apart
+import own_process
 
 from jobs.commands.compact import compact_output
 from jobs.commands.verify import verify as find_problems
@@ -17,8 +17,8 @@ def costs(scale: float) -> dict[str, float]:
     files = max(4, int(1_000 * scale))
     with tempfile.TemporaryDirectory() as folder:
         output = f"{folder}/out"
-        apart.make_output("shards", output, f"{folder}/manifest.parquet", files)
-        of_a_task: dict[str, float] = json.loads(apart.run("one_merge.py", output, str(min(files, 160))))
+        own_process.make_output("shards", output, f"{folder}/manifest.parquet", files)
+        of_a_task: dict[str, float] = json.loads(own_process.run("one_merge.py", output, str(min(files, 160))))
         started = time.monotonic()
         done = compact_output(output, NullReporter())
         seconds = time.monotonic() - started

@@ -5,72 +5,21 @@ delay. `--scale 0.01` measures a hundredth of each; `--only NAME` one of them.
 """
 
 import argparse
-import ast
 import json
 import os
 import resource
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
-import apart
+import own_process
+from identity_figures import Figures, answers, apart, identities
 from rich.console import Console
 from rich.table import Table
+from running_stub import s3
 
 HERE = Path(__file__).parent
-SECRETS = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y", "AWS_DEFAULT_REGION": "us-east-1"}
-Figures = dict[str, float]
-
-
-@dataclass(frozen=True)
-class Store:
-    """A running stub."""
-
-    url: str
-
-    def requests(self) -> dict[str, int]:
-        """Requests by kind since the last call."""
-        with urllib.request.urlopen(f"{self.url}/_requests") as answer:
-            return dict(ast.literal_eval(answer.read().decode()))
-
-
-@contextmanager
-def s3(delay: float, videos: int = 0) -> Iterator[Store]:
-    """A stub, with the files of so many videos and their prompts, which this process uses for S3."""
-    command = [sys.executable, str(HERE / "s3_stub.py"), str(delay), str(videos)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        url = process.stdout.readline().strip()
-        os.environ |= SECRETS | {"AWS_ENDPOINT_URL": url}
-        try:
-            yield Store(url)
-        finally:
-            process.kill()
-
-
-def identities(scale: float) -> Figures:
-    """Work ids of a million videos of one bucket, each with a folder of prompts."""
-    from jobs.planning.identity import identify
-    from jobs.records import Entry
-    from jobs.segmenting.work_item import VideoOptions
-
-    rows = int(1_000_000 * scale)
-    with s3(0.02, rows) as store:
-        entries = [
-            Entry(video_id=f"v{n:08d}", video=f"s3://b/videos/v{n:08d}.mp4", prompts=f"s3://b/masks/v{n:08d}")
-            for n in range(rows)
-        ]
-        options, started = VideoOptions(), time.monotonic()
-        items = identify(entries, "model", lambda entry: options).items
-        seconds = time.monotonic() - started
-        assert not any(item.not_found for item in items)
-        return {"rows": rows, "seconds": seconds, "requests": 100 * sum(store.requests().values()) / rows}
 
 
 def ledger(scale: float) -> Figures:
@@ -81,7 +30,7 @@ def ledger(scale: float) -> Figures:
 
     records = int(50_000 * scale)
     with s3(0.0) as store:
-        apart.make_output("ledger", "s3://b/out", "s3://b/manifest.parquet", records)
+        own_process.make_output("ledger", "s3://b/out", "s3://b/manifest.parquet", records)
         store.requests()
         started, cpu = time.monotonic(), time.process_time()
         assert len(Ledger("s3://b/out").videos) == records * 20
@@ -100,7 +49,7 @@ def verify(scale: float) -> Figures:
     files = int(100_000 * scale)
     with tempfile.TemporaryDirectory() as folder:
         output = f"{folder}/out"
-        apart.make_output("masks", output, f"{folder}/manifest.parquet", files)
+        own_process.make_output("masks", output, f"{folder}/manifest.parquet", files)
         started, cpu = time.monotonic(), time.process_time()
         found = find_problems(output)
         assert (found.files, found.problems) == (files, [])
@@ -109,7 +58,7 @@ def verify(scale: float) -> Figures:
 
 def events(scale: float) -> Figures:
     """A thousand actors that report twice a second, for 30 s."""
-    return dict(json.loads(apart.run("reporting_actors.py", str(max(10, int(1_000 * scale))), "30")))
+    return dict(json.loads(own_process.run("reporting_actors.py", str(max(10, int(1_000 * scale))), "30")))
 
 
 def commits(scale: float) -> Figures:
@@ -155,6 +104,8 @@ def compaction(scale: float) -> Figures:
 
 MEASUREMENTS: dict[str, Callable[[float], Figures]] = {
     "identities": identities,
+    "apart": apart,
+    "answers": answers,
     "ledger": ledger,
     "verify": verify,
     "events": events,
@@ -164,7 +115,17 @@ MEASUREMENTS: dict[str, Callable[[float], Figures]] = {
 ROWS = (  # measurement, what, before (29e27a3, at scale 1), the bound at scale 1, and the figures with their units
     ("identities", "identities of {rows:,.0f} videos in S3", "75 to 90 min", "300 s", "{seconds:.0f} s"),
     ("identities", "requests for 100 of them", "200 to 500", "2", "{requests:.2f}"),
+    ("identities", "the same on resume", "75 to 90 min", "60 s", "{resume_seconds:.0f} s"),
+    ("identities", "CPU time of the resume", "", "", "{resume_cpu_seconds:.0f} s of CPU"),
+    ("identities", "requests for 100 of them on resume", "200 to 500", "2", "{resume_requests:.2f}"),
     ("identities", "memory of these videos with their ids", "2.5 GB", "1.5 GB", "{peak_gb:.2f} GB"),
+    ("apart", "identities of {rows:,.0f} videos that lie apart", "", "", "{seconds:.0f} s"),
+    ("apart", "requests for 100 of them", "", "", "{requests:.0f}"),
+    ("apart", "the same on resume, all of them done", "", "", "{resume_seconds:.1f} s"),
+    ("apart", "requests for 100 of them on resume", "", "", "{resume_requests:.2f}"),
+    ("answers", "writing {locations:,.0f} kept answers", "", "", "{write_seconds:.1f} s"),
+    ("answers", "reading them", "", "", "{read_seconds:.1f} s"),
+    ("answers", "their file", "", "", "{megabytes:.0f} MB"),
     ("ledger", "opening {records:,.0f} records, {videos:,.0f} videos", "57 s of CPU", "5 s", "{seconds:.1f} s"),
     ("ledger", "requests for it", "150,000", "100", "{requests:.0f}"),
     ("ledger", "its memory, with status", "4.3 GB", "1.5 GB", "{peak_gb:.2f} GB"),
@@ -186,7 +147,7 @@ ROWS = (  # measurement, what, before (29e27a3, at scale 1), the bound at scale 
 
 def measure(name: str, scale: float) -> Figures:
     """One measurement in a process of its own."""
-    return dict(json.loads(apart.run("measure.py", "--scale", str(scale), "--run", name)))
+    return dict(json.loads(own_process.run("measure.py", "--scale", str(scale), "--run", name)))
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
 """A small S3 in memory that answers after a set delay and counts requests: the latency of a store on one machine.
 
 It knows what the product asks for: whole and partial reads, create-only writes, copies, deletions of many keys, and
-paginated listings. It checks no signatures. `python infra/scale/s3_stub.py DELAY_SECONDS VIDEOS` prints its
-address.
+paginated listings. It checks no signatures. `python infra/scale/s3_stub.py DELAY_SECONDS VIDEOS` prints its address;
+with `--apart` each video lies in a folder with thousands of other files.
 """
 
 import asyncio
@@ -10,10 +10,12 @@ import hashlib
 import sys
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableSequence
 from email.utils import formatdate
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
+
+from stub_archives import archive, archive_apart
 
 PAGE = 1_000  # keys of one answer to LIST
 REASONS = {200: "OK", 204: "No Content", 206: "Partial Content", 404: "Not Found", 412: "Precondition Failed"}
@@ -24,9 +26,9 @@ Answer = tuple[int, Mapping[str, str], bytes]
 class Store:
     """Objects by bucket and key."""
 
-    def __init__(self) -> None:
-        self.objects: dict[str, bytes] = {}
-        self.keys: list[str] = []  # sorted
+    def __init__(self, objects: dict[str, bytes], keys: MutableSequence[str]) -> None:
+        """keys: those of the objects, sorted."""
+        self.objects, self.keys = objects, keys
         self.requests: Counter[str] = Counter()
 
     def put(self, path: str, content: bytes) -> None:
@@ -34,11 +36,6 @@ class Store:
         if path not in self.objects:
             insort(self.keys, path)
         self.objects[path] = content
-
-    def fill(self, bucket: str, keys: Iterator[str]) -> None:
-        """Store an empty object under each of many keys."""
-        self.objects |= dict.fromkeys((f"{bucket}/{key}" for key in keys), b"")
-        self.keys = sorted(self.objects)
 
     def remove(self, path: str) -> None:
         """Delete an object, if it is there."""
@@ -187,13 +184,6 @@ async def serve(store: Store, delay: float) -> None:
     await server.serve_forever()
 
 
-def archive(videos: int) -> Store:
-    """A store with the videos `videos/v*.mp4` of a bucket "b", each with a mask in a folder of its own."""
-    store = Store()
-    keys = ((f"videos/v{number:08d}.mp4", f"masks/v{number:08d}/00000.png") for number in range(videos))
-    store.fill("b", (key for of_video in keys for key in of_video))
-    return store
-
-
 if __name__ == "__main__":
-    asyncio.run(serve(archive(int(sys.argv[2])), float(sys.argv[1])))
+    made = archive_apart if "--apart" in sys.argv else archive
+    asyncio.run(serve(Store(*made(int(sys.argv[2]))), float(sys.argv[1])))

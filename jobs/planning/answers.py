@@ -21,7 +21,7 @@ class Answer(NamedTuple):
 
     @property
     def is_apart(self) -> bool:
-        """Whether its location lies so far from others that asking again costs about a request."""
+        """Whether asking again costs much of a request: the location lies far from others, or has hundreds of files."""
         return self.requests > CHEAP
 
 

@@ -73,10 +73,10 @@ def describe_lengths(rates: Rates) -> str:
     """Say how the lengths of video files are estimated."""
     if not rates.of_all.videos:
         return f"lengths of video files are estimated at {rates.of_all.bytes_per_frame:,.0f} bytes a frame, as assumed"
-    kinds = [f"{name or 'without a suffix'} {rate.bytes_per_frame:,.0f}" for name, rate in rates.by_suffix.items()]
+    by_suffix = [(printable(name) or "without a suffix", rate) for name, rate in rates.by_suffix.items()]
     return (
         f"lengths of video files are estimated in bytes a frame, as measured on {rates.of_all.videos} that are done: "
-        + _some(kinds)
+        + _some([f"{name} {rate.bytes_per_frame:,.0f}" for name, rate in by_suffix])
     )
 
 

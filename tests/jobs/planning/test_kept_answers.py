@@ -3,6 +3,7 @@
 import random
 from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,21 @@ class RandomStore:
 
 def identified(entries: Sequence[Entry], options: VideoOptions, **known: Any) -> Identified:
     return identify(entries, "m", lambda _: options, **known)
+
+
+@pytest.mark.parametrize("is_first_done", [True, False])
+def test_location_of_two_entries_is_asked_for_if_either_needs_it(
+    is_first_done: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = RandomStore(0, monkeypatch)
+    name = next(name for name in store.names if name.startswith("far"))
+    entries = [entry_of(name), replace(entry_of(name), video_id="other", start=5)]
+    first = identified(entries, OPTIONS)
+    settled = first.items[0 if is_first_done else 1]
+    store.objects[f"{name}.mp4"] += 1
+    done = {settled.entry.video_id: settled.work_id}
+    again = identified(entries, OPTIONS, kept=first.answers, done=done)
+    assert again.items == identified(entries, OPTIONS).items
 
 
 @pytest.mark.parametrize("seed", range(25))

@@ -42,13 +42,15 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def segment(folder: Path, direction: str = "forward", **options: object) -> tuple[VideoRow, list[MaskRow], list[int]]:
+def segment(
+    folder: Path, direction: str = "forward", frames: int | None = None, **options: object
+) -> tuple[VideoRow, list[MaskRow], list[int]]:
     of_video = VideoOptions(
         propagation=PropagationConfig(direction=direction),  # type: ignore[arg-type]
         requirements=STRICT,
         clips=ClipOptions(**options),  # type: ignore[arg-type]
     )
-    entry = Entry(video_id="v", video="", prompts="")
+    entry = Entry(video_id="v", video="", prompts="", frames=frames)
     item = WorkItem(entry=entry, options=of_video, work_id="work", expected_frames=1)
     return to_end(segment_video(item, folder / "video.mp4", folder / "prompts", model=load_model("stcn-mini")))
 
@@ -72,6 +74,12 @@ def test_stop_ends_at_the_first_cut_without_missing_frames(video: Path) -> None:
     assert row.damage is None
     assert row.cuts == ()
     assert reports[-1] == FRAMES
+
+
+def test_video_that_ends_at_a_cut_does_not_contradict_the_manifests_length(video: Path) -> None:
+    for on_cut, noted in (("stop", 0), ("split", 1)):
+        row, _, _ = segment(video, frames=3 * FRAMES + 1, on_cut=on_cut)
+        assert len([note for note in row.notes or () if "manifest" in note]) == noted
 
 
 @pytest.mark.parametrize("direction", ["forward", "both"])
