@@ -20,6 +20,7 @@ from rich.table import Table
 from running_stub import s3
 
 HERE = Path(__file__).parent
+WIDTH = 120  # of the table in characters, without a line in two
 
 
 def ledger(scale: float) -> Figures:
@@ -167,7 +168,7 @@ def main() -> None:
     for name, what, before, bound, now in ROWS:
         if name in found:
             table.add_row(*(text.format(**found[name]) for text in (what, before, bound, now)))
-    Console().print(table)
+    Console(width=max(WIDTH, Console().width)).print(table)
 
 
 if __name__ == "__main__":
