@@ -26,6 +26,7 @@ class ActorStart:
         """folder: of the run's attempts, below the output."""
         self._config, self._folder = config, folder
         self._stack = ExitStack()
+        self._connection: cluster.Connection | None = None
         self._pool: Pool | None = None
 
     def __enter__(self) -> "ActorStart":
@@ -36,15 +37,16 @@ class ActorStart:
     ) -> None:
         self._stack.close()
 
-    @cached_property
-    def connection(self) -> cluster.Connection:
-        """The cluster, which is joined now if it was not before. Raises FatalError."""
-        return self._stack.enter_context(cluster.connected())
+    def connect(self) -> cluster.Connection:
+        """Join the cluster, if it was not joined before. Raises FatalError."""
+        if self._connection is None:
+            self._connection = self._stack.enter_context(cluster.connected())
+        return self._connection
 
     @cached_property
     def division(self) -> cluster.Allocation:
         """How the cluster's nodes are shared out. Raises FatalError for more GPUs than there are."""
-        grows = self.connection.grows
+        grows = self.connect().grows
         return cluster.allocate(cluster.node_resources(), self._config, grows)
 
     def begin(self, model: ModelFile, videos: int) -> None:
@@ -74,7 +76,7 @@ class ActorStart:
         group = ActorGroup(
             start=lambda name: cluster.start_actor(name, mailbox, division, model=content, setup=setup),
             size=size,
-            start_seconds=cluster.AUTOSCALE_SECONDS if self.connection.grows else cluster.START_SECONDS,
+            start_seconds=cluster.AUTOSCALE_SECONDS if self.connect().grows else cluster.START_SECONDS,
         )
         scheduler = Scheduler(Budgets(config.max_attempts), folder=self._folder)
         pool = Pool(group, mailbox, scheduler, output=config.output, stall_seconds=config.stall_seconds)

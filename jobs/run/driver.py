@@ -81,7 +81,7 @@ def _segment(
     job: Job, name: str, actors: ActorStart, *, todo: Sequence[WorkItem], report: Reporter, policy: StoragePolicy
 ) -> None:
     pool, counts = actors.pool(job), _counts_of(job, todo)
-    if warning := actors.connection.describe_open_interface():
+    if warning := actors.connect().describe_open_interface():
         report.note(warning)
     report.update(counts)
     try:
@@ -119,7 +119,7 @@ def _is_to_be_compacted(job: Job) -> bool:
 
 def _compact(job: Job, name: str, actors: ActorStart, *, report: Reporter, policy: StoragePolicy) -> None:
     output = job.config.output
-    assert actors.connection
+    actors.connect()
     report.note(compact_on_cluster(job.ledger, name, report.note, output=output, policy=policy).describe(output))
 
 
