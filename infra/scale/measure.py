@@ -177,9 +177,10 @@ ROWS = (  # measurement, what, before (29e27a3, at scale 1), the bound at scale 
     ("commits", "commits a second at 20 ms", "6", "100", "{per_second:.0f}"),
     ("compaction", "files in masks/ of {videos:,.0f} videos", "{before:,.0f}", "MB / 128 + 1", "{after:,.0f}"),
     ("compaction", "bytes of each", "1.6 MB", "128 to 512 MB", "{least_mb:.0f} to {most_mb:.0f} MB"),
-    ("compaction", "stcn compact, Ray's start included", "", "", "{seconds:.0f} s, {mb_per_second:.0f} MB/s a core"),
+    ("compaction", "stcn compact, Ray's start included", "", "", "{seconds:.0f} s"),
+    ("compaction", "masks merged by a second of CPU time", "", "", "{mb_per_second:.0f} MB"),
     ("compaction", "memory of a task", "", "1 GB", "{task_gb:.2f} GB"),
-    ("compaction", "replacing a video of a merged file, and the next", "", "", "{first:.1f} s, {second:.1f} s"),
+    ("compaction", "replacing a video of a merged file, and the next", "", "", "{first:.1f} and {second:.1f} s of CPU"),
 )
 
 

@@ -61,8 +61,8 @@ class HeldMasks:
     def read(self, file: HeldFile, read: Callable[[FileInfo], T]) -> Iterator[tuple[HeldFile, T]]:
         """Read a file, or those that hold its videos by now. Yields the videos that were read, with what `read` gave.
 
-        read: raises FileNotFoundError if the file is gone. Videos that were forgotten since, or whose masks a run makes
-        anew, are passed by. Raises UserError for a file that is committed, and does not come.
+        read: raises FileNotFoundError if the file is gone. Videos that have no masks any more are passed by; those that
+        were segmented anew come with their new masks. Raises UserError for a file that is committed, and does not come.
         """
         waiting, deadline = deque([file]), 0.0
         while waiting:

@@ -33,6 +33,11 @@ def made(tmp_path: Path) -> LedgerOutput:
     return ledger_output(tmp_path, VIDEOS)
 
 
+@pytest.fixture(params=["local", "s3"])
+def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> LedgerOutput:
+    return ledger_output(tmp_path if request.param == "local" else request.getfixturevalue("bucket"), VIDEOS)
+
+
 def keys(rows: list[store.MaskRow]) -> list[Key]:
     return [(row["video_id"], row["frame_index"], row["object_id"]) for row in rows]
 
@@ -67,18 +72,18 @@ OF_ALL = pytest.mark.parametrize("read", READERS, ids=[read.__name__ for read in
 
 @OF_ALL
 def test_compaction_between_listing_and_reading(
-    read: Callable[[str, Path], Counter[Key]], made: LedgerOutput, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    read: Callable[[str, Path], Counter[Key]], anywhere: LedgerOutput, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The reader knows its files; when it opens the first of them, all are merged."""
     begun = HeldMasks.__init__
 
     def then_compact(self: HeldMasks, *arguments: Any) -> None:
         begun(self, *arguments)
-        made.compact()
+        anywhere.compact()
 
     monkeypatch.setattr(HeldMasks, "__init__", then_compact)
-    assert read(made.output, tmp_path / "dest") == EVERY
-    assert len(store.mask_files(made.output)) == 1
+    assert read(anywhere.output, tmp_path / "dest") == EVERY
+    assert len(store.mask_files(anywhere.output)) == 1
 
 
 @OF_ALL

@@ -56,7 +56,7 @@ class LedgerOutput:
         return compact(self.ledger, in_this_process(self.output), lambda text: None, output=self.output)
 
 
-def ledger_output(folder: Path, video_ids: str) -> LedgerOutput:
+def ledger_output(folder: Path | str, video_ids: str) -> LedgerOutput:
     """An output with these videos."""
     made = LedgerOutput(f"{folder}/out")
     made.commit(video_ids)
