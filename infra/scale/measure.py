@@ -25,6 +25,7 @@ from rich.table import Table
 
 HERE = Path(__file__).parent
 SECRETS = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y", "AWS_DEFAULT_REGION": "us-east-1"}
+WIDTH = 120  # of the table in characters, without a line in two
 Figures = dict[str, float]
 
 
@@ -206,7 +207,7 @@ def main() -> None:
     for name, what, before, bound, now in ROWS:
         if name in found:
             table.add_row(*(text.format(**found[name]) for text in (what, before, bound, now)))
-    Console().print(table)
+    Console(width=max(WIDTH, Console().width)).print(table)
 
 
 if __name__ == "__main__":

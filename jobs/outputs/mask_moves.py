@@ -47,12 +47,12 @@ def move_names(column: Any, video_ids: Any, moves: Moves) -> Any:
 
     Where files were merged, only the dictionary is looked up: a million rows share some ten thousand names.
     """
-    names: list[str] = column.dictionary.filter(pc.is_in(column.dictionary, pa.array(moves, pa.string()))).to_pylist()
-    if not names:
+    moved = pc.is_in(column.dictionary, pa.array(moves, pa.string()))
+    if not pc.any(moved).as_py():
         return column
     dictionary, codes = column.dictionary.to_pylist(), np.array(pc.fill_null(column.indices, -1))
-    for name in names:
-        code, parts = dictionary.index(name), moves[name]
+    for code in np.flatnonzero(moved.to_numpy(zero_copy_only=False)).tolist():
+        parts = moves[dictionary[code]]
         dictionary[code] = parts[0][1]
         if len(parts) > 1:
             rows = np.flatnonzero(codes == code)
