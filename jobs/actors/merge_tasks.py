@@ -45,7 +45,7 @@ class MergeTasks:
         self._running: dict[ObjectRef[Merged], Group] = {}
 
     def run(self, groups: Sequence[tuple[Group, Sequence[Source]]]) -> Iterator[tuple[Group, Merged]]:
-        """Merge each group; yields what was written, as it comes. groups: with the file of each member.
+        """Merge each group; yields what was written, as it comes. groups: each with where its members are.
 
         Raises the error of a merge, and FatalError for one whose process died each time.
         """

@@ -15,7 +15,7 @@ MEASUREMENTS = {
     "ledger": 4,
     "verify": 1,
     "commits": 1,
-    "compaction": 4,
+    "compaction": 6,
 }  # rows of each
 
 
