@@ -19,7 +19,7 @@ from jobs.ledger.ledger import Ledger
 from jobs.outputs import store
 from tests.jobs.ledger.records import record_locations
 from tests.lengths import short_and_long
-from tests.parts import VIDEOS, ray_command, stcn
+from tests.parts import VIDEOS, in_cluster, ray_command, stcn
 from tests.preloaded.process import Process
 
 DONE = {video.video_id: video for video in VIDEOS if not video.broken}
@@ -242,3 +242,27 @@ def test_actors_start_while_storage_is_asked_for_a_long_plan(
     ) as process:
         assert process.wait(120) == 3, process.errors()
     assert digest(output) == digest(str(undisturbed))
+
+
+def test_video_that_lies_apart_is_asked_for_again_with_recheck(
+    bucket: str, archive: Path, model_file: Path, tmp_path: Path
+) -> None:
+    """A single video in a bucket has no neighbours that would share a request."""
+    (prompt,) = (archive / "prompts/a").iterdir()
+    storage.write(f"{bucket}/{prompt.name}", prompt.read_bytes())
+    storage.write(f"{bucket}/v.mp4", (archive / "videos/a.mp4").read_bytes())
+    (tmp_path / "m.csv").write_text(f"video_id,video,prompts\nv,{bucket}/v.mp4,{bucket}/{prompt.name}\n")
+    output = str(tmp_path / "out")
+    command = ("segment", tmp_path / "m.csv", output, "--model", model_file, "--threads-per-actor", "1")
+    environment = in_cluster("")  # the runs' own, whose actors know the store
+    assert stcn(*command, env=environment).returncode == 0
+    first = videos(output)["v"]
+    storage.write(f"{bucket}/v.mp4", (archive / "videos/e.mp4").read_bytes())
+    note = "1 of 1 done videos lie apart from others in storage and were not asked for again; --recheck asks for all"
+    assert note in stcn("plan", *command[1:5]).stdout
+    believed = stcn(*command, env=environment)
+    assert (believed.returncode, note in believed.stderr, videos(output)["v"]) == (0, True, first)
+    rechecked = stcn(*command, "--recheck", env=environment)
+    assert (rechecked.returncode, note in rechecked.stderr) == (0, False), rechecked.stderr
+    assert videos(output)["v"].work_id != first.work_id
+    assert "recheck" not in json.loads(Path(output, "run.json").read_text())["config"]
