@@ -17,6 +17,7 @@ from jobs.outputs.mask_moves import Moves
 from jobs.outputs.packed_rows import STATE, STATE_SCHEMA, PackedRows, VideoState
 from jobs.records import VideoRow
 
+FEW = 1_000  # videos that are looked for one file after another
 SHIFT = 32  # a position is a file's number and a row's, in one integer: half of the memory of a pair
 
 
@@ -114,6 +115,10 @@ class VideoTable(Mapping[str, VideoRow]):
     def select(self, video_ids: Iterable[str]) -> Iterator[VideoRow]:
         """The rows of some videos, in no order; ids that are not known are passed by."""
         by_file: dict[int, list[int]] = {}
+        video_ids = list(video_ids)
+        if len(video_ids) <= FEW and "_positions" not in self.__dict__:
+            yield from self._search(video_ids)
+            return
         for video_id in video_ids:
             if (position := self._positions.get(video_id)) is not None:
                 by_file.setdefault(position >> SHIFT, []).append(_row(position))
@@ -121,6 +126,14 @@ class VideoTable(Mapping[str, VideoRow]):
                 yield self._recent[video_id]
         for number, rows in by_file.items():
             yield from self._packed[number].rows(rows)
+
+    def _search(self, video_ids: Sequence[str]) -> Iterator[VideoRow]:
+        """As `select`, without positions: to look through a million ids takes 0.05 s, to make their positions 1 s."""
+        self._settle()
+        wanted = pa.array(video_ids, pa.string())
+        for packed in self._packed:
+            yield from packed.rows(packed.numbers(wanted))
+        yield from (self._recent[video_id] for video_id in video_ids if video_id in self._recent)
 
     def tables(self) -> Iterator[Any]:
         """All rows, as Arrow tables with the columns of `videos/`."""

@@ -79,7 +79,8 @@ class PackedRows:
 
     def states(self) -> Any:
         """The columns of STATE of the latest rows, as an Arrow table."""
-        return self._state.filter(pa.array(self.is_latest)).cast(STATE_SCHEMA)
+        latest = self._state if self.is_latest.all() else self._state.filter(pa.array(self.is_latest))
+        return latest.cast(STATE_SCHEMA)
 
     def columns(self, names: Sequence[str]) -> Any:
         """Some columns of the latest rows, as an Arrow table."""

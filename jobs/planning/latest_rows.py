@@ -114,14 +114,16 @@ class LatestRows:
         found: Iterable[VideoRow]
         if of is None:
             found = (row for table in self.tables() for row in map(VideoRow.from_dict, table.to_pylist()))
-        else:
-            chosen = pa.array(list(of), pa.string())
-            of_ledger = self._of_ledger["video_id"].filter(pa.array(self._counts))
-            in_ledger = of_ledger.filter(pc.is_in(of_ledger, chosen)).to_pylist()
+            ids = self.states["video_id"].to_pylist()
+        elif chosen := pa.array(list(of), pa.string()):
+            of_ledger = self._of_ledger["video_id"]
+            in_ledger = of_ledger.filter(pc.and_(pc.is_in(of_ledger, chosen), pa.array(self._counts))).to_pylist()
             found = chain(self._table.rows(self._table.numbers(chosen)), self._ledger.select(in_ledger))
+            ids = self._ids_where(pc.is_in(self._states["video_id"], chosen))
+        else:
+            return []
         rows = {row.video_id: row for row in found}
-        ids = self.states["video_id"]
-        return [rows[video_id] for video_id in (ids if of is None else ids.filter(pc.is_in(ids, chosen))).to_pylist()]
+        return [rows[video_id] for video_id in ids]
 
     def without(self, video_ids: Iterable[str]) -> Iterator[Any]:
         """All rows but those of some videos, as `tables`."""
