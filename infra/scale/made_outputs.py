@@ -105,7 +105,8 @@ def finish(output: str, manifest: str) -> None:
     """Write what a run writes at its end: the table of videos, and the record of the run with its manifest."""
     table = store.to_bytes(_manifest_of(Ledger(output)), _MANIFEST)
     storage.write(manifest, table)
-    store.write_video_tables(storage.join(output, store.VIDEOS_FILE), Ledger(output).videos.tables())
+    ledger = Ledger(output)
+    store.write_video_tables(storage.join(output, store.VIDEOS_FILE), ledger.videos.tables(), records=ledger.records)
     config = SegmentConfig(manifest=manifest, output=output).as_dict()
     storage.write(storage.join(output, store.RUN_FILE), json.dumps({"config": config}).encode())
 

@@ -26,7 +26,7 @@ WIDTH = 120  # of the table in characters, without a line in two
 def ledger(scale: float) -> Figures:
     """Opening a ledger of 50,000 records and a million videos in S3, and the status that follows from it."""
     from jobs.ledger.ledger import Ledger
-    from jobs.planning.latest_rows import read_latest_rows
+    from jobs.planning.latest_rows import LatestRows, read_latest_rows, read_table
     from jobs.run.status import summarise
 
     records = int(50_000 * scale)
@@ -40,7 +40,10 @@ def ledger(scale: float) -> Figures:
         figures["requests"] = sum(store.requests().values())
         started = time.monotonic()
         summarise(read_latest_rows("s3://b/out"), "s3://b/out")
-        return figures | {"status_seconds": time.monotonic() - started}
+        figures["status_seconds"], started = time.monotonic() - started, time.monotonic()
+        at_work = LatestRows(read_table("s3://b/out"), Ledger("s3://b/out").videos)  # as where records follow the table
+        summarise(at_work, "s3://b/out")
+        return figures | {"status_at_work_seconds": time.monotonic() - started}
 
 
 def verify(scale: float) -> Figures:
@@ -130,7 +133,8 @@ ROWS = (  # measurement, what, before (29e27a3, at scale 1), the bound at scale 
     ("ledger", "opening {records:,.0f} records, {videos:,.0f} videos", "57 s of CPU", "5 s", "{seconds:.1f} s"),
     ("ledger", "requests for it", "150,000", "100", "{requests:.0f}"),
     ("ledger", "its memory, with status", "4.3 GB", "1.5 GB", "{peak_gb:.2f} GB"),
-    ("ledger", "status", "", "2 s", "{status_seconds:.1f} s"),
+    ("ledger", "status of an ended run", "", "2 s", "{status_seconds:.1f} s"),
+    ("ledger", "status while a run commits", "", "2 s", "{status_at_work_seconds:.1f} s"),
     ("verify", "verify of {files:,.0f} files", "quadratic", "120 s of CPU", "{cpu_seconds:.0f} s of CPU"),
     ("events", "actors heard, of {actors:,.0f}", "733", "all", "{heard:.0f}"),
     ("events", "the last of them was heard after", "never", "5 s", "{latest_first:.1f} s"),

@@ -59,5 +59,5 @@ def _table_kept(output: str, ledger: Ledger) -> Iterator[None]:
         with suppress(OSError):  # storage may be what failed; the next run writes it again
             ledger.refresh()  # an interrupt may have come between a record and its being noted here
             if not ledger.is_taken_over:
-                tables = LatestRows(table, ledger).tables()
-                store.write_video_tables(storage.join(output, store.VIDEOS_FILE), tables)
+                tables = LatestRows(table, ledger.videos).tables()
+                store.write_video_tables(storage.join(output, store.VIDEOS_FILE), tables, records=ledger.records)

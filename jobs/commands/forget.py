@@ -27,7 +27,7 @@ def forget(output: str, video_ids: Sequence[str]) -> int:
     with storage_policy(StoragePolicy(config.storage_patience, config.verify_downloads)):
         create, ledger = record_creator_for(config), Ledger(output)
         table, ids = read_table(output), set(video_ids)
-        chosen = LatestRows(table, ledger, ids).rows()
+        chosen = LatestRows(table, ledger.videos, ids).rows()
         if unknown := sorted(ids - {row.video_id for row in chosen}):
             raise UserError(
                 f"{output} has no video {', '.join(map(repr, unknown[:5]))}; legal: a video_id of {store.VIDEOS_FILE}"
@@ -36,6 +36,6 @@ def forget(output: str, video_ids: Sequence[str]) -> int:
             ledger.begin(name, me, create)
             ledger.forget_lost()
             ledger.forget(chosen)
-            rest = LatestRows(table, ledger).without(ids)
-            store.write_video_tables(storage.join(output, store.VIDEOS_FILE), rest)
+            rest = LatestRows(table, ledger.videos).without(ids)
+            store.write_video_tables(storage.join(output, store.VIDEOS_FILE), rest, records=ledger.records)
     return sum(row.masks or 0 for row in chosen)

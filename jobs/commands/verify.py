@@ -45,7 +45,7 @@ def verify(output: str, journal: Path | None = None) -> Findings:
     except FatalError as error:
         found.problems.append(str(error))
         return found
-    rows = LatestRows(table, ledger)
+    rows = LatestRows(table, ledger.videos)
     if not len(rows):
         raise UserError(f"{output} holds no run: there is no {store.VIDEOS_FILE}; start one with `stcn segment`")
     found.rows = rows.counts()

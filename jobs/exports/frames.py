@@ -62,7 +62,7 @@ class OutputVideos:
 
     def __init__(self, output: str) -> None:
         self._output = output
-        self._rows = {row.video_id: row for row in LatestRows(read_table(output), Ledger(output)).rows()}
+        self._rows = {row.video_id: row for row in LatestRows(read_table(output), Ledger(output).videos).rows()}
 
     @cached_property
     def configs(self) -> RunConfigs:

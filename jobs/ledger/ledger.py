@@ -85,6 +85,11 @@ class Ledger:
         if not self._log.next:
             _refuse_earlier_layout(self._output)
 
+    @property
+    def records(self) -> int:
+        """The number of records that the state follows from."""
+        return self._log.next
+
     def refresh(self) -> None:
         """Read the records that were appended since the last call."""
         for record in self._log.read():
@@ -243,6 +248,11 @@ def _refuse_earlier_layout(output: str) -> None:
             f"{output} was written by an earlier version, whose {LEDGER}/ is laid out otherwise; legal: a new OUTPUT, "
             "or that version"
         )
+
+
+def ends_at(output: str, records: int) -> bool:
+    """Whether no record of an output follows the first `records`. Reads none of them."""
+    return Log(storage.join(output, LEDGER, "records")).ends_at(records)
 
 
 def describe_run(run: Record) -> str:

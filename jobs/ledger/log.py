@@ -5,7 +5,6 @@ on one order. Each record carries its own digest, so one request reads it.
 """
 
 import json
-from collections.abc import Iterable
 from typing import Any
 
 from jobs.concurrency.threads import inheriting_pool
@@ -35,6 +34,10 @@ class Log:
         self.next = start + len(records)
         return records
 
+    def ends_at(self, count: int) -> bool:
+        """Whether no record follows the first `count`. Reads none of them."""
+        return not self._listed(count)
+
     def read(self) -> list[Record]:
         """Read the records appended since the last call. Raises FatalError for a damaged one."""
         records = []
@@ -52,7 +55,7 @@ class Log:
         self.next += 1
         return True
 
-    def _listed(self, start: int) -> Iterable[str]:
+    def _listed(self, start: int) -> list[str]:
         """The locations of the records from `start` on. Raises FatalError for a gap between them."""
         first = storage.name_of(_folder(start))
         found = [

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from jobs.outputs.mask_moves import Moves, move_names
-from jobs.outputs.store import VIDEOS
+from jobs.outputs.store import RECORDS, VIDEOS
 from jobs.records import VideoRow, damage_of
 
 ROWS = 20_000  # of a table that is unpacked at once
@@ -55,6 +55,8 @@ class PackedRows:
         self._file = pq.ParquetFile(pa.BufferReader(content))
         if missing := sorted(set(VIDEOS.names) - set(self._file.schema_arrow.names)):
             raise KeyError(", ".join(missing))
+        records = self._file.schema_arrow.metadata.get(RECORDS)
+        self.records = None if records is None else int(records)  # of the ledger, that they follow from, if it is known
         file = pq.ParquetFile(pa.BufferReader(content), metadata=self._file.metadata, read_dictionary=REPEATED)
         self._state = file.read(STATE, use_threads=False).select(STATE).cast(_IN_MEMORY).combine_chunks()
         self.is_latest = np.ones(len(self._state), bool)  # rows whose flag is cleared are passed by

@@ -21,6 +21,7 @@ SCHEMA_VERSION = "2"
 VIDEOS_FILE = "videos/videos.parquet"
 RUN_FILE = "run.json"
 RUNS = "runs"  # folder with the RUN_FILE of each run, by name
+RECORDS = b"stcn_records"  # in the metadata of VIDEOS_FILE: how many records of the ledger it follows from
 UNFINISHED_FILE = "_unfinished.json"  # marks a selection that is still being written
 ROW_GROUP = 20_000  # rows; reading one video out of a million masks takes about 20 ms
 COMPRESSION: dict[str, Any] = {"compression": "zstd", "compression_level": 3}  # 387 MB a million masks; level 9: 355
@@ -167,12 +168,17 @@ def write_videos(location: str, rows: Iterable[VideoRow]) -> None:
     write_video_tables(location, [videos_table(rows)])
 
 
-def write_video_tables(location: str, tables: Iterable[Any]) -> None:
-    """Write the table of videos in one piece, from Arrow tables of its columns."""
+def write_video_tables(location: str, tables: Iterable[Any], *, records: int | None = None) -> None:
+    """Write the table of videos in one piece, from Arrow tables of its columns.
+
+    records: how many records of the ledger it follows from; None if that is not known.
+    """
     buffer = io.BytesIO()
-    with pq.ParquetWriter(buffer, VIDEOS, **COMPRESSION) as writer:
+    about = {} if records is None else {RECORDS: str(records)}
+    schema = VIDEOS.with_metadata({**VIDEOS.metadata, **about})
+    with pq.ParquetWriter(buffer, schema, **COMPRESSION) as writer:
         for table in tables:
-            writer.write_table(table.cast(VIDEOS), row_group_size=ROW_GROUP)
+            writer.write_table(table.cast(schema), row_group_size=ROW_GROUP)
     storage.write(location, buffer.getvalue())
 
 

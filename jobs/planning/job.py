@@ -104,17 +104,20 @@ class Job:
 
     def latest(self) -> LatestRows:
         """Return the outcome of every manifest entry, once the table has their rows."""
-        return LatestRows(read_table(self.config.output), self.ledger, {item.entry.video_id for item in self.items})
+        return LatestRows(
+            read_table(self.config.output), self.ledger.videos, {item.entry.video_id for item in self.items}
+        )
 
     def others(self) -> LatestRows:
         """Return the rows of the videos that only earlier manifests had."""
-        latest = LatestRows(self.table, self.ledger)
-        return LatestRows(self.table, self.ledger, latest.ids() - {item.entry.video_id for item in self.items})
+        latest = LatestRows(self.table, self.ledger.videos)
+        return LatestRows(self.table, self.ledger.videos, latest.ids() - {item.entry.video_id for item in self.items})
 
     def write_table(self) -> None:
         """Write the row of every video that the output was ever given to `videos/`."""
         tables = chain(self.tables(), self.others().tables())
-        store.write_video_tables(storage.join(self.config.output, store.VIDEOS_FILE), tables)
+        location = storage.join(self.config.output, store.VIDEOS_FILE)
+        store.write_video_tables(location, tables, records=self.ledger.records)
 
     def write_answers(self) -> None:
         """Keep the answers that later runs may believe, where they are not those that are kept already."""

@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from jobs.concurrency.threads import inheriting_pool
 from jobs.errors import FatalError, UserError
 from jobs.io import storage
-from jobs.ledger.ledger import Ledger
+from jobs.ledger.ledger import Ledger, ends_at
+from jobs.ledger.video_table import VideoTable
 from jobs.outputs import store
 from jobs.outputs.packed_rows import PackedRows
 from jobs.records import VideoRow
@@ -26,9 +26,9 @@ class LatestRows:
     the same work; else the table's video has changed since, and waits. A forgotten video has no row, unless it waits.
     """
 
-    def __init__(self, table: PackedRows, ledger: Ledger, only: Collection[str] | None = None) -> None:
-        """table: the rows of `videos/`. only: ids of the videos that are looked at; None: all."""
-        self._table, self._ledger = table.copy(), ledger.videos
+    def __init__(self, table: PackedRows, ledger: VideoTable, only: Collection[str] | None = None) -> None:
+        """table: the rows of `videos/`. ledger: those above. only: ids of the videos that are looked at; None: all."""
+        self._table, self._ledger = table.copy(), ledger
         table = self._table
         of_table, of_ledger = table.states(), self._ledger.state_table()
         place = pc.index_in(of_ledger["video_id"], of_table["video_id"].combine_chunks())
@@ -148,11 +148,13 @@ def read_table(output: str) -> PackedRows:
 
 
 def read_latest_rows(output: str) -> LatestRows:
-    """The rows of an output. Raises UserError if there was no run."""
-    with inheriting_pool(1) as pool:  # to unpack either takes as long as to fetch it
-        table = pool.submit(read_table, output)
-        ledger = Ledger(output)
-        rows = LatestRows(table.result(), ledger)
+    """The rows of an output. Raises UserError if there was no run.
+
+    The ledger is not read where the table follows from all of its records, as it does once a run has ended.
+    """
+    table = read_table(output)
+    is_current = table.records is not None and ends_at(output, table.records)
+    rows = LatestRows(table, VideoTable() if is_current else Ledger(output).videos)
     if not len(rows):
         raise UserError(f"{output} holds no run: there is no {store.VIDEOS_FILE}; start one with `stcn segment`")
     return rows

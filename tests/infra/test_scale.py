@@ -12,7 +12,7 @@ MEASUREMENTS = {
     "identities": 6,
     "apart": 4,
     "answers": 3,
-    "ledger": 4,
+    "ledger": 5,
     "verify": 1,
     "commits": 1,
     "compaction": 6,

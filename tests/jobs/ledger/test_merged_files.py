@@ -132,7 +132,7 @@ def test_table_of_videos_names_the_files_that_hold_their_masks(output: str, tmp_
         commit(ledger, output, tmp_path, number=number, video_ids=video_id)
     store.write_video_tables(f"{output}/{store.VIDEOS_FILE}", ledger.videos.tables())
     merge_committed(ledger, output, names(ledger))
-    rows = LatestRows(read_table(output), Ledger(output)).rows()
+    rows = LatestRows(read_table(output), Ledger(output).videos).rows()
     assert {row.video_id: row.masks_file for row in rows} == files_of_videos(output)
 
 

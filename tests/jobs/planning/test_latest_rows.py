@@ -1,5 +1,6 @@
 """The latest row of each video: the table of `videos/`, and above it the ledger, by one rule."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from jobs.io import storage
 from jobs.ledger import checkpoints
 from jobs.ledger.ledger import Commit, Ledger
 from jobs.outputs import store
+from jobs.planning import latest_rows
 from jobs.planning.latest_rows import LatestRows, read_latest_rows, read_table
 from jobs.records import Status, VideoRow
 from tests.jobs.ledger.test_ledger import begun
@@ -58,12 +60,24 @@ def test_rows_of_the_ledger_stand_above_those_of_the_table(output: str) -> None:
     assert rows.damaged() == ["damaged"] == [r.video_id for r in rows.rows() if r.damage]
 
 
+def test_ledger_is_read_only_where_it_goes_on_after_the_table(output: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, ledger = read_latest_rows(output), Ledger(output)
+    location = f"{output}/{store.VIDEOS_FILE}"
+    store.write_video_tables(location, before.tables(), records=ledger.records)
+    with monkeypatch.context() as context:
+        context.setattr(latest_rows, "Ledger", None)
+        assert read_latest_rows(output).counts() == before.counts()
+    again = begun(output, "2")
+    again.commit([Commit("_attempts/2/1", [row("waits", "1")], None)])
+    assert read_latest_rows(output).counts() == before.counts() + Counter(done=1) - Counter(pending=1)
+
+
 def test_some_videos_are_looked_at_alone(output: str) -> None:
     table, ledger = read_table(output), Ledger(output)
-    some = LatestRows(table, ledger, {"same", "waits", "gone", "unknown"})
+    some = LatestRows(table, ledger.videos, {"same", "waits", "gone", "unknown"})
     assert (some.ids(), len(some)) == ({"same", "waits"}, 2)
     assert [r.video_id for r in some.rows(["same"])] == ["same"]
-    everything = LatestRows(table, ledger)
+    everything = LatestRows(table, ledger.videos)
     assert len(everything) == len(EXPECTED)
     rest = [video_id for part in everything.without(["same", "bad"]) for video_id in part["video_id"].to_pylist()]
     assert sorted(rest) == ["changed", "damaged", "gone, waits", "new", "waits"]
