@@ -32,15 +32,16 @@ class Backlog:
         bucket.frames += shard.expected_frames
         self._count += 1
 
-    def take(self, lag: float = 0.0) -> Shard | None:
+    def take(self, lag: float = 0.0, ahead: float = 0.0) -> Shard | None:
         """Take the longest shard that this worker ends no later than a fast worker would; None if there is none.
 
         A fast worker takes the longer shards first. The worker may take a shard if it falls behind a fast one, over the
         shard's length, by no more than the time in which all workers do the longer shards.
 
-        lag: frames that all workers do while this one falls behind a fast worker by one frame; 0 for a fast one.
+        lag: frames that all workers do while this one falls behind a fast worker by one frame; 0 for a fast one. ahead:
+        frames that all workers do before a fast one is free.
         """
-        longer = 0
+        longer = ahead
         for level in sorted(self._buckets, reverse=True):
             bucket = self._buckets[level]
             shortest = bucket.shards[-1].expected_frames

@@ -1,6 +1,7 @@
 """Which waiting shard goes to which worker, and when: the longest first, not to slow workers, and a little early."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 
 from jobs.scheduling.backlog import Backlog
 from jobs.scheduling.estimate import Estimate
@@ -40,13 +41,14 @@ class Dispatcher:
     def dispatch(self, workers: Mapping[str, Worker]) -> list[tuple[Worker, Shard]]:
         """Choose shards for workers that are idle, or about to be. workers: all of them, by name."""
         chosen = []
+        frames_ahead = cache(lambda: self._frames_ahead(workers.values()))
         for name in list(self._may_take):
             if not len(self._backlog):
                 break
             worker = workers[name]
             if worker.assignments and not self._takes_another(worker, len(workers)):
                 del self._may_take[name]  # until its next event
-            elif shard := self._choose(worker):
+            elif shard := self._choose(worker, frames_ahead):
                 del self._may_take[name]
                 chosen.append((worker, shard))
         return chosen
@@ -58,7 +60,18 @@ class Dispatcher:
             return False
         return self._estimate.left_of(worker.assignments[0]) <= LEAD_SECONDS * speed
 
-    def _choose(self, worker: Worker) -> Shard | None:
+    def _choose(self, worker: Worker, frames_ahead: Callable[[], float]) -> Shard | None:
         node = worker.node or ""
         probe = None if self.pace.is_known(node) else self._backlog.take_probe(PROBE_RATIO)
-        return probe or self._backlog.take(self.pace.lag(node))
+        shard = probe or self._backlog.take(lag := self.pace.lag(node))
+        return shard or self._backlog.take(lag, frames_ahead())
+
+    def _frames_ahead(self, workers: Iterable[Worker]) -> float:
+        """Frames that all workers do before a fast one is free: hours of them, if each has a long video."""
+        fast = (w for w in workers if w.node is not None and not w.is_leaving and not self.pace.lag(w.node))
+        return self.pace.total * min(map(self._seconds_left, fast), default=0.0)
+
+    def _seconds_left(self, worker: Worker) -> float:
+        """Until a worker is through with its shards."""
+        speed = self.pace.speed(worker.node or "")
+        return sum(map(self._estimate.left_of, worker.assignments)) / speed if speed else 0.0

@@ -15,6 +15,7 @@ class Pace:
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self._workers: Counter[str] = Counter()  # that are up
         self._lags: dict[str, float] = {}  # of slow nodes
+        self.total = 0.0  # frames a second of all workers, when nodes were last compared
         self._changes = 0  # since nodes were last compared
         self._is_stale = False
 
@@ -57,8 +58,8 @@ class Pace:
         self._is_stale, self._changes = False, 0
         speeds = sorted((s, node) for node, workers in self._workers.items() if workers > 0 and (s := self.speed(node)))
         fast = self._fast_of(speeds)
-        total = sum(speed * self._workers[node] for speed, node in speeds)
-        self._lags = {node: (1 / s - 1 / fast) * total for s, node in speeds if s * TOLERANCE < fast}
+        self.total = sum(speed * self._workers[node] for speed, node in speeds)
+        self._lags = {node: (1 / s - 1 / fast) * self.total for s, node in speeds if s * TOLERANCE < fast}
 
     def _fast_of(self, speeds: list[tuple[float, str]]) -> float:
         """The speed that only a tenth of the workers exceed. speeds: of nodes, ascending."""

@@ -43,6 +43,16 @@ def test_slow_node_gets_nothing_that_a_fast_one_ends_sooner() -> None:
     assert assigned(scheduler) == {"a0": 1000}
 
 
+def test_slow_node_does_not_wait_for_a_fast_one_that_is_busy_for_long() -> None:
+    scheduler = scheduler_of(1000, 1000, 10_000, 1000, nodes="ab")
+    first = {worker.name: given for worker, given in scheduler.assign()}
+    assert first["a0"].shard.expected_frames == 10_000
+    work_through(scheduler, "b1", first["b1"], seconds=120.0)
+    scheduler.take("a0", VideoStarted(first["a0"].shard.items[0].work_id), 0.0)
+    scheduler.take("a0", FramesDone(4_000), 120.0)  # four times as fast, and at it for another 180 s
+    assert assigned(scheduler) == {"b1": 1000}  # 90 s more than a fast worker would take
+
+
 def test_slow_node_takes_over_when_the_fast_one_goes_away() -> None:
     scheduler = scheduler_of(1000, 1000, 1000, nodes="ab")
     for (worker, given), seconds in zip(scheduler.assign(), (30.0, 120.0), strict=True):
