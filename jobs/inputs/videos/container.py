@@ -39,7 +39,7 @@ BYTES_PER_PROBED_PIXEL = 1.25
 
 
 def open_container(path: Path, limits: VideoLimits) -> av.container.InputContainer:
-    """Open a video file by its absolute path, with the formats, protocols and codecs that are allowed.
+    """Open a video file, whatever its name, with the formats, protocols and codecs that are allowed.
 
     Raises VideoError for a path that is not a regular file, an empty or damaged file, and any other format.
     """
@@ -65,15 +65,18 @@ def _open(path: Path, kind: str | None, limits: VideoLimits) -> av.container.Inp
     most_pixels = max(limits.max_pixels, VideoLimits.max_pixels)
     limit_blocks(round((BYTES_PER_PROBED_PIXEL if kind in UNLIMITED_PROBES else BYTES_PER_PIXEL) * most_pixels))
     try:
-        return av.open(
-            f"file:{path.absolute()}",
-            options={"max_pixels": str(limits.max_pixels)},  # for the decoders that probe the first frames
-            container_options={
-                "format_whitelist": FORMATS.get(kind or "", ANY_FORMAT), "protocol_whitelist": "file",
-                "codec_whitelist": ",".join(CODECS),
-            },
-            metadata_errors="replace",
-        )  # fmt: skip
+        # By a descriptor, of which FFmpeg keeps a copy, and not by the name: FFmpeg's guess weighs a name's ending, and
+        # a program stream of six frames, a weak guess by its content, was an image when its name ended in ".png".
+        with path.open("rb") as file:
+            return av.open(
+                "fd:",
+                options={"max_pixels": str(limits.max_pixels)},  # for the decoders that probe the first frames
+                container_options={
+                    "fd": str(file.fileno()), "protocol_whitelist": "fd",
+                    "format_whitelist": FORMATS.get(kind or "", ANY_FORMAT), "codec_whitelist": ",".join(CODECS),
+                },
+                metadata_errors="replace",
+            )  # fmt: skip
     finally:
         limit_blocks(BYTES_PER_PIXEL * most_pixels)
 

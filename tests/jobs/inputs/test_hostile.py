@@ -23,7 +23,8 @@ MAX_PEAK_MB = 1_500
 # These files hold pictures, and refer to other files without effect.
 HARMLESS = re.compile(
     r"(concat|file|async|cache|data|subfile,+.*|(hls\+|crypto\+)?http|pipe|fd):.*|external-.*|linked-segments.mkv|"
-    r"(attachments|tracks).mkv|subtitles.avi|stream-.*|claims-.*-sizes.mp4|frames-of-chunks.png|huge-.*|container-.*|frames-of-gif.png/gif.png"
+    r"(attachments|tracks).mkv|subtitles.avi|stream-.*|claims-.*-sizes.mp4|frames-of-chunks.png|huge-.*|container-.*|"
+    r"frames-of-gif.png/gif.png|(%d|%03d|\*)\.(png|jpg)"
 )
 NUMBERS = count()
 REFUSED = re.compile(r"(VideoError|PromptError): .{12,500}", re.DOTALL)

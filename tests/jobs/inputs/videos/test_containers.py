@@ -25,6 +25,7 @@ KINDS = {
     "h264.mkv": signatures.MATROSKA, "h264.ts": signatures.MPEG_TS, "h264.mp4": signatures.MP4,
 }  # fmt: skip
 WITHOUT_LATER_TIMES = ("h264.mpg",)  # a program stream has a time for each packet of 2 kB: here, for the first frame
+MISLEADING = ("png", "jpg", "gif", "webm", "m3u8", "mp3", "yuv", "txt")
 UNCHECKED = ("h264.ts", "h264.mp4", "h264.avi")  # a cut between packets; files that count their frames
 
 
@@ -48,6 +49,16 @@ def test_all_frames_come_with_times_whatever_the_name(name: str, videos: dict[st
         expected = [t / 24 for t in range(48)]
         tolerance = 0.011 if name == "gif.gif" else 0.002  # GIF's clock has ticks of 0.01 s
         assert [(frame.pts_seconds or 0) - first for frame in frames] == pytest.approx(expected, abs=tolerance)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_short_video_opens_under_a_name_of_another_format(name: str, tmp_path: Path) -> None:
+    codec, options, pixels = CODECS[name]
+    content = encode(tmp_path / name, codec, options, 6, pixels=pixels).read_bytes()
+    for ending in MISLEADING:
+        path = tmp_path / f"other.{ending}"
+        path.write_bytes(content)
+        assert len(read(path)[1]) == 6, path
 
 
 @pytest.mark.parametrize("name", KINDS)
