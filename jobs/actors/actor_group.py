@@ -5,7 +5,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 import ray
 
@@ -41,6 +41,10 @@ class Actor:
             return [self.starting]
         stream = [self.streams[0]] if self.streams else []
         return [*stream, self.handover] if self.handover is not None else [*stream]
+
+    def is_at_work_on(self, reference: Awaited) -> TypeGuard[EventStream]:
+        """Whether a reference is the stream of its present shard."""
+        return bool(self.streams) and reference is self.streams[0]
 
 
 class ActorGroup:

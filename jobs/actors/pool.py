@@ -1,9 +1,9 @@
 """Drives the scheduler with Ray: actors are its workers. Events go in, shards go out, actors that end are replaced."""
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import ray
 from ray.exceptions import RayError, RayTaskError
@@ -13,6 +13,7 @@ from jobs.actors.death_cause import classify_death, describe_error, node_is_aliv
 from jobs.actors.handles import EventStream, MailboxHandle, kill
 from jobs.actors.mailbox import Message
 from jobs.actors.pool_events import PoolEvent
+from jobs.actors.received import Received, next_events, ready_now
 from jobs.concurrency import interrupt
 from jobs.errors import CredentialsError, FatalError
 from jobs.io import storage
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 WAIT_SECONDS = 0.5
 # In which events gather: to ask Ray costs 10 ms for 1,000 actors, whatever is ready.
 BATCH_SECONDS_PER_ACTOR, MAX_BATCH_SECONDS = 0.0002, 0.2
-R = TypeVar("R")  # of references
 UNRESPONSIVE_SECONDS = 60.0  # beyond a stall, for a process that hangs so that it cannot end itself
 
 
@@ -62,9 +62,11 @@ class Pool:
             interrupt.check()
             if not is_held():
                 self._assign()
-            for actor, reference in self._ready():
+            ready = self._ready()
+            events = next_events([stream for actor, stream in ready if actor.is_at_work_on(stream)])
+            for actor, reference in ready:
                 if actor in self._group:  # an event before this one may have replaced it
-                    yield from self._handle(actor, reference)
+                    yield from self._handle(actor, reference, events)
             for event in self._group.check():
                 yield "", event
             self._kill_unresponsive()
@@ -76,7 +78,7 @@ class Pool:
         deadline = time.monotonic() + seconds
         while told and (left := deadline - time.monotonic()) > 0:
             ray.wait(list(told), num_returns=1, timeout=left)
-            for reference in _ready_now(told):
+            for reference in ready_now(told):
                 yield from self._handed_over(told.pop(reference), reference)
 
     def stop(self) -> None:
@@ -97,25 +99,26 @@ class Pool:
         Asked for one at a time, 1,000 actors that report twice a second were heard late, or never.
         """
         awaited = {reference: actor for actor in self._group for reference in actor.awaited}
-        self._asked = time.monotonic()
         if not awaited:  # all actors are idle, and no shard may be begun
             time.sleep(WAIT_SECONDS)
             return []
-        ready, _ = ray.wait(list(awaited), num_returns=1, timeout=WAIT_SECONDS, fetch_local=False)
-        if ready and len(awaited) > 1:
-            time.sleep(min(MAX_BATCH_SECONDS, len(awaited) * BATCH_SECONDS_PER_ACTOR))
-            self._asked = time.monotonic()
-            ready = _ready_now(awaited)
+        time.sleep(min(MAX_BATCH_SECONDS, len(awaited) * BATCH_SECONDS_PER_ACTOR))
+        self._asked = time.monotonic()
+        ready = ready_now(awaited)
+        if not ready:
+            ready, _ = ray.wait(list(awaited), num_returns=1, timeout=WAIT_SECONDS, fetch_local=False)
         return [(awaited[reference], reference) for reference in ready]
 
-    def _handle(self, actor: Actor, reference: object) -> Iterator[EventOfAttempt]:
+    def _handle(
+        self, actor: Actor, reference: Awaited, events: Mapping[EventStream, Received]
+    ) -> Iterator[EventOfAttempt]:
         if actor.starting is not None and reference is actor.starting:
             self._started(actor, actor.starting)
         elif actor.handover is not None and reference is actor.handover:
             yield from self._handed_over(actor, actor.handover)
             self._replace(actor)
-        elif actor.streams and reference is actor.streams[0]:
-            yield from self._next_event(actor, actor.streams[0])
+        elif actor.is_at_work_on(reference):
+            yield from self._take(actor, events[reference])
 
     def _started(self, actor: Actor, node: "ObjectRef[str]") -> None:
         try:
@@ -125,19 +128,17 @@ class Pool:
             self._scheduler.start_failed(actor.name, describe_error(error))
             self._replace(actor)
 
-    def _next_event(self, actor: Actor, events: EventStream) -> Iterator[EventOfAttempt]:
-        try:
-            event = ray.get(next(events))
-        except StopIteration:
+    def _take(self, actor: Actor, event: Received) -> Iterator[EventOfAttempt]:
+        if isinstance(event, StopIteration):
             self._scheduler.shard_ended(actor.name, time.monotonic())
             actor.streams.popleft()
-        except RayTaskError as error:
-            if isinstance(error.cause, CredentialsError):
-                raise FatalError(describe_error(error)) from error
-            self._scheduler.shard_failed(actor.name, describe_error(error), time.monotonic())
+        elif isinstance(event, RayTaskError):
+            if isinstance(event.cause, CredentialsError):
+                raise FatalError(describe_error(event)) from event
+            self._scheduler.shard_failed(actor.name, describe_error(event), time.monotonic())
             actor.streams.popleft()
-        except RayError as error:
-            yield from self._scheduler.died(actor.name, self._death(actor, error))
+        elif isinstance(event, RayError):
+            yield from self._scheduler.died(actor.name, self._death(actor, event))
             self._replace(actor)
         else:
             yield self._scheduler.take(actor.name, event, time.monotonic())
@@ -190,9 +191,3 @@ class Pool:
             else:
                 self._scheduler.left(actor.name)
                 self._replace(actor)
-
-
-def _ready_now(references: Collection[R]) -> list[R]:
-    """Those that are ready, by one question."""
-    ready: list[Any] = ray.wait(list(references), num_returns=len(references), timeout=0, fetch_local=False)[0]
-    return ready
