@@ -25,8 +25,10 @@ WIDTH = 120  # of the table in characters, without a line in two
 
 def ledger(scale: float) -> Figures:
     """Opening a ledger of 50,000 records and a million videos in S3, and the status that follows from it."""
-    from jobs.ledger.ledger import Ledger
-    from jobs.planning.latest_rows import LatestRows, read_latest_rows, read_table
+    from jobs.ledger.changes import record_of_run
+    from jobs.ledger.ledger import LEDGER, Ledger
+    from jobs.ledger.log import Log
+    from jobs.planning.latest_rows import read_latest_rows
     from jobs.run.status import summarise
 
     records = int(50_000 * scale)
@@ -40,9 +42,12 @@ def ledger(scale: float) -> Figures:
         figures["requests"] = sum(store.requests().values())
         started = time.monotonic()
         summarise(read_latest_rows("s3://b/out"), "s3://b/out")
-        figures["status_seconds"], started = time.monotonic() - started, time.monotonic()
-        at_work = LatestRows(read_table("s3://b/out"), Ledger("s3://b/out").videos)  # as where records follow the table
-        summarise(at_work, "s3://b/out")
+        figures["status_seconds"] = time.monotonic() - started
+        log = Log(f"s3://b/out/{LEDGER}/records")
+        log.open(records)
+        log.append(record_of_run("next", {}))  # the table of videos no longer follows from all records
+        started = time.monotonic()
+        summarise(read_latest_rows("s3://b/out"), "s3://b/out")
         return figures | {"status_at_work_seconds": time.monotonic() - started}
 
 

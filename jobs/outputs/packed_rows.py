@@ -47,6 +47,12 @@ _IN_MEMORY = pa.schema(
 )
 
 
+def records_of(content: bytes) -> int | None:
+    """The number of ledger records that the rows of a file follow from; None if it is not known. Unpacks no row."""
+    records = (pq.read_schema(pa.BufferReader(content)).metadata or {}).get(RECORDS)
+    return None if records is None else int(records)
+
+
 class PackedRows:
     """The rows of one file."""
 
@@ -55,8 +61,6 @@ class PackedRows:
         self._file = pq.ParquetFile(pa.BufferReader(content))
         if missing := sorted(set(VIDEOS.names) - set(self._file.schema_arrow.names)):
             raise KeyError(", ".join(missing))
-        records = self._file.schema_arrow.metadata.get(RECORDS)
-        self.records = None if records is None else int(records)  # of the ledger, that they follow from, if it is known
         file = pq.ParquetFile(pa.BufferReader(content), metadata=self._file.metadata, read_dictionary=REPEATED)
         self._state = file.read(STATE, use_threads=False).select(STATE).cast(_IN_MEMORY).combine_chunks()
         self.is_latest = np.ones(len(self._state), bool)  # rows whose flag is cleared are passed by

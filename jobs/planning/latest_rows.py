@@ -1,22 +1,25 @@
 """The latest row of each video of an output, of all its manifests: the table in `videos/`, and above it the ledger."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import cached_property
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from jobs.concurrency.threads import inheriting_pool
 from jobs.errors import FatalError, UserError
 from jobs.io import storage
 from jobs.ledger.ledger import Ledger, ends_at
 from jobs.ledger.video_table import VideoTable
 from jobs.outputs import store
-from jobs.outputs.packed_rows import PackedRows
+from jobs.outputs.packed_rows import PackedRows, records_of
 from jobs.records import VideoRow
+
+R = TypeVar("R")  # what a file is read as
 
 
 class LatestRows:
@@ -136,28 +139,49 @@ def read_table(output: str) -> PackedRows:
 
     Raises FatalError for a file that another version wrote.
     """
-    location = storage.join(output, store.VIDEOS_FILE)
-    try:
-        return PackedRows(storage.read(location))
-    except FileNotFoundError:
-        return PackedRows(store.to_bytes(store.VIDEOS.empty_table(), store.VIDEOS))
-    except KeyError as error:
-        raise FatalError(f"{location} is of another version: it lacks the columns {error}") from error
-    except pa.ArrowException as error:
-        raise FatalError(f"{location} is damaged: {error}") from error
+    return _TableFile(output).rows()
 
 
 def read_latest_rows(output: str) -> LatestRows:
     """The rows of an output. Raises UserError if there was no run.
 
-    The ledger is not read where the table follows from all of its records, as it does once a run has ended.
+    The ledger is not read where the table follows from all of its records, as it does once a run has ended. Else both
+    are unpacked side by side: a million rows of either take most of a second of one core.
     """
-    table = read_table(output)
-    is_current = table.records is not None and ends_at(output, table.records)
-    rows = LatestRows(table, VideoTable() if is_current else Ledger(output).videos)
+    file = _TableFile(output)
+    with inheriting_pool(1) as pool:
+        table = pool.submit(file.rows)
+        is_current = file.records is not None and ends_at(output, file.records)
+        ledger = VideoTable() if is_current else Ledger(output).videos
+        rows = LatestRows(table.result(), ledger)
     if not len(rows):
         raise UserError(f"{output} holds no run: there is no {store.VIDEOS_FILE}; start one with `stcn segment`")
     return rows
+
+
+class _TableFile:
+    """The file in `videos/`, as it is in storage; one without rows if there is none."""
+
+    def __init__(self, output: str) -> None:
+        """Raises FatalError if it is damaged."""
+        self._location = storage.join(output, store.VIDEOS_FILE)
+        try:
+            self._content = storage.read(self._location)
+        except FileNotFoundError:
+            self._content = store.to_bytes(store.VIDEOS.empty_table(), store.VIDEOS)
+        self.records = self._explain(records_of)
+
+    def rows(self) -> PackedRows:
+        """Its rows. Raises FatalError for a file that is damaged, or that another version wrote."""
+        return self._explain(PackedRows)
+
+    def _explain(self, read: Callable[[bytes], R]) -> R:
+        try:
+            return read(self._content)
+        except KeyError as error:
+            raise FatalError(f"{self._location} is of another version: it lacks the columns {error}") from error
+        except pa.ArrowException as error:
+            raise FatalError(f"{self._location} is damaged: {error}") from error
 
 
 def _flags(column: Any) -> np.ndarray:
