@@ -17,13 +17,13 @@ ONLY_IN = {
             f"actors/{name}"
             for name in (
                 "actor_group",
-                "actor_state",
                 "cluster",
                 "death_cause",
                 "draining",
                 "handles",
                 "merge_tasks",
                 "pool",
+                "received",
                 "segmenter",
             )
         ),
@@ -78,6 +78,12 @@ def test_a_heavy_library_is_imported_only_by_its_modules(path: Path) -> None:
     name = str(path.relative_to(ROOT / "jobs").with_suffix(""))
     for top in {imported.split(".")[0] for imported in imports(path)} & ONLY_IN.keys():
         assert name in ONLY_IN[top], f"{name} imports {top}; only {ONLY_IN[top]} may"
+
+
+@pytest.mark.parametrize("library", ONLY_IN)
+def test_modules_that_may_import_a_heavy_library_exist(library: str) -> None:
+    gone = [name for name in ONLY_IN[library] if not (ROOT / "jobs" / name).with_suffix(".py").exists()]
+    assert not gone
 
 
 @pytest.mark.parametrize("package", FLOORS)
