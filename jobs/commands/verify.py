@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+import pyarrow.compute as pc
+
 from jobs.commands.verified_files import VerifiedFiles
 from jobs.concurrency.threads import inheriting_pool
 from jobs.errors import FatalError, UserError
-from jobs.inputs.manifest import read_manifest
+from jobs.inputs.manifest import read_video_ids
 from jobs.io import local, storage
 from jobs.ledger.ledger import ATTEMPTS, Ledger
 from jobs.ledger.published import MASKS, Placement, PublishedMasks
@@ -77,14 +79,15 @@ def _check_rows(output: str, table: list[str], rows: LatestRows, *, ledger: Ledg
     """
     yield from (f"video {name!r} has {count} rows" for name, count in Counter(table).items() if count > 1)
     try:
-        config, only = read_config(output), store.run_info(output).get("only")
-        manifest = read_manifest(config.manifest, config.allow or ())
-        expected = {entry.video_id for entry in manifest.entries if only is None or entry.video_id in only}
+        only = store.run_info(output).get("only")
+        ids = read_video_ids(read_config(output).manifest)
+        expected = set(ids if only is None else set(only).intersection(ids))
     except (OSError, UserError) as error:
         yield f"the manifest cannot be read, so its videos cannot be compared with the rows: {error}"
     else:
         yield from (f"video {name!r} of the manifest has no row" for name in sorted(expected - set(table)))
-    for row in ledger.videos.select(state.video_id for state in ledger.videos.states() if state.status == "pending"):
+    states = ledger.videos.state_table()
+    for row in ledger.videos.select(states.filter(pc.equal(states["status"], "pending"))["video_id"].to_pylist()):
         yield (
             f"video {row.video_id!r} was done by run {row.run}, and its masks are gone; segment it again, or give it "
             "up with `stcn forget`"
