@@ -127,7 +127,8 @@ def test_job_with_a_twentieth_of_requests_failing_gives_the_undisturbed_masks(
     verified(f"{bucket}/out")
 
 
-TROUBLES: list[tuple[str, Fault, Callable[[], Match], str, int]] = [  # the last: videos that are done by then
+# The last: videos that are done by then, at least. The next may have been downloaded before the trouble began.
+TROUBLES: list[tuple[str, Fault, Callable[[], Match], str, int]] = [
     ("the videos are out of reach", faults.SLOW_DOWN, lambda: after_a_commit(reads_of_videos),
      "storage failed for 5 videos in a row.*the same command goes on from there", 1),
     ("credentials expire", faults.EXPIRED_TOKEN, lambda: after_a_commit(anything), CREDENTIALS, 2),
@@ -146,7 +147,7 @@ def test_storage_trouble_ends_the_run_and_the_same_command_resumes(
         proxy.clear()
         assert code == 1, name
         assert re.search(message, said.splitlines()[-1]), (name, said)
-        assert len(done(f"{bucket}/out")) == num_done, (name, said)
+        assert num_done <= len(done(f"{bucket}/out")) < len(GOOD), (name, said)
     assert segment(manifest, f"{bucket}/out")[0] == 3
     assert done(f"{bucket}/out") == GOOD
     assert digest(f"{bucket}/out") == digest(str(undisturbed))
