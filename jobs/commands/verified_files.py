@@ -32,8 +32,11 @@ class VerifiedFiles:
     def __enter__(self) -> "VerifiedFiles":
         if self._path is None:
             return self
-        lines = self._whole_lines(self._path)
-        self._file = self._path.open("a")
+        try:
+            lines = self._whole_lines(self._path)
+            self._file = self._path.open("a")
+        except OSError as error:
+            raise UserError(f"--journal {self._path} cannot be used ({error}); legal: a local file") from error
         if not lines:
             print(json.dumps({"output": self._output}), file=self._file, flush=True)
         return self
@@ -43,16 +46,20 @@ class VerifiedFiles:
             self._file.close()
 
     def _whole_lines(self, path: Path) -> list[str]:
-        """Read the journal, and drop half a line, which a kill may have left at its end."""
+        """Read the journal, and drop half a line, which a kill may have left at its end.
+
+        A file that is no journal of this output is refused as it is.
+        """
         lines = path.read_text(errors="replace").splitlines(keepends=True) if path.exists() else []
-        if lines and not lines[-1].endswith("\n"):
-            local.write(path, "".join(lines := lines[:-1]).encode())
+        whole = [line for line in lines if line.endswith("\n")]
         try:
-            records = [json.loads(line) for line in lines]
-            owner = records[0]["output"] if records else self._output
+            records = [json.loads(line) for line in whole]
+            owner = records[0]["output"] if lines else self._output
             self._known = {(line["file"], line["sha256"]): int(line["masks"]) for line in records[1:]}
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, LookupError):
             owner = "no verification"
         if owner != self._output:
             raise UserError(f"--journal {path} is of {owner}; legal: a new file, or one that noted {self._output}")
-        return lines
+        if len(whole) < len(lines):
+            local.write(path, "".join(whole).encode())
+        return whole

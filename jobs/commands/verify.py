@@ -30,6 +30,7 @@ class Findings:
 
     rows: Counter[str] = field(default_factory=Counter)  # status -> number of videos
     files: int = 0
+    noted_files: int = 0  # of these, that were not read again
     masks: int = 0
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)  # normal after a kill; the next run deals with them
@@ -51,7 +52,8 @@ def verify(output: str, journal: Path | None = None) -> Findings:
     if not len(rows):
         raise UserError(f"{output} holds no run: there is no {store.VIDEOS_FILE}; start one with `stcn segment`")
     found.rows = rows.counts()
-    found.problems += _check_rows(output, table.ids(), rows, ledger=ledger)
+    found.problems += _check_rows(table.ids(), rows, ledger=ledger)
+    _compare_with_manifest(output, table.ids(), ledger, found=found)
     _check_files(output, ledger, found, journal=journal)
     found.problems += _find_orphans(output, ledger)
     found.notes += _find_leftovers(output)
@@ -64,6 +66,10 @@ def describe(found: Findings, output: str) -> str:
     lines = [f"{output}: {found.rows.total()} videos: {counts}; {found.files} files, {found.masks} masks"]
     lines += [f"  PROBLEM {text}" for text in found.problems]
     lines += [f"  note: {text}" for text in found.notes]
+    if found.noted_files:
+        lines.append(
+            f"  note: {found.noted_files} files were verified earlier, as the journal notes, and not read again"
+        )
     lines.append(
         f"{len(found.problems)} problems"
         if found.problems
@@ -72,22 +78,29 @@ def describe(found: Findings, output: str) -> str:
     return "\n".join(lines)
 
 
-def _check_rows(output: str, table: list[str], rows: LatestRows, *, ledger: Ledger) -> Iterator[str]:
-    """Problems of rows: each video of the manifest needs one row, with the fields that its status needs.
-
-    table: the ids in `videos/`.
-    """
-    yield from (f"video {name!r} has {count} rows" for name, count in Counter(table).items() if count > 1)
+def _compare_with_manifest(output: str, table: list[str], ledger: Ledger, *, found: Findings) -> None:
+    """Each video of the manifest needs a row, unless it was forgotten. table: the ids in `videos/`."""
     try:
         only = store.run_info(output).get("only")
         ids = read_video_ids(read_config(output).manifest)
-        expected = set(ids if only is None else set(only).intersection(ids))
     except (OSError, UserError) as error:
-        yield f"the manifest cannot be read, so its videos cannot be compared with the rows: {error}"
-    else:
-        yield from (f"video {name!r} of the manifest has no row" for name in sorted(expected - set(table)))
+        found.notes.append(f"the manifest cannot be read, so its videos are not compared with the rows: {error}")
+        return
+    missing = set(ids if only is None else set(only).intersection(ids)).difference(table)
+    missing -= set(_with_status(ledger, "forgotten"))
+    found.problems += [f"video {name!r} of the manifest has no row" for name in sorted(missing)]
+
+
+def _with_status(ledger: Ledger, status: str) -> list[str]:
     states = ledger.videos.state_table()
-    for row in ledger.videos.select(states.filter(pc.equal(states["status"], "pending"))["video_id"].to_pylist()):
+    ids: list[str] = states.filter(pc.equal(states["status"], status))["video_id"].to_pylist()
+    return ids
+
+
+def _check_rows(table: list[str], rows: LatestRows, *, ledger: Ledger) -> Iterator[str]:
+    """Problems of rows: each video has one, with the fields that its status needs. table: the ids in `videos/`."""
+    yield from (f"video {name!r} has {count} rows" for name, count in Counter(table).items() if count > 1)
+    for row in ledger.videos.select(_with_status(ledger, "pending")):
         yield (
             f"video {row.video_id!r} was done by run {row.run}, and its masks are gone; segment it again, or give it "
             "up with `stcn forget`"
@@ -138,7 +151,7 @@ def _results(
             known = [verified.masks(n, f.sha256) if ok else None for ok, (n, f) in zip(is_there, group, strict=True)]
             checked = iter(pool.map(check, *_columns(g for g, k in zip(group, known, strict=True) if k is None)))
             for (name, file), masks in zip(group, known, strict=True):
-                result = FileCheck(masks=masks) if masks is not None else next(checked)
+                result = FileCheck(masks=masks, is_noted=True) if masks is not None else next(checked)
                 if masks is None and result.is_sound:
                     verified.add(name, file.sha256, result.masks or 0)
                 yield name, result
@@ -151,6 +164,7 @@ def _columns(pairs: Iterable[tuple[str, Placement]]) -> tuple[list[str], list[Pl
 
 def _take(found: Findings, name: str, result: FileCheck) -> None:
     found.files += result.masks is not None
+    found.noted_files += result.is_noted
     found.masks += result.masks or 0
     found.problems += [f"masks/{name} {problem}" for problem in result.problems]
     if result.note:

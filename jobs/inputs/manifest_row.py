@@ -20,6 +20,7 @@ NUMBERS = {  # column -> the least legal number, and what the number is
 }
 KNOWN_OF_VIDEO = ("video_bytes", "video_etag", "frames")  # they spare work, and change no mask
 OPTIONAL = ("start", "end", "remove", "void", "first_frame", "mask_names", *KNOWN_OF_VIDEO)
+LARGEST = 2**53  # beyond, pandas and Excel hold no number exactly
 MAX_VOID = 2**16 - 1
 ETAG = re.compile(r"[!#-~]{1,200}")  # RFC 9110, without quotes; S3's have 32 digits, and "-12" for 12 parts
 
@@ -39,6 +40,11 @@ def without_blanks(row: dict[str, Any]) -> dict[str, Any]:
     return {name: plain(name, value) for name, value in row.items()}
 
 
+def _bound(value: Any, least: int) -> str:
+    """The bound that a number breaks."""
+    return f"up to {LARGEST:,}" if isinstance(value, int) and value > LARGEST else f"{least} or more"
+
+
 def row_problems(number: int, row: dict[str, Any]) -> list[str]:
     """List the problems of one row. number: counted from 1, without the header."""
     problems = [
@@ -48,9 +54,9 @@ def row_problems(number: int, row: dict[str, Any]) -> list[str]:
     ]
     start, end = row.get("start"), row.get("end")
     problems += [
-        f"row {number}: {name} is {value!r}; legal: {what}, {least} or more"
+        f"row {number}: {name} is {value!r}; legal: {what}, {_bound(value, least)}"
         for name, value, (least, what) in ((name, row.get(name), legal) for name, legal in NUMBERS.items())
-        if value is not None and not (type(value) is int and value >= least)  # a bool is an int, too
+        if value is not None and not (type(value) is int and least <= value <= LARGEST)  # a bool is an int, too
     ]
     if isinstance(start or 0, int) and isinstance(end, int) and end <= (start or 0):
         problems.append(f"row {number}: end {end} is not after start {start or 0}; frames start to end-1 are segmented")

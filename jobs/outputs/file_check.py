@@ -20,6 +20,7 @@ class FileCheck:
     masks: int | None = None  # None: the file is not there
     problems: list[str] = field(default_factory=list)  # what follows the file's name in a sentence
     note: str | None = None
+    is_noted: bool = False  # it was sound earlier, as a journal notes, and was not read again
 
     @property
     def is_sound(self) -> bool:

@@ -255,7 +255,7 @@ class SegmentConfig:
         bool,
         Option(
             "Ask storage again for all videos that are done, also for those that lie apart from others, whose answers "
-            "an earlier run kept.",
+            "an earlier run kept. A video whose size and ETag the manifest gives is never asked for.",
             STORAGE,
         ),
     ] = False

@@ -167,7 +167,7 @@ class _TableFile:
         self._location = storage.join(output, store.VIDEOS_FILE)
         try:
             self._content = storage.read(self._location)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             self._content = store.to_bytes(store.VIDEOS.empty_table(), store.VIDEOS)
         self.records = self._explain(records_of)
 

@@ -1,5 +1,6 @@
 """Promise: `stcn verify` proves an output from storage, and finds planted damage of each kind."""
 
+import dataclasses
 import json
 import re
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from jobs.commands.forget import forget
 from jobs.commands.verify import describe, verify
 from jobs.errors import UserError
 from jobs.io import storage
@@ -116,11 +118,13 @@ def test_journal_spares_files_that_were_verified(output: str, tmp_path: Path, mo
     read: list[str] = []
     original = storage.read
     monkeypatch.setattr(storage, "read", lambda location: read.append(location) or original(location))  # type: ignore[func-returns-value]
-    assert verify(output, journal) == first
+    again = verify(output, journal)
+    assert dataclasses.replace(again, noted_files=0) == first
+    assert f"{len(files(output))} files were verified earlier" in describe(again, output)
     assert not [location for location in read if "/masks/" in location]
     lines = journal.read_text().splitlines()
     journal.write_text("\n".join(lines[:3]) + "\n" + lines[3][:20])  # killed as it wrote the third file
-    assert verify(output, journal) == first
+    assert dataclasses.replace(verify(output, journal), noted_files=0) == first
     assert len([location for location in read if "/masks/" in location]) == len(files(output)) - 2
     assert sorted(journal.read_text().splitlines()) == sorted(lines)
 
@@ -135,10 +139,21 @@ def test_journal_hides_no_file_that_is_gone(output: str, tmp_path: Path) -> None
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("content", ["no JSON\n", '{"output": "/elsewhere"}\n', "[]\n", '{"output": 1}\n{}\n'])
+@pytest.mark.parametrize(
+    "content",
+    ["no JSON\n", '{"output": "/elsewhere"}\n', "[]\n", '{"output": 1}\n{}\n', "a,b\n1,2\n3,4", "without an end"],
+)
 def test_journal_of_something_else_is_refused(content: str, output: str, tmp_path: Path) -> None:
     journal = tmp_path / "verified.jsonl"
     journal.write_text(content)
     with pytest.raises(UserError, match="--journal .* is of .*; legal: a new file, or one that noted"):
         verify(output, journal)
     assert journal.read_text() == content
+
+
+def test_forgotten_video_and_a_manifest_that_is_gone_are_no_damage(output: str) -> None:
+    forget(output, ["a"])
+    assert verified(output).rows["done"] == 3
+    (Path(output).parent / "work/manifest.csv").unlink()
+    (note,) = verified(output).notes
+    assert note.startswith("the manifest cannot be read, so its videos are not compared with the rows")

@@ -49,6 +49,7 @@ def test_etag_of_digits_keeps_its_zeros(tmp_path: Path) -> None:
         (",abc,", "row 1: video_etag is given alone; legal: video_bytes and video_etag, or neither"),
         ("5,a b,", "row 1: video_etag is 'a b'; legal: the file's ETag as S3 tells it, such as 9bb58f26"),
         (f"5,{'a' * 201},", "row 1: video_etag is 'aaa.*; legal: the file's ETag"),
+        (f",,{2**53 + 1}", "legal: the number of frames of the video, up to 9,007,199,254,740,992"),
         (",,0", "row 1: frames is 0; legal: the number of frames of the video, 1 or more"),
         (",,-3", "row 1: frames is -3; legal: the number of frames"),
         (",,many", "row 1: frames is 'many'; legal: the number of frames"),
