@@ -7,7 +7,8 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Sequence
+from itertools import cycle
 from typing import Any, cast
 
 import ray
@@ -16,10 +17,12 @@ from jobs.actors import pool as pools
 from jobs.actors.actor_group import ActorGroup
 from jobs.actors.cluster import connected, start_mailbox
 from jobs.actors.handles import SegmenterHandle
+from jobs.actors.nodes import Nodes
 from jobs.actors.pool import UNRESPONSIVE_SECONDS, Pool
 from jobs.planning.shards import make_shard
 from jobs.records import Entry, Event, FramesDone, VideoStarted
 from jobs.scheduling.budgets import Budgets
+from jobs.scheduling.node_health import NodeHealth
 from jobs.scheduling.scheduler import Scheduler
 from jobs.segmenting.work_item import Shard, WorkItem
 
@@ -29,8 +32,10 @@ PROCESSES, REPORTS, PAUSE_SECONDS, SILENCE_SECONDS = 2, 1_000, 0.5, 25.0
 class Host:
     """Answers for many actors."""
 
-    async def ready(self) -> str:
+    async def node(self) -> str:
         return str(ray.get_runtime_context().get_node_id())
+
+    async def load(self) -> None: ...
 
     async def run(self, shard: Shard, attempt: str) -> AsyncIterator[Event]:
         yield VideoStarted(shard.items[0].work_id)
@@ -43,7 +48,20 @@ class OneOfMany:
     """The handle of one of a host's actors."""
 
     def __init__(self, host: Any) -> None:
-        self.ready, self.run = host.ready, host.run
+        self.node, self.load, self.run = host.node, host.load, host.run
+
+
+class Hosts:
+    """Starts actors that are hosts' own."""
+
+    def __init__(self, hosts: Sequence[Any]) -> None:
+        self._hosts = cycle(hosts)
+
+    def start(self, name: str, *, avoid: Collection[str]) -> SegmenterHandle:
+        return cast(SegmenterHandle, OneOfMany(next(self._hosts)))
+
+    def load(self, actor: SegmenterHandle, node: str) -> "ray.ObjectRef[None]":
+        return cast(Any, actor).load.remote()  # type: ignore[no-any-return]
 
 
 def listen(actors: int, seconds: float) -> dict[str, float]:
@@ -53,12 +71,11 @@ def listen(actors: int, seconds: float) -> dict[str, float]:
     with connected():
         remote = ray.remote(Host).options(num_cpus=0, max_concurrency=2 * actors)
         hosts = [remote.remote() for _ in range(PROCESSES)]
-        group = ActorGroup(
-            start=lambda name: cast(SegmenterHandle, OneOfMany(hosts[int(name, 16) % PROCESSES])),
-            size=actors,
-            start_seconds=600,
+        group = ActorGroup(Hosts(hosts), Nodes(), size=actors, start_seconds=600)
+        scheduler, stall_seconds = (
+            Scheduler(Budgets(3), NodeHealth(), folder="attempts"),
+            SILENCE_SECONDS - UNRESPONSIVE_SECONDS,
         )
-        scheduler, stall_seconds = Scheduler(Budgets(3), folder="attempts"), SILENCE_SECONDS - UNRESPONSIVE_SECONDS
         pool = Pool(group, start_mailbox(), scheduler, output="out", stall_seconds=stall_seconds)
         shards = [make_shard([_item(number)]) for number in range(actors)]
         started, cpu = time.monotonic(), time.process_time()

@@ -12,11 +12,12 @@ from simulated_cluster import NEW_NODE_SECONDS, NEW_PROCESS_SECONDS, Cluster, Ha
 from simulated_commits import SimulatedCommits
 from simulated_workers import FRAMES_PER_SECOND, Crash, ShardEnded
 
+from jobs.actors.actor_settings import report_seconds
 from jobs.actors.pool import BATCH_SECONDS_PER_ACTOR, MAX_BATCH_SECONDS
-from jobs.actors.segmenter import report_seconds
 from jobs.records import ShardHandedOver, ShardWritten, VideoFinished, VideoRow
 from jobs.scheduling.budgets import Budgets
 from jobs.scheduling.events import Death, EventOfAttempt, VideoGivenUp, VideoRetried
+from jobs.scheduling.node_health import NodeHealth
 from jobs.scheduling.scheduler import Scheduler
 
 # Of the driver, measured with 1,000 actors (`measure.py --only events`): to ask Ray, an actor; and for an event.
@@ -49,7 +50,7 @@ class Simulation:
 
     def __init__(self, archive: Archive, cluster: Cluster, commits: SimulatedCommits) -> None:
         self._archive, self._cluster, self._commits = archive, cluster, commits
-        self._scheduler = Scheduler(Patient(MAX_ATTEMPTS), folder="attempts")
+        self._scheduler = Scheduler(Budgets(MAX_ATTEMPTS), Patient(), folder="attempts")
         self._rows: dict[str, list[VideoRow]] = {}  # of attempts that are not written
         self._now = self._driver_busy = self._longest = 0.0
         self._first_idle: float | None = None
@@ -121,7 +122,8 @@ class Simulation:
         if isinstance(what, Preempted):
             self._evacuate(what.node)
         elif isinstance(what, Started):
-            self._scheduler.started(name, self._cluster.workers[name].node)
+            self._scheduler.placed(name, self._cluster.workers[name].node)
+            self._scheduler.started(name)
         elif isinstance(what, Lost):
             self._lose(name, is_node_up=False, restart=NEW_NODE_SECONDS)
         elif isinstance(what, Crash):
@@ -137,10 +139,7 @@ class Simulation:
         """A worker is dead, and another is started."""
         error = OSError("simulated")
         death = Death(error=error, error_class="Crash", reason=str(error), is_node_up=is_node_up)
-        if self._scheduler.workers[name].node is None:
-            self._scheduler.start_failed(name, death.reason)
-        else:
-            self._take(self._scheduler.died(name, death))
+        self._take(self._scheduler.died(name, death))
         self._restart(name, restart)
 
     def _evacuate(self, node: str) -> None:
@@ -180,7 +179,7 @@ class Simulation:
                 self._retried += isinstance(event, VideoRetried)
 
 
-class Patient(Budgets):
+class Patient(NodeHealth):
     """Failures are simulated in large numbers; they do not end the run."""
 
-    def died_early(self, message: str) -> None: ...
+    def died_early(self, node: str | None, reason: str, *, others_work: bool) -> None: ...

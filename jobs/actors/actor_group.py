@@ -3,14 +3,16 @@
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 import ray
 
+from jobs.actors.actor_factory import ActorFactory
 from jobs.actors.draining import DrainingError, draining_nodes
 from jobs.actors.handles import EventStream, SegmenterHandle, kill
+from jobs.actors.nodes import Nodes
 from jobs.actors.pool_events import ActorsStillStarting, ClusterEvent, DrainingUnknown
 from jobs.errors import FatalError
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from jobs.actors.mailbox import Message
 
 DRAIN_CHECK_SECONDS = 2.0
-Awaited: TypeAlias = "ObjectRef[str] | ObjectRef[Message] | EventStream"  # what may come of an actor next
+Awaited: TypeAlias = "ObjectRef[str] | ObjectRef[None] | ObjectRef[Message] | EventStream"  # what may come of an actor
 
 
 @dataclass(kw_only=True)
@@ -29,7 +31,9 @@ class Actor:
 
     handle: SegmenterHandle
     name: str  # in the mailbox, and in the scheduler
-    starting: "ObjectRef[str] | None"  # the id of its node, while the model loads or the actor waits for a node
+    nodes: frozenset[str]  # ids of the nodes that were up as it was started
+    placing: "ObjectRef[str] | None"  # the id of its node, while it waits for one
+    loading: "ObjectRef[None] | None" = None  # while it loads the model
     streams: deque[EventStream] = field(default_factory=deque)  # of its shards; the first one is at work
     handover: "ObjectRef[Message] | None" = None  # once it is told to stop
     is_unresponsive: bool = False  # killed, since no event came
@@ -37,10 +41,15 @@ class Actor:
     @property
     def awaited(self) -> "list[Awaited]":
         """References to what may come of it next."""
-        if self.starting is not None:
-            return [self.starting]
+        if (starting := self.placing if self.loading is None else self.loading) is not None:
+            return [starting]
         stream = [self.streams[0]] if self.streams else []
         return [*stream, self.handover] if self.handover is not None else [*stream]
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it has loaded the model."""
+        return self.placing is None and self.loading is None
 
     def is_at_work_on(self, reference: Awaited) -> TypeGuard[EventStream]:
         """Whether a reference is the stream of its present shard."""
@@ -50,16 +59,17 @@ class Actor:
 class ActorGroup:
     """As many actors as the run wants."""
 
-    def __init__(self, start: Callable[[str], SegmenterHandle], size: int, start_seconds: float) -> None:
-        """start: starts an actor under a name. start_seconds: in which the first must be up."""
-        self._start, self._start_seconds = start, start_seconds
+    def __init__(self, factory: ActorFactory, nodes: Nodes, *, size: int, start_seconds: float) -> None:
+        """size: number of actors. start_seconds: in which the first must be up."""
+        self.nodes = nodes
+        self._factory, self._start_seconds = factory, start_seconds
         self._has_reported_missing = self._has_reported_unknown = False
         self.draining: set[str] = set()  # ids of nodes that are about to go away
         self._draining_checked = 0.0  # time
         self._since = time.monotonic()  # when actors were started, or the last one that was up died
         self._actors: dict[str, Actor] = {}  # by name
         for _ in range(size):
-            self._add_actor()
+            self._add_actor(())
 
     def __contains__(self, actor: object) -> bool:
         """Whether an actor was not replaced."""
@@ -71,14 +81,23 @@ class ActorGroup:
     def __getitem__(self, name: str) -> Actor:
         return self._actors[name]
 
-    def replace(self, actor: Actor) -> Actor:
-        """Start another actor in the place of this one, and return it."""
+    def load(self, actor: Actor, node: str) -> None:
+        """Let an actor that has found its node load the model there."""
+        actor.placing, actor.loading = None, self._factory.load(actor.handle, node)
+
+    def replace(self, actor: Actor, *, avoid: Collection[str]) -> Actor:
+        """Start another actor in the place of this one, and return it. avoid: ids of nodes that it may not be on."""
         kill(actor.handle)  # it may only be out of reach
         del self._actors[actor.name]
-        other = self._add_actor()
-        if all(actor.starting is not None for actor in self):
+        other = self._add_actor(avoid)
+        if not any(actor.is_up for actor in self):
             self._since = time.monotonic()
         return other
+
+    def lost_a_node_since(self, actor: Actor) -> bool:
+        """Whether a node went away that was up as an actor was started."""
+        self.nodes.refresh()
+        return not actor.nodes <= self.nodes.ids
 
     def stop(self) -> None:
         """End all actors at once."""
@@ -92,7 +111,7 @@ class ActorGroup:
 
     def _check_start(self) -> Iterator[ActorsStillStarting]:
         """Report once that actors are missing. Raises FatalError if all are."""
-        up = sum(actor.starting is None for actor in self)
+        up = sum(actor.is_up for actor in self)
         if up == len(self._actors) or time.monotonic() - self._since < self._start_seconds:
             return
         if not up:
@@ -117,8 +136,8 @@ class ActorGroup:
                 self._has_reported_unknown = True
                 yield DrainingUnknown(str(error))
 
-    def _add_actor(self) -> Actor:
+    def _add_actor(self, avoid: Collection[str]) -> Actor:
         name = uuid.uuid4().hex
-        handle = self._start(name)
-        self._actors[name] = Actor(handle=handle, name=name, starting=handle.ready.remote())
+        handle = self._factory.start(name, avoid=avoid)
+        self._actors[name] = Actor(handle=handle, name=name, nodes=self.nodes.ids, placing=handle.node.remote())
         return self._actors[name]

@@ -1,11 +1,11 @@
-"""Ray: connect to a cluster or start one here, and divide it among actors."""
+"""Ray: connect to a cluster, or start one here."""
 
 import contextlib
 import os
 import signal
 import socket
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, cast
@@ -13,19 +13,15 @@ from typing import Any, cast
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from jobs.actors.handles import MailboxHandle, SegmenterHandle
+from jobs.actors.handles import MailboxHandle
 from jobs.actors.mailbox import Mailbox
-from jobs.actors.segmenter import ActorSettings, Segmenter
 from jobs.errors import FatalError
-from jobs.inputs.model_file import ModelFile
-from jobs.planning.config import SegmentConfig
 
 CONNECT_SECONDS = 10
 START_SECONDS = 120  # for an actor to load its model
 AUTOSCALE_SECONDS = 900  # for the first node of a cluster that grows to come up
 OBJECT_STORE_BYTES = 256 * 2**20  # only the model and small events pass through it
 MAILBOX_CALLS = 10_000  # at once: each actor waits there for the order to stop
-CPUS_PER_ACTOR = 4  # by default; more threads in one actor bring less than more actors do
 
 OPEN_INTERFACE_WARNING = (
     "Ray's jobs interface at {address} asks for no token: whoever reaches that port runs code on this cluster. Start "
@@ -33,19 +29,6 @@ OPEN_INTERFACE_WARNING = (
 )
 
 RAY_ENVIRONMENT = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_USAGE_STATS_ENABLED": "0"}
-
-Resources = dict[str, float]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Allocation:
-    """How many actors there are, and what each is given."""
-
-    actors: int
-    gpus: float
-    cpus: float
-    threads: int
-    memory_gib: float | None = None  # that one actor's process may hold
 
 
 @dataclass(frozen=True)
@@ -116,70 +99,8 @@ def _check_address(address: str) -> None:
         raise FatalError(f"no Ray cluster at RAY_ADDRESS={address}: {error}; unset it to run on this machine") from None
 
 
-def allocate(nodes: Sequence[Resources], config: SegmentConfig, grows: bool = False) -> Allocation:
-    """Share nodes out evenly: no actor needs more than one node has.
-
-    On a cluster that grows, actors may wait for GPUs that are not there yet. Raises FatalError for more
-    GPUs than there are, where there will be no more.
-    """
-    gpus = sum(node.get("GPU", 0.0) for node in nodes)
-    per_actor = config.num_gpus_per_actor
-    if per_actor is None:
-        per_actor = 1.0 if config.device != "cpu" and (gpus or config.device == "cuda") else 0.0
-    slots = [node.get("GPU", 0.0) / per_actor if per_actor else node.get("CPU", 0.0) / CPUS_PER_ACTOR for node in nodes]
-    actors = config.actors or max(1, sum(int(slot) for slot in slots))
-    if actors * per_actor > gpus and not grows:
-        raise FatalError(
-            f"{actors} actors with {per_actor:g} GPUs each need {actors * per_actor:g}, this machine has {gpus:g}; "
-            "lower --actors or --num-gpus-per-actor, or use --device cpu"
-        )
-    share = _largest_share([node.get("CPU", 0.0) for node in nodes], actors)
-    threads = config.threads_per_actor or max(1, int(share))
-    memory = config.memory_per_actor or _memory_share(nodes, actors, per_actor, cpus=share)
-    return Allocation(
-        actors=actors, gpus=per_actor, cpus=min(share, 1.0) if per_actor else share, threads=threads, memory_gib=memory
-    )
-
-
-def _memory_share(nodes: Sequence[Resources], actors: int, gpus: float, *, cpus: float) -> float | None:
-    """GiB for each actor where they are densest; Ray counts what was free on a node as it started."""
-    resource, each = ("GPU", gpus) if gpus else ("CPU", cpus)
-    shares = [
-        node["memory"] / 2**30 / max(1, min(actors, int(node.get(resource, 0.0) / each + 1e-9)))
-        for node in nodes
-        if node.get("memory")
-    ]
-    return min(shares, default=None)
-
-
-def _largest_share(cpus: Sequence[float], actors: int) -> float:
-    """The most CPUs that each of so many actors can have, none of them on two nodes."""
-    shares = sorted({node / count for node in cpus for count in range(1, actors + 1)}, reverse=True)
-    return next((s for s in shares if s and sum(int(node / s + 1e-9) for node in cpus) >= actors), 1.0)
-
-
-def start_actor(
-    name: str, mailbox: MailboxHandle, division: Allocation, *, model: "ray.ObjectRef[bytes]", setup: ActorSettings
-) -> SegmenterHandle:
-    """Start one actor; it is not waited for. Its death is final: the driver decides what follows."""
-    remote = ray.remote(Segmenter).options(
-        num_cpus=division.cpus, num_gpus=division.gpus, max_restarts=0, max_task_retries=0
-    )
-    return cast(SegmenterHandle, remote.remote(name, mailbox, model, setup=setup))
-
-
 def start_mailbox() -> MailboxHandle:
     """Start the mailbox, on the driver's own node: if that goes, so does the run."""
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     remote = ray.remote(Mailbox).options(num_cpus=0, max_concurrency=MAILBOX_CALLS, scheduling_strategy=here)
     return cast(MailboxHandle, remote.remote())
-
-
-def share_model(file: ModelFile) -> "ray.ObjectRef[bytes]":
-    """Put the model's bytes where every node's actors read them once."""
-    return ray.put(file.content)
-
-
-def node_resources() -> list[Resources]:
-    """The resources of each node that is up."""
-    return [node["Resources"] for node in ray.nodes() if node["Alive"]]

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 import ray
 
+from jobs.actors.actor_settings import ActorSettings
+from jobs.actors.division import NodeShare
 from jobs.records import Event
 from jobs.segmenting.work_item import Shard
 
@@ -38,10 +40,19 @@ class StreamingMethod(Protocol):
     def options(self, *, num_returns: str) -> StreamingCall: ...
 
 
+class LoadMethod(Protocol):
+    """`Segmenter.load`. Ray passes the model's bytes for a reference to them."""
+
+    def remote(
+        self, model: "ray.ObjectRef[bytes]", settings: ActorSettings, *, share: NodeShare
+    ) -> "ray.ObjectRef[None]": ...
+
+
 class SegmenterHandle(Protocol):
     """A `Segmenter` in its process."""
 
-    ready: RemoteMethod[[], str]
+    node: RemoteMethod[[], str]
+    load: LoadMethod
     run: StreamingMethod
 
 

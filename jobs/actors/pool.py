@@ -18,7 +18,7 @@ from jobs.concurrency import interrupt
 from jobs.errors import CredentialsError, FatalError
 from jobs.io import storage
 from jobs.records import ShardHandedOver
-from jobs.scheduling.events import Death, EventOfAttempt
+from jobs.scheduling.events import Death, EventOfAttempt, NodeAvoided
 from jobs.scheduling.scheduler import Scheduler
 from jobs.segmenting.work_item import Shard
 
@@ -112,21 +112,33 @@ class Pool:
     def _handle(
         self, actor: Actor, reference: Awaited, events: Mapping[EventStream, Received]
     ) -> Iterator[EventOfAttempt]:
-        if actor.starting is not None and reference is actor.starting:
-            self._started(actor, actor.starting)
+        if actor.placing is not None and reference is actor.placing:
+            yield from self._placed(actor, actor.placing)
+        elif actor.loading is not None and reference is actor.loading:
+            yield from self._loaded(actor, actor.loading)
         elif actor.handover is not None and reference is actor.handover:
             yield from self._handed_over(actor, actor.handover)
             self._replace(actor)
         elif actor.is_at_work_on(reference):
             yield from self._take(actor, events[reference])
 
-    def _started(self, actor: Actor, node: "ObjectRef[str]") -> None:
+    def _placed(self, actor: Actor, reference: "ObjectRef[str]") -> Iterator[EventOfAttempt]:
         try:
-            self._scheduler.started(actor.name, ray.get(node))
-            actor.starting = None
+            node = ray.get(reference)
         except RayError as error:
-            self._scheduler.start_failed(actor.name, describe_error(error))
-            self._replace(actor)
+            yield from self._died(actor, error)
+        else:
+            self._scheduler.placed(actor.name, node)
+            self._group.load(actor, node)
+
+    def _loaded(self, actor: Actor, reference: "ObjectRef[None]") -> Iterator[EventOfAttempt]:
+        try:
+            ray.get(reference)
+        except RayError as error:
+            yield from self._died(actor, error)
+        else:
+            self._scheduler.started(actor.name)
+            actor.loading = None
 
     def _take(self, actor: Actor, event: Received) -> Iterator[EventOfAttempt]:
         if isinstance(event, StopIteration):
@@ -138,13 +150,21 @@ class Pool:
             self._scheduler.shard_failed(actor.name, describe_error(event), time.monotonic())
             actor.streams.popleft()
         elif isinstance(event, RayError):
-            yield from self._scheduler.died(actor.name, self._death(actor, event))
-            self._replace(actor)
+            yield from self._died(actor, event)
         else:
             yield self._scheduler.take(actor.name, event, time.monotonic())
 
+    def _died(self, actor: Actor, error: RayError) -> Iterator[EventOfAttempt]:
+        for attempt, event in self._scheduler.died(actor.name, self._death(actor, error)):
+            if isinstance(event, NodeAvoided):
+                yield attempt, replace(event, node=self._group.nodes.describe(event.node))
+            else:
+                yield attempt, event
+        self._replace(actor)
+
     def _death(self, actor: Actor, error: RayError) -> Death:
-        is_node_up = node_is_alive(self._scheduler.workers[actor.name].node or "")
+        node = self._scheduler.workers[actor.name].node
+        is_node_up = node_is_alive(node) if node else not self._group.lost_a_node_since(actor)
         error_class = "Hang"
         if actor.is_unresponsive:
             error = RayError(f"its process gave no sign for {self._unresponsive_seconds:g} s, and was ended")
@@ -153,7 +173,7 @@ class Pool:
         return Death(error=error, error_class=error_class, reason=describe_error(error), is_node_up=is_node_up)
 
     def _replace(self, actor: Actor) -> None:
-        self._scheduler.join(self._group.replace(actor).name)
+        self._scheduler.join(self._group.replace(actor, avoid=self._scheduler.bad_nodes).name)
 
     def _kill_unresponsive(self) -> None:
         """Kill processes that send no event: one that hangs in code that keeps Python's lock does not end itself."""

@@ -3,13 +3,15 @@
 import time
 from collections.abc import Generator, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import ray
 import torch
 from ray.exceptions import RayError
 
+from jobs.actors.actor_settings import ActorSettings
+from jobs.actors.division import NodeShare
 from jobs.actors.handles import MailboxHandle
 from jobs.actors.mailbox import Message
 from jobs.actors.shard_file import ShardFile
@@ -17,10 +19,9 @@ from jobs.actors.watchdog import Watchdog
 from jobs.concurrency.prefetch import Prefetch
 from jobs.concurrency.threads import inheriting_thread
 from jobs.errors import CredentialsError, PromptError, RefusedError, StorageError, VideoError
-from jobs.inputs.limits import ProcessLimits
 from jobs.inputs.listed_video import require_as_listed
 from jobs.io import scratch, storage
-from jobs.io.storage_policy import StoragePolicy, storage_policy
+from jobs.io.storage_policy import storage_policy
 from jobs.plugins import load_plugins
 from jobs.records import Event, FramesDone, ShardHandedOver, ShardWritten, VideoFailed, VideoFinished, VideoStarted
 from jobs.segmenting.failure_row import quarantined_row
@@ -31,60 +32,43 @@ from stcn_core.acceleration.inference import for_inference
 from stcn_core.device import find_device
 from stcn_core.models.checkpoint import load_model
 
-REPORT_SECONDS = (0.5, 4.0)  # between an actor's reports of frames done, at least and at most
-REPORTS_PER_SECOND = 250  # of all actors together; the driver handles thousands
 POST_SECONDS = 3.0  # for a message to arrive
 EMPTY_HANDOVER = ShardHandedOver("", (), ShardWritten(None, 0, ""))
 VIDEO_STORAGE_ERRORS = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError, StorageError)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ActorSettings:
-    """Settings of every actor of a run."""
-
-    device: str
-    precision: str
-    similarity: str | None  # that replaces the network's own
-    threads: int
-    allowance: ProcessLimits
-    storage: StoragePolicy
-    report_seconds: float = REPORT_SECONDS[0]  # between reports of frames done
-
-
-def report_seconds(actors: int) -> float:
-    """Seconds between the reports of each of so many actors."""
-    least, most = REPORT_SECONDS
-    return min(most, max(least, actors / REPORTS_PER_SECOND))
-
-
 class Segmenter:
     """Loads a model once, then segments whatever shards it is given. The driver makes it a Ray actor."""
 
-    def __init__(self, name: str, mailbox: MailboxHandle, model: bytes, *, setup: ActorSettings) -> None:
-        self._name, self._mailbox, self._setup = name, mailbox, setup
+    def __init__(self, name: str, mailbox: MailboxHandle) -> None:
+        self._name, self._mailbox = name, mailbox
         self._shard: ShardFile | None = None
+
+    def node(self) -> str:
+        """The id of the node it is on."""
+        return str(ray.get_runtime_context().get_node_id())
+
+    def load(self, model: bytes, settings: ActorSettings, *, share: NodeShare) -> None:
+        """Load the model. share: what it is given on its node."""
+        self._settings = settings
         scratch.clear_abandoned()
         load_plugins()
-        torch.set_num_threads(setup.threads)
+        torch.set_num_threads(share.threads)
         keep_freed_memory()  # the actor's process is the product's own
-        precision = None if setup.precision == "auto" else getattr(torch, setup.precision)
+        precision = None if settings.precision == "auto" else getattr(torch, settings.precision)
         self._model = for_inference(
-            load_model(model, device=str(find_device(setup.device)), similarity=setup.similarity), precision
+            load_model(model, device=str(find_device(settings.device)), similarity=settings.similarity), precision
         )
-        self._watchdog = Watchdog(setup.allowance, self._post)
-        with storage_policy(setup.storage):
+        self._watchdog = Watchdog(replace(settings.allowance, memory_gib=share.memory_gib), self._post)
+        with storage_policy(settings.storage):
             inheriting_thread(self._hand_over_on_stop).start()
-
-    def ready(self) -> str:
-        """The id of the node it is on, once the model is loaded."""
-        return str(ray.get_runtime_context().get_node_id())
 
     def run(self, shard: Shard, attempt: str) -> Iterator[Event]:
         """Segment a shard's videos one after another, and write their masks into the folder `attempt`.
 
         A video's own error becomes its row. Anything else is raised: it is the shard's.
         """
-        with storage_policy(self._setup.storage), scratch.temporary() as folder:
+        with storage_policy(self._settings.storage), scratch.temporary() as folder:
             name = f"{shard.shard_id}.parquet"
             self._shard = ShardFile(Path(folder) / name, attempt)
             with Prefetch((_FetchedVideo(item) for item in shard.items), most=1) as fetched:
@@ -121,7 +105,7 @@ class Segmenter:
                 yield FramesDone(frames - last_frames)
                 return end.value  # type: ignore[no-any-return]
             self._watchdog.video_goes_on()
-            if time.monotonic() - last_time >= self._setup.report_seconds:
+            if time.monotonic() - last_time >= self._settings.report_seconds:
                 yield FramesDone(frames - last_frames)
                 last_time, last_frames = time.monotonic(), frames
 

@@ -5,15 +5,19 @@ from functools import cached_property
 from types import TracebackType
 
 from jobs.actors import cluster
+from jobs.actors.actor_factory import SegmenterFactory
 from jobs.actors.actor_group import ActorGroup
+from jobs.actors.actor_settings import ActorSettings, report_seconds
+from jobs.actors.division import Division, divide
+from jobs.actors.nodes import Nodes
 from jobs.actors.pool import Pool
-from jobs.actors.segmenter import ActorSettings, report_seconds
 from jobs.inputs.limits import ProcessLimits
 from jobs.inputs.model_file import ModelFile
 from jobs.io.storage_policy import StoragePolicy
 from jobs.planning.config import SegmentConfig
 from jobs.planning.job import Job
 from jobs.scheduling.budgets import Budgets
+from jobs.scheduling.node_health import NodeHealth
 from jobs.scheduling.scheduler import Scheduler
 
 LONG_PLAN_VIDEOS = 10_000  # for fewer, storage has answered before Ray is up
@@ -44,10 +48,14 @@ class ActorStart:
         return self._connection
 
     @cached_property
-    def division(self) -> cluster.Allocation:
+    def _nodes(self) -> Nodes:
+        self.connect()
+        return Nodes()
+
+    @cached_property
+    def division(self) -> Division:
         """How the cluster's nodes are shared out. Raises FatalError for more GPUs than there are."""
-        grows = self.connect().grows
-        return cluster.allocate(cluster.node_resources(), self._config, grows)
+        return divide(self._nodes.all_resources, self._config, grows=self.connect().grows)
 
     def begin(self, model: ModelFile, videos: int) -> None:
         """Start actors ahead of the plan, if it takes long. videos: which surely are to be segmented, at least."""
@@ -62,23 +70,22 @@ class ActorStart:
         return self._pool
 
     def _start(self, model: ModelFile, size: int) -> Pool:
-        config, division = self._config, self.division
-        mailbox, content = cluster.start_mailbox(), cluster.share_model(model)
-        setup = ActorSettings(
+        config, mailbox = self._config, cluster.start_mailbox()
+        settings = ActorSettings(
             device=config.device,
             precision=config.precision,
             similarity=config.similarity,
-            threads=division.threads,
-            allowance=ProcessLimits(config.stall_seconds, config.max_video_seconds, division.memory_gib),
+            allowance=ProcessLimits(config.stall_seconds, config.max_video_seconds),
             storage=StoragePolicy(config.storage_patience, config.verify_downloads),
             report_seconds=report_seconds(size),
         )
         group = ActorGroup(
-            start=lambda name: cluster.start_actor(name, mailbox, division, model=content, setup=setup),
+            SegmenterFactory(mailbox, model, self.division, settings=settings, nodes=self._nodes),
+            self._nodes,
             size=size,
             start_seconds=cluster.AUTOSCALE_SECONDS if self.connect().grows else cluster.START_SECONDS,
         )
-        scheduler = Scheduler(Budgets(config.max_attempts), folder=self._folder)
+        scheduler = Scheduler(Budgets(config.max_attempts), NodeHealth(), folder=self._folder)
         pool = Pool(group, mailbox, scheduler, output=config.output, stall_seconds=config.stall_seconds)
         self._stack.callback(pool.stop)
         return pool

@@ -9,7 +9,7 @@ from jobs.ledger.ledger import Commit
 from jobs.planning.config import SegmentConfig
 from jobs.records import FramesDone, ShardHandedOver, ShardWritten, VideoFinished, VideoRow
 from jobs.run.progress import Counts, Reporter
-from jobs.scheduling.events import VideoGivenUp, VideoRetried
+from jobs.scheduling.events import NodeAvoided, VideoGivenUp, VideoRetried
 from jobs.segmenting.failure_row import quarantined_row
 
 
@@ -40,6 +40,11 @@ class Committer:
             row = quarantined_row(event.item, event.error, event.attempts, error_class=event.error_class)
             self._report_failure(row)
             self._commit(f"{attempt}-given-up", [row], None)
+        elif isinstance(event, NodeAvoided):
+            self._report.note(
+                f"node {event.node} is avoided: {event.deaths} actors in a row died there before they started on a "
+                f"video: {printable(event.reason)}"
+            )
         elif isinstance(event, ActorsStillStarting):
             self._report.note(f"{event.up} of {event.wanted} actors have started; the run goes on with those")
         elif isinstance(event, DrainingUnknown):

@@ -1,14 +1,13 @@
 """Budgets of failures, after which a video is quarantined or the run ends. Pure policy: no Ray, no clock.
 
-A video has a budget of tries, which its own errors and deaths of its process use up. The run has two further budgets:
-one for processes that die without a video, and one for storage that fails for one video after another.
+A video has a budget of tries, which its own errors and deaths of its process use up. The run has a budget for storage
+that fails for one video after another; `node_health` has the one for processes that die without a video.
 """
 
 from collections import Counter
 
 from jobs.errors import FatalError
 
-MAX_EARLY_DEATHS = 5  # in a row, of actors without a video
 MAX_STORAGE_FAILURES = 5  # videos in a row that storage did not deliver, each after its retries
 
 
@@ -19,7 +18,6 @@ class Budgets:
         self._max_attempts = max_attempts
         self._tries: Counter[str] = Counter()  # work id -> failed tries
         self._shards: Counter[str] = Counter()
-        self._early_deaths = 0
         self._storage_errors = 0
 
     def attempts(self, work_id: str) -> int:
@@ -30,10 +28,6 @@ class Budgets:
         """Count a failed try of a video; return whether it has another."""
         self._tries[work_id] += 1
         return self._tries[work_id] < self._max_attempts
-
-    def video_started(self) -> None:
-        """Note that an actor works: the count of early deaths begins anew."""
-        self._early_deaths = 0
 
     def video_fetched(self) -> None:
         """Note that storage works: the count of storage failures begins anew."""
@@ -47,12 +41,6 @@ class Budgets:
                 f"storage failed for {MAX_STORAGE_FAILURES} videos in a row, the last with: {message}; what is "
                 "finished is committed, and the same command goes on from there"
             )
-
-    def died_early(self, message: str) -> None:
-        """Count an actor that died without a video. Raises FatalError at MAX_EARLY_DEATHS in a row."""
-        self._early_deaths += 1
-        if self._early_deaths >= MAX_EARLY_DEATHS:
-            raise FatalError(f"{MAX_EARLY_DEATHS} actors in a row died before they started on a video: {message}")
 
     def shard_failed(self, shard_id: str, message: str) -> None:
         """Count a failure of a shard that is no video's, such as a full disk. Raises FatalError when tries run out."""

@@ -68,7 +68,7 @@ class Dispatcher:
 
     def _frames_ahead(self, workers: Iterable[Worker]) -> float:
         """Frames that all workers do before a fast one is free: hours of them, if each has a long video."""
-        fast = (w for w in workers if w.node is not None and not w.is_leaving and not self.pace.lag(w.node))
+        fast = (w for w in workers if w.is_up and not w.is_leaving and not self.pace.lag(w.node or ""))
         return self.pace.total * min(map(self._seconds_left, fast), default=0.0)
 
     def _seconds_left(self, worker: Worker) -> float:

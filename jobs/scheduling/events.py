@@ -34,5 +34,14 @@ class VideoRetried:
     reason: str
 
 
-SchedulerEvent = Event | VideoGivenUp | VideoRetried | ShardHandedOver
+@dataclass(frozen=True, kw_only=True)
+class NodeAvoided:
+    """A node on which worker after worker died before it began, so that no other is started there."""
+
+    node: str
+    deaths: int
+    reason: str  # of the last one
+
+
+SchedulerEvent = Event | VideoGivenUp | VideoRetried | ShardHandedOver | NodeAvoided
 EventOfAttempt = tuple[str, SchedulerEvent]  # an attempt's folder, and what happened in it

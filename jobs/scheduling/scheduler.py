@@ -20,7 +20,8 @@ from jobs.records import (
 from jobs.scheduling.budgets import Budgets
 from jobs.scheduling.dispatcher import Dispatcher
 from jobs.scheduling.estimate import Estimate
-from jobs.scheduling.events import Death, EventOfAttempt, VideoGivenUp, VideoRetried
+from jobs.scheduling.events import Death, EventOfAttempt, NodeAvoided, VideoGivenUp, VideoRetried
+from jobs.scheduling.node_health import NodeHealth
 from jobs.scheduling.worker import Assignment, Worker
 from jobs.segmenting.work_item import Shard, WorkItem
 
@@ -35,10 +36,10 @@ class Scheduler:
     tries, it is quarantined. The loss of a node is charged to no video.
     """
 
-    def __init__(self, budgets: Budgets, *, folder: str) -> None:
+    def __init__(self, budgets: Budgets, node_health: NodeHealth, *, folder: str) -> None:
         """folder: of this run's attempts, below the output."""
         self.workers: dict[str, Worker] = {}
-        self._budgets, self._folder = budgets, folder
+        self._budgets, self._node_health, self._folder = budgets, node_health, folder
         self._estimate = Estimate()
         self._dispatcher = Dispatcher(self._estimate)
         self._attempts = 0
@@ -67,17 +68,21 @@ class Scheduler:
         """Count on a worker, which is starting."""
         self.workers[name] = Worker(name=name)
 
-    def started(self, name: str, node: str) -> None:
+    def placed(self, name: str, node: str) -> None:
+        """Note on which node a worker is. It does not take shards yet."""
+        self.workers[name].node = node
+
+    def started(self, name: str) -> None:
         """Note that a worker is up."""
         worker = self.workers[name]
-        worker.node = node
-        self._dispatcher.pace.join(node)
+        worker.is_up = True
+        self._dispatcher.pace.join(worker.node or "")
         self._dispatcher.consider(worker)
 
-    def start_failed(self, name: str, reason: str) -> None:
-        """Drop a worker that did not start. Raises FatalError if too many do not."""
-        self._budgets.died_early(reason)
-        self._drop(name)
+    @property
+    def bad_nodes(self) -> frozenset[str]:
+        """Nodes on which workers die before they begin, and no other is to be started."""
+        return self._node_health.bad
 
     def assign(self) -> list[tuple[Worker, Assignment]]:
         """Give shards to workers that are idle, or about to be."""
@@ -96,7 +101,7 @@ class Scheduler:
         self._measure(worker, event, now)
         if isinstance(event, VideoStarted):
             current.running = event.work_id
-            self._budgets.video_started()
+            self._node_health.video_started(worker.node)
         elif isinstance(event, VideoFinished):
             self._estimate.settle(current, event.row.work_id, is_done=event.row.status == "done")
             self._budgets.video_fetched()
@@ -146,17 +151,26 @@ class Scheduler:
         self._again(current.unfinished_items())
 
     def died(self, name: str, death: Death) -> list[EventOfAttempt]:
-        """Drop a worker that is gone: charge the video that it segmented, and repeat its shards. Raises FatalError."""
+        """Drop a worker that is gone, or did not start: charge the video that it segmented, and repeat its shards.
+
+        Raises FatalError if workers die one after another before they begin.
+        """
         suspects = []
-        for assignment in self._drop(name).assignments:
+        worker = self._drop(name)
+        for assignment in worker.assignments:
             running = assignment.running if death.is_node_up else None
             self._estimate.drop(assignment)
             items = assignment.unfinished_items()
             suspects += [(assignment.attempt, item) for item in items if item.work_id == running]
             self._again(item for item in items if item.work_id != running)
         if death.is_node_up and not suspects:
-            self._budgets.died_early(death.reason)
+            avoided = self._died_early(worker.node, death.reason)
+            return [("", avoided)] if avoided else []
         return [(attempt, self._charge_death(item, death)) for attempt, item in suspects]
+
+    def _died_early(self, node: str | None, reason: str) -> NodeAvoided | None:
+        others = [w for w in self.workers.values() if w.is_up or (w.node and w.node not in self.bad_nodes)]
+        return self._node_health.died_early(node, reason, others_work=bool(others))
 
     def _charge_death(self, item: WorkItem, death: Death) -> VideoRetried | VideoGivenUp:
         attempts = self._budgets.attempts(item.work_id)
@@ -168,8 +182,8 @@ class Scheduler:
     def leave(self, name: str) -> None:
         """Note that a worker was told to hand over what it has finished, and then to end."""
         worker = self.workers[name]
-        if worker.node is not None and not worker.is_leaving:
-            self._dispatcher.pace.leave(worker.node)
+        if worker.is_up and not worker.is_leaving:
+            self._dispatcher.pace.leave(worker.node or "")
         worker.is_leaving = True
         self._dispatcher.forget(worker)
 

@@ -40,7 +40,8 @@ class Worker:
     """One process that segments. The first of its assignments is at work; another waits at the worker."""
 
     name: str
-    node: str | None = None  # where it is; None while it starts
+    node: str | None = None  # where it is; None while it waits for a node
+    is_up: bool = False  # the model is loaded
     assignments: deque[Assignment] = field(default_factory=deque)
     is_leaving: bool = False  # it was told to hand over its finished videos, and gets no other shard
     last_event: float = 0.0  # time, in seconds

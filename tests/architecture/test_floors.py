@@ -16,12 +16,14 @@ ONLY_IN = {
         *(
             f"actors/{name}"
             for name in (
+                "actor_factory",
                 "actor_group",
                 "cluster",
                 "death_cause",
                 "draining",
                 "handles",
                 "merge_tasks",
+                "nodes",
                 "pool",
                 "received",
                 "segmenter",

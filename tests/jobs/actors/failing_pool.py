@@ -1,7 +1,7 @@
 """A pool on a cluster of its own, with an actor that fails once; prints the videos that were written, as JSON."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, cast
 
 import ray
@@ -9,10 +9,12 @@ import ray
 from jobs.actors.actor_group import ActorGroup
 from jobs.actors.cluster import connected, start_mailbox
 from jobs.actors.handles import SegmenterHandle
+from jobs.actors.nodes import Nodes
 from jobs.actors.pool import Pool
 from jobs.planning.shards import make_shard
 from jobs.records import Entry, Event, ShardWritten, VideoFailed, VideoFinished, VideoRow, VideoStarted
 from jobs.scheduling.budgets import Budgets
+from jobs.scheduling.node_health import NodeHealth
 from jobs.scheduling.scheduler import Scheduler
 from jobs.segmenting.work_item import Shard, WorkItem
 
@@ -33,8 +35,10 @@ class FailingOnce:
     def __init__(self) -> None:
         self._has_failed = False
 
-    def ready(self) -> str:
+    def node(self) -> str:
         return str(ray.get_runtime_context().get_node_id())
+
+    def load(self) -> None: ...
 
     def run(self, shard: Shard, attempt: str) -> Iterator[Event]:
         is_first = not self._has_failed
@@ -50,8 +54,14 @@ class FailingOnce:
         yield ShardWritten(masks_location=None, num_bytes=0, sha256="")
 
 
-def start(name: str) -> SegmenterHandle:
-    return cast(SegmenterHandle, ray.remote(FailingOnce).options(num_cpus=0).remote())
+class Factory:
+    """Starts such actors."""
+
+    def start(self, name: str, *, avoid: Collection[str]) -> SegmenterHandle:
+        return cast(SegmenterHandle, ray.remote(FailingOnce).options(num_cpus=0).remote())
+
+    def load(self, actor: SegmenterHandle, node: str) -> "ray.ObjectRef[None]":
+        return cast(Any, actor).load.remote()  # type: ignore[no-any-return]
 
 
 def written_videos() -> list[str]:
@@ -59,8 +69,8 @@ def written_videos() -> list[str]:
     finished: dict[str, list[str]] = {}
     written = []
     with connected():
-        group = ActorGroup(start=start, size=1, start_seconds=60)
-        scheduler = Scheduler(Budgets(3), folder="attempts")
+        group = ActorGroup(Factory(), Nodes(), size=1, start_seconds=60)
+        scheduler = Scheduler(Budgets(3), NodeHealth(), folder="attempts")
         pool = Pool(group, start_mailbox(), scheduler, output="out", stall_seconds=60)
         for attempt, event in pool.run([make_shard([item("a"), item("b")])]):
             if isinstance(event, VideoFinished):

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from jobs.scheduling.node_health import MAX_EARLY_DEATHS
 from tests.preloaded.process import Process
 
 
@@ -20,3 +21,16 @@ def test_every_actor_is_heard_and_none_pays_for_a_late_driver() -> None:
     with Process("-m", "tests.jobs.actors.late_driver", "60") as process:
         assert process.wait(200) == 0, process.errors()
     assert json.loads(process.output().splitlines()[-1]) == {"events": 60 * 42, "actors": 60, "hung": 0}
+
+
+@pytest.mark.usefixtures("ray_cluster")
+@pytest.mark.parametrize("how", ["lost", "bad"])
+def test_run_goes_on_when_a_node_fails_under_actors_that_load(how: str) -> None:
+    """A node that is lost is nobody's fault, whenever; one on which actors die is named, and no more are put there."""
+    with Process("-m", "tests.jobs.actors.lossy_nodes", how) as process:
+        assert process.wait(300) == 0, process.errors()
+    found = json.loads(process.output().splitlines()[-1])
+    assert found["done"] == list(range(20))
+    assert found["tried"] > MAX_EARLY_DEATHS
+    assert len(found["avoided"]) == (how == "bad")
+    assert all(found["bad"] in name for name in found["avoided"])

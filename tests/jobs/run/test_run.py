@@ -207,7 +207,7 @@ def test_masks_and_videos_in_s3_by_ray_job_submit(
     assert "4 done, 1 quarantined" in status.stdout
 
 
-# Storage is asked only once an actor is up; else this would wait for ever.
+# Storage is asked only once an actor is on a node; else this would wait for ever.
 LATE_STORAGE = """
 import time
 import ray
@@ -218,14 +218,14 @@ from jobs.run import actor_start
 
 groups, identify = [], job.identify
 
-def started(**settings):
-    groups.append(ActorGroup(**settings))
+def started(*parts, **settings):
+    groups.append(ActorGroup(*parts, **settings))
     return groups[-1]
 
 def ask(*terms, **others):
     while not groups:
         time.sleep(0.1)
-    ray.get([actor.starting for actor in groups[0]])
+    ray.get([actor.placing for actor in groups[0]])
     return identify(*terms, **others)
 
 actor_start.LONG_PLAN_VIDEOS, actor_start.ActorGroup, job.identify = 2, started, ask

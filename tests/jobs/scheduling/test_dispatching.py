@@ -4,17 +4,19 @@ import pytest
 
 from jobs.records import FramesDone, VideoFinished, VideoStarted
 from jobs.scheduling.budgets import Budgets
+from jobs.scheduling.node_health import NodeHealth
 from jobs.scheduling.scheduler import Scheduler
 from tests.jobs.scheduling.shards import WRITTEN, row, shard, work_through
 
 
 def scheduler_of(*lengths: int, nodes: str = "a") -> Scheduler:
     """A scheduler with a shard of each length, and a worker on each node, named by a letter."""
-    made = Scheduler(Budgets(3), folder="attempts")
+    made = Scheduler(Budgets(3), NodeHealth(), folder="attempts")
     made.add(shard(frames, name=f"s{number}") for number, frames in enumerate(lengths))
     for number, node in enumerate(nodes):
         made.join(f"{node}{number}")
-        made.started(f"{node}{number}", node)
+        made.placed(f"{node}{number}", node)
+        made.started(f"{node}{number}")
     return made
 
 

@@ -19,6 +19,7 @@ from jobs.records import (
 )
 from jobs.scheduling.budgets import Budgets
 from jobs.scheduling.events import Death, EventOfAttempt, VideoGivenUp
+from jobs.scheduling.node_health import NodeHealth
 from jobs.scheduling.scheduler import Scheduler
 from jobs.scheduling.worker import Assignment, Worker
 from tests.jobs.scheduling.shards import WRITTEN, row, shard
@@ -30,9 +31,13 @@ LENGTHS = ((50,), (10, 10, 10), (400,), (1,), (7, 80), (30, 3))
 class Patient(Budgets):
     """Of a run that no number of failures ends."""
 
-    def died_early(self, message: str) -> None: ...
-
     def shard_failed(self, shard_id: str, message: str) -> None: ...
+
+
+class Healthy(NodeHealth):
+    """Likewise."""
+
+    def died_early(self, node: str | None, reason: str, *, others_work: bool) -> None: ...
 
 
 class Work:
@@ -64,7 +69,7 @@ class SchedulerOfUnluckyWorkers(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.scheduler = Scheduler(Patient(TRIES), folder="attempts")
+        self.scheduler = Scheduler(Patient(TRIES), Healthy(), folder="attempts")
         shards = [shard(*lengths, name=str(number)) for number, lengths in enumerate(LENGTHS)]
         self.scheduler.add(shards)
         self.all = {video.work_id for each in shards for video in each.items}
@@ -77,7 +82,8 @@ class SchedulerOfUnluckyWorkers(RuleBasedStateMachine):
     def join(self, node: str) -> None:
         name = f"worker {next(self.names)}"
         self.scheduler.join(name)
-        self.scheduler.started(name, node)
+        self.scheduler.placed(name, node)
+        self.scheduler.started(name)
         self.work[name] = []
 
     def take(self, events: list[EventOfAttempt]) -> None:

@@ -1,0 +1,27 @@
+"""What every actor of a run is told as it loads."""
+
+from dataclasses import dataclass
+
+from jobs.inputs.limits import ProcessLimits
+from jobs.io.storage_policy import StoragePolicy
+
+REPORT_SECONDS = (0.5, 4.0)  # between an actor's reports of frames done, at least and at most
+REPORTS_PER_SECOND = 250  # of all actors together; the driver handles thousands
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActorSettings:
+    """Settings of every actor of a run."""
+
+    device: str
+    precision: str
+    similarity: str | None  # that replaces the network's own
+    allowance: ProcessLimits
+    storage: StoragePolicy
+    report_seconds: float = REPORT_SECONDS[0]  # between reports of frames done
+
+
+def report_seconds(actors: int) -> float:
+    """Seconds between the reports of each of so many actors."""
+    least, most = REPORT_SECONDS
+    return min(most, max(least, actors / REPORTS_PER_SECOND))
