@@ -3,7 +3,7 @@
 import time
 import uuid
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from jobs.actors.mailbox import Message
 
 DRAIN_CHECK_SECONDS = 2.0
+NODES_CHECK_SECONDS = 5.0  # to ask for 1,000 nodes takes tens of milliseconds
 Awaited: TypeAlias = "ObjectRef[str] | ObjectRef[None] | ObjectRef[Message] | EventStream"  # what may come of an actor
 
 
@@ -57,19 +58,21 @@ class Actor:
 
 
 class ActorGroup:
-    """As many actors as the run wants."""
+    """The actors of a run, which come and go."""
 
-    def __init__(self, factory: ActorFactory, nodes: Nodes, *, size: int, start_seconds: float) -> None:
-        """size: number of actors. start_seconds: in which the first must be up."""
-        self.nodes = nodes
+    def __init__(
+        self, factory: ActorFactory, nodes: Nodes, *, size: int, start_seconds: float, most: Callable[[], int]
+    ) -> None:
+        """size: actors to begin with. start_seconds: in which the first must be up. most: actors that there may be."""
+        self.nodes, self._most = nodes, most
         self._factory, self._start_seconds = factory, start_seconds
         self._has_reported_missing = self._has_reported_unknown = False
         self.draining: set[str] = set()  # ids of nodes that are about to go away
-        self._draining_checked = 0.0  # time
+        self._draining_checked, self._nodes_checked = 0.0, time.monotonic()  # times
         self._since = time.monotonic()  # when actors were started, or the last one that was up died
         self._actors: dict[str, Actor] = {}  # by name
         for _ in range(size):
-            self._add_actor(())
+            self.add(avoid=())
 
     def __contains__(self, actor: object) -> bool:
         """Whether an actor was not replaced."""
@@ -81,18 +84,37 @@ class ActorGroup:
     def __getitem__(self, name: str) -> Actor:
         return self._actors[name]
 
+    def add(self, *, avoid: Collection[str]) -> Actor:
+        """Start an actor. avoid: ids of nodes that it may not be on."""
+        name = uuid.uuid4().hex
+        handle = self._factory.start(name, avoid=avoid)
+        self._actors[name] = Actor(handle=handle, name=name, nodes=self.nodes.ids, placing=handle.node.remote())
+        return self._actors[name]
+
     def load(self, actor: Actor, node: str) -> None:
         """Let an actor that has found its node load the model there."""
         actor.placing, actor.loading = None, self._factory.load(actor.handle, node)
 
     def replace(self, actor: Actor, *, avoid: Collection[str]) -> Actor:
         """Start another actor in the place of this one, and return it. avoid: ids of nodes that it may not be on."""
-        kill(actor.handle)  # it may only be out of reach
-        del self._actors[actor.name]
-        other = self._add_actor(avoid)
+        self.remove(actor)
+        other = self.add(avoid=avoid)
         if not any(actor.is_up for actor in self):
             self._since = time.monotonic()
         return other
+
+    def remove(self, actor: Actor) -> None:
+        """End an actor."""
+        kill(actor.handle)  # it may only be out of reach
+        del self._actors[actor.name]
+
+    @property
+    def most(self) -> int:
+        """The number of actors that there may be, on the nodes that are up."""
+        if time.monotonic() - self._nodes_checked >= NODES_CHECK_SECONDS:
+            self._nodes_checked = time.monotonic()
+            self.nodes.refresh()
+        return self._most()
 
     def lost_a_node_since(self, actor: Actor) -> bool:
         """Whether a node went away that was up as an actor was started."""
@@ -135,9 +157,3 @@ class ActorGroup:
             if not self._has_reported_unknown:
                 self._has_reported_unknown = True
                 yield DrainingUnknown(str(error))
-
-    def _add_actor(self, avoid: Collection[str]) -> Actor:
-        name = uuid.uuid4().hex
-        handle = self._factory.start(name, avoid=avoid)
-        self._actors[name] = Actor(handle=handle, name=name, nodes=self.nodes.ids, placing=handle.node.remote())
-        return self._actors[name]

@@ -19,6 +19,7 @@ from jobs.errors import CredentialsError, FatalError
 from jobs.io import storage
 from jobs.records import ShardHandedOver
 from jobs.scheduling.events import Death, EventOfAttempt, NodeAvoided
+from jobs.scheduling.fleet import Fleet
 from jobs.scheduling.scheduler import Scheduler
 from jobs.segmenting.work_item import Shard
 
@@ -40,6 +41,7 @@ class Pool:
         """stall_seconds: after which an actor ends itself if its video hangs."""
         self._group, self._mailbox, self._scheduler = group, mailbox, scheduler
         self._output, self._unresponsive_seconds = output, stall_seconds + UNRESPONSIVE_SECONDS
+        self._fleet = Fleet()
         self._asked = 0.0  # time at which Ray was last asked for what is ready
         for actor in group:
             scheduler.join(actor.name)
@@ -71,6 +73,7 @@ class Pool:
                 yield "", event
             self._kill_unresponsive()
             self._evacuate_draining_nodes()
+            self._resize()
 
     def hand_over(self, seconds: float) -> Iterator[tuple[str, PoolEvent]]:
         """Let all actors hand over the finished videos of their shards. Yields those that arrive in time."""
@@ -174,6 +177,16 @@ class Pool:
 
     def _replace(self, actor: Actor) -> None:
         self._scheduler.join(self._group.replace(actor, avoid=self._scheduler.bad_nodes).name)
+
+    def _resize(self) -> None:
+        """Start actors for work that waits, and give back those that have had none for a while."""
+        workers, waiting = self._scheduler.workers.values(), self._scheduler.waiting
+        resizing = self._fleet.resize(workers, waiting=waiting, most=self._group.most, now=time.monotonic())
+        for _ in range(resizing.start):
+            self._scheduler.join(self._group.add(avoid=self._scheduler.bad_nodes).name)
+        for name in resizing.release:
+            self._scheduler.left(name)
+            self._group.remove(self._group[name])
 
     def _kill_unresponsive(self) -> None:
         """Kill processes that send no event: one that hangs in code that keeps Python's lock does not end itself."""

@@ -69,6 +69,12 @@ class ActorStart:
             self._pool = self._start(job.model, min(actors, len(job.shards(actors))))
         return self._pool
 
+    def _most(self) -> int:
+        """The number of actors on the nodes that are up now; a cluster may have grown or shrunk."""
+        if self._config.actors or not self.connect().grows:
+            return self.division.actors
+        return max(1, sum(map(self.division.slots, self._nodes.all_resources)))
+
     def _start(self, model: ModelFile, size: int) -> Pool:
         config, mailbox = self._config, cluster.start_mailbox()
         settings = ActorSettings(
@@ -83,6 +89,7 @@ class ActorStart:
             SegmenterFactory(mailbox, model, self.division, settings=settings, nodes=self._nodes),
             self._nodes,
             size=size,
+            most=self._most,
             start_seconds=cluster.AUTOSCALE_SECONDS if self.connect().grows else cluster.START_SECONDS,
         )
         scheduler = Scheduler(Budgets(config.max_attempts), NodeHealth(), folder=self._folder)

@@ -19,8 +19,8 @@ from jobs.scheduling.scheduler import Scheduler
 from jobs.segmenting.work_item import Shard, WorkItem
 
 
-def item(name: str) -> WorkItem:
-    return WorkItem(entry=Entry(video_id=name, video=name, prompts=name), work_id=name, expected_frames=1)
+def item(name: str, frames: int = 1) -> WorkItem:
+    return WorkItem(entry=Entry(video_id=name, video=name, prompts=name), work_id=name, expected_frames=frames)
 
 
 def row(work: WorkItem, **values: Any) -> VideoRow:
@@ -69,7 +69,7 @@ def written_videos() -> list[str]:
     finished: dict[str, list[str]] = {}
     written = []
     with connected():
-        group = ActorGroup(Factory(), Nodes(), size=1, start_seconds=60)
+        group = ActorGroup(Factory(), Nodes(), size=1, start_seconds=60, most=lambda: 1)
         scheduler = Scheduler(Budgets(3), NodeHealth(), folder="attempts")
         pool = Pool(group, start_mailbox(), scheduler, output="out", stall_seconds=60)
         for attempt, event in pool.run([make_shard([item("a"), item("b")])]):

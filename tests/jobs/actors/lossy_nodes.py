@@ -79,7 +79,9 @@ def outcome(how: str) -> dict[str, Any]:
     with connected():
         good, bad = cast(Any, cluster.head_node).node_id, other.node_id
         factory = Factory(good, how)
-        group = ActorGroup(factory, Nodes(), size=MAX_EARLY_DEATHS + 2, start_seconds=60)
+        group = ActorGroup(
+            factory, Nodes(), size=MAX_EARLY_DEATHS + 2, start_seconds=60, most=lambda: MAX_EARLY_DEATHS + 2
+        )
         pool = Pool(
             group, start_mailbox(), Scheduler(Budgets(3), NodeHealth(), folder="attempts"), output="out",
             stall_seconds=60,

@@ -34,3 +34,11 @@ def test_run_goes_on_when_a_node_fails_under_actors_that_load(how: str) -> None:
     assert found["tried"] > MAX_EARLY_DEATHS
     assert len(found["avoided"]) == (how == "bad")
     assert all(found["bad"] in name for name in found["avoided"])
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_pool_takes_a_node_that_comes_and_gives_an_idle_actor_back() -> None:
+    with Process("-m", "tests.jobs.actors.elastic_pool") as process:
+        assert process.wait(300) == 0, process.errors()
+    found = json.loads(process.output().splitlines()[-1])
+    assert found == {"done": ["0", "1", "2", "3", "long"], "nodes": 2, "given_back": True}
