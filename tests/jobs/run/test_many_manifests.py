@@ -94,7 +94,7 @@ def test_forgotten_videos_are_gone_and_can_come_back(ray_cluster: str, manifests
     assert statuses(output) == {"b": "done", "e": "done"}
     left = {v for table in store.read_masks(str(output)) for v in table["video_id"].to_pylist()}
     assert left == {"b", "e"}
-    assert "PROBLEM video 'a' of the manifest has no row" in stcn("verify", output).stdout
+    assert stcn("verify", output).returncode == 0
     segment(manifests, "few", "--model", model_file)
     assert statuses(output) == {"a": "done", "b": "done", "e": "done"}
     assert stcn("verify", output).returncode == 0
