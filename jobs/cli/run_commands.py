@@ -38,12 +38,16 @@ def retry(
 
 
 def _run_segment(config: SegmentConfig, classes: list[str] | None = None) -> None:
+    from jobs.outputs.store import run_info
+    from jobs.run.cost_report import describe_last_run
     from jobs.run.driver import run
     from jobs.run.progress import reporter
     from jobs.run.status import summarise
 
     rows = run(config, reporter(), classes)
     print(summarise(rows, config.output))
+    if told := describe_last_run(run_info(config.output)):
+        print(told)
     if rows.with_status("quarantined"):
         raise typer.Exit(ExitCode.FAILURES)
 
@@ -58,13 +62,15 @@ def plan(
         int | None, typer.Option(min=1, help="Check a random sample of this many videos.", show_default="all")
     ] = None,
 ) -> None:
-    """Show what `segment` would do, without doing it."""
+    """Show what `segment` would do, and what that would take and cost, without doing it."""
     from jobs.planning.job import prepare_job
+    from jobs.run.cost_report import describe_expectation
+    from jobs.run.expectation import expect
     from jobs.run.status import describe_believed, describe_lengths, describe_plan, describe_unused
 
     job = prepare_job(dataclasses.replace(config, storage_patience=min(config.storage_patience, QUICK_SECONDS)))
     job, _ = job.without_lost()
-    shards, counts = job.shards(config.actors or 1), job.counts()
+    shards, counts, todo = job.shards(config.actors or 1), job.counts(), job.todo()
     print(describe_plan(shards, counts, job.outdated()))
     if shards:
         print(describe_lengths(job.rates))
@@ -72,6 +78,8 @@ def plan(
         print(describe_believed(believed, counts["done"]))
     if job.unused_columns:
         print(describe_unused(job.unused_columns))
+    if todo:
+        print(describe_expectation(expect(job, todo)))
     if check or sample:
         _check_inputs(job, sample)
 
@@ -92,13 +100,18 @@ def status(output: Output) -> None:
     from jobs.outputs.selection_folder import is_selection
     from jobs.outputs.store import run_info
     from jobs.planning.latest_rows import read_latest_rows
+    from jobs.run.cost_report import describe_last_run
     from jobs.run.status import summarise
 
     with storage_policy(StoragePolicy(QUICK_SECONDS)):
         rows, info = read_latest_rows(output), run_info(output)
     print(summarise(rows, output))
-    if not is_selection(output) and (last := info.get("videos", len(rows))) != len(rows):
+    if is_selection(output):
+        return
+    if (last := info.get("videos", len(rows))) != len(rows):
         print(f"  {last} of them are of the last run's manifest")
+    if told := describe_last_run(info):
+        print(told)
 
 
 def forget(

@@ -17,13 +17,14 @@ from stcn_core.config import Direction, HasDefaults, PropagationConfig
 from stcn_core.memory.eviction import policy_names
 
 MANIFEST, MODEL, MEMORY, VIDEOS = "Manifest", "Model", "Memory", "Videos"
-CLUSTER, FAILURES, STORAGE = "Cluster", "Failures", "Storage"
+CLUSTER, COST, FAILURES, STORAGE = "Cluster", "Cost", "Failures", "Storage"
 PROPAGATION_OPTIONS = ("memory_every", "top_k", "include_last", "max_memory_frames", "memory_policy")
 OF_ONE_RUN = ("only", "redo", "recheck")  # that the next run does not take over
 UNBOUNDED_AT_ZERO = ("top_k", "max_memory_frames")
 Count = Annotated[int, Field(ge=1)]
 CountOrNone = Annotated[int | None, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
+PositiveOrNone = Annotated[float | None, Field(gt=0)]
 
 
 def _whole_above_one(gpus: float | None) -> float | None:
@@ -53,7 +54,7 @@ class SegmentConfig:
     model_sha256: Annotated[str | None, Option("Refuse a model file whose SHA-256 digest differs.", MODEL)] = None
     device: Annotated[
         Literal["auto", "cpu", "cuda"],
-        Option("Where networks run; auto: on a GPU if the actor has one.", MODEL, run_only=True),
+        Option("Where networks run; auto: on a GPU if the actor has one.", MODEL),
     ] = "auto"
     precision: Annotated[
         Literal["auto", "float32", "bfloat16"],
@@ -195,7 +196,6 @@ class SegmentConfig:
             "CPU threads of each actor; equal numbers give masks that are equal bit for bit.",
             CLUSTER,
             unset="an even share of the CPUs",
-            run_only=True,
         ),
     ] = None
     memory_per_actor: Annotated[
@@ -215,6 +215,19 @@ class SegmentConfig:
             "Commit videos in groups of about this many frames; 4000 frames take about 10 minutes on a CPU.", CLUSTER
         ),
     ] = 4000
+
+    frames_per_second: Annotated[
+        PositiveOrNone,
+        Option(
+            "Frames that one actor segments in a second, from which hours and cost are expected.",
+            COST,
+            unset="as measured on the output's videos that are done",
+        ),
+    ] = None
+    price_per_hour: Annotated[
+        PositiveOrNone,
+        Option("Price of one actor for an hour: of its GPU, or its share of a machine.", COST, unset="not known"),
+    ] = None
 
     max_attempts: Annotated[Count, Option("Quarantine a video after this many attempts.", FAILURES, run_only=True)] = 3
     max_failures: Annotated[

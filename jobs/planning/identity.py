@@ -55,6 +55,7 @@ class _Identity(NamedTuple):
     expected_frames: int
     video_version: str | None
     video_bytes: int | None
+    bytes_to_read: int
     not_found: tuple[str, ...]
     is_believed: bool
 
@@ -160,6 +161,7 @@ def _identity(entry: Entry, asked: Asked, work_id: str, *, rates: Rates) -> _Ide
         expected_frames=rates.frames(entry, video),
         video_version=video.content if video.files else None,
         video_bytes=video.num_bytes if video.files == 1 else None,
+        bytes_to_read=video.num_bytes + prompts.num_bytes,
         not_found=tuple([name for name, files in is_there.items() if not files]),
         is_believed=is_believed,
     )

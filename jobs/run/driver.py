@@ -1,6 +1,5 @@
 """The run: plan what is missing, let actors do it, commit what they bring."""
 
-import json
 import time
 import uuid
 from collections.abc import Sequence
@@ -22,7 +21,9 @@ from jobs.planning.latest_rows import LatestRows
 from jobs.run.actor_start import ActorStart
 from jobs.run.committer import Committer
 from jobs.run.compaction import compact_on_cluster, plan_compaction
+from jobs.run.expectation import expect
 from jobs.run.progress import Counts, Reporter
+from jobs.run.run_cost import write_run_record, write_what_it_took
 from jobs.run.status import describe_believed, describe_outdated, describe_unused
 from jobs.segmenting.work_item import WorkItem
 
@@ -54,11 +55,11 @@ def _run(
 def _run_job(job: Job, name: str, actors: ActorStart, *, report: Reporter, policy: StoragePolicy) -> LatestRows:
     try:
         job, lost = job.without_lost()
-        _write_run_info(job, name)
+        todo = job.todo()
+        _write_run_info(job, name, todo)
         job.write_answers()
         _write_videos(job)
         _tell_what_is_replaced(job, lost, report)
-        todo = job.todo()
         if todo or _is_to_be_compacted(job):
             with report:
                 if todo:
@@ -68,9 +69,9 @@ def _run_job(job: Job, name: str, actors: ActorStart, *, report: Reporter, polic
     except BaseException:  # also an interrupt; it is raised again
         policy.retry_seconds = LAST_PATIENCE_SECONDS
         with suppress(OSError):  # storage may be what failed; the next run writes it again
-            _write_last_videos(job)
+            _write_last_videos(job, name)
         raise
-    _write_last_videos(job)
+    _write_last_videos(job, name)
     if others := len(job.others()):
         output = job.config.output
         report.note(f"{output} has {others} videos of other manifests, too; `stcn status` counts them all")
@@ -151,13 +152,14 @@ def _write_videos(job: Job) -> None:
     job.write_table()
 
 
-def _write_last_videos(job: Job) -> None:
+def _write_last_videos(job: Job, name: str) -> None:
     job.ledger.refresh()  # an interrupt may have come between a record and its being noted here
     if not job.ledger.is_taken_over:
         _write_videos(job)
+        write_what_it_took(job, name)
 
 
-def _write_run_info(job: Job, name: str) -> None:
+def _write_run_info(job: Job, name: str, todo: Sequence[WorkItem]) -> None:
     info = {
         "stcn": version("stcn"),
         "schema": store.SCHEMA_VERSION,
@@ -168,7 +170,6 @@ def _write_run_info(job: Job, name: str) -> None:
         "model": {"name": job.model.name, "sha256": job.model.sha256, "network": job.model.config.network},
         "propagation": vars(job.options),
         "config": job.config.as_dict(),
+        "expected": expect(job, todo).as_dict(),
     }
-    content = json.dumps(info, indent=1).encode()
-    for file in (store.run_file(name), store.RUN_FILE):
-        storage.write(storage.join(job.config.output, file), content)
+    write_run_record(job.config.output, name, info)

@@ -29,6 +29,7 @@ class WorkItem:
     expected_frames: int
     video_version: str | None = None  # of the video's content
     video_bytes: int | None = None  # size of the video's file; None for a folder of images
+    bytes_to_read: int = 0  # of the video and its prompts, as storage said
     not_found: tuple[str, ...] = ()  # "video" or "prompts", for locations without a file
     is_believed: bool = False  # the identity rests on what storage said at an earlier run
 

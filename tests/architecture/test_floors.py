@@ -181,7 +181,8 @@ assert len(list(stcn_core.propagate(model, frames, {0: prompt}, config=config)))
 
 
 @pytest.mark.parametrize(
-    "module", ["run.status", "commands.verify", "commands.evaluate", "commands.export", "commands.select"]
+    "module",
+    ["run.status", "run.cost_report", "commands.verify", "commands.evaluate", "commands.export", "commands.select"],
 )
 def test_commands_that_only_read_an_output_import_neither_torch_nor_ray(module: str) -> None:
     """They take 2.5 s to import, of 3."""

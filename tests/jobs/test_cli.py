@@ -95,6 +95,8 @@ def test_plan_takes_options_of_segment() -> None:
         ({"short_side": 8}, "--short-side 8"),
         ({"frames_per_shard": 0}, "--frames-per-shard 0"),
         ({"max_attempts": 0}, "--max-attempts 0"),
+        ({"frames_per_second": 0}, "--frames-per-second 0.* is not usable; legal: more than 0"),
+        ({"price_per_hour": -1}, "--price-per-hour -1.* is not usable; legal: more than 0"),
     ],
 )
 def test_options_that_are_not_usable(options: dict[str, object], message: str) -> None:
@@ -165,11 +167,12 @@ def test_record_of_an_earlier_version_is_read(tmp_path: Path) -> None:
     }  # fmt: skip
     (tmp_path / "run.json").write_text(json.dumps({"config": options}))
     later = {"similarity": None, "verify_downloads": False, "compact_at_end": False}
+    later |= {"frames_per_second": None, "price_per_hour": None}
     rules = {"on_bad_frame": "refuse", "on_bad_annotation": "refuse", "overlap": "refuse"}
     assert read_config(str(tmp_path)).as_dict() == options | {"output": str(tmp_path)} | later | rules
 
 
-@pytest.mark.parametrize("panel", ["Manifest", "Model", "Memory", "Videos", "Cluster", "Failures", "Storage"])
+@pytest.mark.parametrize("panel", ["Manifest", "Model", "Memory", "Videos", "Cluster", "Cost", "Failures", "Storage"])
 def test_help_groups_the_options_of_a_run(panel: str) -> None:
     environment = {**os.environ, "COLUMNS": "100", "TERMINAL_WIDTH": "100"}
     assert f"─ {panel} ─" in stcn("segment", "--help", env=environment).stdout

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from jobs.ledger.ledger import Ledger
+from jobs.outputs import store
 from tests.lengths import short_and_long
 from tests.parts import ray_command, stcn
 from tests.reliability.grouped_archive import SHORTS, at_long, check_whole
@@ -90,6 +91,7 @@ def test_stopped_run_commits_finished_videos_and_resumes(
     check_handed_over(output, group)
     if stopped_by is stopped_by_sigterm:  # Ray's SIGKILL may come before the last of them is removed
         assert not any(Path(output, "_attempts").rglob("*"))
+        assert store.run_info(output)["taken"]["videos"] == len(SHORTS)
     check_goes_on(segment_groups)
 
 
