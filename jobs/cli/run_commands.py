@@ -1,18 +1,21 @@
 """Commands that begin, plan and look after a run."""
 
 import dataclasses
+import functools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from jobs.cli.config_flags import Output, flag_of, flags_of
-from jobs.errors import ExitCode
+from jobs.errors import ExitCode, UserError
 from jobs.io.storage_policy import QUICK_SECONDS, StoragePolicy, storage_policy
 from jobs.planning.config import SegmentConfig
 
 if TYPE_CHECKING:
     from jobs.planning.job import Job
+    from jobs.segmenting.work_item import WorkItem
 
 
 @flags_of(SegmentConfig)
@@ -58,9 +61,19 @@ def plan(
     check: Annotated[
         bool, typer.Option("--check", help="Read every prompt and each video's header, and list what would fail.")
     ] = False,
-    sample: Annotated[
-        int | None, typer.Option(min=1, help="Check a random sample of this many videos.", show_default="all")
+    check_sample: Annotated[
+        int | None,
+        typer.Option(min=1, help="Check a random sample of this many videos.", show_default="all, with --check"),
     ] = None,
+    sample: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            help="Segment this many random videos here, keep nothing of them, and project what all of them take.",
+            show_default="none",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of random samples: the same one draws the same videos.")] = 0,
 ) -> None:
     """Show what `segment` would do, and what that would take and cost, without doing it."""
     from jobs.planning.job import prepare_job
@@ -68,6 +81,8 @@ def plan(
     from jobs.run.expectation import expect
     from jobs.run.status import describe_believed, describe_lengths, describe_plan, describe_unused
 
+    if sample and config.frames_per_second:
+        raise UserError("--sample with --frames-per-second is not usable; legal: one of them, as a sample measures it")
     job = prepare_job(dataclasses.replace(config, storage_patience=min(config.storage_patience, QUICK_SECONDS)))
     job, _ = job.without_lost()
     shards, counts, todo = job.shards(config.actors or 1), job.counts(), job.todo()
@@ -78,21 +93,31 @@ def plan(
         print(describe_believed(believed, counts["done"]))
     if job.unused_columns:
         print(describe_unused(job.unused_columns))
-    if todo:
+    if todo and not sample:
         print(describe_expectation(expect(job, todo)))
-    if check or sample:
-        _check_inputs(job, sample)
+    is_sound = _check_inputs(todo, check_sample, seed) if check or check_sample else True
+    if todo and sample:
+        is_sound &= _project_sample(job, todo, sample, seed=seed)
+    if not is_sound:
+        raise typer.Exit(ExitCode.FAILURES)
 
 
-def _check_inputs(job: "Job", sample: int | None) -> None:
-    from jobs.run.input_check import describe_failures, find_failures, sampled
+def _check_inputs(todo: Sequence["WorkItem"], count: int | None, seed: int) -> bool:
+    from jobs.run.input_check import describe_failures, find_failures
+    from jobs.run.sampling import sampled
 
-    todo = job.todo()
-    chosen = sampled(todo, sample)
+    chosen = sampled(todo, count, seed)
     failures = list(find_failures(chosen))
     print(describe_failures(len(chosen), failures, len(todo)))
-    if failures:
-        raise typer.Exit(ExitCode.FAILURES)
+    return not failures
+
+
+def _project_sample(job: "Job", todo: Sequence["WorkItem"], count: int, *, seed: int) -> bool:
+    from jobs.commands.sample import project_sample
+    from stcn_core.acceleration.allocator import keep_freed_memory
+
+    keep_freed_memory()  # as actors do
+    return not project_sample(job, todo, count, seed=seed, tell=functools.partial(print, flush=True))
 
 
 def status(output: Output) -> None:

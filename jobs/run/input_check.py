@@ -1,6 +1,5 @@
 """`stcn plan --check`: what would fail, found from prompts and headers before a cluster is paid for."""
 
-import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,14 +15,6 @@ from jobs.segmenting.video_prompts import check_inputs
 from jobs.segmenting.work_item import WorkItem
 
 PARALLEL_CHECKS = 8
-SEED = 0  # of the sample: the same command checks the same videos
-
-
-def sampled(items: Sequence[WorkItem], count: int | None) -> list[WorkItem]:
-    """A random sample of the videos, in their order; all of them for None."""
-    if count is None or count >= len(items):
-        return list(items)
-    return [items[i] for i in sorted(random.Random(SEED).sample(range(len(items)), count))]
 
 
 def find_failures(items: Sequence[WorkItem]) -> Iterator[VideoRow]:
@@ -44,7 +35,7 @@ def _reason(row: VideoRow) -> str:
 
 
 @contextmanager
-def _missing_is(error: type[VideoError]) -> Iterator[None]:
+def missing_is(error: type[VideoError]) -> Iterator[None]:
     """What is not there is an error of the video or its prompts, as in a run."""
     try:
         yield
@@ -55,10 +46,10 @@ def _missing_is(error: type[VideoError]) -> Iterator[None]:
 def _failure(item: WorkItem) -> VideoRow | None:
     with scratch.temporary() as folder:
         try:
-            with _missing_is(VideoError):
+            with missing_is(VideoError):
                 require_as_listed(item.entry)
                 video = outline(item.entry.video, Path(folder, "outline"))
-            with _missing_is(PromptError):
+            with missing_is(PromptError):
                 prompts = storage.download(item.entry.prompts, Path(folder, "prompts"), with_folders=True)
             try:
                 check_inputs(video, prompts, item)

@@ -73,6 +73,15 @@ def segment_video(
         return row, masks
 
 
+def to_end(work: Generator[int, None, Segmented]) -> Segmented:
+    """Run `segment_video` to its end, for callers that need no counts of frames."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+
+
 def _find_cuts(path: Path, item: WorkItem) -> Generator[int, None, list[int]]:
     """Find the scene cuts, counted from the entry's start. Yields 0 for each frame.
 

@@ -23,6 +23,7 @@ MAY_KEEP_FREED_MEMORY = {
     "jobs/actors/segmenter",
     "jobs/cli/label_commands",
     "jobs/cli/model_commands",
+    "jobs/cli/run_commands",
     "stcn_core/benchmark/__main__",
 }
 

@@ -69,7 +69,7 @@ main()
 
 def test_plan_takes_options_of_segment() -> None:
     segment, plan = (inspect.signature(command).parameters for command in (run_commands.segment, run_commands.plan))
-    own = {"check", "sample"}
+    own = {"check", "check_sample", "sample", "seed"}
     assert set(plan) - own < set(segment)
     assert {name for name in set(plan) - own if plan[name].default != segment[name].default} == {"actors"}
     assert {"model", "similarity", "memory_every", "direction", "strict", "allow"} < set(plan)

@@ -17,7 +17,8 @@ from jobs.io.storage_policy import StoragePolicy, storage_policy
 from jobs.planning import job
 from jobs.planning.config import SegmentConfig
 from jobs.planning.job import prepare_job
-from jobs.run.input_check import find_failures, sampled
+from jobs.run.input_check import find_failures
+from jobs.run.sampling import sampled
 from tests.parts import stcn
 from tests.preloaded.process import Process
 
@@ -58,7 +59,7 @@ def test_what_would_fail_is_listed_with_its_reason(manifest: Path, model_file: P
         "missing: VideoError:",
     ):
         assert f"  {line}" in plan.stdout
-    sample = stcn("plan", manifest, manifest.parent / "out", "--model", model_file, "--sample", "2")
+    sample = stcn("plan", manifest, manifest.parent / "out", "--model", model_file, "--check-sample", "2")
     assert "checked 2 videos of the 5 to do" in sample.stdout
 
 
@@ -66,6 +67,7 @@ def test_sample_is_the_same_each_time(manifest: Path, model_file: Path) -> None:
     config = SegmentConfig(manifest=str(manifest), output=str(manifest.parent / "out"), model=str(model_file))
     items = prepare_job(config).items
     assert sampled(items, 3) == sampled(items, 3)
+    assert any(sampled(items, 3) != sampled(items, 3, seed) for seed in (1, 2, 3))
     assert len(sampled(items, 3)) == 3
     assert sampled(items, None) == sampled(items, 9) == items
     assert [row.video_id for row in find_failures(items)] == ["size", "late", "broken", "missing"]
