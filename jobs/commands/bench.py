@@ -1,8 +1,9 @@
 """`stcn bench`: the benchmark cases that need video files or Ray, for whole videos and for several actors."""
 
+import functools
 import statistics
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +17,7 @@ from jobs.planning.config import SegmentConfig
 from jobs.records import Entry
 from jobs.run.driver import run
 from jobs.run.progress import Counts, NullReporter
-from jobs.segmenting.segment_video import Segmented, segment_video
+from jobs.segmenting.segment_video import segment_video, to_end
 from jobs.segmenting.work_item import VideoOptions, WorkItem
 from stcn_core.acceleration.inference import for_inference
 from stcn_core.benchmark.cases import CASES, Figures, Settings
@@ -30,6 +31,7 @@ from stcn_core.models.checkpoint import load_model
 from stcn_core.models.network import Network
 
 RATE = Fraction(25)
+PLAN_WITH = "stcn plan MANIFEST OUTPUT --frames-per-second"
 
 
 def bench(cases: Sequence[str], device: str, actors: int, *, repeats: int, as_json: bool) -> list[str]:
@@ -45,8 +47,25 @@ def bench(cases: Sequence[str], device: str, actors: int, *, repeats: int, as_js
         """Frames/s of `stcn segment` with 1 to N actors on this machine, without start-up: stcn-mini, 240p."""
         return _scaling(actors)
 
-    files = {"end-to-end": end_to_end, "end-to-end-480p": end_to_end_480p, "actors": scaling}
-    return run_cases(CASES | files, cases, Settings(find_device(device), repeats), as_json=as_json)
+    speeds: list[str] = []
+
+    def noted(case: Callable[[Settings], Figures]) -> Callable[[Settings], Figures]:
+        """A case whose speed is that of one actor with whole videos, as `stcn plan` takes it."""
+
+        @functools.wraps(case)
+        def run_case(settings: Settings) -> Figures:
+            figures = case(settings)
+            what = str(case.__doc__).rstrip(".").rsplit(": ", 1)[-1]
+            speeds.append(f"{PLAN_WITH} {figures['frames_per_second']:.3g}    ({what})")
+            return figures
+
+        return run_case
+
+    files = {"end-to-end": noted(end_to_end), "end-to-end-480p": noted(end_to_end_480p), "actors": scaling}
+    behind = run_cases(CASES | files, cases, Settings(find_device(device), repeats), as_json=as_json)
+    if speeds and not as_json:
+        print("to expect this speed of each actor:", *speeds, sep="\n  ")
+    return behind
 
 
 def end_to_end(settings: Settings) -> Figures:
@@ -116,7 +135,7 @@ def _whole_video(settings: Settings, model: Network, height: int, *, width: int,
                 options=VideoOptions(propagation=config),
                 expected_frames=frames,
             )
-            _, tables = _run_to_end(segment_video(item, folder / "video.mp4", folder / "prompts", model=model))
+            _, tables = to_end(segment_video(item, folder / "video.mp4", folder / "prompts", model=model))
             with store.MaskWriter(folder / "masks.parquet") as masks:
                 for table in tables:
                     masks.add(table)
@@ -130,11 +149,3 @@ def _whole_video(settings: Settings, model: Network, height: int, *, width: int,
         "share_of_network": median_ratio(seconds["network"], seconds["whole"]),
         "overhead": median_ratio(seconds["whole"], seconds["network"]) - 1,
     }
-
-
-def _run_to_end(work: Generator[int, None, Segmented]) -> Segmented:
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]

@@ -62,6 +62,30 @@ def test_missed_budget_sets_the_exit_code(
     assert ("behind: reduced-precision.labels_equal is 0.5; budget: >= 0.995" in output.err) == (value < 1)
 
 
+def test_speed_of_whole_videos_is_printed_as_an_option_of_plan(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def end_to_end(settings: Settings) -> dict[str, float]:
+        """MP4 to Parquet: a network, 240p."""
+        return {"frames_per_second": 12.345}
+
+    def other(settings: Settings) -> dict[str, float]:
+        """A ratio."""
+        return {"ratio": 1.0}
+
+    monkeypatch.setattr(bench, "end_to_end", end_to_end)
+    monkeypatch.setattr(bench, "CASES", {"other": other})
+    told = []
+    for options in (["end-to-end"], ["end-to-end", "--json"], ["other"]):
+        with pytest.raises(SystemExit):
+            cli.main(["bench", *options])
+        told.append(capsys.readouterr().out)
+    line = "  stcn plan MANIFEST OUTPUT --frames-per-second 12.3    (a network, 240p)\n"
+    assert told[0].endswith(f"to expect this speed of each actor:\n{line}")
+    assert json.loads(told[1])["cases"]["end-to-end"]["frames_per_second"] == 12.345
+    assert "stcn plan" not in told[2]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
