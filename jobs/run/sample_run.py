@@ -52,8 +52,9 @@ def _sampled(item: WorkItem, folder: Path, model: Network, *, is_warm: bool) -> 
         raise
     except Exception as error:  # whatever a video's bytes bring about would be its failure in a run
         return SampledVideo(item, quarantined_row(item, error, seconds=time.monotonic() - started), 0)
-    without_rows = _parquet_bytes(folder / "none.parquet", [])  # a footer, which the videos of a shard share
-    return SampledVideo(item, row, _parquet_bytes(folder / "masks.parquet", tables) - without_rows)
+    # 6 to 8 kB describe a file and its row group, whatever the rows. The videos of a shard share them.
+    of_one_row = _parquet_bytes(folder / "one.parquet", [table.slice(0, 1) for table in tables[:1]])
+    return SampledVideo(item, row, _parquet_bytes(folder / "masks.parquet", tables) - of_one_row)
 
 
 def _fetch(item: WorkItem, folder: Path) -> tuple[Path, Path]:

@@ -18,7 +18,7 @@ def test_values_in_proportion_to_sizes_have_no_spread_either() -> None:
     assert found.low == pytest.approx(found.high)
 
 
-def test_longer_samples_narrow_the_range() -> None:
+def test_larger_samples_narrow_the_range() -> None:
     few, many = (ratio([1.0, 3.0] * n, [1.0, 1.0] * n, population=1_000) for n in (2, 20))
     assert few.low < many.low < 2.0 < many.high < few.high
 
@@ -46,3 +46,8 @@ def test_most_ranges_hold_the_true_ratio(count: int) -> None:
         found = ratio(seconds, expected, population=len(videos))
         held += found.low <= true <= found.high
     assert 800 <= held <= 950, held
+
+
+def test_sample_of_most_videos_narrows_the_range() -> None:
+    few, most = (ratio([7.0, 8.0], [1.0, 1.0], population=population) for population in (1_000, 3))
+    assert few.low < most.low < 7.5 < most.high < few.high
