@@ -9,12 +9,14 @@ import jsonschema
 import pytest
 import ray
 import yaml
+from ray.autoscaler._private.kuberay.autoscaling_config import _derive_autoscaling_config_from_ray_cr
 
 from tests.parts import SHARED
 
 ROOT = Path(__file__).parents[2]
 
 CRD = SHARED / "k8s/rayjobs-crd.yaml"
+needs_crd = pytest.mark.skipif(not CRD.exists(), reason="needs KubeRay's RayJob schema, in ../shared/k8s")
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C: 0.5 s for the schema in place of 6
 
 
@@ -32,29 +34,94 @@ def test_the_cluster_file_is_valid_for_ray_up() -> None:
 
 
 @pytest.mark.heavy
-@pytest.mark.skipif(not CRD.exists(), reason="needs KubeRay's RayJob schema, in ../shared/k8s")
+@needs_crd
 def test_the_kubernetes_job_is_valid_for_kuberay() -> None:
-    (version,) = [v for v in yaml.load(CRD.read_text(), LOADER)["spec"]["versions"] if v["name"] == "v1"]
-    schema = _closed(version["schema"]["openAPIV3Schema"])
-    job = load("infra/rayjob.yaml")
-    jsonschema.validate(job, schema)
+    job = load("infra/kuberay/rayjob.yaml")
+    jsonschema.validate(job, job_schema())
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate({**job, "spec": {**job["spec"], "entrypiont": ""}}, schema)
+        jsonschema.validate({**job, "spec": {**job["spec"], "entrypiont": ""}}, job_schema())
+
+
+@pytest.mark.heavy
+@needs_crd
+def test_the_kubernetes_cluster_is_valid_for_kuberay() -> None:
+    schema = job_schema()["properties"]["spec"]["properties"]["rayClusterSpec"]
+    spec = load("infra/kuberay/raycluster.yaml")["spec"]
+    jsonschema.validate(spec, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**spec, "enableInTreeAutoscaling": "yes"}, schema)
+
+
+def test_the_job_s_cluster_is_the_one_that_stays() -> None:
+    assert load("infra/kuberay/rayjob.yaml")["spec"]["rayClusterSpec"] == load("infra/kuberay/raycluster.yaml")["spec"]
+
+
+def test_kuberay_s_autoscaler_adds_gpu_nodes_from_none_and_no_actors_to_the_head() -> None:
+    """By what Ray's autoscaler makes of the file."""
+    cluster = load("infra/kuberay/raycluster.yaml")
+    cluster["metadata"]["namespace"] = "default"
+    config = _derive_autoscaling_config_from_ray_cr(cluster)
+    head, gpu = config["available_node_types"]["headgroup"], config["available_node_types"]["gpu"]
+    assert (head["resources"]["CPU"], head["resources"].get("GPU", 0)) == (0, 0)
+    assert (gpu["min_workers"], gpu["max_workers"], gpu["resources"]["GPU"]) == (0, 8, 1)
+    assert config["idle_timeout_minutes"] == 5
+    (actors,) = re.findall(
+        r"--actors (\d+) --num-gpus-per-actor 1", load("infra/kuberay/rayjob.yaml")["spec"]["entrypoint"]
+    )
+    assert int(actors) == gpu["max_workers"]
+
+
+def containers(pod: Any) -> list[Any]:
+    assert pod["securityContext"]["runAsNonRoot"]
+    found: list[Any] = pod["containers"]
+    return found
+
+
+def test_every_container_runs_without_root_and_without_capabilities() -> None:
+    spec = load("infra/kuberay/rayjob.yaml")["spec"]
+    cluster = spec["rayClusterSpec"]
+    (group,) = cluster["workerGroupSpecs"]
+    pods = [spec["submitterPodTemplate"], cluster["headGroupSpec"]["template"], group["template"]]
+    for container in [cluster["autoscalerOptions"], *(c for pod in pods for c in containers(pod["spec"]))]:
+        context = container["securityContext"]
+        assert context == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+    assert cluster["authOptions"]["mode"] == "token"
+    assert not group["template"]["spec"]["automountServiceAccountToken"]
+
+
+def test_scratch_has_room_of_its_own_within_the_pod_s() -> None:
+    (group,) = load("infra/kuberay/raycluster.yaml")["spec"]["workerGroupSpecs"]
+    pod = group["template"]["spec"]
+    (container,), (volume,) = pod["containers"], pod["volumes"]
+    scratch, whole = volume["emptyDir"]["sizeLimit"], container["resources"]["limits"]["ephemeral-storage"]
+    assert int(scratch.removesuffix("Gi")) < int(whole.removesuffix("Gi"))
+    assert {"name": "TMPDIR", "value": container["volumeMounts"][0]["mountPath"]} in container["env"]
+
+
+def test_pods_have_the_account_and_the_policy_of_their_files() -> None:
+    account, policy = load("infra/kuberay/serviceaccount.yaml"), load("infra/kuberay/networkpolicy.yaml")
+    job = load("infra/kuberay/rayjob.yaml")
+    cluster = job["spec"]["rayClusterSpec"]
+    for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
+        assert group["template"]["spec"]["serviceAccountName"] == account["metadata"]["name"]
+    assert policy["spec"]["policyTypes"] == ["Ingress"]
+    assert job["metadata"]["name"] in str(policy["spec"]["ingress"])
 
 
 def test_the_entrypoints_are_commands_of_ours() -> None:
-    entrypoint = load("infra/rayjob.yaml")["spec"]["entrypoint"]
-    assert entrypoint in re.sub(r"\\\n#?\s*", "", (ROOT / "ray-cluster.yaml").read_text())
-    assert entrypoint in re.sub(r"\\\n\s*", "", (ROOT / "infra/README.md").read_text())
+    entrypoint = load("infra/kuberay/rayjob.yaml")["spec"]["entrypoint"]
+    for name in ("ray-cluster.yaml", "infra/kuberay/raycluster.yaml", "docs/CLUSTER.md"):
+        assert entrypoint in re.sub(r"\\\n#?\s*", "", (ROOT / name).read_text()), name
 
 
 def test_versions_agree() -> None:
     pins = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line)
-    assert load("infra/rayjob.yaml")["spec"]["rayClusterSpec"]["rayVersion"] == pins["ray"]
-    dockerfile = (ROOT / "infra/Dockerfile").read_text()
-    copied = {name for line in re.findall(r"^COPY (.+) \S+$", dockerfile, re.MULTILINE) for name in line.split()}
-    assert all((ROOT / name).exists() for name in copied)
-    assert {"pyproject.toml", "constraints.txt", "stcn_core", "jobs"} <= copied
+    assert load("infra/kuberay/raycluster.yaml")["spec"]["rayVersion"] == pins["ray"]
+
+
+def job_schema() -> Any:
+    (version,) = [v for v in yaml.load(CRD.read_text(), LOADER)["spec"]["versions"] if v["name"] == "v1"]
+    return _closed(version["schema"]["openAPIV3Schema"])
 
 
 def _closed(schema: Any) -> Any:
