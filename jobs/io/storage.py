@@ -40,6 +40,9 @@ PARALLEL_PARTS = 2  # of 50 MiB, in which s3fs uploads a file of 100 MiB and mor
 # Of a folder whose folders are looked into, by a request each: more than a video's objects, fewer than a data set's.
 MOST_FOLDERS = 300
 PARENTS = (".", "..")  # keys of a store may hold these
+# Of what fsspec says of a file, the first that is there is its version: s3fs, local disk and gcsfs, s3fs again, memory,
+# adlfs.
+VERSION_KEYS = ("ETag", "mtime", "LastModified", "created", "etag")
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +298,7 @@ def _followed(fs: FileSystem, entries: Iterable[Entry]) -> Iterable[Entry]:
 
 
 def _describe(fs: FileSystem, entry: Entry) -> FileInfo:
-    version = entry.get("ETag") or entry.get("mtime") or entry.get("LastModified") or entry.get("created") or ""
+    version = next((entry[name] for name in VERSION_KEYS if entry.get(name)), "")
     return FileInfo(location_of(fs, entry["name"]), int(entry["size"]), str(version).strip('"'))
 
 
