@@ -87,7 +87,7 @@ def plan(
     job, _ = job.without_lost()
     shards, counts, todo = job.shards(config.actors or 1), job.counts(), job.todo()
     print(describe_plan(shards, counts, job.outdated()))
-    if shards:
+    if any(item.expected_frames and item.entry.frames is None and item.video_bytes for item in todo):
         print(describe_lengths(job.rates))
     if believed := job.believed():
         print(describe_believed(believed, counts["done"]))

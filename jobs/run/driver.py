@@ -74,7 +74,8 @@ def _run_job(job: Job, name: str, actors: ActorStart, *, report: Reporter, polic
     _write_last_videos(job, name)
     if others := len(job.others()):
         output = job.config.output
-        report.note(f"{output} has {others} videos of other manifests, too; `stcn status` counts them all")
+        kind = "further videos" if job.config.only else "videos of other manifests, too"
+        report.note(f"{output} has {others} {kind}; `stcn status` counts them all")
     return job.latest()
 
 

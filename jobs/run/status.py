@@ -11,6 +11,7 @@ from jobs.planning.length import Rates
 from jobs.segmenting.work_item import Shard
 
 SHOWN = 10  # videos listed for each kind of problem
+SHOWN_SHARDS = 20  # a million short videos are 60,000
 
 
 def summarise(rows: LatestRows, output: str) -> str:
@@ -37,15 +38,17 @@ def summarise(rows: LatestRows, output: str) -> str:
 
 
 def describe_plan(shards: Sequence[Shard], counts: Counter[str], outdated: int) -> str:
-    """Describe a plan: a line a shard, in starting order, and the videos and prompts that are missing.
+    """Describe a plan: a line a shard for the first of them to start, and the videos and prompts that are missing.
 
     counts: of videos, by status. outdated: number of videos whose masks will be replaced.
     """
     lines = [
         f"shard {shard.shard_id}: {len(shard.items)} videos, about {shard.expected_frames} frames: "
         + _some([printable(item.entry.video_id) for item in shard.items])
-        for shard in shards
+        for shard in shards[:SHOWN_SHARDS]
     ]
+    if rest := shards[SHOWN_SHARDS:]:
+        lines.append(f"... and {len(rest)} shards more, of {sum(len(shard.items) for shard in rest)} videos")
     lacking = [item for shard in shards for item in shard.items if item.not_found]
     lacking.sort(key=lambda item: item.entry.video_id)
     lines += [f"  {printable(i.entry.video_id)}: there is no {' and no '.join(i.not_found)}" for i in lacking[:SHOWN]]
