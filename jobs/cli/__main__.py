@@ -45,7 +45,7 @@ def main(args: list[str] | None = None) -> None:
     interrupt.listen()
     code = _run(args)
     if code == ExitCode.INTERRUPTED:
-        print("interrupted; finished videos are kept, and the same command goes on from there", file=sys.stderr)
+        print("interrupted; what is finished is kept, and the same command goes on from there", file=sys.stderr)
     sys.exit(code)
 
 
