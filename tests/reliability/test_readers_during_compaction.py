@@ -100,8 +100,7 @@ def test_readers_at_work_while_files_are_merged(
         rounds += 1
     work.join()
     assert len(store.mask_files(made.output)) <= 3
-    (problem,) = verify(made.output).problems
-    assert problem.startswith("the manifest cannot be read")
+    assert verify(made.output).problems == []
 
 
 def _late(copy: Callable[[str, str], None]) -> Callable[[str, str], None]:
@@ -193,6 +192,5 @@ def test_verify_finds_nothing_wrong_with_files_that_are_merged_while_it_reads(
 
     monkeypatch.setattr(storage, "read", then_compact)
     found = verify(made.output)
-    (problem,) = found.problems
-    assert problem.startswith("the manifest cannot be read")
+    assert found.problems == []
     assert (found.files, found.masks) == (1, EVERY.total())
