@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 NODE_ID_LABEL = "ray.io/node-id"  # that Ray gives each node
 
 
+def away_from(nodes: Collection[str]) -> dict[str, str]:
+    """Ray's label selector for any node but these. nodes: ids."""
+    return {NODE_ID_LABEL: f"!in({','.join(sorted(nodes))})"}
+
+
 class ActorFactory(Protocol):
     """Starts actors, which have no videos yet. Neither method waits."""
 
@@ -48,7 +53,7 @@ class SegmenterFactory:
             num_gpus=self._division.gpus,
             max_restarts=0,
             max_task_retries=0,
-            label_selector={NODE_ID_LABEL: f"!in({','.join(sorted(avoid))})"} if can_avoid else None,
+            label_selector=away_from(avoid) if can_avoid else None,
         )
         return cast(SegmenterHandle, remote.remote(name, self._mailbox))
 

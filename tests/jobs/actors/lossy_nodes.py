@@ -13,7 +13,7 @@ from typing import Any, cast
 import ray
 from ray.cluster_utils import Cluster
 
-from jobs.actors.actor_factory import NODE_ID_LABEL
+from jobs.actors.actor_factory import away_from
 from jobs.actors.actor_group import ActorGroup
 from jobs.actors.cluster import connected, start_mailbox
 from jobs.actors.handles import SegmenterHandle
@@ -62,7 +62,7 @@ class Factory:
 
     def start(self, name: str, *, avoid: Collection[str]) -> SegmenterHandle:
         self.avoided.update(avoid)
-        label = {NODE_ID_LABEL: f"!in({','.join(avoid)})"} if avoid else None
+        label = away_from(avoid) if avoid else None
         return cast(SegmenterHandle, ray.remote(Worker).options(num_cpus=1, label_selector=label).remote())
 
     def load(self, actor: SegmenterHandle, node: str) -> "ray.ObjectRef[None]":

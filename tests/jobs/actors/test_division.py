@@ -31,6 +31,7 @@ def test_actors_share_the_cpus_of_one_machine() -> None:
     assert given({"CPU": 16.0, "GPU": 4.0}, device="cpu") == (4, 4, [4])
     assert given({"CPU": 16.0}, threads_per_actor=1) == (4, 4, [1])
     assert given({"CPU": 2.0, "GPU": 4.0}) == (4, 0.5, [1])
+    assert given({"CPU": 16.0, "GPU": 4.0}, actors=2) == (2, 1, [8])
 
 
 def test_every_actor_fits_on_one_node() -> None:
