@@ -1,27 +1,23 @@
 """Verify from storage alone that an output is complete: nothing lost, nothing twice, nothing else."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 
 import pyarrow.compute as pc
 
-from jobs.commands.verified_files import VerifiedFiles
-from jobs.concurrency.threads import inheriting_pool
+from jobs.commands.committed_files import check_committed_files
 from jobs.errors import FatalError, UserError
 from jobs.inputs.manifest import read_video_ids
 from jobs.io import local, storage
 from jobs.ledger.ledger import ATTEMPTS, Ledger
-from jobs.ledger.published import MASKS, Placement, PublishedMasks
+from jobs.ledger.published import PublishedMasks
 from jobs.outputs import store
-from jobs.outputs.file_check import FileCheck, HeldVideos, check_file
+from jobs.outputs.file_check import FileCheck
 from jobs.outputs.selection_folder import refuse_selection
 from jobs.planning.latest_rows import LatestRows, read_table
 from jobs.planning.run_record import read_config
-
-PARALLEL_FILES, PARALLEL_BYTES = 8, 2 * 10**9  # that are in memory at once
 
 
 @dataclass(kw_only=True)
@@ -54,7 +50,8 @@ def verify(output: str, journal: Path | None = None) -> Findings:
     found.rows = rows.counts()
     found.problems += _check_rows(table.ids(), rows, ledger=ledger)
     _compare_with_manifest(output, table.ids(), ledger, found=found)
-    _check_files(output, ledger, found, journal=journal)
+    for name, result in check_committed_files(output, ledger, journal=journal).items():
+        _take(found, name, result)
     found.problems += _find_orphans(output, ledger)
     found.notes += _find_leftovers(output)
     return found
@@ -111,55 +108,6 @@ def _check_rows(table: list[str], rows: LatestRows, *, ledger: Ledger) -> Iterat
             yield f"video {name!r} is done, but no committed file has its masks"
         if status == "quarantined" and not error_class:
             yield f"video {name!r} is quarantined without a reason"
-
-
-def _check_files(output: str, ledger: Ledger, found: Findings, *, journal: Path | None) -> None:
-    """Check the committed files, several at a time, and those that a run at work has placed meanwhile.
-
-    A file that it has replaced or merged by then does not count.
-    """
-    results: dict[str, FileCheck] = {}
-    with VerifiedFiles(journal, output) as verified:
-        while todo := [(name, file) for name, file in ledger.files.items() if file and name not in results]:
-            results |= _results(output, HeldVideos(ledger.videos.state_table()), todo, verified=verified)
-            ledger.refresh()
-    for name, result in results.items():
-        if ledger.files[name] is not None:
-            _take(found, name, result)
-
-
-def _results(
-    output: str, held: HeldVideos, files: Sequence[tuple[str, Placement]], *, verified: VerifiedFiles
-) -> Iterator[tuple[str, FileCheck]]:
-    """Check files, but for those that were verified already. Yields each name and its result, in order."""
-    published = PublishedMasks(output)
-    sizes = published.sizes()
-
-    def check(name: str, file: Placement) -> FileCheck:
-        location = storage.join(output, MASKS, name)
-        try:
-            return check_file(storage.read(location), file.sha256, held.of(name))
-        except FileNotFoundError:
-            if published.awaits(file):
-                return FileCheck(note="is committed, and is published by the next run or the one at work")
-            return FileCheck(problems=["is gone; the same `stcn segment` makes it again"])
-
-    todo, largest = iter(files), max(file.num_bytes for _, file in files)
-    with inheriting_pool(max(1, min(PARALLEL_FILES, PARALLEL_BYTES // max(1, largest)))) as pool:
-        while group := list(islice(todo, 64 * PARALLEL_FILES)):  # so that an interrupt loses little
-            is_there = [sizes.get(name) == file.num_bytes for name, file in group]
-            known = [verified.masks(n, f.sha256) if ok else None for ok, (n, f) in zip(is_there, group, strict=True)]
-            checked = iter(pool.map(check, *_columns(g for g, k in zip(group, known, strict=True) if k is None)))
-            for (name, file), masks in zip(group, known, strict=True):
-                result = FileCheck(masks=masks, is_noted=True) if masks is not None else next(checked)
-                if masks is None and result.is_sound:
-                    verified.add(name, file.sha256, result.masks or 0)
-                yield name, result
-
-
-def _columns(pairs: Iterable[tuple[str, Placement]]) -> tuple[list[str], list[Placement]]:
-    chosen = list(pairs)
-    return [name for name, _ in chosen], [file for _, file in chosen]
 
 
 def _take(found: Findings, name: str, result: FileCheck) -> None:
