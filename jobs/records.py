@@ -156,6 +156,7 @@ class VideoStarted:
     """A video was started: from now on, the death of the process is charged to this video."""
 
     work_id: str
+    frames: int | None = None  # that its container says are to be segmented; None: it does not say
 
 
 @dataclass(frozen=True)

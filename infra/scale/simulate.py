@@ -69,6 +69,7 @@ def show(found: Sequence[tuple[Case, Outcome]]) -> None:
             "driver",
             "longest round",
             "retried",
+            "second tries",
             "lost",
         ]
     )
@@ -83,6 +84,7 @@ def show(found: Sequence[tuple[Case, Outcome]]) -> None:
             f"{outcome.driver:.1%}",
             f"{outcome.latest_round:.2f} s",
             f"{outcome.retried:,}",
+            f"{outcome.second_tries:,}",
             f"{outcome.preempted:,}",
         )
     Console(width=140).print(table)

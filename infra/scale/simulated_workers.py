@@ -13,6 +13,7 @@ from jobs.segmenting.work_item import Shard, WorkItem
 FRAMES_PER_SECOND = 25.0  # of a usual video on a fast GPU
 FETCH_SECONDS = 1.0  # download of a shard's first video; the others come while the one before is segmented
 UPLOAD_SECONDS = 0.5  # of a shard's file
+COUNTED_SHARE = 0.8  # of containers say how many frames they have, as MP4 does
 REPORT_SECONDS = 20.0  # between reports of frames; the driver's time for more frequent ones is counted all the same
 
 
@@ -78,7 +79,8 @@ class SimulatedWorker:
         self.finished = []
         self.clock += FETCH_SECONDS
         for item in shard.items:
-            yield VideoStarted(item.work_id)
+            says = self.random.random() < COUNTED_SHARE
+            yield VideoStarted(item.work_id, int(self.archive.frames[int(item.work_id)]) if says else None)
             yield from self._segment(item)
         self.clock += UPLOAD_SECONDS
         yield ShardWritten(f"{shard.shard_id}.parquet", 1, shard.shard_id)

@@ -4,6 +4,8 @@ The driver works in rounds, as `actors/pool` does: it waits for the first event,
 and gives out shards. Its rounds take the time that was measured of the real one.
 """
 
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +19,7 @@ from jobs.actors.pool import BATCH_SECONDS_PER_ACTOR, MAX_BATCH_SECONDS
 from jobs.records import ShardHandedOver, ShardWritten, VideoFinished, VideoRow
 from jobs.scheduling.budgets import Budgets
 from jobs.scheduling.events import Death, EventOfAttempt, VideoGivenUp, VideoRetried
+from jobs.scheduling.fleet import Fleet
 from jobs.scheduling.node_health import NodeHealth
 from jobs.scheduling.scheduler import Scheduler
 
@@ -38,6 +41,7 @@ class Outcome:
     commits: int
     most_waiting: int  # commits
     retried: int
+    second_tries: int
     preempted: int  # nodes
 
     @property
@@ -53,8 +57,10 @@ class Simulation:
         self._scheduler = Scheduler(Budgets(MAX_ATTEMPTS), Patient(), folder="attempts")
         self._rows: dict[str, list[VideoRow]] = {}  # of attempts that are not written
         self._now = self._driver_busy = self._longest = 0.0
+        self._fleet, self._most = Fleet(), len(cluster.workers)
+        self._free: deque[str] = deque()  # a node for each worker that was given back
         self._first_idle: float | None = None
-        self._retried = 0
+        self._retried = self._second_tries = 0
 
     def run(self) -> Outcome:
         """Let the run go from its first shard to its last commit."""
@@ -79,6 +85,7 @@ class Simulation:
             commits=self._commits.count,
             most_waiting=self._commits.most_waiting,
             retried=self._retried,
+            second_tries=self._second_tries,
             preempted=self._cluster.preempted,
         )
 
@@ -108,14 +115,29 @@ class Simulation:
         self._commits.work(self._now, self._now)
         if not self._commits.is_behind:
             self._assign()
+        self._resize()
 
     def _assign(self) -> None:
-        for worker, assignment in self._scheduler.assign():
+        for worker, assignment in self._scheduler.assign(self._now):
+            self._second_tries += assignment.rival is not None
             simulated = self._cluster.workers[worker.name]
             if simulated.give(assignment.shard, self._now):
                 self._cluster.go_on(simulated)
         if self._first_idle is None and not self._scheduler.waiting:
             self._first_idle = self._now
+
+    def _resize(self) -> None:
+        """As `actors/pool`: a node whose workers were given back stays, and takes others."""
+        workers, waiting = self._scheduler.workers.values(), self._scheduler.wanted
+        resizing = self._fleet.resize(workers, waiting=waiting, most=self._most, now=self._now)
+        for _ in range(resizing.start):
+            self._scheduler.join(self._cluster.start(self._free.pop(), self._now + NEW_PROCESS_SECONDS))
+        self._release(resizing.release)
+
+    def _release(self, names: Iterable[str]) -> None:
+        for name in names:
+            self._scheduler.left(name)
+            self._free.appendleft(self._cluster.workers.pop(name).node)
 
     def _hear(self, happening: Happening) -> None:
         name, what = happening.worker, happening.what
@@ -133,7 +155,9 @@ class Simulation:
                 self._scheduler.shard_ended(name, self._now)
             else:
                 self._take([self._scheduler.take(name, what, self._now)])
-            self._cluster.go_on(self._cluster.workers[name])
+                self._release(self._scheduler.take_beaten())
+            if name in self._cluster.workers:
+                self._cluster.go_on(self._cluster.workers[name])
 
     def _lose(self, name: str, *, is_node_up: bool, restart: float) -> None:
         """A worker is dead, and another is started."""

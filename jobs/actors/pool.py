@@ -18,7 +18,7 @@ from jobs.concurrency import interrupt
 from jobs.errors import CredentialsError, FatalError
 from jobs.io import storage
 from jobs.records import ShardHandedOver
-from jobs.scheduling.events import Death, EventOfAttempt, NodeAvoided
+from jobs.scheduling.events import Death, EventOfAttempt, NodeAvoided, TriedTwice
 from jobs.scheduling.fleet import Fleet
 from jobs.scheduling.scheduler import Scheduler
 from jobs.segmenting.work_item import Shard
@@ -63,7 +63,7 @@ class Pool:
         while not self._scheduler.is_done:
             interrupt.check()
             if not is_held():
-                self._assign()
+                yield from self._assign()
             ready = self._ready()
             events = next_events([stream for actor, stream in ready if actor.is_at_work_on(stream)])
             for actor, reference in ready:
@@ -89,12 +89,15 @@ class Pool:
         self._group.stop()
         kill(self._mailbox)
 
-    def _assign(self) -> None:
-        """Give actors shards."""
-        for worker, assignment in self._scheduler.assign():
+    def _assign(self) -> Iterator[EventOfAttempt]:
+        """Give actors shards. Yields those that are tried a second time."""
+        for worker, assignment in self._scheduler.assign(time.monotonic()):
             actor = self._group[worker.name]
             run = actor.handle.run.options(num_returns="streaming")
             actor.streams.append(run.remote(assignment.shard, storage.join(self._output, assignment.attempt)))
+            if assignment.rival:
+                videos = tuple(item.entry.video_id for item in assignment.shard.items)
+                yield "", TriedTwice(video_ids=videos, node=self._group.nodes.describe(worker.node or ""))
 
     def _ready(self) -> "list[tuple[Actor, Awaited]]":
         """All references that are ready, of every actor, once one of them is: the driver works by event.
@@ -156,6 +159,7 @@ class Pool:
             yield from self._died(actor, event)
         else:
             yield self._scheduler.take(actor.name, event, time.monotonic())
+            self._release(self._scheduler.take_beaten())
 
     def _died(self, actor: Actor, error: RayError) -> Iterator[EventOfAttempt]:
         for attempt, event in self._scheduler.died(actor.name, self._death(actor, error)):
@@ -180,11 +184,15 @@ class Pool:
 
     def _resize(self) -> None:
         """Start actors for work that waits, and give back those that have had none for a while."""
-        workers, waiting = self._scheduler.workers.values(), self._scheduler.waiting
+        workers, waiting = self._scheduler.workers.values(), self._scheduler.wanted
         resizing = self._fleet.resize(workers, waiting=waiting, most=self._group.most, now=time.monotonic())
         for _ in range(resizing.start):
             self._scheduler.join(self._group.add(avoid=self._scheduler.bad_nodes).name)
-        for name in resizing.release:
+        self._release(resizing.release)
+
+    def _release(self, names: Iterable[str]) -> None:
+        """End actors of which nothing more is wanted."""
+        for name in names:
             self._scheduler.left(name)
             self._group.remove(self._group[name])
 

@@ -9,8 +9,10 @@ from jobs.ledger.ledger import Commit
 from jobs.planning.config import SegmentConfig
 from jobs.records import FramesDone, ShardHandedOver, ShardWritten, VideoFinished, VideoRow
 from jobs.run.progress import Counts, Reporter
-from jobs.scheduling.events import NodeAvoided, VideoGivenUp, VideoRetried
+from jobs.scheduling.events import NodeAvoided, TriedTwice, VideoGivenUp, VideoRetried
 from jobs.segmenting.failure_row import quarantined_row
+
+SHOWN_VIDEOS = 3  # of a shard
 
 
 class Committer:
@@ -44,6 +46,11 @@ class Committer:
             self._report.note(
                 f"node {event.node} is avoided: {event.deaths} actors in a row died there before they started on a "
                 f"video: {printable(event.reason)}"
+            )
+        elif isinstance(event, TriedTwice):
+            self._report.note(
+                f"{_some(event.video_ids)}: tried a second time, on node {event.node}, since the first try is far "
+                "behind; the one that ends first counts"
             )
         elif isinstance(event, ActorsStillStarting):
             self._report.note(f"{event.up} of {event.wanted} actors have started; the run goes on with those")
@@ -88,3 +95,8 @@ class Committer:
             self._report.note(f"{printable(row.video_id)}: {row.error_class}: {printable(row.error_message or '')}")
         elif row.damage:
             self._report.note(f"{printable(row.video_id)}: {row.damage}")
+
+
+def _some(video_ids: Sequence[str]) -> str:
+    more = f" and {len(video_ids) - SHOWN_VIDEOS} more" if len(video_ids) > SHOWN_VIDEOS else ""
+    return ", ".join(map(printable, video_ids[:SHOWN_VIDEOS])) + more

@@ -27,7 +27,7 @@ class Dispatcher:
     def add(self, shard: Shard) -> None:
         """Let a shard wait for a worker."""
         self._backlog.add(shard)
-        self._estimate.add(shard.expected_frames)
+        self._estimate.add(shard)
 
     def consider(self, worker: Worker) -> None:
         """Note that something happened to a worker: it may take a shard."""

@@ -43,5 +43,13 @@ class NodeAvoided:
     reason: str  # of the last one
 
 
-SchedulerEvent = Event | VideoGivenUp | VideoRetried | ShardHandedOver | NodeAvoided
+@dataclass(frozen=True, kw_only=True)
+class TriedTwice:
+    """A shard that is behind is given to a second worker as well; the first of the two that writes it counts."""
+
+    video_ids: tuple[str, ...]
+    node: str  # of the second worker
+
+
+SchedulerEvent = Event | VideoGivenUp | VideoRetried | ShardHandedOver | NodeAvoided | TriedTwice
 EventOfAttempt = tuple[str, SchedulerEvent]  # an attempt's folder, and what happened in it

@@ -40,6 +40,11 @@ class Pace:
         frames, seconds = self._frames[node], self._seconds[node]
         return frames / seconds if frames and seconds else None
 
+    @property
+    def nodes(self) -> list[str]:
+        """Those whose workers are up, or were."""
+        return list(self._workers)
+
     def is_known(self, node: str) -> bool:
         """Whether a node can be compared with others; it need not be where it is the only one."""
         return self._seconds[node] >= KNOWN_SECONDS or sum(count > 0 for count in self._workers.values()) < 2

@@ -22,7 +22,10 @@ from jobs.scheduling.dispatcher import Dispatcher
 from jobs.scheduling.estimate import Estimate
 from jobs.scheduling.events import Death, EventOfAttempt, NodeAvoided, VideoGivenUp, VideoRetried
 from jobs.scheduling.node_health import NodeHealth
-from jobs.scheduling.worker import Assignment, Worker
+from jobs.scheduling.rivals import Rivals
+from jobs.scheduling.second_tries import SecondTries
+from jobs.scheduling.assignment import Assignment
+from jobs.scheduling.worker import Worker
 from jobs.segmenting.work_item import Shard, WorkItem
 
 NO_MASKS = ShardWritten(None, 0, "")
@@ -33,7 +36,8 @@ class Scheduler:
 
     The longest shards go first, and not to slow workers. A video that fails with a transient error, or whose process
     dies, is charged a try. From then on it runs in a shard of its own, and the rest of its shard is done again. Out of
-    tries, it is quarantined. The loss of a node is charged to no video.
+    tries, it is quarantined. The loss of a node is charged to no video. Once nothing waits, a shard that is far behind is
+    tried a second time by an idle worker; while both tries are under way, the end of one of them is charged to nobody.
     """
 
     def __init__(self, budgets: Budgets, node_health: NodeHealth, *, folder: str) -> None:
@@ -42,6 +46,8 @@ class Scheduler:
         self._budgets, self._node_health, self._folder = budgets, node_health, folder
         self._estimate = Estimate()
         self._dispatcher = Dispatcher(self._estimate)
+        self._second_tries = SecondTries(self._dispatcher.pace, self._estimate)
+        self._rivals = Rivals(self.workers, self._estimate)
         self._attempts = 0
 
     @property
@@ -53,6 +59,11 @@ class Scheduler:
     def waiting(self) -> int:
         """Number of shards that no worker was given."""
         return len(self._dispatcher)
+
+    @property
+    def wanted(self) -> int:
+        """Number of workers that there is work for, beside those that have some."""
+        return self.waiting or self._second_tries.wanted
 
     @property
     def frames_left(self) -> float:
@@ -84,15 +95,28 @@ class Scheduler:
         """Nodes on which workers die before they begin, and no other is to be started."""
         return self._node_health.bad
 
-    def assign(self) -> list[tuple[Worker, Assignment]]:
-        """Give shards to workers that are idle, or about to be."""
-        return [(worker, self._begin(worker, shard)) for worker, shard in self._dispatcher.dispatch(self.workers)]
+    def assign(self, now: float) -> list[tuple[Worker, Assignment]]:
+        """Give shards to workers that are idle, or about to be; and once none waits, those that are behind."""
+        given = [(worker, self._begin(worker, shard, now)) for worker, shard in self._dispatcher.dispatch(self.workers)]
+        if not self.waiting:
+            pairs = list(self._second_tries.choose(self.workers.values(), now))
+            given += [(other, self._begin_again(behind, other, now)) for behind, other in pairs]
+        return given
 
-    def _begin(self, worker: Worker, shard: Shard) -> Assignment:
+    def _begin(self, worker: Worker, shard: Shard, now: float) -> Assignment:
         self._attempts += 1
-        assignment = Assignment(shard=shard, attempt=f"{self._folder}/{shard.shard_id}-{self._attempts}")
+        assignment = Assignment(shard=shard, attempt=f"{self._folder}/{shard.shard_id}-{self._attempts}", began=now)
         worker.assignments.append(assignment)
         return assignment
+
+    def _begin_again(self, behind: Worker, other: Worker, now: float) -> Assignment:
+        first = behind.assignments[0]
+        self._rivals.pair(first, second := self._begin(other, first.shard, now))
+        return second
+
+    def take_beaten(self) -> list[str]:
+        """Names of workers whose present shard another one has written, or goes on with: they are to be ended."""
+        return self._rivals.take_beaten()
 
     def take(self, name: str, event: Event, now: float) -> EventOfAttempt:
         """Handle an event of a worker's present shard; return what it comes to. Raises FatalError."""
@@ -100,7 +124,7 @@ class Scheduler:
         current = worker.assignments[0]
         self._measure(worker, event, now)
         if isinstance(event, VideoStarted):
-            current.running = event.work_id
+            self._estimate.begin(current, event.work_id, event.frames)
             self._node_health.video_started(worker.node)
         elif isinstance(event, VideoFinished):
             self._estimate.settle(current, event.row.work_id, is_done=event.row.status == "done")
@@ -108,8 +132,10 @@ class Scheduler:
             return current.attempt, VideoFinished(self._counted(event.row))
         elif isinstance(event, VideoFailed):
             self._estimate.settle(current, event.row.work_id, is_done=False)
-            return current.attempt, self._video_failed(current, event.row)
-        current.is_written = isinstance(event, ShardWritten)
+            return current.attempt, self._video_failed(worker, event.row)
+        elif isinstance(event, ShardWritten):
+            current.is_written = True
+            self._rivals.win(current)
         return current.attempt, event
 
     def _measure(self, worker: Worker, event: Event, now: float) -> None:
@@ -120,9 +146,11 @@ class Scheduler:
         worker.last_event = now
         self._dispatcher.consider(worker)
 
-    def _video_failed(self, current: Assignment, row: VideoRow) -> VideoRetried | VideoFinished:
+    def _video_failed(self, worker: Worker, row: VideoRow) -> VideoRetried | VideoFinished:
         """Retry a video, in a shard of its own, while it has tries left."""
-        reason = f"{row.error_class}: {row.error_message}"
+        current, reason = worker.assignments[0], f"{row.error_class}: {row.error_message}"
+        if self._rivals.give_up(worker):
+            return VideoRetried(current.items[row.work_id], reason)
         if row.error_class == "StorageError":
             self._budgets.storage_failed(reason)
         counted = self._counted(row)
@@ -138,6 +166,8 @@ class Scheduler:
         worker = self.workers[name]
         self._estimate.drop(worker.assignments.popleft())
         worker.last_event = now
+        if worker.assignments:
+            worker.assignments[0].began = now
         self._dispatcher.consider(worker)
 
     def shard_failed(self, name: str, reason: str, now: float) -> None:
@@ -146,7 +176,8 @@ class Scheduler:
         Videos that were requeued in a shard of their own stay there.
         """
         current = self.workers[name].assignments[0]
-        self._budgets.shard_failed(current.shard.shard_id, reason)
+        if not self._rivals.part(current):
+            self._budgets.shard_failed(current.shard.shard_id, reason)
         self.shard_ended(name, now)
         self._again(current.unfinished_items())
 
@@ -157,13 +188,15 @@ class Scheduler:
         """
         suspects = []
         worker = self._drop(name)
+        is_early = not any(assignment.running for assignment in worker.assignments)
         for assignment in worker.assignments:
             running = assignment.running if death.is_node_up else None
+            self._rivals.part(assignment)
             self._estimate.drop(assignment)
             items = assignment.unfinished_items()
             suspects += [(assignment.attempt, item) for item in items if item.work_id == running]
             self._again(item for item in items if item.work_id != running)
-        if death.is_node_up and not suspects:
+        if death.is_node_up and is_early:
             avoided = self._died_early(worker.node, death.reason)
             return [("", avoided)] if avoided else []
         return [(attempt, self._charge_death(item, death)) for attempt, item in suspects]
@@ -194,6 +227,8 @@ class Scheduler:
         """
         events: list[EventOfAttempt] = []
         for assignment in self._drop(name).assignments:
+            if self._rivals.part(assignment):
+                continue
             handed = self._handed_over(assignment, message)
             self._estimate.drop(assignment)
             finished = {row.work_id for row in handed.rows}

@@ -15,7 +15,7 @@ from jobs.records import (
     VideoStarted,
 )
 from jobs.scheduling.scheduler import Scheduler
-from jobs.scheduling.worker import Assignment
+from jobs.scheduling.assignment import Assignment
 from jobs.segmenting.work_item import Shard, WorkItem
 
 WRITTEN = ShardWritten("masks.parquet", 1, "digest")

@@ -22,7 +22,7 @@ def scheduler_of(*lengths: int, nodes: str = "a") -> Scheduler:
 
 def assigned(scheduler: Scheduler) -> dict[str, int]:
     """Worker -> frames of the shard that it is given now."""
-    return {worker.name: given.shard.expected_frames for worker, given in scheduler.assign()}
+    return {worker.name: given.shard.expected_frames for worker, given in scheduler.assign(0.0)}
 
 
 def test_the_longest_shards_go_first_where_all_workers_are_on_one_node() -> None:
@@ -31,7 +31,7 @@ def test_the_longest_shards_go_first_where_all_workers_are_on_one_node() -> None
 
 def test_speeds_of_several_nodes_are_measured_before_a_long_video_is_given_out() -> None:
     scheduler = scheduler_of(10_000, 10_000, 300, 300, 300, nodes="ab")
-    for _, given in (first := scheduler.assign()):
+    for _, given in (first := scheduler.assign(0.0)):
         assert given.shard.expected_frames == 300
     for (worker, given), seconds in zip(first, (30.0, 120.0), strict=True):  # b is four times slower
         work_through(scheduler, worker.name, given, seconds=seconds)
@@ -40,14 +40,14 @@ def test_speeds_of_several_nodes_are_measured_before_a_long_video_is_given_out()
 
 def test_slow_node_gets_nothing_that_a_fast_one_ends_sooner() -> None:
     scheduler = scheduler_of(1000, 1000, 1000, nodes="ab")
-    for (worker, given), seconds in zip(scheduler.assign(), (30.0, 120.0), strict=True):
+    for (worker, given), seconds in zip(scheduler.assign(0.0), (30.0, 120.0), strict=True):
         work_through(scheduler, worker.name, given, seconds=seconds)
     assert assigned(scheduler) == {"a0": 1000}
 
 
 def test_slow_node_does_not_wait_for_a_fast_one_that_is_busy_for_long() -> None:
     scheduler = scheduler_of(1000, 1000, 10_000, 1000, nodes="ab")
-    first = {worker.name: given for worker, given in scheduler.assign()}
+    first = {worker.name: given for worker, given in scheduler.assign(0.0)}
     assert first["a0"].shard.expected_frames == 10_000
     work_through(scheduler, "b1", first["b1"], seconds=120.0)
     scheduler.take("a0", VideoStarted(first["a0"].shard.items[0].work_id), 0.0)
@@ -57,7 +57,7 @@ def test_slow_node_does_not_wait_for_a_fast_one_that_is_busy_for_long() -> None:
 
 def test_slow_node_takes_over_when_the_fast_one_goes_away() -> None:
     scheduler = scheduler_of(1000, 1000, 1000, nodes="ab")
-    for (worker, given), seconds in zip(scheduler.assign(), (30.0, 120.0), strict=True):
+    for (worker, given), seconds in zip(scheduler.assign(0.0), (30.0, 120.0), strict=True):
         work_through(scheduler, worker.name, given, seconds=seconds)
     scheduler.left("a0")
     assert assigned(scheduler) == {"b1": 1000}
@@ -65,24 +65,24 @@ def test_slow_node_takes_over_when_the_fast_one_goes_away() -> None:
 
 def test_next_shard_is_given_shortly_before_the_present_one_ends() -> None:
     scheduler = scheduler_of(1000, 1000, 1000, 1000)
-    (worker, first), *others = scheduler.assign()
+    (worker, first), *others = scheduler.assign(0.0)
     assert not others
     scheduler.take(worker.name, VideoStarted(first.shard.items[0].work_id), 0.0)
     scheduler.take(worker.name, FramesDone(600), 60.0)  # 10 frames a second: 40 s are left
-    assert not scheduler.assign()
+    assert not scheduler.assign(0.0)
     scheduler.take(worker.name, FramesDone(150), 75.0)
-    ((_, second),) = scheduler.assign()
+    ((_, second),) = scheduler.assign(0.0)
     assert [given.attempt for given in worker.assignments] == [first.attempt, second.attempt]
     scheduler.take(worker.name, FramesDone(100), 85.0)
-    assert not scheduler.assign()  # no third one
+    assert not scheduler.assign(0.0)  # no third one
 
 
 def test_no_shard_waits_at_a_busy_worker_where_few_are_left() -> None:
     scheduler = scheduler_of(1000, 1000)
-    ((worker, first),) = scheduler.assign()
+    ((worker, first),) = scheduler.assign(0.0)
     scheduler.take(worker.name, VideoStarted(first.shard.items[0].work_id), 0.0)
     scheduler.take(worker.name, FramesDone(990), 99.0)
-    assert not scheduler.assign()
+    assert not scheduler.assign(0.0)
     scheduler.take(worker.name, WRITTEN, 100.0)
     scheduler.shard_ended(worker.name, 100.0)
     assert assigned(scheduler) == {"a0": 1000}
@@ -91,7 +91,7 @@ def test_no_shard_waits_at_a_busy_worker_where_few_are_left() -> None:
 def test_frames_left_follow_from_what_videos_turned_out_to_have() -> None:
     scheduler = scheduler_of(100, 100, 100)
     assert scheduler.frames_left == 300
-    ((worker, given),) = scheduler.assign()
+    ((worker, given),) = scheduler.assign(0.0)
     scheduler.take(worker.name, VideoStarted(given.shard.items[0].work_id), 0.0)
     scheduler.take(worker.name, FramesDone(50), 1.0)
     assert scheduler.frames_left == 250

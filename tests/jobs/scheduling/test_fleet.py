@@ -3,7 +3,8 @@
 from collections import deque
 
 from jobs.scheduling.fleet import IDLE_SECONDS, Fleet, Resizing
-from jobs.scheduling.worker import Assignment, Worker
+from jobs.scheduling.assignment import Assignment
+from jobs.scheduling.worker import Worker
 from tests.jobs.scheduling.shards import shard
 
 

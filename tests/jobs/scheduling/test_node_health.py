@@ -67,7 +67,7 @@ def test_loss_of_a_node_is_charged_to_nobody_in_any_phase() -> None:
 
 def test_video_that_starts_clears_the_count_of_its_node() -> None:
     made = scheduler("node")
-    ((_, given), *_) = made.assign()
+    ((_, given), *_) = made.assign(0.0)
     die(made, "node", MAX_OF_NODE - 1)
     made.take("node", next(events(given.shard)), 1.0)
     assert die(made, "node", MAX_OF_NODE - 1) == []

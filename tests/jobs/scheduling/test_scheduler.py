@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterator
 
-from hypothesis import settings
+from hypothesis import event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -21,7 +21,8 @@ from jobs.scheduling.budgets import Budgets
 from jobs.scheduling.events import Death, EventOfAttempt, VideoGivenUp
 from jobs.scheduling.node_health import NodeHealth
 from jobs.scheduling.scheduler import Scheduler
-from jobs.scheduling.worker import Assignment, Worker
+from jobs.scheduling.assignment import Assignment
+from jobs.scheduling.worker import Worker
 from tests.jobs.scheduling.shards import WRITTEN, row, shard
 
 TRIES = 2
@@ -100,25 +101,34 @@ class SchedulerOfUnluckyWorkers(RuleBasedStateMachine):
                 self.committed.append(event.item.work_id)
 
     def assign(self) -> None:
-        for worker, assignment in self.scheduler.assign():
+        for worker, assignment in self.scheduler.assign(self.now):
             assert not worker.is_leaving
             self.work[worker.name].append(Work(assignment))
             self.attempts.append(assignment.attempt)
+            if assignment.rival:
+                event("a second try")
 
     def step(self, name: str) -> None:
         """One event of a worker. It goes on to its next shard by itself."""
         self.now += 1.0
-        if event := self.work[name][0].next():
-            self.take([self.scheduler.take(name, event, self.now)])
+        if said := self.work[name][0].next():
+            self.take([self.scheduler.take(name, said, self.now)])
+            self.end_beaten()
         else:
             self.scheduler.shard_ended(name, self.now)
             del self.work[name][0]
+
+    def end_beaten(self) -> None:
+        """As the pool does, at once: nothing more is heard of them."""
+        for name in self.scheduler.take_beaten():
+            event("a beaten worker")
+            self.take(self.scheduler.left(name))
 
     def busy(self) -> list[Worker]:
         return [worker for worker in self.scheduler.workers.values() if worker.assignments]
 
     @rule(node=st.sampled_from("ab"))
-    @precondition(lambda self: len(self.scheduler.workers) < 4)
+    @precondition(lambda self: len(self.scheduler.workers) < 9)
     def another_worker(self, node: str) -> None:
         self.join(node)
 
@@ -131,6 +141,11 @@ class SchedulerOfUnluckyWorkers(RuleBasedStateMachine):
             self.assign()
             if not self.busy():
                 return
+
+    @rule(seconds=st.sampled_from([10.0, 1_000.0]))
+    def time_passes(self, seconds: float) -> None:
+        """For long, while a worker is behind."""
+        self.now += seconds
 
     @rule(data=st.data())
     @precondition(lambda self: self.busy())
@@ -184,4 +199,4 @@ class SchedulerOfUnluckyWorkers(RuleBasedStateMachine):
 
 
 TestSchedulerOfUnluckyWorkers = SchedulerOfUnluckyWorkers.TestCase
-TestSchedulerOfUnluckyWorkers.settings = settings(max_examples=200, stateful_step_count=30, deadline=None)
+TestSchedulerOfUnluckyWorkers.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)
