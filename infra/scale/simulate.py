@@ -22,7 +22,7 @@ from simulated_commits import SimulatedCommits
 from simulated_workers import Failures
 from simulation import Outcome, Simulation
 
-FAILURES = Failures(videos=0.005, crashes=0.0005, preempted_per_hour=0.01)
+FAILURES = Failures(videos=0.005, crashes=0.0005, preempted_per_hour=0.01, sick=0.002)
 SLOW_SPEED = 1 / 3
 
 
@@ -66,10 +66,12 @@ def show(found: Sequence[tuple[Case, Outcome]]) -> None:
             "behind the bound",
             "busy",
             "first idle at",
+            "time left right",
             "driver",
             "longest round",
             "retried",
             "second tries",
+            "done twice",
             "lost",
         ]
     )
@@ -81,13 +83,15 @@ def show(found: Sequence[tuple[Case, Outcome]]) -> None:
             f"{outcome.ratio - 1:.1%}",
             f"{outcome.busy:.1%}",
             f"{outcome.first_idle:.1%}",
+            f"{outcome.time_left_right:.0%}",
             f"{outcome.driver:.1%}",
             f"{outcome.latest_round:.2f} s",
             f"{outcome.retried:,}",
             f"{outcome.second_tries:,}",
+            f"{outcome.done_twice:.2%}",
             f"{outcome.preempted:,}",
         )
-    Console(width=140).print(table)
+    Console(width=160).print(table)
 
 
 def draw(found: Sequence[tuple[Case, Outcome]], folder: Path) -> None:

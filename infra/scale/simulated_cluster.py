@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from simulated_archive import Archive
-from simulated_workers import Failures, Said, SimulatedWorker
+from simulated_workers import SICK_FACTOR, Failures, Said, SimulatedWorker
 
 WORKERS_PER_NODE = 8
 NODE_LOST_SECONDS = 10.0  # until the driver notices that a node is gone
@@ -75,9 +75,11 @@ class Cluster:
 
     def start(self, node: str, time: float) -> str:
         """Start a worker on a node, which is up at a time; return its name."""
-        name = f"worker {next(self._names)}"
+        name, speed = f"worker {next(self._names)}", self._speeds[node]
+        if self._failures.sick and self._random.random() < self._failures.sick:
+            speed /= SICK_FACTOR
         self.workers[name] = SimulatedWorker(
-            name=name, node=node, speed=self._speeds[node], archive=self._archive, failures=self._failures,
+            name=name, node=node, speed=speed, archive=self._archive, failures=self._failures,
             random=self._random, clock=time,
         )  # fmt: skip
         self._add(time, name, Started())

@@ -13,6 +13,7 @@ from jobs.segmenting.work_item import Shard, WorkItem
 FRAMES_PER_SECOND = 25.0  # of a usual video on a fast GPU
 FETCH_SECONDS = 1.0  # download of a shard's first video; the others come while the one before is segmented
 UPLOAD_SECONDS = 0.5  # of a shard's file
+SICK_FACTOR = 10.0
 COUNTED_SHARE = 0.8  # of containers say how many frames they have, as MP4 does
 REPORT_SECONDS = 20.0  # between reports of frames; the driver's time for more frequent ones is counted all the same
 
@@ -37,6 +38,7 @@ class Failures:
     videos: float = 0.0  # share of tries that fail with an error that may pass
     crashes: float = 0.0  # share of tries that end the process
     preempted_per_hour: float = 0.0  # share of nodes
+    sick: float = 0.0  # share of workers that are SICK_FACTOR times slower than others on their node
 
 
 @dataclass(kw_only=True)

@@ -7,6 +7,7 @@ and gives out shards. Its rounds take the time that was measured of the real one
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from simulated_archive import Archive
@@ -16,7 +17,7 @@ from simulated_workers import FRAMES_PER_SECOND, Crash, ShardEnded
 
 from jobs.actors.actor_settings import report_seconds
 from jobs.actors.pool import BATCH_SECONDS_PER_ACTOR, MAX_BATCH_SECONDS
-from jobs.records import ShardHandedOver, ShardWritten, VideoFinished, VideoRow
+from jobs.records import FramesDone, ShardHandedOver, ShardWritten, VideoFinished, VideoRow
 from jobs.scheduling.budgets import Budgets
 from jobs.scheduling.events import Death, EventOfAttempt, VideoGivenUp, VideoRetried
 from jobs.scheduling.fleet import Fleet
@@ -26,6 +27,9 @@ from jobs.scheduling.scheduler import Scheduler
 # Of the driver, measured with 1,000 actors (`measure.py --only events`): to ask Ray, an actor; and for an event.
 ASK_SECONDS, EVENT_SECONDS = 10e-6, 150e-6
 MAX_ATTEMPTS = 3
+FIRST_SHARE, LAST_SHARE = 0.1, 0.98  # of the work and of the makespan, between which the time left is judged
+RIGHT_WITHIN = 0.25  # of the time that is left
+LOOK_SECONDS = 60.0  # between two looks at the time that is said to be left
 
 
 @dataclass(kw_only=True)
@@ -43,10 +47,24 @@ class Outcome:
     retried: int
     second_tries: int
     preempted: int  # nodes
+    done_twice: float  # share of frames, over the archive's, that were lost with a worker or a second try
+    time_left_right: float  # share of looks at the time left that were right, from a tenth of the work on
 
     @property
     def ratio(self) -> float:
         return self.makespan / self.bound
+
+
+class Look(NamedTuple):
+    """What was said of the rest of a run."""
+
+    time: float
+    frames: int  # done by then
+    seconds_left: float | None
+
+    def error(self, makespan: float) -> float:
+        """How far it was off, as a share of the time that was left indeed."""
+        return abs((self.seconds_left or 0.0) / (makespan - self.time) - 1)
 
 
 class Simulation:
@@ -56,6 +74,8 @@ class Simulation:
         self._archive, self._cluster, self._commits = archive, cluster, commits
         self._scheduler = Scheduler(Budgets(MAX_ATTEMPTS), Patient(), folder="attempts")
         self._rows: dict[str, list[VideoRow]] = {}  # of attempts that are not written
+        self._looks: list[Look] = []
+        self._frames, self._look_at = 0, 0.0
         self._now = self._driver_busy = self._longest = 0.0
         self._fleet, self._most = Fleet(), len(cluster.workers)
         self._free: deque[str] = deque()  # a node for each worker that was given back
@@ -87,7 +107,14 @@ class Simulation:
             retried=self._retried,
             second_tries=self._second_tries,
             preempted=self._cluster.preempted,
+            done_twice=self._frames / float(np.sum(self._archive.frames)) - 1,
+            time_left_right=self._time_left_right(makespan),
         )
+
+    def _time_left_right(self, makespan: float) -> float:
+        first, last = FIRST_SHARE * float(np.sum(self._archive.frames)), LAST_SHARE * makespan
+        counted = [look for look in self._looks if look.frames >= first and look.time <= last]
+        return sum(look.error(makespan) <= RIGHT_WITHIN for look in counted) / max(1, len(counted))
 
     def _check(self) -> None:
         """Raise RuntimeError unless each video has one outcome."""
@@ -113,6 +140,9 @@ class Simulation:
         self._driver_busy += busy
         self._longest = max(self._longest, self._now - started)
         self._commits.work(self._now, self._now)
+        if self._now >= self._look_at:
+            self._look_at = self._now + LOOK_SECONDS
+            self._looks.append(Look(self._now, self._frames, self._scheduler.seconds_left(self._now)))
         if not self._commits.is_behind:
             self._assign()
         self._resize()
@@ -190,6 +220,8 @@ class Simulation:
         for attempt, event in events:
             if isinstance(event, VideoFinished):
                 self._rows.setdefault(attempt, []).append(event.row)
+            elif isinstance(event, FramesDone):
+                self._frames += event.frames
             elif isinstance(event, ShardWritten):
                 self._commits.put(attempt, self._rows.pop(attempt, []), event)
             elif isinstance(event, ShardHandedOver):

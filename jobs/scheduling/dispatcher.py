@@ -38,15 +38,18 @@ class Dispatcher:
         """Note that a worker takes no more shards."""
         self._may_take.pop(worker.name, None)
 
-    def dispatch(self, workers: Mapping[str, Worker]) -> list[tuple[Worker, Shard]]:
-        """Choose shards for workers that are idle, or about to be. workers: all of them, by name."""
+    def dispatch(self, workers: Mapping[str, Worker], *, ahead: bool = True) -> list[tuple[Worker, Shard]]:
+        """Choose shards for workers that are idle, or about to be. workers: all of them, by name.
+
+        ahead: whether busy ones are given shards; else they are idle for a moment once they end theirs.
+        """
         chosen = []
         frames_ahead = cache(lambda: self._frames_ahead(workers.values()))
         for name in list(self._may_take):
             if not len(self._backlog):
                 break
             worker = workers[name]
-            if worker.assignments and not self._takes_another(worker, len(workers)):
+            if worker.assignments and not (ahead and self._takes_another(worker, len(workers))):
                 del self._may_take[name]  # until its next event
             elif shard := self._choose(worker, frames_ahead):
                 del self._may_take[name]

@@ -3,8 +3,8 @@
 import math
 from collections import Counter
 
-from jobs.scheduling.length_model import LengthModel
 from jobs.scheduling.assignment import Assignment
+from jobs.scheduling.length_model import LengthModel
 from jobs.segmenting.work_item import Shard
 
 RATIO = 1.25  # of expected lengths that are counted as alike, so that a million videos are sixty numbers

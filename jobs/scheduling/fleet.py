@@ -25,8 +25,8 @@ class Fleet:
     def resize(self, workers: Collection[Worker], *, waiting: int, most: int, now: float) -> Resizing:
         """Choose workers to start, or to give back.
 
-        waiting: shards that no worker was given, or that are to be tried a second time. most: workers that there may be, such as one for each GPU of the
-        nodes that are up. now: in seconds.
+        waiting: shards that no worker was given, or that are to be tried a second time. most: workers that there may
+        be, such as one for each GPU of the nodes that are up. now: in seconds.
         """
         busy = sum(bool(worker.assignments) for worker in workers)
         wanted = min(most, busy + waiting)

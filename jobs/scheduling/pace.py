@@ -1,6 +1,9 @@
 """How fast workers are, measured while a run goes on."""
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+from jobs.scheduling.worker import Worker
 
 FAST_SHARE = 0.9  # of workers are no faster than what counts as fast
 TOLERANCE = 1.5  # times the frames of a slow worker a fast one does; over a while, videos alone differ by less
@@ -44,6 +47,12 @@ class Pace:
     def nodes(self) -> list[str]:
         """Those whose workers are up, or were."""
         return list(self._workers)
+
+    def rate_of(self, workers: Iterable[Worker]) -> float | None:
+        """Frames a second of those that are up, all together; None before the first frame."""
+        speeds = [self.speed(worker.node or "") for worker in workers if worker.is_up and not worker.is_leaving]
+        known = [speed for speed in speeds if speed]
+        return sum(known) / len(known) * len(speeds) if known else None
 
     def is_known(self, node: str) -> bool:
         """Whether a node can be compared with others; it need not be where it is the only one."""

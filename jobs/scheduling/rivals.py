@@ -1,4 +1,4 @@
-"""Two tries of the same shard, under way at the same time: the first that writes its masks counts, the other is over."""
+"""Two tries of the same shard, under way at a time: the first that writes its masks counts, the other is over."""
 
 from collections.abc import Mapping
 

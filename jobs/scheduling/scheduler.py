@@ -17,6 +17,7 @@ from jobs.records import (
     VideoRow,
     VideoStarted,
 )
+from jobs.scheduling.assignment import Assignment
 from jobs.scheduling.budgets import Budgets
 from jobs.scheduling.dispatcher import Dispatcher
 from jobs.scheduling.estimate import Estimate
@@ -24,7 +25,7 @@ from jobs.scheduling.events import Death, EventOfAttempt, NodeAvoided, VideoGive
 from jobs.scheduling.node_health import NodeHealth
 from jobs.scheduling.rivals import Rivals
 from jobs.scheduling.second_tries import SecondTries
-from jobs.scheduling.assignment import Assignment
+from jobs.scheduling.time_left import seconds_left
 from jobs.scheduling.worker import Worker
 from jobs.segmenting.work_item import Shard, WorkItem
 
@@ -36,8 +37,8 @@ class Scheduler:
 
     The longest shards go first, and not to slow workers. A video that fails with a transient error, or whose process
     dies, is charged a try. From then on it runs in a shard of its own, and the rest of its shard is done again. Out of
-    tries, it is quarantined. The loss of a node is charged to no video. Once nothing waits, a shard that is far behind is
-    tried a second time by an idle worker; while both tries are under way, the end of one of them is charged to nobody.
+    tries, it is quarantined. The loss of a node is charged to no video. A shard that would end the run late is tried a
+    second time by another worker; while both tries are under way, the end of one of them is charged to nobody.
     """
 
     def __init__(self, budgets: Budgets, node_health: NodeHealth, *, folder: str) -> None:
@@ -63,12 +64,17 @@ class Scheduler:
     @property
     def wanted(self) -> int:
         """Number of workers that there is work for, beside those that have some."""
-        return self.waiting or self._second_tries.wanted
+        return self.waiting + self._second_tries.wanted
 
     @property
     def frames_left(self) -> float:
         """Frames that are still to be segmented, by estimates as corrected by what was measured."""
         return self._estimate.frames_left
+
+    def seconds_left(self, now: float) -> float | None:
+        """Until all is segmented; None before the first frame. It goes through all workers."""
+        workers, pace = self.workers.values(), self._dispatcher.pace
+        return seconds_left(workers, self.frames_left, pace=pace, tries=self._second_tries, now=now)
 
     def add(self, shards: Iterable[Shard]) -> None:
         """Let shards wait for workers."""
@@ -96,12 +102,12 @@ class Scheduler:
         return self._node_health.bad
 
     def assign(self, now: float) -> list[tuple[Worker, Assignment]]:
-        """Give shards to workers that are idle, or about to be; and once none waits, those that are behind."""
-        given = [(worker, self._begin(worker, shard, now)) for worker, shard in self._dispatcher.dispatch(self.workers)]
-        if not self.waiting:
-            pairs = list(self._second_tries.choose(self.workers.values(), now))
-            given += [(other, self._begin_again(behind, other, now)) for behind, other in pairs]
-        return given
+        """Give idle workers the shards that are behind; and the others to workers that are idle, or about to be."""
+        workers, rest = self.workers.values(), self.frames_left if self.waiting else 0.0
+        pairs = list(self._second_tries.choose(workers, rest, now=now))
+        given = [(other, self._begin_again(behind, other, now)) for behind, other in pairs]
+        chosen = self._dispatcher.dispatch(self.workers, ahead=not self._second_tries.is_urgent)
+        return given + [(worker, self._begin(worker, shard, now)) for worker, shard in chosen]
 
     def _begin(self, worker: Worker, shard: Shard, now: float) -> Assignment:
         self._attempts += 1

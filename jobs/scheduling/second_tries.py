@@ -1,7 +1,7 @@
-"""Which shards are tried a second time near the end, by workers that have nothing else to do. Pure policy.
+"""Which shards are tried a second time, by workers that have nothing else to do, or nothing as urgent. Pure policy.
 
-A worker may be on a slow GPU with a video that turned out to be long, or be sick: throttled, or stuck. Then its shard is
-given to another node as well, and the first of the two that writes its masks counts.
+A worker may be on a slow GPU with a video that turned out to be long, or be sick: throttled, or stuck. If all else
+would be done sooner, its shard is given to another node as well, and the first of the two that writes its masks counts.
 """
 
 import math
@@ -14,7 +14,8 @@ from jobs.scheduling.worker import Worker
 LOOK_SECONDS = 5.0  # between two looks: each goes through all workers
 MEASURED_SECONDS = 60.0  # of work on a shard, before which its speed is taken for its node's
 SICK_RATIO = 3.0  # of its node's speed to a worker's: many objects make a video that much slower, more is no video's
-MARGIN, GAIN_SECONDS = 1.2, 60.0  # a second try must be that much sooner, as lengths and speeds are estimates
+MARGIN, GAIN_SECONDS = 2.0, 60.0  # a second try must be that much sooner: speeds of like nodes differ by their videos
+OVERDUE_SHARE = 0.1  # of the time that a shard has taken, which it takes yet if it is longer than was thought
 WORKER_SECONDS = 300.0  # for a worker to come that is asked for
 
 
@@ -25,42 +26,55 @@ class SecondTries:
         self._pace, self._estimate = pace, estimate
         self._looked = -math.inf  # time
         self.wanted = 0  # workers, for shards that no idle worker is there for
+        self.is_urgent = False  # workers that end their shards are to be idle until the next look
 
-    def choose(self, workers: Collection[Worker], now: float) -> Iterator[tuple[Worker, Worker]]:
-        """Yield pairs: a worker that is behind, and an idle one that is likely to end its present shard sooner."""
-        if now - self._looked < LOOK_SECONDS:
+    def choose(self, workers: Collection[Worker], rest: float, *, now: float) -> Iterator[tuple[Worker, Worker]]:
+        """Yield pairs: a worker that is behind, and an idle one that is likely to end its present shard sooner.
+
+        rest: frames that are left to all workers; 0 if no shard waits.
+        """
+        if now - self._looked < LOOK_SECONDS and not self.is_urgent:
             return
-        self._looked, self.wanted = now, 0
+        self._looked, self.wanted, self.is_urgent = now, 0, False
+        rate = self._pace.rate_of(workers)
+        rest_seconds = MARGIN * rest / rate if rate else 0.0
         idle = sorted((w for w in workers if w.is_up and not w.is_leaving and not w.assignments), key=self._speed)
-        behind = [(self.seconds_left(worker, now), worker) for worker in workers if _may_be_tried_twice(worker)]
+        measured = (w for w in workers if _may_be_tried_twice(w) and now - w.assignments[0].began >= MEASURED_SECONDS)
+        behind = [(self.seconds_left(worker, now), worker) for worker in measured]
+        behind = [pair for pair in behind if pair[0] > rest_seconds]
         for left, worker in sorted(behind, key=lambda pair: pair[0], reverse=True):
             fits = (w for w in reversed(idle) if w.node != worker.node and self._is_sooner(worker, w, left, now=now))
             if other := next(fits, None):
                 idle.remove(other)
                 yield worker, other
-            elif self._is_sooner(worker, None, left, now=now):
+            elif self._is_sooner(worker, None, left, now=now):  # one that is busy, or that is yet to come
                 self.wanted += worker.assignments[0].ask(now) < WORKER_SECONDS
+                self.is_urgent = rest > 0
 
     def seconds_left(self, worker: Worker, now: float) -> float:
         """Until a worker is through with its present shard, by its own speed."""
         current, speed = worker.assignments[0], self._own_speed(worker, now)
         frames = self._estimate.left_of(current)
-        if not frames:  # past its estimate, or after its last frame: half as long again
-            return (now - current.began) / 2
+        if not frames:  # past its estimate, or after its last frame
+            return OVERDUE_SHARE * (now - current.began)
         return frames / speed if speed else math.inf
 
-    def _is_sooner(self, worker: Worker, other: Worker | None, left: float, *, now: float) -> bool:
-        """Whether another worker, from the shard's first frame on, is likely to end well before this one.
+    def likely_seconds_left(self, worker: Worker, now: float) -> float:
+        """Until the videos of a worker's present shard are done, by itself or by a second try."""
+        left = self.seconds_left(worker, now)
+        return min(left, self._seconds_again(worker, None, now)) if _may_be_tried_twice(worker) else left
 
-        other: None for a worker on the fastest node.
-        """
-        node = max(self._pace.nodes, key=lambda name: self._pace.speed(name) or 0.0) if other is None else other.node
-        speed = self._pace.speed(node or "") or self._speed(worker)
-        if not speed or node == worker.node:
-            return False
+    def _is_sooner(self, worker: Worker, other: Worker | None, left: float, *, now: float) -> bool:
+        """Whether another worker is likely to end the shard well before this one. other: None for the fastest node."""
+        return left > MARGIN * self._seconds_again(worker, other, now) + GAIN_SECONDS
+
+    def _seconds_again(self, worker: Worker, other: Worker | None, now: float) -> float:
+        """For the shard, from its first frame on, by another worker; None for one on the fastest other node."""
+        others = (node for node in self._pace.nodes if node != worker.node) if other is None else [other.node or ""]
+        speed = max((self._pace.speed(node) or self._speed(worker) for node in others), default=0.0)
         current = worker.assignments[0]
         frames = self._estimate.left_of(current) + current.frames_done
-        return left > MARGIN * frames / (speed * self._lightness(worker, now)) + GAIN_SECONDS
+        return frames / (speed * self._lightness(worker, now)) if speed else math.inf
 
     def _lightness(self, worker: Worker, now: float) -> float:
         """How fast the shard's videos are done, compared with others on the same node."""
@@ -69,7 +83,7 @@ class SecondTries:
 
     def _own_speed(self, worker: Worker, now: float) -> float:
         current = worker.assignments[0]
-        seconds = now - current.began
+        seconds = max(worker.last_event, now - MEASURED_SECONDS) - current.began  # frames are reported now and then
         return current.frames_done / seconds if seconds >= MEASURED_SECONDS else self._speed(worker)
 
     def _speed(self, worker: Worker) -> float:

@@ -14,8 +14,8 @@ from jobs.records import (
     VideoRow,
     VideoStarted,
 )
-from jobs.scheduling.scheduler import Scheduler
 from jobs.scheduling.assignment import Assignment
+from jobs.scheduling.scheduler import Scheduler
 from jobs.segmenting.work_item import Shard, WorkItem
 
 WRITTEN = ShardWritten("masks.parquet", 1, "digest")

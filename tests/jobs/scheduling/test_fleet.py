@@ -2,8 +2,8 @@
 
 from collections import deque
 
-from jobs.scheduling.fleet import IDLE_SECONDS, Fleet, Resizing
 from jobs.scheduling.assignment import Assignment
+from jobs.scheduling.fleet import IDLE_SECONDS, Fleet, Resizing
 from jobs.scheduling.worker import Worker
 from tests.jobs.scheduling.shards import shard
 

@@ -17,11 +17,11 @@ from jobs.records import (
     VideoRow,
     VideoStarted,
 )
+from jobs.scheduling.assignment import Assignment
 from jobs.scheduling.budgets import Budgets
 from jobs.scheduling.events import Death, EventOfAttempt, VideoGivenUp
 from jobs.scheduling.node_health import NodeHealth
 from jobs.scheduling.scheduler import Scheduler
-from jobs.scheduling.assignment import Assignment
 from jobs.scheduling.worker import Worker
 from tests.jobs.scheduling.shards import WRITTEN, row, shard
 
@@ -89,16 +89,16 @@ class SchedulerOfUnluckyWorkers(RuleBasedStateMachine):
 
     def take(self, events: list[EventOfAttempt]) -> None:
         """Commit as the committer does."""
-        for attempt, event in events:
-            if isinstance(event, VideoFinished):
-                self.outcome.setdefault(attempt, []).append(event.row)
-            elif isinstance(event, ShardWritten):
+        for attempt, said in events:
+            if isinstance(said, VideoFinished):
+                self.outcome.setdefault(attempt, []).append(said.row)
+            elif isinstance(said, ShardWritten):
                 self.committed += [each.work_id for each in self.outcome.pop(attempt, [])]
-            elif isinstance(event, ShardHandedOver):
-                assert event.written == WRITTEN or all(each.status == "quarantined" for each in event.rows)
-                self.committed += [each.work_id for each in event.rows]
-            elif isinstance(event, VideoGivenUp):
-                self.committed.append(event.item.work_id)
+            elif isinstance(said, ShardHandedOver):
+                assert said.written == WRITTEN or all(each.status == "quarantined" for each in said.rows)
+                self.committed += [each.work_id for each in said.rows]
+            elif isinstance(said, VideoGivenUp):
+                self.committed.append(said.item.work_id)
 
     def assign(self) -> None:
         for worker, assignment in self.scheduler.assign(self.now):

@@ -1,0 +1,24 @@
+"""How long a run still takes: what is left over the speed of the workers that are up, or its longest shard."""
+
+from collections.abc import Collection
+
+from jobs.scheduling.pace import Pace
+from jobs.scheduling.second_tries import SecondTries
+from jobs.scheduling.worker import Worker
+
+
+def seconds_left(
+    workers: Collection[Worker], frames_left: float, *, pace: Pace, tries: SecondTries, now: float
+) -> float | None:
+    """An estimate; None before the first frame, or while no worker is up."""
+    if not (rate := pace.rate_of(workers)):
+        return None
+    of_shards: dict[str, float] = {}
+    for worker in workers:
+        if worker.assignments and worker.is_up:
+            current = worker.assignments[0]
+            shard = min(current.attempt, current.rival or current.attempt)  # two tries have one name
+            seconds = tries.likely_seconds_left(worker, now)
+            of_shards[shard] = min(seconds, of_shards.get(shard, seconds))
+    longest = max((seconds for seconds in of_shards.values() if seconds < float("inf")), default=0.0)
+    return max(frames_left / rate, longest)
