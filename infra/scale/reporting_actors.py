@@ -71,7 +71,7 @@ def listen(actors: int, seconds: float) -> dict[str, float]:
     with connected():
         remote = ray.remote(Host).options(num_cpus=0, max_concurrency=2 * actors)
         hosts = [remote.remote() for _ in range(PROCESSES)]
-        group = ActorGroup(Hosts(hosts), Nodes(), size=actors, start_seconds=600, most=lambda: actors)
+        group = ActorGroup(Hosts(hosts), Nodes(), size=actors, start_seconds=600, each="1 CPUs", most=lambda: actors)
         scheduler, stall_seconds = (
             Scheduler(Budgets(3), NodeHealth(), folder="attempts"),
             SILENCE_SECONDS - UNRESPONSIVE_SECONDS,

@@ -7,9 +7,8 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
-import ray
-
 from jobs.actors.actor_factory import ActorFactory
+from jobs.actors.autoscaler import Autoscaler
 from jobs.actors.draining import DrainingError, draining_nodes
 from jobs.actors.handles import EventStream, SegmenterHandle, kill
 from jobs.actors.nodes import Nodes
@@ -61,10 +60,20 @@ class ActorGroup:
     """The actors of a run, which come and go."""
 
     def __init__(
-        self, factory: ActorFactory, nodes: Nodes, *, size: int, start_seconds: float, most: Callable[[], int]
+        self,
+        factory: ActorFactory,
+        nodes: Nodes,
+        *,
+        size: int,
+        start_seconds: float,
+        most: Callable[[], int],
+        each: str,
     ) -> None:
-        """size: actors to begin with. start_seconds: in which the first must be up. most: actors that there may be."""
-        self.nodes, self._most = nodes, most
+        """size: actors to begin with. start_seconds: in which the first must be up. most: actors that there may be.
+
+        each: what an actor asks for, in words.
+        """
+        self.nodes, self._most, self._each = nodes, most, each
         self._factory, self._start_seconds = factory, start_seconds
         self._has_reported_missing = self._has_reported_unknown = False
         self.draining: set[str] = set()  # ids of nodes that are about to go away
@@ -138,8 +147,10 @@ class ActorGroup:
             return
         if not up:
             raise FatalError(
-                f"no actor started within {self._start_seconds:g} s; the cluster has {ray.cluster_resources()}, free "
-                f"are {ray.available_resources()}: lower --actors, --num-gpus-per-actor or --threads-per-actor"
+                f"no actor started within {self._start_seconds:g} s. Asked for: {len(self._actors)} actors, each with "
+                f"{self._each}. There are: {self.nodes.describe_resources()}. Of the cluster, "
+                f"{Autoscaler().describe()}. Let the cluster have such nodes, or lower --num-gpus-per-actor or "
+                "--threads-per-actor"
             )
         if not self._has_reported_missing:
             self._has_reported_missing = True

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from jobs.actors.crew_limits import limits_of
 from jobs.errors import FatalError
 from jobs.planning.config import SegmentConfig
 
@@ -24,11 +25,16 @@ class NodeShare:
 class Division:
     """How many actors there are, what each asks for, and how a node's resources are shared among those on it."""
 
-    actors: int
+    actors: int  # to begin with
+    most: int | None = None  # that the user allows
     gpus: float  # that each asks for
     cpus: float
     threads: int | None = None  # that the user has set
     memory_gib: float | None = None  # likewise
+
+    def describe(self) -> str:
+        """What each actor asks for, in words."""
+        return f"{self.gpus:g} GPUs and {self.cpus:g} CPUs" if self.gpus else f"{self.cpus:g} CPUs"
 
     def slots(self, node: Resources) -> int:
         """The number of actors that fit on a node."""
@@ -37,7 +43,8 @@ class Division:
 
     def share(self, node: Resources) -> NodeShare:
         """What an actor is given on a node: an even part of what it has, whatever other nodes have."""
-        neighbours = max(1, min(self.actors, self.slots(node)))
+        slots = self.slots(node)
+        neighbours = max(1, min(slots, self.most or slots))
         memory = node["memory"] / 2**30 / neighbours if node.get("memory") else None
         return NodeShare(
             threads=self.threads or max(1, int(node.get("CPU", 0.0) / neighbours + ROUNDING)),
@@ -45,19 +52,21 @@ class Division:
         )
 
 
-def divide(nodes: Sequence[Resources], config: SegmentConfig, *, grows: bool = False) -> Division:
+def divide(
+    nodes: Sequence[Resources], config: SegmentConfig, *, grows: bool = False, autoscales: bool = False
+) -> Division:
     """Share nodes out evenly: no actor needs more than one node has.
 
-    grows: more nodes may come, so actors may wait for what is not there yet. Raises FatalError for more GPUs than there
-    are, where there will be no more.
+    grows: more nodes may come, so actors may wait for what is not there yet. autoscales: nodes are added for these.
+    Raises FatalError for more GPUs than there are, where there will be no more; and where it cannot be told whether the
+    nodes to come have GPUs.
     """
     gpus = sum(node.get("GPU", 0.0) for node in nodes)
-    per_actor = config.num_gpus_per_actor
-    if per_actor is None:
-        per_actor = 1.0 if config.device != "cpu" and (gpus or config.device == "cuda") else 0.0
+    per_actor = _gpus_of_each(gpus, config, autoscales=autoscales)
     cpus = _cpus_beside_gpus(nodes, per_actor) if per_actor else _cpus(nodes, config, grows=grows)
     each = Division(actors=1, gpus=per_actor, cpus=cpus)
-    actors = config.actors or max(1, sum(map(each.slots, nodes)))
+    limits = limits_of(config, autoscales=autoscales)
+    actors = limits.allowed(sum(map(each.slots, nodes)))
     if actors * per_actor > gpus and not grows:
         raise FatalError(
             f"{actors} actors with {per_actor:g} GPUs each need {actors * per_actor:g}, this machine has {gpus:g}; "
@@ -65,11 +74,24 @@ def divide(nodes: Sequence[Resources], config: SegmentConfig, *, grows: bool = F
         )
     return Division(
         actors=actors,
+        most=limits.most,
         gpus=per_actor,
         cpus=cpus,
         threads=config.threads_per_actor,
         memory_gib=config.memory_per_actor,
     )
+
+
+def _gpus_of_each(gpus: float, config: SegmentConfig, *, autoscales: bool) -> float:
+    """GPUs that an actor asks for. gpus: that are there."""
+    if config.num_gpus_per_actor is not None:
+        return config.num_gpus_per_actor
+    if config.device == "auto" and not gpus and autoscales:
+        raise FatalError(
+            "no node that is up has a GPU, and the cluster's autoscaler may add some that have: say --device cuda to "
+            "wait for these, or --device cpu to work without"
+        )
+    return 1.0 if config.device != "cpu" and (gpus or config.device == "cuda") else 0.0
 
 
 def _cpus_beside_gpus(nodes: Sequence[Resources], gpus: float) -> float:
@@ -84,7 +106,8 @@ def _cpus(nodes: Sequence[Resources], config: SegmentConfig, *, grows: bool) -> 
     most = max(of_nodes, default=0.0) or CPUS_PER_ACTOR
     if grows and config.threads_per_actor:
         return min(float(config.threads_per_actor), most)
-    share = _largest_share(of_nodes, config.actors) if config.actors else 0.0
+    actors = config.actors or (0 if grows else config.min_actors)
+    share = _largest_share(of_nodes, actors) if actors else 0.0
     if share and (share >= 1 or not grows):
         return share
     return min(float(CPUS_PER_ACTOR), most)

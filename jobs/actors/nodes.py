@@ -35,6 +35,17 @@ class Nodes:
             self.refresh()
         return self._resources.get(node, {})
 
+    def describe_resources(self) -> str:
+        """The CPUs, GPUs and memory of all nodes, and what is free of them, in words."""
+        has, free = ray.cluster_resources(), ray.available_resources()
+        of_kinds = (f"{_amount(kind, has)} ({_amount(kind, free)} free)" for kind in ("CPU", "GPU", "memory"))
+        return f"{len(self._resources)} nodes with {', '.join(of_kinds)}"
+
     def describe(self, node: str) -> str:
         """A node's address and the beginning of its id, as Ray's own tools show them."""
         return f"{self._addresses.get(node, 'unknown')} ({node[:8]})"
+
+
+def _amount(kind: str, resources: Resources) -> str:
+    amount = resources.get(kind, 0.0)
+    return f"{amount / 2**30:.1f} GiB of memory" if kind == "memory" else f"{amount:g} {kind}s"

@@ -176,7 +176,29 @@ class SegmentConfig:
 
     actors: Annotated[
         CountOrNone,
-        Option("Actors: processes that each hold a model.", CLUSTER, unset="one per GPU; without GPUs, one per 4 CPUs"),
+        Option(
+            "Exactly so many actors: processes that each hold a model.",
+            CLUSTER,
+            unset="one per GPU; without GPUs, one per 4 CPUs",
+        ),
+    ] = None
+    min_actors: Annotated[
+        CountOrNone,
+        Option(
+            "Ask for so many actors at least, though nodes for fewer are up; never for more than there is work.",
+            CLUSTER,
+            unset="1",
+            run_only=True,
+        ),
+    ] = None
+    max_actors: Annotated[
+        CountOrNone,
+        Option(
+            "Have so many actors at most.",
+            CLUSTER,
+            unset="all that fit on the nodes that are up or that the cluster's autoscaler adds",
+            run_only=True,
+        ),
     ] = None
     num_gpus_per_actor: Annotated[
         float | None,
@@ -283,12 +305,20 @@ class SegmentConfig:
     def __post_init__(self) -> None:
         if self.device == "cpu" and self.num_gpus_per_actor:
             raise UserError(f"--num-gpus-per-actor {self.num_gpus_per_actor} is not usable; legal: 0 with --device cpu")
+        self._check_actors()
         if self.cycle_check and self.direction == "backward":
             raise UserError("--cycle-check with --direction backward is not usable; legal: forward, both")
         for name in ("manifest", "output"):  # actors have working folders of their own
             object.__setattr__(self, name, storage.absolute(getattr(self, name)))
         if self.allow is not None:
             object.__setattr__(self, "allow", [storage.absolute(prefix) for prefix in self.allow])
+
+    def _check_actors(self) -> None:
+        least, most = self.min_actors, self.max_actors
+        if self.actors and (least or most):
+            raise UserError(f"--actors {self.actors} fixes the number; leave --min-actors and --max-actors out")
+        if least and most and least > most:
+            raise UserError(f"--min-actors {least} is not usable; legal: 1 to {most}, as --max-actors is {most}")
 
     def propagation(self, model: HasDefaults) -> PropagationConfig:
         """The propagation options of a run: the network's defaults, overridden by the options that are set."""

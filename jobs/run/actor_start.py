@@ -8,6 +8,8 @@ from jobs.actors import cluster
 from jobs.actors.actor_factory import SegmenterFactory
 from jobs.actors.actor_group import ActorGroup
 from jobs.actors.actor_settings import ActorSettings, report_seconds
+from jobs.actors.autoscaler import Autoscaler
+from jobs.actors.crew_limits import limits_of
 from jobs.actors.division import Division, divide
 from jobs.actors.nodes import Nodes
 from jobs.actors.pool import Pool
@@ -55,7 +57,12 @@ class ActorStart:
     @cached_property
     def division(self) -> Division:
         """How the cluster's nodes are shared out. Raises FatalError for more GPUs than there are."""
-        return divide(self._nodes.all_resources, self._config, grows=self.connect().grows)
+        nodes = self._nodes.all_resources
+        return divide(nodes, self._config, grows=self.connect().grows, autoscales=self._autoscales)
+
+    @cached_property
+    def _autoscales(self) -> bool:
+        return self.connect().grows and Autoscaler().is_there()
 
     def begin(self, model: ModelFile, videos: int) -> None:
         """Start actors ahead of the plan, if it takes long. videos: which surely are to be segmented, at least."""
@@ -70,10 +77,11 @@ class ActorStart:
         return self._pool
 
     def _most(self) -> int:
-        """The number of actors on the nodes that are up now; a cluster may have grown or shrunk."""
-        if self._config.actors or not self.connect().grows:
+        """The number of actors that there may be; a cluster may have grown or shrunk."""
+        if not self.connect().grows:
             return self.division.actors
-        return max(1, sum(map(self.division.slots, self._nodes.all_resources)))
+        limits = limits_of(self._config, autoscales=self._autoscales)
+        return limits.allowed(sum(map(self.division.slots, self._nodes.all_resources)))
 
     def _start(self, model: ModelFile, size: int) -> Pool:
         config, mailbox = self._config, cluster.start_mailbox()
@@ -90,6 +98,7 @@ class ActorStart:
             self._nodes,
             size=size,
             most=self._most,
+            each=self.division.describe(),
             start_seconds=cluster.AUTOSCALE_SECONDS if self.connect().grows else cluster.START_SECONDS,
         )
         scheduler = Scheduler(Budgets(config.max_attempts), NodeHealth(), folder=self._folder)

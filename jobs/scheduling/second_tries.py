@@ -14,7 +14,8 @@ from jobs.scheduling.worker import Worker
 LOOK_SECONDS = 5.0  # between two looks: each goes through all workers
 MEASURED_SECONDS = 60.0  # of work on a shard, before which its speed is taken for its node's
 SICK_RATIO = 3.0  # of its node's speed to a worker's: many objects make a video that much slower, more is no video's
-MARGIN, GAIN_SECONDS = 2.0, 60.0  # a second try must be that much sooner: speeds of like nodes differ by their videos
+MARGIN, GAIN_SECONDS = 1.5, 60.0  # a second try must be that much sooner: speeds of like nodes differ by their videos
+REST_MARGIN = 1.1  # of what is left of a shard, over the rest of the run, while other shards wait
 OVERDUE_SHARE = 0.1  # of the time that a shard has taken, which it takes yet if it is longer than was thought
 WORKER_SECONDS = 300.0  # for a worker to come that is asked for
 
@@ -37,7 +38,7 @@ class SecondTries:
             return
         self._looked, self.wanted, self.is_urgent = now, 0, False
         rate = self._pace.rate_of(workers)
-        rest_seconds = MARGIN * rest / rate if rate else 0.0
+        rest_seconds = REST_MARGIN * rest / rate if rate else 0.0
         idle = sorted((w for w in workers if w.is_up and not w.is_leaving and not w.assignments), key=self._speed)
         measured = (w for w in workers if _may_be_tried_twice(w) and now - w.assignments[0].began >= MEASURED_SECONDS)
         behind = [(self.seconds_left(worker, now), worker) for worker in measured]

@@ -76,7 +76,7 @@ def outcome(end: Path) -> dict[str, Any]:
     done, is_given_back = list[str](), False
     with connected():
         factory, nodes = Factory(end), Nodes()
-        group = ActorGroup(factory, nodes, size=1, start_seconds=60, most=lambda: len(nodes.ids))
+        group = ActorGroup(factory, nodes, size=1, start_seconds=60, each="1 CPUs", most=lambda: len(nodes.ids))
         scheduler = Scheduler(Budgets(3), NodeHealth(), folder="attempts")
         pool = Pool(group, start_mailbox(), scheduler, output="out", stall_seconds=60)
         longest = item("long", frames=1_000)

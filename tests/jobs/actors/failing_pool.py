@@ -69,7 +69,7 @@ def written_videos() -> list[str]:
     finished: dict[str, list[str]] = {}
     written = []
     with connected():
-        group = ActorGroup(Factory(), Nodes(), size=1, start_seconds=60, most=lambda: 1)
+        group = ActorGroup(Factory(), Nodes(), size=1, start_seconds=60, each="1 CPUs", most=lambda: 1)
         scheduler = Scheduler(Budgets(3), NodeHealth(), folder="attempts")
         pool = Pool(group, start_mailbox(), scheduler, output="out", stall_seconds=60)
         for attempt, event in pool.run([make_shard([item("a"), item("b")])]):

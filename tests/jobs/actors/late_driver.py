@@ -72,7 +72,7 @@ def heard(actors: int) -> dict[str, int]:
     events, attempts, is_late = 0, set[str](), True
     with connected():
         host = ray.remote(Host).options(num_cpus=0, max_concurrency=2 * actors).remote()
-        group = ActorGroup(Hosts([host]), Nodes(), size=actors, start_seconds=60, most=lambda: actors)
+        group = ActorGroup(Hosts([host]), Nodes(), size=actors, start_seconds=60, each="1 CPUs", most=lambda: actors)
         scheduler, stall_seconds = (
             Scheduler(Budgets(3), NodeHealth(), folder="attempts"),
             SILENCE_SECONDS - UNRESPONSIVE_SECONDS,

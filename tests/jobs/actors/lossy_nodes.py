@@ -80,7 +80,12 @@ def outcome(how: str) -> dict[str, Any]:
         good, bad = cast(Any, cluster.head_node).node_id, other.node_id
         factory = Factory(good, how)
         group = ActorGroup(
-            factory, Nodes(), size=MAX_EARLY_DEATHS + 2, start_seconds=60, most=lambda: MAX_EARLY_DEATHS + 2
+            factory,
+            Nodes(),
+            size=MAX_EARLY_DEATHS + 2,
+            start_seconds=60,
+            each="1 CPUs",
+            most=lambda: MAX_EARLY_DEATHS + 2,
         )
         pool = Pool(
             group, start_mailbox(), Scheduler(Budgets(3), NodeHealth(), folder="attempts"), output="out",

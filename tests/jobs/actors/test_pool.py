@@ -1,6 +1,8 @@
 """The pool gives a video out again only while its outcome is missing."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,3 +44,38 @@ def test_pool_takes_a_node_that_comes_and_gives_an_idle_actor_back() -> None:
         assert process.wait(300) == 0, process.errors()
     found = json.loads(process.output().splitlines()[-1])
     assert found == {"done": ["0", "1", "2", "3", "long"], "nodes": 2, "given_back": True}
+
+
+def autoscaled(how: str, archive: Path, output: Path, model: Path) -> dict[str, Any]:
+    with Process("-m", "tests.jobs.actors.autoscaled_run", how, archive / "manifest.csv", output, model) as process:
+        assert process.wait(300) == 0, process.errors()
+    return dict(json.loads(process.output().splitlines()[-1]))
+
+
+@pytest.mark.heavy
+def test_run_asks_the_autoscaler_for_nodes_up_to_max_actors(archive: Path, model_file: Path, tmp_path: Path) -> None:
+    """The head has no CPU for an actor, and no option says how many nodes there may be."""
+    found = autoscaled("grows", archive, tmp_path / "out", model_file)
+    assert (found["code"], found["nodes"]) == (3, 2), found["errors"]  # video d is cut off
+
+
+@pytest.mark.heavy
+def test_start_that_gets_no_node_says_what_was_asked_what_is_there_and_what_the_autoscaler_answers(
+    archive: Path, model_file: Path, tmp_path: Path
+) -> None:
+    found = autoscaled("full", archive, tmp_path / "out", model_file)
+    error = found["errors"]
+    assert (found["code"], "Traceback" in error) == (1, False)
+    assert "no actor started within 5 s. Asked for: 2 actors, each with 1 CPUs. " in error
+    assert "There are: 1 nodes with 0 CPUs (0 CPUs free)" in error
+    assert "could not start 2 x gpu-spot (g6.xlarge) at " in error
+    assert ": InsufficientInstanceCapacity. Let the cluster have such nodes, or lower " in error
+
+
+@pytest.mark.heavy
+def test_run_that_does_not_say_whether_it_waits_for_gpus_is_refused_where_some_may_come(
+    archive: Path, model_file: Path, tmp_path: Path
+) -> None:
+    found = autoscaled("unknown", archive, tmp_path / "out", model_file)
+    assert found["code"] == 1
+    assert "say --device cuda to wait for these, or --device cpu to work without" in found["errors"]
