@@ -156,7 +156,13 @@ class VideoStarted:
     """A video was started: from now on, the death of the process is charged to this video."""
 
     work_id: str
-    frames: int | None = None  # that its container says are to be segmented; None: it does not say
+
+
+@dataclass(frozen=True)
+class VideoOpened:
+    """The container of the video under way says how many of its frames are to be segmented."""
+
+    frames: int
 
 
 @dataclass(frozen=True)
@@ -198,4 +204,4 @@ class ShardHandedOver:
     written: ShardWritten
 
 
-Event = VideoStarted | FramesDone | VideoFinished | VideoFailed | ShardWritten
+Event = VideoStarted | VideoOpened | FramesDone | VideoFinished | VideoFailed | ShardWritten

@@ -7,7 +7,16 @@ from dataclasses import dataclass, field
 import numpy as np
 from simulated_archive import Archive
 
-from jobs.records import Event, FramesDone, ShardWritten, VideoFailed, VideoFinished, VideoRow, VideoStarted
+from jobs.records import (
+    Event,
+    FramesDone,
+    ShardWritten,
+    VideoFailed,
+    VideoFinished,
+    VideoOpened,
+    VideoRow,
+    VideoStarted,
+)
 from jobs.segmenting.work_item import Shard, WorkItem
 
 FRAMES_PER_SECOND = 25.0  # of a usual video on a fast GPU
@@ -81,8 +90,9 @@ class SimulatedWorker:
         self.finished = []
         self.clock += FETCH_SECONDS
         for item in shard.items:
-            says = self.random.random() < COUNTED_SHARE
-            yield VideoStarted(item.work_id, int(self.archive.frames[int(item.work_id)]) if says else None)
+            yield VideoStarted(item.work_id)
+            if self.random.random() < COUNTED_SHARE:
+                yield VideoOpened(int(self.archive.frames[int(item.work_id)]))
             yield from self._segment(item)
         self.clock += UPLOAD_SECONDS
         yield ShardWritten(f"{shard.shard_id}.parquet", 1, shard.shard_id)

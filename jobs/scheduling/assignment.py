@@ -15,8 +15,7 @@ class Assignment:
     attempt: str  # its folder, below the output
     running: str | None = None  # work id of the video that is being segmented
     running_frames: int = 0  # of this video, done
-    running_left: int = 0  # frames of this video that are left, by the present estimate
-    is_length_known: bool = False  # of this video, from its container
+    running_length: int | None = None  # frames of this video, as its container says
     frames: int = 0  # of the videos before it, done
     settled: set[str] = field(default_factory=set)  # work ids
     is_counted: bool = True  # in the estimate of what is left; of two tries of the same videos, one is

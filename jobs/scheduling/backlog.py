@@ -21,6 +21,7 @@ class Backlog:
     def __init__(self) -> None:
         self._buckets: dict[int, _Bucket] = {}  # by the logarithm of the length
         self._count = 0
+        self._sampled = 0  # level
 
     def __len__(self) -> int:
         return self._count
@@ -58,6 +59,15 @@ class Backlog:
         if high[0].expected_frames < ratio * low[-1].expected_frames:
             return None
         return self._pop(min(self._buckets), from_end=True)
+
+    def take_sample(self) -> Shard:
+        """Take a shard of the next shorter length than the last sample, from the longest to the shortest and again.
+
+        Raises ValueError if none waits.
+        """
+        shorter = [level for level in self._buckets if level < self._sampled]
+        self._sampled = max(shorter or self._buckets)
+        return self._pop(self._sampled, from_end=False)
 
     def _pop(self, level: int, *, from_end: bool) -> Shard:
         bucket = self._buckets[level]

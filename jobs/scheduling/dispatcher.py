@@ -10,6 +10,8 @@ from jobs.scheduling.worker import Worker
 from jobs.segmenting.work_item import Shard
 
 LEAD_SECONDS = 30.0  # before a worker ends its shard, it is given the next one, so that it never waits for the driver
+SAMPLE_EVERY = 16  # shards: one of any length, so that lengths are known of all kinds; the longest alone mislead
+SAMPLE_WAITING = 4  # shards that must wait for each worker: near the end the longest go first
 PROBE_RATIO = 16  # a worker of unknown speed gets the shortest shard, if the longest is so many times as long
 
 
@@ -19,6 +21,7 @@ class Dispatcher:
     def __init__(self, estimate: Estimate) -> None:
         self.pace = Pace()
         self._backlog, self._estimate = Backlog(), estimate
+        self._chosen = 0  # shards
         self._may_take: dict[str, None] = {}  # names of workers, in the order of their events
 
     def __len__(self) -> int:
@@ -51,7 +54,8 @@ class Dispatcher:
             worker = workers[name]
             if worker.assignments and not (ahead and self._takes_another(worker, len(workers))):
                 del self._may_take[name]  # until its next event
-            elif shard := self._choose(worker, frames_ahead):
+            elif shard := self._sample(len(workers)) or self._choose(worker, frames_ahead):
+                self._chosen += 1
                 del self._may_take[name]
                 chosen.append((worker, shard))
         return chosen
@@ -62,6 +66,10 @@ class Dispatcher:
         if len(worker.assignments) > 1 or speed is None or len(self._backlog) <= workers:
             return False
         return self._estimate.left_of(worker.assignments[0]) <= LEAD_SECONDS * speed
+
+    def _sample(self, workers: int) -> Shard | None:
+        is_due = self._chosen % SAMPLE_EVERY == SAMPLE_EVERY - 1 and len(self._backlog) > SAMPLE_WAITING * workers
+        return self._backlog.take_sample() if is_due else None
 
     def _choose(self, worker: Worker, frames_ahead: Callable[[], float]) -> Shard | None:
         node = worker.node or ""

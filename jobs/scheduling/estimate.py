@@ -1,4 +1,4 @@
-"""How many frames are left: of videos under way by their own length, of the others by a model of lengths."""
+"""How many frames are left: of videos whose container was read, what it says; of the others, by a model of lengths."""
 
 import math
 from collections import Counter
@@ -15,82 +15,98 @@ class Estimate:
 
     def __init__(self) -> None:
         self._lengths = LengthModel()
-        self._frames: Counter[int] = Counter()  # expected, of videos that are not under way, by their level
-        self._videos: Counter[int] = Counter()  # likewise
-        self._running_left = 0  # frames, of videos under way
+        self._frames: Counter[int] = Counter()  # expected, of videos whose length is not known, by their level
+        self._videos: Counter[int] = Counter()  # number of these
+        self._done = 0  # frames of these that are segmented
+        self._left = 0  # frames of videos under way whose length is known
 
     @property
     def frames_left(self) -> float:
         """Frames that are still to be segmented."""
-        waiting = (
+        unknown = (
             frames * self._lengths.ratio(frames / self._videos[level])
             for level, frames in self._frames.items()
             if self._videos[level]
         )
-        return max(0.0, sum(waiting) + self._running_left)
+        return max(0.0, sum(unknown) - self._done) + self._left
 
     def add(self, shard: Shard) -> None:
         """Count the videos of a shard, which nobody works on yet."""
         for item in shard.items:
             self._count(item.expected_frames, 1)
 
-    def begin(self, assignment: Assignment, work_id: str, frames: int | None) -> None:
-        """Note that a video is under way. frames: of it, as its container says."""
-        expected = assignment.items[work_id].expected_frames
-        if frames:
-            self._lengths.learn(expected, frames)
-        assignment.running, assignment.is_length_known = work_id, bool(frames)
-        assignment.expected_left -= expected
-        if assignment.is_counted:
-            self._count(expected, -1)
-        self._set_left(assignment, frames or round(expected * self._lengths.ratio(expected)))
+    def begin(self, assignment: Assignment, work_id: str) -> None:
+        """Note that a video is under way."""
+        assignment.running, assignment.running_length = work_id, None
+        assignment.expected_left -= assignment.items[work_id].expected_frames
+
+    def opened(self, assignment: Assignment, frames: int) -> None:
+        """Take the length of the video under way, in frames, as its container says it."""
+        if assignment.running is None or frames <= 0:
+            return
+        self._lengths.learn(assignment.items[assignment.running].expected_frames, frames)
+        self._count_running(assignment, -1)
+        assignment.running_length = frames
+        self._count_running(assignment, 1)
 
     def segmented(self, assignment: Assignment, frames: int) -> None:
         """Count frames of the video under way."""
+        self._count_running(assignment, -1)
         assignment.running_frames += frames
-        self._set_left(assignment, max(0, assignment.running_left - frames))
+        self._count_running(assignment, 1)
 
     def settle(self, assignment: Assignment, work_id: str, *, is_done: bool) -> None:
         """Count a video as settled."""
-        if is_done and assignment.running_frames and not assignment.is_length_known:
+        if is_done and assignment.running_frames and assignment.running_length is None:
             self._lengths.learn(assignment.items[work_id].expected_frames, assignment.running_frames)
         assignment.frames += assignment.running_frames
-        self._stop_video(assignment)
+        self._count_running(assignment, -1)
         assignment.settled.add(work_id)
+        assignment.running, assignment.running_frames = None, 0
 
     def drop(self, assignment: Assignment) -> None:
         """Count a shard no more."""
-        if assignment.is_counted:
-            for item in assignment.items.values():
-                if item.work_id not in assignment.settled and item.work_id != assignment.running:
-                    self._count(item.expected_frames, -1)
-        self._stop_video(assignment)
+        self._count_all(assignment, -1)
         assignment.is_counted = False
+        assignment.running, assignment.running_frames = None, 0
 
     def count(self, assignment: Assignment) -> None:
         """Count the videos of a second try, now that the first one is over."""
-        for item in assignment.items.values():
-            if item.work_id not in assignment.settled and item.work_id != assignment.running:
-                self._count(item.expected_frames, 1)
         assignment.is_counted = True
-        self._running_left += assignment.running_left
+        self._count_all(assignment, 1)
 
     def left_of(self, assignment: Assignment) -> float:
         """Frames of a shard that are still to be segmented."""
         videos = len(assignment.items) - len(assignment.settled) - (assignment.running is not None)
         waiting = assignment.expected_left
-        return assignment.running_left + (waiting * self._lengths.ratio(waiting / videos) if videos else 0.0)
+        rest = waiting * self._lengths.ratio(waiting / videos) if videos else 0.0
+        return rest + self._left_of_running(assignment)
+
+    def _left_of_running(self, assignment: Assignment) -> float:
+        if assignment.running is None:
+            return 0.0
+        expected = assignment.items[assignment.running].expected_frames
+        frames = assignment.running_length or expected * self._lengths.ratio(expected)
+        return max(0.0, frames - assignment.running_frames)
+
+    def _count_all(self, assignment: Assignment, videos: int) -> None:
+        """Count the videos of a shard that are not settled, or count them no more. videos: 1 or -1 for each."""
+        self._count_running(assignment, videos)
+        for item in assignment.items.values() if assignment.is_counted else ():
+            if item.work_id not in assignment.settled and item.work_id != assignment.running:
+                self._count(item.expected_frames, videos)
+
+    def _count_running(self, assignment: Assignment, videos: int) -> None:
+        """The same for the video under way."""
+        if assignment.running is None or not assignment.is_counted:
+            return
+        if assignment.running_length is not None:
+            self._left += videos * max(0, assignment.running_length - assignment.running_frames)
+        else:
+            self._done += videos * assignment.running_frames
+            self._count(assignment.items[assignment.running].expected_frames, videos)
 
     def _count(self, expected: int, videos: int) -> None:
         level = int(math.log(expected, RATIO))
         self._videos[level] += videos
         self._frames[level] += videos * expected
-
-    def _set_left(self, assignment: Assignment, frames: int) -> None:
-        if assignment.is_counted:
-            self._running_left += frames - assignment.running_left
-        assignment.running_left = frames
-
-    def _stop_video(self, assignment: Assignment) -> None:
-        self._set_left(assignment, 0)
-        assignment.running, assignment.running_frames = None, 0

@@ -14,6 +14,7 @@ from jobs.records import (
     ShardWritten,
     VideoFailed,
     VideoFinished,
+    VideoOpened,
     VideoRow,
     VideoStarted,
 )
@@ -130,8 +131,10 @@ class Scheduler:
         current = worker.assignments[0]
         self._measure(worker, event, now)
         if isinstance(event, VideoStarted):
-            self._estimate.begin(current, event.work_id, event.frames)
+            self._estimate.begin(current, event.work_id)
             self._node_health.video_started(worker.node)
+        elif isinstance(event, VideoOpened):
+            self._estimate.opened(current, event.frames)
         elif isinstance(event, VideoFinished):
             self._estimate.settle(current, event.row.work_id, is_done=event.row.status == "done")
             self._budgets.video_fetched()

@@ -16,7 +16,9 @@ MEASURED_SECONDS = 60.0  # of work on a shard, before which its speed is taken f
 SICK_RATIO = 3.0  # of its node's speed to a worker's: many objects make a video that much slower, more is no video's
 MARGIN, GAIN_SECONDS = 1.5, 60.0  # a second try must be that much sooner: speeds of like nodes differ by their videos
 REST_MARGIN = 1.1  # of what is left of a shard, over the rest of the run, while other shards wait
-OVERDUE_SHARE = 0.1  # of the time that a shard has taken, which it takes yet if it is longer than was thought
+# Of the frames that a shard has had, those that are left if it is longer than was thought: for the time left, as most
+# are about to end; and for a second try, as lengths are heavy-tailed, and what it costs is idle time.
+OVERDUE_SHARE, OVERDUE_AT_WORST = 0.1, 2.0
 WORKER_SECONDS = 300.0  # for a worker to come that is asked for
 
 
@@ -41,7 +43,7 @@ class SecondTries:
         rest_seconds = REST_MARGIN * rest / rate if rate else 0.0
         idle = sorted((w for w in workers if w.is_up and not w.is_leaving and not w.assignments), key=self._speed)
         measured = (w for w in workers if _may_be_tried_twice(w) and now - w.assignments[0].began >= MEASURED_SECONDS)
-        behind = [(self.seconds_left(worker, now), worker) for worker in measured]
+        behind = [(self._seconds(worker, self._frames_at_worst(worker), now), worker) for worker in measured]
         behind = [pair for pair in behind if pair[0] > rest_seconds]
         for left, worker in sorted(behind, key=lambda pair: pair[0], reverse=True):
             fits = (w for w in reversed(idle) if w.node != worker.node and self._is_sooner(worker, w, left, now=now))
@@ -54,16 +56,24 @@ class SecondTries:
 
     def seconds_left(self, worker: Worker, now: float) -> float:
         """Until a worker is through with its present shard, by its own speed."""
-        current, speed = worker.assignments[0], self._own_speed(worker, now)
-        frames = self._estimate.left_of(current)
-        if not frames:  # past its estimate, or after its last frame
-            return OVERDUE_SHARE * (now - current.began)
+        current = worker.assignments[0]
+        frames = self._estimate.left_of(current) or OVERDUE_SHARE * current.frames_done
+        return self._seconds(worker, frames, now)
+
+    def _seconds(self, worker: Worker, frames: float, now: float) -> float:
+        speed = self._own_speed(worker, now)
         return frames / speed if speed else math.inf
+
+    def _frames_at_worst(self, worker: Worker) -> float:
+        current = worker.assignments[0]
+        return self._estimate.left_of(current) or OVERDUE_AT_WORST * current.frames_done
 
     def likely_seconds_left(self, worker: Worker, now: float) -> float:
         """Until the videos of a worker's present shard are done, by itself or by a second try."""
         left = self.seconds_left(worker, now)
-        return min(left, self._seconds_again(worker, None, now)) if _may_be_tried_twice(worker) else left
+        if _may_be_tried_twice(worker) and self._is_sooner(worker, None, left, now=now):
+            return self._seconds_again(worker, None, now)
+        return left
 
     def _is_sooner(self, worker: Worker, other: Worker | None, left: float, *, now: float) -> bool:
         """Whether another worker is likely to end the shard well before this one. other: None for the fastest node."""
@@ -73,8 +83,7 @@ class SecondTries:
         """For the shard, from its first frame on, by another worker; None for one on the fastest other node."""
         others = (node for node in self._pace.nodes if node != worker.node) if other is None else [other.node or ""]
         speed = max((self._pace.speed(node) or self._speed(worker) for node in others), default=0.0)
-        current = worker.assignments[0]
-        frames = self._estimate.left_of(current) + current.frames_done
+        frames = self._frames_at_worst(worker) + worker.assignments[0].frames_done
         return frames / (speed * self._lightness(worker, now)) if speed else math.inf
 
     def _lightness(self, worker: Worker, now: float) -> float:

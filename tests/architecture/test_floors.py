@@ -18,6 +18,7 @@ ONLY_IN = {
             for name in (
                 "actor_factory",
                 "actor_group",
+                "autoscaler",
                 "cluster",
                 "death_cause",
                 "draining",

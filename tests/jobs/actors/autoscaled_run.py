@@ -12,15 +12,14 @@ import sys
 import time
 from typing import Any
 
-from ray._raylet import GcsClient
+from ray._raylet import GcsClient  # type: ignore[attr-defined]
 from ray.autoscaler.v2.sdk import get_cluster_status
 from ray.cluster_utils import Cluster
-from ray.core.generated.autoscaler_pb2 import AutoscalingState
+from ray.core.generated.autoscaler_pb2 import AutoscalingState  # type: ignore[attr-defined]
 
 from tests.jobs.actors.lossy_nodes import SMALL
 
 MOST_NODES = 2
-POLL_SECONDS = 0.1
 # The command, with another patience for the first actor.
 COMMAND = """
 from jobs.actors import cluster
@@ -69,7 +68,7 @@ def outcome(how: str, manifest: str, output: str, model: str) -> dict[str, Any]:
     with subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True) as process:
         while process.poll() is None:
             autoscaler.work()
-            time.sleep(POLL_SECONDS)
+            time.sleep(0.1)
         errors = process.stderr.read() if process.stderr else ""
     nodes = len(cluster.worker_nodes)
     cluster.shutdown()
