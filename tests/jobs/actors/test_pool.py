@@ -79,3 +79,11 @@ def test_run_that_does_not_say_whether_it_waits_for_gpus_is_refused_where_some_m
     found = autoscaled("unknown", archive, tmp_path / "out", model_file)
     assert found["code"] == 1
     assert "say --device cuda to wait for these, or --device cpu to work without" in found["errors"]
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_video_of_a_sick_worker_is_done_by_another_one_and_counts_once() -> None:
+    with Process("-m", "tests.jobs.actors.second_try") as process:
+        assert process.wait(300) == 0, process.errors()
+    found = json.loads(process.output().splitlines()[-1])
+    assert found == {"done": ["short", "long"], "twice": ["long"], "actors": 1}
