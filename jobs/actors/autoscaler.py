@@ -1,5 +1,6 @@
 """Ray's autoscaler: whether the cluster has one, and what it says of the actors that wait for nodes."""
 
+import math
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -9,6 +10,7 @@ from ray.autoscaler.v2.sdk import get_cluster_status
 from ray.exceptions import RayError
 
 TIMEOUT_SECONDS = 5
+ASK_SECONDS = 5.0  # between two questions whether it is there
 UNNAMED = "node_"  # begins the type of a node that no autoscaler started; its id follows
 NEVER_RAN = "0"  # version of the state of an autoscaler
 
@@ -18,9 +20,16 @@ class Autoscaler:
 
     def __init__(self) -> None:
         self._gcs = ray.get_runtime_context().gcs_address
+        self._asked, self._is_there = -math.inf, False
 
     def is_there(self) -> bool:
-        """Whether nodes are added for actors that wait: an autoscaler reports, and nodes have types that it knows.
+        """Whether nodes are added for actors that wait. Ray is asked now and then: on Kubernetes it may come late."""
+        if not self._is_there and time.monotonic() - self._asked >= ASK_SECONDS:
+            self._asked, self._is_there = time.monotonic(), self._reports()
+        return self._is_there
+
+    def _reports(self) -> bool:
+        """Whether an autoscaler reports, and nodes have types that it knows.
 
         `ray start --head` on its own starts a monitor that reports, too, and that adds nothing.
         """

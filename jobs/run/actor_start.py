@@ -58,11 +58,15 @@ class ActorStart:
     def division(self) -> Division:
         """How the cluster's nodes are shared out. Raises FatalError for more GPUs than there are."""
         nodes = self._nodes.all_resources
-        return divide(nodes, self._config, grows=self.connect().grows, autoscales=self._autoscales)
+        return divide(nodes, self._config, grows=self.connect().grows, autoscales=self._autoscales())
 
     @cached_property
+    def _autoscaler(self) -> Autoscaler:
+        self.connect()
+        return Autoscaler()
+
     def _autoscales(self) -> bool:
-        return self.connect().grows and Autoscaler().is_there()
+        return self.connect().grows and self._autoscaler.is_there()
 
     def begin(self, model: ModelFile, videos: int) -> None:
         """Start actors ahead of the plan, if it takes long. videos: which surely are to be segmented, at least."""
@@ -80,7 +84,7 @@ class ActorStart:
         """The number of actors that there may be; a cluster may have grown or shrunk."""
         if not self.connect().grows:
             return self.division.actors
-        limits = limits_of(self._config, autoscales=self._autoscales)
+        limits = limits_of(self._config, autoscales=self._autoscales())
         return limits.allowed(sum(map(self.division.slots, self._nodes.all_resources)))
 
     def _start(self, model: ModelFile, size: int) -> Pool:

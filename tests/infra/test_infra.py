@@ -1,7 +1,6 @@
 """Cluster files agree with the schemas of what reads them, and with each other."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -65,10 +64,9 @@ def test_kuberay_s_autoscaler_adds_gpu_nodes_from_none_and_no_actors_to_the_head
     assert (head["resources"]["CPU"], head["resources"].get("GPU", 0)) == (0, 0)
     assert (gpu["min_workers"], gpu["max_workers"], gpu["resources"]["GPU"]) == (0, 8, 1)
     assert config["idle_timeout_minutes"] == 5
-    (actors,) = re.findall(
-        r"--actors (\d+) --num-gpus-per-actor 1", load("infra/kuberay/rayjob.yaml")["spec"]["entrypoint"]
-    )
-    assert int(actors) == gpu["max_workers"]
+    entrypoint = load("infra/kuberay/rayjob.yaml")["spec"]["entrypoint"]
+    assert ("--device cuda" in entrypoint, "actors" in entrypoint) == (True, False), "as many as the autoscaler adds"
+    assert cluster["spec"]["autoscalerOptions"]["version"] == "v2", "which reports to Ray"
 
 
 def containers(pod: Any) -> list[Any]:
