@@ -37,7 +37,10 @@ def retry(
     from jobs.planning.run_record import read_config
 
     config = dataclasses.replace(read_config(output), recheck=recheck)
-    _run_segment(config if actors is None else dataclasses.replace(config, actors=actors), only or [])
+    _run_segment(
+        config if actors is None else dataclasses.replace(config, actors=actors, min_actors=None, max_actors=None),
+        only or [],
+    )
 
 
 def _run_segment(config: SegmentConfig, classes: list[str] | None = None) -> None:

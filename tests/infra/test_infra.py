@@ -1,6 +1,7 @@
 """Cluster files agree with the schemas of what reads them, and with each other."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 

@@ -167,7 +167,7 @@ def test_record_of_an_earlier_version_is_read(tmp_path: Path) -> None:
     }  # fmt: skip
     (tmp_path / "run.json").write_text(json.dumps({"config": options}))
     later = {"similarity": None, "verify_downloads": False, "compact_at_end": False}
-    later |= {"frames_per_second": None, "price_per_hour": None}
+    later |= {"frames_per_second": None, "price_per_hour": None, "min_actors": None, "max_actors": None}
     rules = {"on_bad_frame": "refuse", "on_bad_annotation": "refuse", "overlap": "refuse"}
     assert read_config(str(tmp_path)).as_dict() == options | {"output": str(tmp_path)} | later | rules
 

@@ -4,8 +4,9 @@
 
 An archive is segmented into one output after another, by turns on disk and on S3. As soon as a driver is dead, readers
 look at the output, `verify` checks it, and the same command goes on (or `retry`, where videos were killed so often
-that they are in quarantine). The seed draws what is killed and when; what that hits is up to the machine. A raylet
-that is killed is replaced by a new node; the head's is spared, for it is the cluster.
+that they are in quarantine). The crew follows the cluster: nodes come, and others are drained and go. The seed draws
+what is killed and when; what that hits is up to the machine. A raylet that is killed is replaced by a new node; the
+head's is spared, for it is the cluster.
 """
 
 import argparse
@@ -42,14 +43,18 @@ DRAWN = 8  # videos
 class Scale:
     """How much is killed, and what is at work meanwhile."""
 
-    mix: tuple[str, ...]  # of this many kills
+    mix: tuple[str, ...]  # of this many kills; "node": one comes, or is drained and goes
     pause_seconds: float  # before a kill, at most
-    nodes: int
+    nodes: int  # to begin with
     copies: int  # of each drawn video in the manifest
 
 
-FULL = Scale(mix=("actor",) * 5 + ("driver",) * 3 + ("raylet",) * 2, pause_seconds=10, nodes=3, copies=4)
-SHORT = Scale(mix=("actor", "driver", "raylet"), pause_seconds=2, nodes=2, copies=1)
+FULL = Scale(
+    mix=("actor",) * 4 + ("driver",) * 2 + ("raylet",) * 2 + ("node",) * 2, pause_seconds=10, nodes=2, copies=4
+)
+SHORT = Scale(mix=("actor", "driver", "raylet", "node"), pause_seconds=2, nodes=2, copies=1)
+MOST_NODES = 4
+DRAIN_SECONDS = 3.0  # from a notice to the end of a node
 
 
 class Chaos:
@@ -63,6 +68,7 @@ class Chaos:
         self.ended: Counter[int | None] = Counter()  # drivers, by exit code
         self.finished = 0  # outputs
         self.violations: list[str] = []
+        self._going: dict[int, float] = {}  # raylets of nodes that are drained, and when they end
         self._due = time.monotonic()  # of the next kill, whatever is committed until then, and by whichever run
 
     def run(self, kills: int, outputs: Iterator[str]) -> None:
@@ -95,6 +101,7 @@ class Chaos:
         while run.code is None:
             time.sleep(0.1)
             now = time.monotonic()
+            self._end_drained(now)
             if self._to_kill and now > self._due and self._kill(run):
                 self._due, last = now + self._chance.uniform(0, self._scale.pause_seconds), now
             elif (found := len(record_locations(run.output))) > records:
@@ -106,6 +113,10 @@ class Chaos:
     def _kill(self, run: Restarted) -> bool:
         """Kill one of the kind that is next, if there is one just now."""
         kind = self._to_kill[0]
+        if kind == "node":
+            self._to_kill.popleft()
+            self._change_nodes(run)
+            return True
         found = {"driver": lambda: [run.pid], "actor": self._nodes.actors, "raylet": self._nodes.alive}[kind]()
         if not found:
             return False
@@ -118,6 +129,23 @@ class Chaos:
         else:
             self._nodes.kill(victim)
         return True
+
+    def _change_nodes(self, run: Restarted) -> None:
+        """Let a node come, or tell one that it is to go."""
+        staying = sorted(set(self._nodes.alive()) - self._going.keys())
+        comes = len(staying) < 2 or (len(self._nodes.alive()) < MOST_NODES and self._chance.random() < 0.5)
+        raylet = self._nodes.add() if comes else self._chance.choice(staying)
+        if not comes:
+            self._nodes.drain(raylet)
+            self._going[raylet] = time.monotonic() + DRAIN_SECONDS
+        self.killed["node"] += 1
+        what = "comes" if comes else "is drained"
+        print(f"{self.killed.total()}: node {raylet} {what}, at work on {storage.name_of(run.output)}", flush=True)
+
+    def _end_drained(self, now: float) -> None:
+        for raylet in [raylet for raylet, end in self._going.items() if now >= end]:
+            del self._going[raylet]
+            self._nodes.kill(raylet, is_replaced=False)
 
 
 def _draw(folder: Path, copies: int) -> tuple[str, list[str]]:
@@ -139,7 +167,7 @@ def _draw(folder: Path, copies: int) -> tuple[str, list[str]]:
     rows = [f"{time}{v.video_id},videos/{v.video_id}.mp4,prompts/{v.video_id}" for time in range(copies) for v in drawn]
     manifest.write_text("\n".join(["video_id,video,prompts", *rows]))
     save_model(tiny_model(), folder / "tiny.safetensors")
-    options = ["--model", str(folder / "tiny.safetensors"), "--actors", "2", "--threads-per-actor", "1"]
+    options = ["--model", str(folder / "tiny.safetensors"), "--threads-per-actor", "1"]
     return str(manifest), options
 
 

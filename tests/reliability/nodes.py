@@ -85,11 +85,11 @@ class Nodes:
                     found.append(pid)
         return found
 
-    def kill(self, pid: int) -> None:
-        """Kill a process of the cluster; another node comes in the place of one that was killed."""
+    def kill(self, pid: int, *, is_replaced: bool = True) -> None:
+        """Kill a process of the cluster. is_replaced: another node comes in the place of one that was killed."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        if self.raylets.pop(pid, None):
+        if self.raylets.pop(pid, None) and is_replaced:
             self.add()
 
     def drain(self, raylet: int) -> None:
