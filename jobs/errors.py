@@ -1,5 +1,7 @@
 """Errors that users see, and exit codes. Messages give the value, the legal values, and the remedy."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 
 
@@ -55,6 +57,15 @@ class PromptError(VideoError):
 
 class DamagedError(VideoError):
     """A video has missing or damaged frames, and the run is strict."""
+
+
+@contextmanager
+def missing_is(error: type[VideoError]) -> Iterator[None]:
+    """What is not there is an error of the video or its prompts, as in a run."""
+    try:
+        yield
+    except FileNotFoundError as missing:
+        raise error(str(missing)) from missing
 
 
 def printable(text: str) -> str:

@@ -15,8 +15,8 @@ from jobs.commands.evaluate import evaluate_output
 from jobs.commands.train import train
 from jobs.planning.config import SegmentConfig
 from jobs.run.driver import run
-from jobs.run.progress import NullReporter
 from jobs.training.config import TrainingConfig
+from jobs.watching.progress import NullReporter
 
 KINDS = ("JPEGImages", "Annotations")
 

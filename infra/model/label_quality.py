@@ -23,9 +23,9 @@ from jobs.planning.config import SegmentConfig
 from jobs.planning.run_record import read_video_rows
 from jobs.records import VideoRow
 from jobs.run.driver import run
-from jobs.run.progress import NullReporter
 from jobs.scores.trust_curves import SIGNS, risk_coverage, spearman
 from jobs.selections.criteria import Criteria
+from jobs.watching.progress import NullReporter
 
 CLIPS, FRAMES, SEEDS = 12, 48, {"fitted": 3000, "others": 5000}
 SHARES = (0.75, 0.5, 0.25)  # of the masks, the most trusted ones

@@ -9,7 +9,7 @@ import own_process
 from jobs.commands.compact import compact_output
 from jobs.commands.verify import verify as find_problems
 from jobs.ledger.ledger import Ledger
-from jobs.run.progress import NullReporter
+from jobs.watching.progress import NullReporter
 
 
 def costs(scale: float) -> dict[str, float]:

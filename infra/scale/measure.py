@@ -29,7 +29,7 @@ def ledger(scale: float) -> Figures:
     from jobs.ledger.ledger import LEDGER, Ledger
     from jobs.ledger.log import Log
     from jobs.planning.latest_rows import read_latest_rows
-    from jobs.run.status import summarise
+    from jobs.watching.summary import summarise
 
     records = int(50_000 * scale)
     with s3(0.0) as store:

@@ -20,7 +20,7 @@ from ray.cluster_utils import Cluster
 from jobs.commands.archive import DrawnVideo, draw_archive
 from jobs.planning.config import SegmentConfig
 from jobs.run.driver import run
-from jobs.run.progress import Counts, NullReporter
+from jobs.watching.progress import Counts, NullReporter
 
 VIDEOS, FRAMES, HEIGHT, WIDTH = 24, 40, 240, 320
 STORE = {"object_store_memory": 80 * 2**20, "include_dashboard": False}

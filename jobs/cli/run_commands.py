@@ -44,11 +44,11 @@ def retry(
 
 
 def _run_segment(config: SegmentConfig, classes: list[str] | None = None) -> None:
+    from jobs.costs.cost_report import describe_last_run
     from jobs.outputs.store import run_info
-    from jobs.run.cost_report import describe_last_run
     from jobs.run.driver import run
-    from jobs.run.progress import reporter
-    from jobs.run.status import summarise
+    from jobs.watching.progress import reporter
+    from jobs.watching.summary import summarise
 
     rows = run(config, reporter(), classes)
     print(summarise(rows, config.output))
@@ -79,10 +79,10 @@ def plan(
     seed: Annotated[int, typer.Option(help="Seed of random samples: the same one draws the same videos.")] = 0,
 ) -> None:
     """Show what `segment` would do, and what that would take and cost, without doing it."""
+    from jobs.costs.cost_report import describe_expectation
+    from jobs.costs.expectation import expect
     from jobs.planning.job import prepare_job
-    from jobs.run.cost_report import describe_expectation
-    from jobs.run.expectation import expect
-    from jobs.run.status import describe_believed, describe_lengths, describe_plan, describe_unused
+    from jobs.run.plan_report import describe_believed, describe_lengths, describe_plan, describe_unused
 
     if sample and config.frames_per_second:
         raise UserError("--sample with --frames-per-second is not usable; legal: one of them, as a sample measures it")
@@ -106,8 +106,8 @@ def plan(
 
 
 def _check_inputs(todo: Sequence["WorkItem"], count: int | None, seed: int) -> bool:
+    from jobs.costs.sampling import sampled
     from jobs.run.input_check import describe_failures, find_failures
-    from jobs.run.sampling import sampled
 
     chosen = sampled(todo, count, seed)
     failures = list(find_failures(chosen))
@@ -125,11 +125,11 @@ def _project_sample(job: "Job", todo: Sequence["WorkItem"], count: int, *, seed:
 
 def status(output: Output) -> None:
     """Show how far an output is, with the videos of all its manifests, from storage alone."""
+    from jobs.costs.cost_report import describe_last_run
     from jobs.outputs.selection_folder import is_selection
     from jobs.outputs.store import run_info
     from jobs.planning.latest_rows import read_latest_rows
-    from jobs.run.cost_report import describe_last_run
-    from jobs.run.status import summarise
+    from jobs.watching.summary import summarise
 
     with storage_policy(StoragePolicy(QUICK_SECONDS)):
         rows, info = read_latest_rows(output), run_info(output)
@@ -159,7 +159,7 @@ def compact(
 ) -> None:
     """Merge small files of masks, towards 256 MB each. Run it again to resume."""
     from jobs.commands.compact import compact_output, plan_output
-    from jobs.run.progress import reporter
+    from jobs.watching.progress import reporter
 
     print((plan_output(output) if dry_run else compact_output(output, reporter())).describe(output))
 

@@ -16,9 +16,9 @@ from jobs.outputs.video_writer import VideoWriter
 from jobs.planning.config import SegmentConfig
 from jobs.records import Entry
 from jobs.run.driver import run
-from jobs.run.progress import Counts, NullReporter
 from jobs.segmenting.segment_video import segment_video, to_end
 from jobs.segmenting.work_item import VideoOptions, WorkItem
+from jobs.watching.progress import Counts, NullReporter
 from stcn_core.acceleration.inference import for_inference
 from stcn_core.benchmark.cases import CASES, Figures, Settings
 from stcn_core.benchmark.comparison import propagation

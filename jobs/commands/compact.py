@@ -18,7 +18,7 @@ from jobs.planning.run_record import read_config
 from jobs.run.compaction import compact_on_cluster, plan_compaction
 from jobs.run.compaction_summary import Compaction
 from jobs.run.driver import record_creator_for
-from jobs.run.progress import Reporter
+from jobs.watching.progress import Reporter
 
 
 def plan_output(output: str) -> Compaction:

@@ -15,8 +15,8 @@ from jobs.inputs.videos.video import Video
 from jobs.planning.config import SegmentConfig
 from jobs.records import VideoRow
 from jobs.run.driver import run
-from jobs.run.progress import reporter
 from jobs.scores.tables import ObjectScore
+from jobs.watching.progress import reporter
 
 VIDEOS = [
     DrawnVideo(video_id="one-object", seed=101, frames=48, height=240, width=426, rate=Fraction(24), objects=1),

@@ -5,14 +5,14 @@ from dataclasses import replace
 
 import torch
 
+from jobs.costs.expectation import expect
+from jobs.costs.quantities import counted
+from jobs.costs.sample_report import describe_projection, describe_sampled
+from jobs.costs.sample_run import SampledVideo, segment_sample
+from jobs.costs.sampling import sampled
 from jobs.errors import UserError
 from jobs.io.storage_policy import StoragePolicy, storage_policy
 from jobs.planning.job import Job
-from jobs.run.expectation import expect
-from jobs.run.quantities import counted
-from jobs.run.sample_report import describe_projection, describe_sampled
-from jobs.run.sample_run import SampledVideo, segment_sample
-from jobs.run.sampling import sampled
 from jobs.segmenting.work_item import WorkItem
 from stcn_core.acceleration.inference import for_inference
 from stcn_core.device import find_device

@@ -8,9 +8,9 @@ from jobs.ledger.commit_writer import CommitWriter
 from jobs.ledger.ledger import Commit
 from jobs.planning.config import SegmentConfig
 from jobs.records import FramesDone, ShardHandedOver, ShardWritten, VideoFinished, VideoRow
-from jobs.run.progress import Counts, Reporter
 from jobs.scheduling.events import NodeAvoided, TriedTwice, VideoGivenUp, VideoRetried
 from jobs.segmenting.failure_row import quarantined_row
+from jobs.watching.progress import Counts, Reporter
 
 SHOWN_VIDEOS = 3  # of a shard
 

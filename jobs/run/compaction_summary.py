@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from jobs.costs.quantities import size
 from jobs.errors import printable
 from jobs.io import storage
 from jobs.ledger.published import MASKS
 from jobs.planning.merge_plan import SMALLEST, Group, StoredFile
-from jobs.run.quantities import size
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import version
 
+from jobs.costs.expectation import expect
+from jobs.costs.run_cost import write_run_record, write_what_it_took
 from jobs.errors import FatalError
 from jobs.io import storage
 from jobs.io.create_only import Create, record_creator
@@ -21,11 +23,9 @@ from jobs.planning.latest_rows import LatestRows
 from jobs.run.actor_start import ActorStart
 from jobs.run.committer import Committer
 from jobs.run.compaction import compact_on_cluster, plan_compaction
-from jobs.run.expectation import expect
-from jobs.run.progress import Counts, Reporter
-from jobs.run.run_cost import write_run_record, write_what_it_took
-from jobs.run.status import describe_believed, describe_outdated, describe_unused
+from jobs.run.plan_report import describe_believed, describe_outdated, describe_unused
 from jobs.segmenting.work_item import WorkItem
+from jobs.watching.progress import Counts, Reporter
 
 HAND_OVER_SECONDS = 2.0  # for actors to upload what they have finished; `ray job stop` kills after 3
 LAST_PATIENCE_SECONDS = 2.0  # for storage requests of a run that is told to stop

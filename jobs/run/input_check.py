@@ -1,11 +1,10 @@
 """`stcn plan --check`: what would fail, found from prompts and headers before a cluster is paid for."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 from jobs.concurrency.threads import inheriting_pool
-from jobs.errors import CredentialsError, PromptError, VideoError, printable
+from jobs.errors import CredentialsError, PromptError, VideoError, missing_is, printable
 from jobs.inputs.listed_video import require_as_listed
 from jobs.io import scratch, storage
 from jobs.io.outline import outline
@@ -32,15 +31,6 @@ def describe_failures(checked: int, failures: Sequence[VideoRow], in_all: int) -
 
 def _reason(row: VideoRow) -> str:
     return printable(row.error_message or "")
-
-
-@contextmanager
-def missing_is(error: type[VideoError]) -> Iterator[None]:
-    """What is not there is an error of the video or its prompts, as in a run."""
-    try:
-        yield
-    except FileNotFoundError as missing:
-        raise error(str(missing)) from missing
 
 
 def _failure(item: WorkItem) -> VideoRow | None:

@@ -11,6 +11,8 @@ FLOORS = {
         ("cli",),
         ("commands",),
         ("run", "training"),
+        ("watching",),
+        ("costs",),
         ("actors",),
         ("scheduling",),
         ("exports",),

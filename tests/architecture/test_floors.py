@@ -183,7 +183,14 @@ assert len(list(stcn_core.propagate(model, frames, {0: prompt}, config=config)))
 
 @pytest.mark.parametrize(
     "module",
-    ["run.status", "run.cost_report", "commands.verify", "commands.evaluate", "commands.export", "commands.select"],
+    [
+        "watching.summary",
+        "costs.cost_report",
+        "commands.verify",
+        "commands.evaluate",
+        "commands.export",
+        "commands.select",
+    ],
 )
 def test_commands_that_only_read_an_output_import_neither_torch_nor_ray(module: str) -> None:
     """They take 2.5 s to import, of 3."""

@@ -22,7 +22,7 @@ from typing import Any
 IMPORTED = (
     "torch", "numpy", "pyarrow.dataset", "av", "PIL.Image", "pycocotools.mask", "safetensors.torch", "rich.progress",
     "s3fs", "jobs.cli.__main__", "jobs.actors.shard_file", "jobs.actors.watchdog", "jobs.segmenting.segment_video",
-    "jobs.planning.job", "jobs.run.status", "jobs.commands.verify", "jobs.commands.evaluate",
+    "jobs.planning.job", "jobs.watching.summary", "jobs.commands.verify", "jobs.commands.evaluate",
     "stcn_core.acceleration.inference", "jsonschema", "requests", "aiohttp", "torch._dynamo", "torch.utils.tensorboard",
 )  # fmt: skip
 LARGEST_REQUEST = 2**20  # bytes

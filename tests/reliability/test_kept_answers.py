@@ -14,7 +14,7 @@ from jobs.planning.config import SegmentConfig
 from jobs.planning.job import Job, prepare_job
 from jobs.planning.kept_answers import FILE
 from jobs.records import ShardWritten, Status, VideoRow
-from jobs.run.status import describe_believed
+from jobs.run.plan_report import describe_believed
 from jobs.segmenting.work_item import WorkItem
 from tests.jobs.outputs.test_store import rows as mask_rows
 from tests.stores.faults import FaultProxy

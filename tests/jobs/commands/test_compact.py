@@ -18,7 +18,7 @@ from jobs.outputs import store
 from jobs.planning import merge_plan
 from jobs.planning.run_record import read_config, read_video_rows
 from jobs.run.compaction import compact
-from jobs.run.progress import NullReporter
+from jobs.watching.progress import NullReporter
 from tests.jobs.ledger.merged_output import ledger_output
 from tests.jobs.ledger.merges import files_of_videos, in_this_process
 from tests.parts import stcn

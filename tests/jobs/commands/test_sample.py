@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from jobs.commands.sample import project_sample
+from jobs.costs.sample_run import SampledVideo
 from jobs.errors import UserError
 from jobs.planning.config import SegmentConfig
 from jobs.planning.job import Job, prepare_job
-from jobs.run.sample_run import SampledVideo
 from tests.parts import VIDEOS, stcn
 
 FRAMES = {video.video_id: video.frames for video in VIDEOS if not video.broken}

@@ -12,7 +12,7 @@ from jobs.io import retry, storage
 from jobs.io.storage_policy import StoragePolicy, current_policy, storage_policy
 from jobs.planning.config import SegmentConfig
 from jobs.run.driver import run
-from jobs.run.progress import NullReporter
+from jobs.watching.progress import NullReporter
 
 
 def test_a_policy_ends_with_its_block_also_by_an_error() -> None:

@@ -13,7 +13,7 @@ from jobs.ledger.ledger import Commit, Ledger, TakenOverError
 from jobs.outputs import store
 from jobs.planning.config import SegmentConfig
 from jobs.run.committer import Committer
-from jobs.run.progress import Counts, NullReporter
+from jobs.watching.progress import Counts, NullReporter
 from tests.jobs.ledger.records import record_locations
 from tests.jobs.ledger.test_ledger import attempt, begun, published, row
 

@@ -11,7 +11,7 @@ from jobs.outputs.packed_rows import PackedRows
 from jobs.planning.answers import Answer
 from jobs.planning.length import BYTES_PER_FRAME, Rates, measured_rates
 from jobs.records import Entry, VideoRow
-from jobs.run.status import describe_lengths
+from jobs.run.plan_report import describe_lengths
 from tests.parts import stcn
 
 

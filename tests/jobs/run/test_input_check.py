@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from jobs.costs.sampling import sampled
 from jobs.errors import UserError
 from jobs.io import storage
 from jobs.io.outline import outline
@@ -18,7 +19,6 @@ from jobs.planning import job
 from jobs.planning.config import SegmentConfig
 from jobs.planning.job import prepare_job
 from jobs.run.input_check import find_failures
-from jobs.run.sampling import sampled
 from tests.parts import stcn
 from tests.preloaded.process import Process
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from jobs.run.status import SHOWN_SHARDS, describe_plan
+from jobs.run.plan_report import SHOWN_SHARDS, describe_plan
 from tests.jobs.scheduling.shards import shard
 
 

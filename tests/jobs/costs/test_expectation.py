@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from jobs.costs.cost_report import describe_last_run
+from jobs.costs.expectation import hours_of
+from jobs.costs.quantities import size, speed
 from jobs.ledger.ledger import Ledger
 from jobs.outputs import store
 from jobs.planning.config import SegmentConfig
 from jobs.planning.work_done import work_of_run
-from jobs.run.cost_report import describe_last_run
-from jobs.run.expectation import hours_of
-from jobs.run.quantities import size, speed
 from tests.jobs.ledger.merges import merge_committed
 from tests.parts import stcn
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from jobs.costs.quantities import HOUR
 from jobs.planning.config import SegmentConfig
 from jobs.planning.job import Job
 from jobs.planning.work_done import WorkDone, work_like
 from jobs.planning.workload import Workload, workload_of
-from jobs.run.quantities import HOUR
 from jobs.segmenting.work_item import WorkItem
 
 BYTES_PER_MASK = 387  # in Parquet, at 480p: assumed where nothing is done yet

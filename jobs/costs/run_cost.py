@@ -4,11 +4,11 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from jobs.costs.expectation import cost
 from jobs.io import storage
 from jobs.outputs import store
 from jobs.planning.job import Job
 from jobs.planning.work_done import work_of_run
-from jobs.run.expectation import cost
 
 
 def write_what_it_took(job: Job, run: str) -> None:

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jobs.errors import CredentialsError, PromptError, VideoError
+from jobs.errors import CredentialsError, PromptError, VideoError, missing_is
 from jobs.inputs.listed_video import require_as_listed
 from jobs.io import scratch, storage
 from jobs.outputs import store
 from jobs.records import VideoRow
-from jobs.run.input_check import missing_is
 from jobs.segmenting.failure_row import quarantined_row
 from jobs.segmenting.segment_video import Segmented, segment_video, to_end
 from jobs.segmenting.work_item import WorkItem

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
+from jobs.costs.cost_report import describe_work
+from jobs.costs.expectation import Expectation
+from jobs.costs.projection import Range, ratio
+from jobs.costs.quantities import HOUR, counted, hours, money, number, size, speed
+from jobs.costs.sample_run import SampledVideo
 from jobs.errors import printable
-from jobs.run.cost_report import describe_work
-from jobs.run.expectation import Expectation
-from jobs.run.projection import Range, ratio
-from jobs.run.quantities import HOUR, counted, hours, money, number, size, speed
-from jobs.run.sample_run import SampledVideo
 
 
 def describe_sampled(sampled: SampledVideo) -> str:

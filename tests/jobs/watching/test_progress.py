@@ -6,8 +6,8 @@ import json
 import pytest
 from rich.console import Console
 
-from jobs.run import progress
-from jobs.run.progress import Counts, JsonLines, ProgressBar
+from jobs.watching import progress
+from jobs.watching.progress import Counts, JsonLines, ProgressBar
 
 
 class Terminal(io.StringIO):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs.run.quantities import counted, hours, money, number, size, speed
+from jobs.costs.quantities import counted, hours, money, number, size, speed
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from jobs.run.quantities import counted, hours, money, number, size, speed
+from jobs.costs.quantities import counted, hours, money, number, size, speed
 
 if TYPE_CHECKING:
-    from jobs.run.expectation import Expectation
+    from jobs.costs.expectation import Expectation
 
 NO_SPEED = (
     "hours and cost are not known: no video is done here that would tell a speed. `--sample 20` segments 20 videos and "

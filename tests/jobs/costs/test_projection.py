@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from jobs.run.projection import Range, ratio
+from jobs.costs.projection import Range, ratio
 
 
 def test_whole_population_has_no_spread() -> None:
