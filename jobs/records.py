@@ -6,6 +6,8 @@ from typing import Any, Literal, Protocol
 
 Status = Literal["done", "quarantined", "pending", "forgotten"]  # the last one in the ledger alone
 EventKind = Literal["vanish", "drift"]
+# Reading a video's header and prompts, and the passes over it. "scan" reads ahead: to find scene cuts, or to read the video backward afterwards.
+Phase = Literal["opening", "scan", "backward pass", "forward pass", "cycle check"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -167,9 +169,11 @@ class VideoOpened:
 
 @dataclass(frozen=True)
 class FramesDone:
-    """Frames were segmented: their number since the last report."""
+    """There was progress on the video under way since the last report, also where no frame was segmented."""
 
-    frames: int
+    frames: int  # segmented; each frame of a video counts once, by halves where two passes go over it
+    frames_again: int = 0  # gone through by passes that make no masks: scans and cycle checks
+    phase: Phase = "forward pass"  # the present one
 
 
 @dataclass(frozen=True)

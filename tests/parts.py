@@ -22,6 +22,7 @@ from jobs.commands.archive import DrawnVideo, draw_archive
 from jobs.outputs.store import MaskRow
 from jobs.records import VideoRow
 from jobs.segmenting.segment_video import Segmented
+from jobs.segmenting.video_progress import VideoProgress
 from stcn_core import save_model
 from tests.command import stcn as stcn
 from tests.core.tiny import tiny_model
@@ -126,12 +127,12 @@ def ray_command() -> str:
     return str(Path(sys.executable).with_name("ray"))
 
 
-def to_end(work: Generator[int, None, Segmented]) -> tuple[VideoRow, list[MaskRow], list[int]]:
-    """What `segment_video` comes to: the video's row, those of its masks, and the counts that were reported."""
+def to_end(work: Generator[VideoProgress, None, Segmented]) -> tuple[VideoRow, list[MaskRow], list[int]]:
+    """What `segment_video` comes to: the row of the video, those of its masks, and the frames reported at each step."""
     reports = []
     while True:
         try:
-            reports.append(next(work))
+            reports.append(next(work).frames)
         except StopIteration as end:
             row, tables = end.value
             return row, [mask for table in tables for mask in table.to_pylist()], reports

@@ -23,9 +23,10 @@ from jobs.inputs.listed_video import require_as_listed
 from jobs.io import scratch, storage
 from jobs.io.storage_policy import storage_policy
 from jobs.plugins import load_plugins
-from jobs.records import Event, FramesDone, ShardHandedOver, ShardWritten, VideoFailed, VideoFinished, VideoStarted
+from jobs.records import Event, FramesDone, ShardHandedOver, ShardWritten, VideoFailed, VideoFinished, VideoOpened, VideoStarted
 from jobs.segmenting.failure_row import quarantined_row
 from jobs.segmenting.segment_video import Segmented, segment_video
+from jobs.segmenting.video_progress import VideoProgress
 from jobs.segmenting.work_item import Shard, WorkItem
 from stcn_core.acceleration.allocator import keep_freed_memory
 from stcn_core.acceleration.inference import for_inference
@@ -95,19 +96,22 @@ class Segmenter:
         if shard.add(row, tables):
             yield VideoFinished(row)
 
-    def _reported(self, work: Generator[int, None, Segmented]) -> Generator[Event, None, Segmented]:
-        """Turn a count of frames into a report now and then."""
-        last_time, last_frames, frames = time.monotonic(), 0, 0
+    def _reported(self, work: Generator[VideoProgress, None, Segmented]) -> Generator[Event, None, Segmented]:
+        """Turn the steps of all passes into a report now and then."""
+        last_time, last_frames, again, now = time.monotonic(), 0, 0, VideoProgress(0)
         while True:
             try:
-                frames = next(work)
+                now = next(work)
             except StopIteration as end:
-                yield FramesDone(frames - last_frames)
+                yield FramesDone(now.frames - last_frames, again, now.phase)
                 return end.value  # type: ignore[no-any-return]
             self._watchdog.video_goes_on()
+            if now.length is not None:
+                yield VideoOpened(now.length)
+            again += now.is_again
             if time.monotonic() - last_time >= self._settings.report_seconds:
-                yield FramesDone(frames - last_frames)
-                last_time, last_frames = time.monotonic(), frames
+                yield FramesDone(now.frames - last_frames, again, now.phase)
+                last_time, last_frames, again = time.monotonic(), now.frames, 0
 
     def _hand_over_on_stop(self) -> None:
         """In a thread: upload the finished videos of the shard once told to stop. The video under way is dropped."""

@@ -14,6 +14,7 @@ from jobs.outputs import store
 from jobs.records import VideoRow
 from jobs.segmenting.failure_row import quarantined_row
 from jobs.segmenting.segment_video import Segmented, segment_video, to_end
+from jobs.segmenting.video_progress import VideoProgress
 from jobs.segmenting.work_item import WorkItem
 from stcn_core.models.network import Network
 
@@ -64,9 +65,9 @@ def _fetch(item: WorkItem, folder: Path) -> tuple[Path, Path]:
         return video, storage.download(item.entry.prompts, folder / "prompts", with_folders=True)
 
 
-def _warm_up(work: Generator[int, None, Segmented]) -> None:
+def _warm_up(work: Generator[VideoProgress, None, Segmented]) -> None:
     with closing(work):
-        next((frames for frames in work if frames >= WARM_UP_FRAMES), None)
+        next((progress for progress in work if progress.frames >= WARM_UP_FRAMES), None)
 
 
 def _parquet_bytes(path: Path, tables: Sequence[Any]) -> int:

@@ -10,7 +10,7 @@ from jobs.planning.config import SegmentConfig
 from jobs.records import FramesDone, ShardHandedOver, ShardWritten, VideoFinished, VideoRow
 from jobs.scheduling.events import NodeAvoided, TriedTwice, VideoGivenUp, VideoRetried
 from jobs.segmenting.failure_row import quarantined_row
-from jobs.watching.progress import Counts, Reporter
+from jobs.watching.progress import Counts, Display
 
 SHOWN_VIDEOS = 3  # of a shard
 
@@ -18,7 +18,7 @@ SHOWN_VIDEOS = 3  # of a shard
 class Committer:
     """Sees to it that the work of one run is committed."""
 
-    def __init__(self, writer: CommitWriter, config: SegmentConfig, counts: Counts, *, report: Reporter) -> None:
+    def __init__(self, writer: CommitWriter, config: SegmentConfig, counts: Counts, *, report: Display) -> None:
         self._writer, self._config, self._counts, self._report = writer, config, counts, report
         self._rows: dict[str, list[VideoRow]] = {}  # attempt -> the outcome of its videos
 
@@ -29,6 +29,7 @@ class Committer:
         """
         if isinstance(event, FramesDone):
             self._counts.frames += event.frames
+            self._counts.frames_again += event.frames_again
         elif isinstance(event, VideoFinished):
             self._rows.setdefault(attempt, []).append(event.row)
             self._report_failure(event.row)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from jobs.records import VideoRow
+from jobs.records import Phase, VideoRow
 from jobs.segmenting.work_item import Shard, WorkItem
 
 
@@ -14,7 +14,9 @@ class Assignment:
     shard: Shard
     attempt: str  # its folder, below the output
     running: str | None = None  # work id of the video that is being segmented
+    running_since: float = 0.0  # time at which it was started, in seconds
     running_frames: int = 0  # of this video, done
+    phase: Phase | None = None  # the pass over it that is under way; None before its first report
     running_length: int | None = None  # frames of this video, as its container says
     frames: int = 0  # of the videos before it, done
     settled: set[str] = field(default_factory=set)  # work ids

@@ -132,6 +132,7 @@ class Scheduler:
         self._measure(worker, event, now)
         if isinstance(event, VideoStarted):
             self._estimate.begin(current, event.work_id)
+            current.running_since, current.phase = now, None
             self._node_health.video_started(worker.node)
         elif isinstance(event, VideoOpened):
             self._estimate.opened(current, event.frames)
@@ -148,7 +149,9 @@ class Scheduler:
         return current.attempt, event
 
     def _measure(self, worker: Worker, event: Event, now: float) -> None:
-        current, frames = worker.assignments[0], event.frames if isinstance(event, FramesDone) else 0
+        current, frames = worker.assignments[0], 0
+        if isinstance(event, FramesDone):
+            frames, current.phase = event.frames, event.phase
         if current.running and worker.node:
             self._dispatcher.pace.work(worker.node, frames, now - worker.last_event)
         self._estimate.segmented(current, frames)

@@ -18,6 +18,7 @@ from jobs.segmenting.disk_plane_stack import DiskPlaneStack
 from jobs.segmenting.scene_clips import Clip
 from jobs.segmenting.tracks import Tracks
 from jobs.segmenting.video_context import VideoContext
+from jobs.segmenting.video_progress import VideoProgress
 from stcn_core.acceleration.allocator import trimming_memory
 from stcn_core.config import PropagationConfig
 from stcn_core.frames import prompted_frames
@@ -26,7 +27,7 @@ from stcn_core.propagation.bidirectional import num_backward_frames, run_forward
 from stcn_core.propagation.plane_stack import PlaneStack
 from stcn_core.propagation.results import FrameMasks
 
-Step = tuple[int, list[MaskRow]]  # frames of the clip done so far, and the rows of the last one
+Step = tuple[VideoProgress, list[MaskRow]]  # progress in the clip, and the rows of its last frame
 Frames = Iterable[tuple[int, VideoFrame]]  # scene number and frame
 
 
@@ -58,10 +59,10 @@ def segment_clip(
         for done, rows in enumerate(
             _propagate_forward(clip, frames, context, tracks=tracks, model=model, config=config, stack=stack), start=1
         ):
-            yield max(done, (num_backward + done) // 2), rows
+            yield VideoProgress(max(done, (num_backward + done) // 2)), rows
     if cycle_check:
         for _ in check_tracks(context, start, clip.prompts, tracks=tracks, model=model, config=config):
-            yield done, []
+            yield VideoProgress(done, "cycle check"), []
 
 
 def _propagate_backward(
@@ -69,7 +70,7 @@ def _propagate_backward(
 ) -> Iterator[Step]:
     start = context.start + clip.first
     for backward in propagate_backward(context, start, clip.prompts, model=model, config=config, stack=stack):
-        yield backward // 2, []
+        yield VideoProgress(backward // 2, "backward pass" if backward else "scan"), []
 
 
 def _without_missed(clip: Clip, frames: int, context: VideoContext) -> Clip:

@@ -17,6 +17,7 @@ from jobs.segmenting.clip_propagation import segment_clip
 from jobs.segmenting.scene_clips import Clip, split_into_clips
 from jobs.segmenting.tracks import Tracks
 from jobs.segmenting.video_context import PREFETCH_FRAMES, SceneFrames, VideoContext
+from jobs.segmenting.video_progress import VideoProgress
 from jobs.segmenting.video_prompts import open_video, read_prompts
 from jobs.segmenting.work_item import VideoOptions, WorkItem
 from stcn_core.frames import prompted_frames
@@ -34,8 +35,8 @@ def segment_video(
     prompts_path: Path,
     *,
     model: Network,
-) -> Generator[int, None, Segmented]:
-    """Segment one video from local files. Yields the number of frames done so far, and returns rows.
+) -> Generator[VideoProgress, None, Segmented]:
+    """Segment one video from local files. Yields its progress at each step, and returns rows.
 
     Raises VideoError for a video or prompts that cannot be used, and DamagedError for damage if the options are
     strict.
@@ -46,6 +47,7 @@ def segment_video(
         Prefetch(video, PREFETCH_FRAMES) as decoded,
     ):
         prompts, first = read_prompts(prompts_path, item, video, decoded=decoded)
+        yield VideoProgress(0, "opening", video.frames_expected)
         size = first.height, first.width
         cuts: list[int] = []
         if options.clips.on_cut != "keep":
@@ -73,8 +75,8 @@ def segment_video(
         return row, masks
 
 
-def to_end(work: Generator[int, None, Segmented]) -> Segmented:
-    """Run `segment_video` to its end, for callers that need no counts of frames."""
+def to_end(work: Generator[VideoProgress, None, Segmented]) -> Segmented:
+    """Run `segment_video` to its end, for callers that need no progress."""
     while True:
         try:
             next(work)
@@ -82,15 +84,15 @@ def to_end(work: Generator[int, None, Segmented]) -> Segmented:
             return end.value  # type: ignore[no-any-return]
 
 
-def _find_cuts(path: Path, item: WorkItem) -> Generator[int, None, list[int]]:
-    """Find the scene cuts, counted from the entry's start. Yields 0 for each frame.
+def _find_cuts(path: Path, item: WorkItem) -> Generator[VideoProgress, None, list[int]]:
+    """Find the scene cuts, counted from the entry's start. Yields at each frame.
 
     This is a separate pass over the video, because a clip's last frame must be known when the clip begins.
     """
     with open_video(path, item) as video, Prefetch(video, PREFETCH_FRAMES) as decoded:
         frames = SceneFrames(decoded)
         for _ in frames:
-            yield 0
+            yield VideoProgress(0, "scan")
         return [cut - item.entry.start for cut in frames.cuts]
 
 
@@ -102,8 +104,8 @@ def _segment_clips(
     tracks: Tracks,
     model: Network,
     options: VideoOptions,
-) -> Generator[int, None, list[Any]]:
-    """Propagate each clip. Yields the number of frames done so far, and returns the masks as Arrow tables."""
+) -> Generator[VideoProgress, None, list[Any]]:
+    """Propagate each clip. Yields its progress, and returns the masks as Arrow tables."""
     tables = _TableBuilder()
     for clip in clips:
         yield from _skip(frames, clip.first)
@@ -117,18 +119,18 @@ def _segment_clips(
             config=options.propagation,
             cycle_check=options.clips.cycle_check,
         )
-        for done, rows in steps:
+        for progress, rows in steps:
             tables.add(rows)
-            yield clip.first + done
+            yield progress._replace(frames=clip.first + progress.frames)
     if options.clips.on_cut != "stop":
         yield from _skip(frames, None)
     return tables.finish()
 
 
-def _skip(frames: SceneFrames, end: int | None) -> Generator[int, None, None]:
+def _skip(frames: SceneFrames, end: int | None) -> Generator[VideoProgress, None, None]:
     """Consume frames that belong to no clip, up to `end` (exclusive)."""
     for _ in frames.until(end):
-        yield frames.taken
+        yield VideoProgress(frames.taken)
 
 
 class _TableBuilder:

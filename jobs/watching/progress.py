@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol, TextIO
@@ -22,7 +23,9 @@ class Counts:
     frames_left: float  # by the present estimate
     done: int = 0
     quarantined: int = 0
-    frames: int = 0
+    frames: int = 0  # segmented, each once
+    frames_again: int = 0  # gone through by passes that make no masks: scans and cycle checks
+    phases: Mapping[str, int] = field(default_factory=dict)  # what actors at work are doing: number of each, by pass
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -41,20 +44,24 @@ class Counts:
         return self.frames_left / self.frames_per_second
 
 
-class Reporter(Protocol):
-    """Shows counts while a run goes on. A context manager."""
-
-    def __enter__(self) -> "Reporter": ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None: ...
+class Display(Protocol):
+    """Shows counts while a run goes on."""
 
     def update(self, counts: Counts) -> None:
         """Show new counts."""
 
     def note(self, text: str) -> None:
         """Show a message, such as the reason of a failure."""
+
+
+class Reporter(Display, Protocol):
+    """A display that is there inside its `with` block."""
+
+    def __enter__(self) -> "Reporter": ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
 
 
 def reporter(stream: TextIO | None = None) -> Reporter:
@@ -87,12 +94,13 @@ class ProgressBar:
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]:.1f} frames/s"),
+            TextColumn("{task.fields[doing]}"),
             TextColumn("{task.fields[failures]}"),
             TimeElapsedColumn(),
             TextColumn("{task.fields[left]}"),
             console=console,
         )
-        self._task = self._progress.add_task("", rate=0.0, failures="", left="")
+        self._task = self._progress.add_task("", rate=0.0, doing="", failures="", left="")
 
     def __enter__(self) -> "ProgressBar":
         self._progress.start()
@@ -110,6 +118,7 @@ class ProgressBar:
             total=counts.videos,
             completed=counts.done + counts.quarantined,
             rate=counts.frames_per_second,
+            doing=describe_phases({phase: n for phase, n in counts.phases.items() if phase != "forward pass"}),
             failures=f"[red]{counts.quarantined} quarantined[/]" if counts.quarantined else "",
             left=f"about {_minutes(left)} left" if left else "",
         )
@@ -146,12 +155,18 @@ class JsonLines:
     def _write(self, counts: Counts) -> None:
         left = counts.seconds_left
         done = {"done": counts.done, "quarantined": counts.quarantined, "skipped": counts.skipped}
+        frames = {"frames": counts.frames, "frames_again": counts.frames_again, "phases": dict(counts.phases)}
         pace = {"seconds": round(counts.seconds, 1), "frames_per_second": round(counts.frames_per_second, 2)}
         rest = {"seconds_left": left if left is None else round(left, 1)}
-        self._print({"event": "progress", "videos": counts.videos, **done, "frames": counts.frames, **pace, **rest})
+        self._print({"event": "progress", "videos": counts.videos, **done, **frames, **pace, **rest})
 
     def _print(self, record: dict[str, object]) -> None:
         print(json.dumps(record), file=self._stream, flush=True)
+
+
+def describe_phases(phases: Mapping[str, int]) -> str:
+    """What actors are doing, such as "12 forward pass, 1 cycle check"; the most frequent first."""
+    return ", ".join(f"{count:,} {phase}" for phase, count in sorted(phases.items(), key=lambda item: -item[1]))
 
 
 def _minutes(seconds: float) -> str:

@@ -37,6 +37,20 @@ def test_json_lines_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     assert first["seconds_left"] == pytest.approx(100, rel=0.1)
 
 
+def test_counts_say_what_actors_do_where_no_frame_is_segmented() -> None:
+    stream, terminal = io.StringIO(), Terminal()
+    checking = counts(4)
+    checking.frames_again, checking.phases = 70, {"cycle check": 2, "forward pass": 3}
+    with JsonLines(stream) as lines, ProgressBar(Console(file=terminal, width=120, force_terminal=True)) as bar:
+        lines.update(checking)
+        bar.update(checking)
+    line = json.loads(stream.getvalue().splitlines()[0])
+    assert (line["frames"], line["frames_again"]) == (200, 70)
+    assert line["phases"] == {"cycle check": 2, "forward pass": 3}
+    assert "2 cycle check" in terminal.getvalue()
+    assert "forward pass" not in terminal.getvalue()
+
+
 def test_lines_are_not_written_at_every_update() -> None:
     stream = io.StringIO()
     with JsonLines(stream) as report:
