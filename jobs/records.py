@@ -6,7 +6,8 @@ from typing import Any, Literal, Protocol
 
 Status = Literal["done", "quarantined", "pending", "forgotten"]  # the last one in the ledger alone
 EventKind = Literal["vanish", "drift"]
-# Reading a video's header and prompts, and the passes over it. "scan" reads ahead: to find scene cuts, or to read the video backward afterwards.
+# Reading a video's header and prompts, and the passes over it. "scan" reads ahead: to find scene cuts, or to read the
+# video backward afterwards.
 Phase = Literal["opening", "scan", "backward pass", "forward pass", "cycle check"]
 
 

@@ -23,7 +23,16 @@ from jobs.inputs.listed_video import require_as_listed
 from jobs.io import scratch, storage
 from jobs.io.storage_policy import storage_policy
 from jobs.plugins import load_plugins
-from jobs.records import Event, FramesDone, ShardHandedOver, ShardWritten, VideoFailed, VideoFinished, VideoOpened, VideoStarted
+from jobs.records import (
+    Event,
+    FramesDone,
+    ShardHandedOver,
+    ShardWritten,
+    VideoFailed,
+    VideoFinished,
+    VideoOpened,
+    VideoStarted,
+)
 from jobs.segmenting.failure_row import quarantined_row
 from jobs.segmenting.segment_video import Segmented, segment_video
 from jobs.segmenting.video_progress import VideoProgress

@@ -42,7 +42,7 @@ def test_every_frame_and_object_has_a_row(archive: Path) -> None:
     row, masks, reports = segment(archive / "videos/b.mp4", archive / "prompts/b")
     assert (row.status, row.frames_expected, row.frames_decoded, row.frames_corrupt) == ("done", 12, 12, 0)
     assert (row.height, row.width, row.objects, row.masks) == (50, 70, 2, len(masks))
-    assert reports == list(range(1, 13))
+    assert reports == list(range(13))
     expected = [(frame, 1) for frame in range(12)] + [(frame, 2) for frame in range(4, 12)]
     assert [(m["frame_index"], m["object_id"]) for m in masks] == sorted(expected)
     for mask in masks:
