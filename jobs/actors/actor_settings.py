@@ -13,6 +13,7 @@ REPORTS_PER_SECOND = 250  # of all actors together; the driver handles thousands
 class ActorSettings:
     """Settings of every actor of a run."""
 
+    run: str  # its name
     device: str
     precision: str
     similarity: str | None  # that replaces the network's own

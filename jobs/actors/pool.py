@@ -10,6 +10,7 @@ from ray.exceptions import RayError, RayTaskError
 
 from jobs.actors.actor_group import Actor, ActorGroup, Awaited
 from jobs.actors.death_cause import classify_death, describe_error, node_is_alive
+from jobs.actors.event_wait import EventWait
 from jobs.actors.handles import EventStream, MailboxHandle, kill
 from jobs.actors.mailbox import Message
 from jobs.actors.pool_events import PoolEvent
@@ -21,6 +22,7 @@ from jobs.records import ShardHandedOver
 from jobs.scheduling.events import Death, EventOfAttempt, NodeAvoided, TriedTwice
 from jobs.scheduling.fleet import Fleet
 from jobs.scheduling.scheduler import Scheduler
+from jobs.scheduling.worker import Worker
 from jobs.segmenting.work_item import Shard
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ class Pool:
         self._output, self._unresponsive_seconds = output, stall_seconds + UNRESPONSIVE_SECONDS
         self._fleet = Fleet()
         self._asked = 0.0  # time at which Ray was last asked for what is ready
+        self.event_wait = EventWait()
         for actor in group:
             scheduler.join(actor.name)
 
@@ -50,6 +53,16 @@ class Pool:
     def frames_left(self) -> float:
         """Frames that are still to be segmented, by the scheduler's estimate."""
         return self._scheduler.frames_left
+
+    @property
+    def shards_waiting(self) -> int:
+        """Number of shards that no actor was given. Any thread may ask."""
+        return self._scheduler.waiting
+
+    @property
+    def workers(self) -> tuple[Worker, ...]:
+        """The scheduler's picture of the actors. Any thread may ask."""
+        return tuple(self._scheduler.workers.values())
 
     def run(
         self, shards: Iterable[Shard], *, is_held: Callable[[], bool] = lambda: False
@@ -65,6 +78,7 @@ class Pool:
             if not is_held():
                 yield from self._assign()
             ready = self._ready()
+            self.event_wait.answered(time.monotonic())
             events = next_events([stream for actor, stream in ready if actor.is_at_work_on(stream)])
             for actor, reference in ready:
                 if actor in self._group:  # an event before this one may have replaced it
@@ -110,6 +124,7 @@ class Pool:
             return []
         time.sleep(min(MAX_BATCH_SECONDS, len(awaited) * BATCH_SECONDS_PER_ACTOR))
         self._asked = time.monotonic()
+        self.event_wait.asked(self._asked)
         ready = ready_now(awaited)
         if not ready:
             ready, _ = ray.wait(list(awaited), num_returns=1, timeout=WAIT_SECONDS, fetch_local=False)

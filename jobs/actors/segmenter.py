@@ -14,6 +14,7 @@ from jobs.actors.actor_settings import ActorSettings
 from jobs.actors.division import NodeShare
 from jobs.actors.handles import MailboxHandle
 from jobs.actors.mailbox import Message
+from jobs.actors.metrics_export import MetricsExport
 from jobs.actors.shard_file import ShardFile
 from jobs.actors.watchdog import Watchdog
 from jobs.concurrency.prefetch import Prefetch
@@ -24,6 +25,7 @@ from jobs.io import scratch, storage
 from jobs.io.storage_policy import storage_policy
 from jobs.plugins import load_plugins
 from jobs.records import (
+    Entry,
     Event,
     FramesDone,
     ShardHandedOver,
@@ -37,6 +39,7 @@ from jobs.segmenting.failure_row import quarantined_row
 from jobs.segmenting.segment_video import Segmented, segment_video
 from jobs.segmenting.video_progress import VideoProgress
 from jobs.segmenting.work_item import Shard, WorkItem
+from jobs.telemetry.stages import Timed, in_stage
 from stcn_core.acceleration.allocator import keep_freed_memory
 from stcn_core.acceleration.inference import for_inference
 from stcn_core.device import find_device
@@ -61,6 +64,7 @@ class Segmenter:
     def load(self, model: bytes, settings: ActorSettings, *, share: NodeShare) -> None:
         """Load the model. share: what it is given on its node."""
         self._settings = settings
+        MetricsExport(run=settings.run, role="actor").start()
         scratch.clear_abandoned()
         load_plugins()
         torch.set_num_threads(share.threads)
@@ -82,7 +86,7 @@ class Segmenter:
             name = f"{shard.shard_id}.parquet"
             self._shard = ShardFile(Path(folder) / name, attempt)
             with Prefetch((_FetchedVideo(item) for item in shard.items), most=1) as fetched:
-                for video in fetched:
+                for video in Timed("wait_video", fetched):
                     yield VideoStarted(video.item.work_id)
                     with video.folder:
                         yield from self._segment(video, self._shard)
@@ -143,15 +147,18 @@ class _FetchedVideo:
         self.item = item
         self.folder = scratch.temporary()
         self._error: Exception | None = None
-        entry, folder = item.entry, Path(self.folder.name)
         try:
-            self._video = _download(entry.video, folder / "video", VideoError)
-            require_as_listed(entry)  # after the download: what was copied is then no older than what is compared
-            self._prompts = _download(entry.prompts, folder / "prompts", PromptError, with_folders=True)
+            with in_stage("fetch"):
+                self._fetch(item.entry, Path(self.folder.name))
         except CredentialsError:
             raise
         except (VideoError, *VIDEO_STORAGE_ERRORS) as error:
             self._error = error
+
+    def _fetch(self, entry: Entry, folder: Path) -> None:
+        self._video = _download(entry.video, folder / "video", VideoError)
+        require_as_listed(entry)  # after the download: what was copied is then no older than what is compared
+        self._prompts = _download(entry.prompts, folder / "prompts", PromptError, with_folders=True)
 
     def paths(self) -> tuple[Path, Path]:
         """The video's and the prompts'. Raises what went wrong."""

@@ -11,6 +11,7 @@ from jobs.io import storage
 from jobs.io.retry import explain
 from jobs.outputs import store
 from jobs.records import ShardWritten, VideoRow
+from jobs.telemetry.stages import in_stage
 
 EMPTY_SHARD = ShardWritten(None, 0, "")
 
@@ -35,7 +36,7 @@ class ShardFile:
         with self._lock:
             if self._written:
                 return False
-            with self._whole():
+            with self._whole(), in_stage("encode"):
                 for table in tables:
                     self._writer.add(table)
             self._rows.append(row)
@@ -63,5 +64,6 @@ class ShardFile:
         if not any(row.status == "done" for row in self._rows):
             return EMPTY_SHARD
         content, location = self._path.read_bytes(), storage.join(self.attempt, self._path.name)
-        storage.write(location, content)
+        with in_stage("upload"):
+            storage.write(location, content)
         return ShardWritten(location, len(content), storage.sha256(content))

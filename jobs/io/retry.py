@@ -18,6 +18,9 @@ from jobs.concurrency import interrupt
 from jobs.errors import CredentialsError, RefusedError, StorageError, UserError
 from jobs.io.filesystem import refusal
 from jobs.io.storage_policy import INTERRUPTED_SECONDS, current_policy
+from jobs.io.traffic import store_of
+from jobs.telemetry.metrics import STORAGE_RETRIES
+from jobs.telemetry.totals import count
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -72,7 +75,7 @@ def with_retries(operation: Operation[P, R]) -> Operation[P, R]:
             retry=retry_if_exception(lambda error: is_transient(error, is_remote="://" in location)),
             stop=is_out_of_time,
             wait=wait_random_exponential(0.2, max=MAX_WAIT_SECONDS),
-            before_sleep=lambda state: _tell(location, state, policy.retry_seconds),
+            before_sleep=lambda state: _before_retry(operation.__name__, location, state),
             sleep=interrupt.sleep,
             reraise=True,
         )
@@ -84,6 +87,11 @@ def with_retries(operation: Operation[P, R]) -> Operation[P, R]:
             raise explain(location, error) from error
 
     return wrapped
+
+
+def _before_retry(operation: str, location: str, state: RetryCallState) -> None:
+    count(STORAGE_RETRIES, operation=operation.lstrip("_"), store=store_of(location))
+    _tell(location, state, current_policy().retry_seconds)
 
 
 def _tell(location: str, state: RetryCallState, retry_seconds: float) -> None:

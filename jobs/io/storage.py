@@ -30,6 +30,7 @@ from jobs.io.filesystem import (
     open_location,
 )
 from jobs.io.retry import with_retries
+from jobs.io.traffic import came_in, went_out
 from jobs.io.verified_copy import verified_copy
 
 LEADS_NOWHERE = (errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
@@ -89,7 +90,9 @@ def is_same(one: str, other: str) -> bool:
 def read(location: str) -> bytes:
     """The content of a file. Raises FileNotFoundError."""
     fs, path = open_location(location)
-    return _read(fs, path)
+    content = _read(fs, path)
+    came_in(location, len(content))
+    return content
 
 
 @with_retries
@@ -99,7 +102,9 @@ def read_unchecked(location: str) -> bytes:
     Raises FileNotFoundError.
     """
     fs, path = open_location(location)
-    return bytes(fs.cat_file(path))
+    content = bytes(fs.cat_file(path))
+    came_in(location, len(content))
+    return content
 
 
 @with_retries
@@ -111,6 +116,7 @@ def read_range(location: str, start: int, stop: int) -> bytes:
         if (size := fs.info(path)["size"]) < stop:
             raise OSError(errno.EINVAL, f"has {size} bytes, and had {stop} or more before", location)
         raise StorageError(f"{len(content)} bytes came where {stop - start} were asked for, from byte {start} on")
+    came_in(location, len(content))
     return content
 
 
@@ -173,9 +179,12 @@ def create(location: str, content: bytes) -> bool:
     fs, path = open_location(location)
     try:
         if is_local(fs):
-            return local.create(Path(path), content) or Path(path).read_bytes() == content
+            is_ours = local.create(Path(path), content) or Path(path).read_bytes() == content
+            went_out(location, len(content) if is_ours else 0)
+            return is_ours
         # If-None-Match: * on S3. In parts, from 100 MB on, Ceph 16 ignores it.
         fs.pipe_file(path, content, mode="create", timeout=_upload_seconds(len(content)))
+        went_out(location, len(content))
         return True
     except Exception:
         # Refused (as FileExistsError or EINVAL, by server), or accepted and the reply lost: what is there now tells.
@@ -194,17 +203,20 @@ def write(location: str, content: bytes) -> None:
         local.write(Path(path), content)
     else:
         fs.pipe_file(path, content, timeout=_upload_seconds(len(content)))
+    went_out(location, len(content))
 
 
 @with_retries
 def upload(location: str, path: Path) -> None:
     """Write a file whole from one on local disk, which is never in memory as a whole; replaces one that is there."""
     fs, target = open_location(location)
+    num_bytes = path.stat().st_size
     if is_local(fs):
         local.write_from(path, Path(target))
-        return
-    in_parts = {"max_concurrency": PARALLEL_PARTS} if is_s3(fs) else {}
-    fs.put_file(str(path), target, timeout=_upload_seconds(path.stat().st_size), **in_parts)
+    else:
+        in_parts = {"max_concurrency": PARALLEL_PARTS} if is_s3(fs) else {}
+        fs.put_file(str(path), target, timeout=_upload_seconds(num_bytes), **in_parts)
+    went_out(location, num_bytes)
 
 
 @with_retries
@@ -318,7 +330,8 @@ def _fetch(location: str, target: Path) -> Path:
         return target.open("rb")
 
     try:
-        verified_copy(fs, path, fetch).close()
+        with verified_copy(fs, path, fetch) as copy:
+            came_in(location, copy.seek(0, io.SEEK_END))
     except BaseException:  # also an interrupt: half a file must not be taken for a whole one
         target.unlink(missing_ok=True)
         raise

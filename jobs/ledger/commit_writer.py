@@ -1,6 +1,7 @@
 """Commits in a thread of its own: one record for as many finished shards as wait, so that storage sets no pace."""
 
 import threading
+import time
 from collections import deque
 
 from jobs.concurrency.threads import inheriting_thread
@@ -22,6 +23,7 @@ class CommitWriter:
         self._ledger = ledger
         self._waiting: deque[Commit] = deque()
         self._done: deque[Commit] = deque()
+        self._put: deque[float] = deque()  # times at which those came that are not committed
         self._error: BaseException | None = None
         self._is_closed = False
         self._changed = threading.Condition()
@@ -32,6 +34,7 @@ class CommitWriter:
         with self._changed:
             self.check()
             self._waiting.append(commit)
+            self._put.append(time.monotonic())
             self._changed.notify_all()
 
     def committed(self) -> list[Commit]:
@@ -43,6 +46,17 @@ class CommitWriter:
     def is_behind(self) -> bool:
         """Whether so much waits that no more work should be begun: storage is slower than the actors."""
         return len(self._waiting) > MAX_WAITING
+
+    @property
+    def waiting(self) -> int:
+        """Number of commits that wait or are under way."""
+        return len(self._put)
+
+    @property
+    def lag_seconds(self) -> float:
+        """Age of the oldest of them; 0 if there is none."""
+        with self._changed:
+            return time.monotonic() - self._put[0] if self._put else 0.0
 
     def check(self) -> None:
         """Raise the error that ended the writer, if one did."""
@@ -69,6 +83,8 @@ class CommitWriter:
                 self._ledger.commit(group)
                 with self._changed:
                     self._done.extend(group)
+                    for _ in group:
+                        self._put.popleft()
         except BaseException as error:  # raised again in the thread that waits for commits
             with self._changed:
                 self._error = error

@@ -15,6 +15,7 @@ from jobs.actors.nodes import Nodes
 from jobs.actors.pool import Pool
 from jobs.inputs.limits import ProcessLimits
 from jobs.inputs.model_file import ModelFile
+from jobs.io import storage
 from jobs.io.storage_policy import StoragePolicy
 from jobs.planning.config import SegmentConfig
 from jobs.planning.job import Job
@@ -90,6 +91,7 @@ class ActorStart:
     def _start(self, model: ModelFile, size: int) -> Pool:
         config, mailbox = self._config, cluster.start_mailbox()
         settings = ActorSettings(
+            run=storage.name_of(self._folder),
             device=config.device,
             precision=config.precision,
             similarity=config.similarity,

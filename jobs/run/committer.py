@@ -8,6 +8,7 @@ from jobs.ledger.commit_writer import CommitWriter
 from jobs.ledger.ledger import Commit
 from jobs.planning.config import SegmentConfig
 from jobs.records import FramesDone, ShardHandedOver, ShardWritten, VideoFinished, VideoRow
+from jobs.run.run_metrics import count_committed, count_event
 from jobs.scheduling.events import NodeAvoided, TriedTwice, VideoGivenUp, VideoRetried
 from jobs.segmenting.failure_row import quarantined_row
 from jobs.watching.progress import Counts, Display
@@ -27,6 +28,7 @@ class Committer:
 
         Raises what ended the writer, and FatalError over `--max-failures`.
         """
+        count_event(event)
         if isinstance(event, FramesDone):
             self._counts.frames += event.frames
             self._counts.frames_again += event.frames_again
@@ -81,6 +83,7 @@ class Committer:
         for commit in self._writer.committed():
             self._counts.done += sum(row.status == "done" for row in commit.rows)
             self._counts.quarantined += sum(row.status == "quarantined" for row in commit.rows)
+            count_committed(commit.rows)
         self._report.update(self._counts)
         self._writer.check()
         limit = self._config.max_failures

@@ -24,6 +24,7 @@ from jobs.run.actor_start import ActorStart
 from jobs.run.committer import Committer
 from jobs.run.compaction import compact_on_cluster, plan_compaction
 from jobs.run.plan_report import describe_believed, describe_outdated, describe_unused
+from jobs.run.run_metrics import exported_run
 from jobs.segmenting.work_item import WorkItem
 from jobs.watching.progress import Counts, Reporter
 
@@ -87,7 +88,10 @@ def _segment(
         report.note(warning)
     report.update(counts)
     try:
-        with CommitWriter(job.ledger) as writer:
+        with (
+            CommitWriter(job.ledger) as writer,
+            exported_run(name, pool=pool, counts=counts, writer=writer),
+        ):
             committer = Committer(writer, job.config, counts, report=report)
             try:
                 for attempt, event in pool.run(job.shards(actors.division.actors), is_held=committer.is_behind):

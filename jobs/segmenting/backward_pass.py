@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from jobs.concurrency.prefetch import Prefetch
 from jobs.errors import VideoError
 from jobs.inputs.prompts.prompt_builder import Prompts
 from jobs.inputs.videos.reversed_video import ReversedVideo
-from jobs.segmenting.video_context import PREFETCH_FRAMES, VideoContext
+from jobs.segmenting.video_context import VideoContext, decoding
+from jobs.telemetry.stages import Timed
 from stcn_core.acceleration.allocator import trimming_memory
 from stcn_core.config import PropagationConfig
 from stcn_core.models.network import Network
@@ -30,13 +30,13 @@ def propagate_backward(
     )
     for _ in video.scan():
         yield 0
-    with Prefetch(video, PREFETCH_FRAMES) as decoded:
+    with decoding(video) as decoded:
         try:
             images = (frame.image for frame in decoded)
             done = run_backward_pass(
                 model, images, prompts.labels, config=config, stack=stack, size=context.size, removals=prompts.removals
             )
-            for index in trimming_memory(done):
+            for index in Timed("propagate", trimming_memory(done)):
                 yield frames - index
         except ValueError as error:  # propagation rejects frames or prompts
             raise VideoError(str(error)) from error

@@ -19,6 +19,7 @@ from jobs.segmenting.scene_clips import Clip
 from jobs.segmenting.tracks import Tracks
 from jobs.segmenting.video_context import VideoContext
 from jobs.segmenting.video_progress import VideoProgress
+from jobs.telemetry.stages import Timed, in_stage
 from stcn_core.acceleration.allocator import trimming_memory
 from stcn_core.config import PropagationConfig
 from stcn_core.frames import prompted_frames
@@ -99,8 +100,10 @@ def _propagate_forward(
         results = run_forward_pass(
             model, images, labels, config=config, stack=stack, size=context.size, removals=clip.prompts.removals
         )
-        for result in trimming_memory(results):
-            yield _rows(context.video_id, *pending.popleft(), result=result, tracks=tracks)
+        for result in Timed("propagate", trimming_memory(results)):
+            with in_stage("encode"):
+                rows = _rows(context.video_id, *pending.popleft(), result=result, tracks=tracks)
+            yield rows
     except ValueError as error:  # propagation rejects frames or prompts
         raise VideoError(str(error)) from error
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from jobs.concurrency.prefetch import Prefetch
 from jobs.errors import VideoError
 from jobs.inputs.prompts.prompt_builder import Prompts
 from jobs.inputs.videos.reversed_video import ReversedVideo
 from jobs.outputs import rle
 from jobs.segmenting.tracks import Tracks
-from jobs.segmenting.video_context import PREFETCH_FRAMES, VideoContext
+from jobs.segmenting.video_context import VideoContext, decoding
+from jobs.telemetry.stages import Timed
 from stcn_core.config import PropagationConfig
 from stcn_core.frames import prompted_frames
 from stcn_core.models.network import Network
@@ -32,10 +32,10 @@ def check_tracks(
     )
     for _ in video.scan():
         yield
-    with Prefetch(video, PREFETCH_FRAMES) as decoded:
+    with decoding(video) as decoded:
         frames = ((frame.index - start, frame.image) for frame in decoded if frame.index in wanted)
         try:
-            for _, ious in cycle_ious(model, frames, ends, config=config, size=context.size):
+            for _, ious in Timed("propagate", cycle_ious(model, frames, ends, config=config, size=context.size)):
                 tracks.add_cycles(ious)
                 yield
         except ValueError as error:  # propagation rejects frames or prompts

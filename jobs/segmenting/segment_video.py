@@ -7,7 +7,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from jobs.concurrency.prefetch import Prefetch
 from jobs.errors import DamagedError, PromptError
 from jobs.inputs.prompts.prompt_builder import Prompts
 from jobs.inputs.videos.video import Video
@@ -16,10 +15,11 @@ from jobs.records import Entry, VideoRow
 from jobs.segmenting.clip_propagation import segment_clip
 from jobs.segmenting.scene_clips import Clip, split_into_clips
 from jobs.segmenting.tracks import Tracks
-from jobs.segmenting.video_context import PREFETCH_FRAMES, SceneFrames, VideoContext
+from jobs.segmenting.video_context import SceneFrames, VideoContext, decoding
 from jobs.segmenting.video_progress import VideoProgress
 from jobs.segmenting.video_prompts import open_video, read_prompts
 from jobs.segmenting.work_item import VideoOptions, WorkItem
+from jobs.telemetry.stages import in_stage
 from stcn_core.frames import prompted_frames
 from stcn_core.models.network import Network
 
@@ -44,7 +44,7 @@ def segment_video(
     started, entry, options = time.monotonic(), item.entry, item.options
     with (
         open_video(video_path, item) as video,
-        Prefetch(video, PREFETCH_FRAMES) as decoded,
+        decoding(video) as decoded,
     ):
         prompts, first = read_prompts(prompts_path, item, video, decoded=decoded)
         yield VideoProgress(0, "opening", video.frames_expected)
@@ -89,7 +89,7 @@ def _find_cuts(path: Path, item: WorkItem) -> Generator[VideoProgress, None, lis
 
     This is a separate pass over the video, because a clip's last frame must be known when the clip begins.
     """
-    with open_video(path, item) as video, Prefetch(video, PREFETCH_FRAMES) as decoded:
+    with open_video(path, item) as video, decoding(video) as decoded:
         frames = SceneFrames(decoded)
         for _ in frames:
             yield VideoProgress(0, "scan")
@@ -143,12 +143,14 @@ class _TableBuilder:
     def add(self, rows: Iterable[store.MaskRow]) -> None:
         self._rows += rows
         if len(self._rows) >= BATCH_ROWS:
-            self._tables.append(store.masks_table(self._rows))
+            with in_stage("encode"):
+                self._tables.append(store.masks_table(self._rows))
             self._rows = []
 
     def finish(self) -> list[Any]:
         """Return all tables."""
-        return [*self._tables, store.masks_table(self._rows)]
+        with in_stage("encode"):
+            return [*self._tables, store.masks_table(self._rows)]
 
 
 def _done(

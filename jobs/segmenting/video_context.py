@@ -1,15 +1,25 @@
 """The data that all passes over one video share, and the video's frames with their scenes."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from jobs.concurrency.prefetch import Prefetch
 from jobs.inputs.limits import VideoLimits
 from jobs.inputs.videos.images import VideoFrame
 from jobs.segmenting.scene_cuts import scenes
+from jobs.telemetry.stages import Timed
 
 PREFETCH_FRAMES = 16  # decoded before the network asks for them: 20 MB at 480p
+
+
+@contextmanager
+def decoding(video: Iterable[VideoFrame]) -> Iterator[Iterator[VideoFrame]]:
+    """Decode a video's frames in a thread of its own, while those before are segmented; both count their time."""
+    with Prefetch(Timed("decode", video), PREFETCH_FRAMES) as frames:
+        yield iter(Timed("wait_frame", frames))
 
 
 @dataclass(frozen=True, kw_only=True)

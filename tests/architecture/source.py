@@ -23,6 +23,7 @@ FLOORS = {
         ("outputs",),
         ("io",),
         ("concurrency",),
+        ("telemetry",),
         ("records", "options", "plugins"),
         ("validation_errors",),
         ("errors",),

@@ -24,6 +24,7 @@ ONLY_IN = {
                 "draining",
                 "handles",
                 "merge_tasks",
+                "metrics_export",
                 "nodes",
                 "pool",
                 "received",

@@ -1,6 +1,7 @@
 """The commit writer commits what waits, in its order, by few records, and reports what ended it."""
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,6 +68,23 @@ def test_commits_that_wait_share_a_record(
     assert published(output) == [["a"], ["b", "c"], ["d"], ["e"]]
     assert dict(Ledger(output).videos) == dict(ledger.videos)
     assert not ledger.unpublished
+
+
+def test_commits_wait_until_they_are_in_the_ledger_and_the_oldest_tells_the_lag(
+    output: str, commit_of: Callable[..., Commit], held: Callable[[Ledger], threading.Event]
+) -> None:
+    ledger = begun(output)
+    go = held(ledger)
+    with CommitWriter(ledger) as writer:
+        assert (writer.waiting, writer.lag_seconds) == (0, 0.0)
+        writer.put(commit_of("0", "a"))
+        time.sleep(0.05)
+        writer.put(commit_of("1", "b"))
+        assert writer.waiting == 2  # of which one is under way
+        assert writer.lag_seconds >= 0.05
+        go.set()
+        writer.close()
+        assert (writer.waiting, writer.lag_seconds) == (0, 0.0)
 
 
 def test_a_video_that_comes_twice_is_in_two_records(
