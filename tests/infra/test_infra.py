@@ -107,6 +107,17 @@ def test_pods_have_the_account_and_the_policy_of_their_files() -> None:
     assert job["metadata"]["name"] in str(policy["spec"]["ingress"])
 
 
+def test_metrics_of_pods_are_open_to_prometheus_alone_and_to_no_other_port() -> None:
+    monitor, policy = yaml.safe_load_all((ROOT / "infra/kuberay/podmonitor.yaml").read_text())
+    assert monitor["spec"]["selector"] == policy["spec"]["podSelector"]
+    (rule,) = policy["spec"]["ingress"]
+    (source,) = rule["from"]
+    assert source.keys() == {"namespaceSelector", "podSelector"}  # both at once, and neither of them empty
+    assert all(selector["matchLabels"] for selector in source.values())
+    assert rule["ports"] == [{"protocol": "TCP", "port": 8080}]
+    assert "8080" not in str(load("infra/kuberay/networkpolicy.yaml"))
+
+
 def test_the_entrypoints_are_commands_of_ours() -> None:
     entrypoint = load("infra/kuberay/rayjob.yaml")["spec"]["entrypoint"]
     for name in ("ray-cluster.yaml", "infra/kuberay/raycluster.yaml", "docs/CLUSTER.md"):

@@ -64,12 +64,18 @@ def test_ci_tests_each_supported_python_and_each_store() -> None:
     assert {*matrix["store"], *(extra["store"] for extra in matrix["include"])} == STORES.keys()
 
 
-def test_ci_installs_ceph_wherever_it_tests_against_ceph() -> None:
+def test_ci_installs_ceph_and_prometheus_wherever_it_tests_against_ceph() -> None:
     for name in ("test", "nightly"):
         job = load(WORKFLOW)["jobs"][name]
         installed = [step["run"] for step in job["steps"] if "apt-get" in step.get("run", "")]
         assert job["env"]["STCN_TEST_STORE"] in ("ceph", "${{ matrix.store }}")
-        assert all(re.search(rf"install .*\b{program}\b", installed[0]) for program in PROGRAMS)
+        assert all(re.search(rf"install .*\b{program}\b", installed[0]) for program in (*PROGRAMS, "prometheus"))
+
+
+def test_ci_s_own_script_installs_what_tests_would_skip_without() -> None:
+    script = (ROOT / ".ci/run").read_text()
+    assert f"ceph=({' '.join(PROGRAMS)})" in script
+    assert re.search(r'^provide ".*" prometheus$', script, re.MULTILINE)
 
 
 def test_ci_may_only_read_and_every_job_ends() -> None:

@@ -23,7 +23,11 @@ from ray._raylet import GcsClient
 from ray.cluster_utils import Cluster
 from ray.core.generated.autoscaler_pb2 import DrainNodeReason
 
-head = {"num_cpus": 0, "no_monitor": True, "include_dashboard": False, "_system_config": json.loads(sys.argv[1])}
+has_dashboard = sys.argv[3] == "True"
+head = {
+    "num_cpus": 0, "no_monitor": not has_dashboard, "include_dashboard": has_dashboard,
+    "_system_config": json.loads(sys.argv[1]),
+}
 cluster = Cluster(initialize_head=True, head_node_args=head)
 for line in sys.stdin:
     if node_id := json.loads(line).get("drain"):
@@ -35,7 +39,9 @@ for line in sys.stdin:
         continue
     node = cluster.add_node(num_cpus=1, object_store_memory=80 * 2**20)
     raylet = node.all_processes["raylet"][0].process.pid
-    print(json.dumps({"address": cluster.address, "raylet": raylet, "node": node.node_id}), flush=True)
+    session = cluster.head_node.get_session_dir_path()
+    started = {"address": cluster.address, "raylet": raylet, "node": node.node_id, "session": session}
+    print(json.dumps(started), flush=True)
 cluster.shutdown()
 """
 # Ray gives a silent node up after this, not after a minute. In milliseconds.
@@ -49,13 +55,19 @@ STOP_SECONDS = 60
 class Nodes:
     """The nodes of one cluster. A context manager."""
 
+    has_dashboard = False  # and an autoscaler's monitor: of either, ports with metrics
+
     def __init__(self, count: int, **settings: object) -> None:
-        command = [sys.executable, "-c", CLUSTER, json.dumps(settings), str(python_for_ray())]
+        options = [json.dumps(settings), str(python_for_ray()), str(self.has_dashboard)]
         self._cluster = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=in_cluster("")
+            [sys.executable, "-c", CLUSTER, *options],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=in_cluster(""),
         )
         self.raylets: dict[int, str] = {}  # process id -> id of the node
-        self.address = ""
+        self.address = self.session = ""  # session: the folder of its logs and of its list of ports with metrics
         for _ in range(count):
             self.add()
 
@@ -68,7 +80,7 @@ class Nodes:
     def add(self) -> int:
         """Start a node; the process id of its raylet."""
         started = self._ask({})
-        self.address = started["address"]
+        self.address, self.session = started["address"], started["session"]
         self.raylets[started["raylet"]] = started["node"]
         return int(started["raylet"])
 

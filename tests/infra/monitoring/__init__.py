@@ -1,0 +1,1 @@
+"""Tests of the metrics of a run, and of what looks at them."""
