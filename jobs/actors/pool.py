@@ -22,6 +22,7 @@ from jobs.records import ShardHandedOver
 from jobs.scheduling.events import Death, EventOfAttempt, NodeAvoided, TriedTwice
 from jobs.scheduling.fleet import Fleet
 from jobs.scheduling.scheduler import Scheduler
+from jobs.scheduling.time_left import Rest
 from jobs.scheduling.worker import Worker
 from jobs.segmenting.work_item import Shard
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from ray import ObjectRef
 
 WAIT_SECONDS = 0.5
+REST_SECONDS = 1.0  # between two estimates of what is left: each goes through all workers
 # In which events gather: to ask Ray costs 10 ms for 1,000 actors, whatever is ready.
 BATCH_SECONDS_PER_ACTOR, MAX_BATCH_SECONDS = 0.0002, 0.2
 UNRESPONSIVE_SECONDS = 60.0  # beyond a stall, for a process that hangs so that it cannot end itself
@@ -44,15 +46,19 @@ class Pool:
         self._group, self._mailbox, self._scheduler = group, mailbox, scheduler
         self._output, self._unresponsive_seconds = output, stall_seconds + UNRESPONSIVE_SECONDS
         self._fleet = Fleet()
+        self._rest, self._rest_until = Rest(0.0, None), 0.0  # until a time
         self._asked = 0.0  # time at which Ray was last asked for what is ready
         self.event_wait = EventWait()
         for actor in group:
             scheduler.join(actor.name)
 
     @property
-    def frames_left(self) -> float:
-        """Frames that are still to be segmented, by the scheduler's estimate."""
-        return self._scheduler.frames_left
+    def rest(self) -> Rest:
+        """What is still to be done, by the scheduler's estimate, which is made once a second."""
+        if (now := time.monotonic()) >= self._rest_until:
+            self._rest = Rest(self._scheduler.frames_left, self._scheduler.seconds_left(now))
+            self._rest_until = now + REST_SECONDS
+        return self._rest
 
     @property
     def shards_waiting(self) -> int:

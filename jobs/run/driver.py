@@ -95,8 +95,9 @@ def _segment(
             committer = Committer(writer, job.config, counts, report=report)
             try:
                 for attempt, event in pool.run(job.shards(actors.division.actors), is_held=committer.is_behind):
-                    counts.frames_left = pool.frames_left
+                    counts.frames_left, counts.seconds_left = pool.rest
                     committer.take(attempt, event)
+                counts.frames_left, counts.seconds_left = 0.0, 0.0
                 committer.finish()
             except (KeyboardInterrupt, FatalError, OSError):
                 policy.retry_seconds = LAST_PATIENCE_SECONDS

@@ -1,10 +1,18 @@
 """How long a run still takes: what is left over the speed of the workers that are up, or its longest shard."""
 
 from collections.abc import Collection
+from typing import NamedTuple
 
 from jobs.scheduling.pace import Pace
 from jobs.scheduling.second_tries import SecondTries
 from jobs.scheduling.worker import Worker
+
+
+class Rest(NamedTuple):
+    """What a run has still to do."""
+
+    frames: float
+    seconds: float | None  # None: no frame is done yet, or no worker is up
 
 
 def seconds_left(

@@ -21,6 +21,7 @@ class Counts:
     videos: int  # to do in this run
     skipped: int  # finished by earlier runs
     frames_left: float  # by the present estimate
+    seconds_left: float | None = None  # likewise; None before the first frame, and while no actor is up
     done: int = 0
     quarantined: int = 0
     frames: int = 0  # segmented, each once
@@ -35,13 +36,6 @@ class Counts:
     @property
     def frames_per_second(self) -> float:
         return self.frames / max(self.seconds, 1e-6)
-
-    @property
-    def seconds_left(self) -> float | None:
-        """Estimate by the frames that are left; None before the first video is finished."""
-        if not self.done + self.quarantined or not self.frames:
-            return None
-        return self.frames_left / self.frames_per_second
 
 
 class Display(Protocol):
