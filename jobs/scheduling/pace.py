@@ -1,5 +1,6 @@
 """How fast workers are, measured while a run goes on."""
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
@@ -7,6 +8,9 @@ from jobs.scheduling.worker import Worker
 
 FAST_SHARE = 0.9  # of workers are no faster than what counts as fast
 TOLERANCE = 1.5  # times the frames of a slow worker a fast one does; over a while, videos alone differ by less
+# What counts for the present rate: a quarter of the run so far, and 20 s at least. A machine that others share may be
+# three times as fast a minute later; over hours, videos differ more than the machine does.
+RECENT_SECONDS, RECENT_SHARE = 20.0, 0.25
 KNOWN_SECONDS = 20.0  # of work on a node, after which its speed is known
 
 
@@ -16,6 +20,7 @@ class Pace:
     def __init__(self) -> None:
         self._frames: Counter[str] = Counter()
         self._seconds: defaultdict[str, float] = defaultdict(float)
+        self._recent: defaultdict[str, tuple[float, float]] = defaultdict(lambda: (0.0, 0.0))  # both, older ones less
         self._workers: Counter[str] = Counter()  # that are up
         self._lags: dict[str, float] = {}  # of slow nodes
         self.total = 0.0  # frames a second of all workers, when nodes were last compared
@@ -37,6 +42,9 @@ class Pace:
         self._frames[node] += frames
         self._seconds[node] += seconds
         self._changes += 1
+        kept = math.exp(-seconds / max(RECENT_SECONDS * self._workers[node], RECENT_SHARE * self._seconds[node]))
+        before = self._recent[node]
+        self._recent[node] = (before[0] * kept + frames, before[1] * kept + seconds)
 
     def speed(self, node: str) -> float | None:
         """Of one worker, in frames a second; None before the first frame."""
@@ -49,10 +57,14 @@ class Pace:
         return list(self._workers)
 
     def rate_of(self, workers: Iterable[Worker]) -> float | None:
-        """Frames a second of those that are up, all together; None before the first frame."""
-        speeds = [self.speed(worker.node or "") for worker in workers if worker.is_up and not worker.is_leaving]
+        """Frames a second of those that are up, all together, of late; None before the first frame."""
+        speeds = [self._recent_speed(worker.node or "") for worker in workers if worker.is_up and not worker.is_leaving]
         known = [speed for speed in speeds if speed]
         return sum(known) / len(known) * len(speeds) if known else None
+
+    def _recent_speed(self, node: str) -> float | None:
+        frames, seconds = self._recent[node]
+        return frames / seconds if frames and seconds else None
 
     def is_known(self, node: str) -> bool:
         """Whether a node can be compared with others; it need not be where it is the only one."""
