@@ -80,7 +80,8 @@ def test_commits_wait_until_they_are_in_the_ledger_and_the_oldest_tells_the_lag(
         writer.put(commit_of("0", "a"))
         time.sleep(0.05)
         writer.put(commit_of("1", "b"))
-        assert writer.waiting == 2  # of which one is under way
+        writer.put(commit_of("2", "c"))  # in one record with the one before
+        assert writer.waiting == 3  # of which one is under way
         assert writer.lag_seconds >= 0.05
         go.set()
         writer.close()
