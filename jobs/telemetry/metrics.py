@@ -64,7 +64,7 @@ LEFT_SECONDS = Metric(
     name="stcn_left_seconds",
     kind="gauge",
     unit="seconds",
-    meaning="time that is left, estimated; absent until the first video is finished",
+    meaning="time that is left, estimated; absent before the first frame",
 )
 SHARDS_WAITING = Metric(
     name="stcn_shards_waiting", kind="gauge", unit="shards", meaning="shards that no actor was given yet"
