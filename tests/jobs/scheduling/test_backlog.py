@@ -49,3 +49,8 @@ def test_probe_is_the_shortest_shard_and_only_where_another_is_much_longer() -> 
     assert probe.expected_frames == 100
     assert backlog_of(*lengths).take_probe(17) is None
     assert backlog_of().take_probe(2) is None
+
+
+def test_samples_go_from_the_longest_to_the_shortest_and_begin_anew() -> None:
+    backlog = backlog_of(1600, 1600, 300, 300, 10)
+    assert [backlog.take_sample().expected_frames for _ in range(5)] == [1600, 300, 10, 1600, 300]

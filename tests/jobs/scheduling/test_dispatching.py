@@ -4,6 +4,7 @@ import pytest
 
 from jobs.records import FramesDone, VideoFinished, VideoStarted
 from jobs.scheduling.budgets import Budgets
+from jobs.scheduling.dispatcher import SAMPLE_EVERY
 from jobs.scheduling.node_health import NodeHealth
 from jobs.scheduling.scheduler import Scheduler
 from tests.jobs.scheduling.shards import WRITTEN, row, shard, work_through
@@ -86,6 +87,29 @@ def test_no_shard_waits_at_a_busy_worker_where_few_are_left() -> None:
     scheduler.take(worker.name, WRITTEN, 100.0)
     scheduler.shard_ended(worker.name, 100.0)
     assert assigned(scheduler) == {"a0": 1000}
+
+
+def test_one_shard_in_many_is_of_any_length() -> None:
+    """The longest alone say little of the lengths of the others."""
+    scheduler = scheduler_of(*range(1_000, 2_000, 10))
+    (name,) = scheduler.workers
+    lengths = []
+    for number in range(2 * SAMPLE_EVERY):
+        ((_, given),) = scheduler.assign(float(number))
+        lengths.append(given.shard.expected_frames)
+        work_through(scheduler, name, given, seconds=1.0, start=float(number))
+    samples = [lengths.pop(place) for place in (2 * SAMPLE_EVERY - 1, SAMPLE_EVERY - 1)]
+    assert min(lengths) > 1_500 > max(samples[:1])
+
+
+def test_shard_that_was_given_ahead_begins_when_the_one_before_it_ends() -> None:
+    scheduler = scheduler_of(1000, 1000, 1000, 1000)
+    ((worker, first),) = scheduler.assign(0.0)
+    scheduler.take(worker.name, VideoStarted(first.shard.items[0].work_id), 0.0)
+    scheduler.take(worker.name, FramesDone(900), 90.0)
+    ((_, second),) = scheduler.assign(90.0)
+    scheduler.shard_ended(worker.name, 100.0)
+    assert second.began == 100.0
 
 
 def test_frames_left_follow_from_what_videos_turned_out_to_have() -> None:

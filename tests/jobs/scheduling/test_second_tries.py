@@ -8,12 +8,15 @@ from jobs.scheduling.budgets import Budgets
 from jobs.scheduling.events import Death, VideoRetried
 from jobs.scheduling.node_health import NodeHealth
 from jobs.scheduling.scheduler import Scheduler
+from jobs.scheduling.second_tries import LOOK_SECONDS, MEASURED_SECONDS
 from tests.jobs.scheduling.shards import WRITTEN, item, row, shard, work_through
 
 DEATH = Death(error=OSError(), error_class="Crash", reason="a crash", is_node_up=True)
 
 
-def behind(*, waiting: int = 0, slow: str = "b", speed: int = 2) -> tuple[Scheduler, Assignment]:
+def behind(
+    *, waiting: int = 0, slow: str = "b", speed: int = 2, expected: int = 10_000, says_length: bool = True
+) -> tuple[Scheduler, Assignment]:
     """Worker fast, on node a, has done 1,000 frames, 37.5 a second; slow, on its node, does `speed` a second.
 
     Slow's video has 10,000 frames. Returns its assignment, 100 s into the run.
@@ -23,11 +26,12 @@ def behind(*, waiting: int = 0, slow: str = "b", speed: int = 2) -> tuple[Schedu
         made.join(name)
         made.placed(name, node)
         made.started(name)
-    made.add([shard(10_000, name="long"), shard(1_000, name="short")])
+    made.add([shard(expected, name="long"), shard(min(1_000, expected - 1), name="short")])
     given = {worker.name: assignment for worker, assignment in made.assign(0.0)}
-    assert given["slow"].shard.expected_frames == 10_000
+    assert given["slow"].shard.expected_frames == expected
     made.take("slow", VideoStarted("long-0"), 0.0)
-    made.take("slow", VideoOpened(10_000), 0.0)
+    if says_length:
+        made.take("slow", VideoOpened(10_000), 0.0)
     work_through(made, "fast", given["fast"], seconds=40.0)
     made.take("slow", FramesDone(100 * speed), 100.0)
     made.add(shard(100, name=f"waits-{number}") for number in range(waiting))
@@ -134,3 +138,60 @@ def test_time_left_is_that_of_the_longest_shard_or_its_second_try() -> None:
     made, _ = behind(speed=20)
     made.add([shard(90_000, name="rest")])
     assert made.seconds_left(100.0) == pytest.approx(98_000 / 45, rel=0.1)
+
+
+def test_second_try_is_the_work_that_is_left_once_the_first_one_is_over() -> None:
+    made, _ = behind()
+    second(made)
+    made.take("fast", VideoStarted("long-0"), 110.0)
+    made.take("fast", VideoOpened(10_000), 110.0)
+    made.take("fast", FramesDone(3_000), 190.0)
+    assert made.frames_left == 9_800
+    made.died("slow", DEATH)
+    assert made.frames_left == 7_000
+
+
+def test_time_left_is_that_of_the_faster_of_two_tries() -> None:
+    made, _ = behind()
+    second(made)
+    made.take("fast", VideoStarted("long-0"), 100.0)
+    made.take("fast", VideoOpened(10_000), 100.0)
+    made.take("fast", FramesDone(9_000), 340.0)
+    assert (made.seconds_left(340.0) or 0.0) < 500, "of 9,800 frames, at 2 a second, the slow one has 4,660 s yet"
+
+
+def test_worker_that_has_just_begun_is_left_alone() -> None:
+    """Of its node's speed nothing is known."""
+    made = Scheduler(Budgets(2), NodeHealth(), folder="attempts")
+    for name, node in (("slow", "b"), ("fast", "a")):
+        made.join(name)
+        made.placed(name, node)
+        made.started(name)
+    made.add([shard(10_000, name="long"), shard(1_000, name="short")])
+    given = {worker.name: assignment for worker, assignment in made.assign(0.0)}
+    made.take("slow", VideoStarted("long-0"), 0.0)
+    work_through(made, "fast", given["fast"], seconds=40.0)
+    assert made.assign(MEASURED_SECONDS - 1) == []
+    assert [worker.name for worker, _ in made.assign(MEASURED_SECONDS + LOOK_SECONDS)] == ["fast"]
+
+
+def test_slow_worker_whose_video_is_longer_than_was_thought_is_not_waited_for() -> None:
+    """Its container does not say how long it is."""
+    made, _ = behind(speed=10, says_length=False, expected=900)
+    assert made.frames_left == 0
+    assert second_tries(made) == ["long-0"]
+
+
+def test_workers_get_no_shard_ahead_while_one_is_behind_all_others() -> None:
+    """The one that ends its shard first is then idle, and takes over."""
+    made, _ = behind(waiting=40)
+    ((_, first),) = [pair for pair in made.assign(0.0) if pair[0].name == "fast"]
+    video = first.shard.items[0].work_id
+    made.take("fast", VideoStarted(video), 0.0)
+    made.take("fast", FramesDone(99), 100.0)
+    assert made.assign(100.0) == [], "neither waits for the driver longer than usual"
+    made.take("fast", VideoFinished(row(item(video))), 101.0)
+    made.take("fast", WRITTEN, 101.0)
+    made.shard_ended("fast", 101.0)
+    ((worker, given),) = made.assign(101.0)
+    assert (worker.name, given.shard.items[0].work_id, bool(given.rival)) == ("fast", "long-0", True)
