@@ -40,11 +40,15 @@ ROWS: dict[str, list[Panel]] = {
         Panel("Frames left", f"sum by (run) (ray_stcn_frames_left{{{RUN}}})", "{{run}}"),
     ],
     "Failures": [
-        Panel("Failed tries, by error", rate("ray_stcn_video_errors_total", "error, outcome"), "{{error}} {{outcome}}"),
+        # Sums in place of rates, which miss a counter's first count: most of these have few.
+        Panel(
+            "Failed tries, by error", f"sum by (error, outcome) (ray_stcn_video_errors_total{{{RUN}}})",
+            "{{error}} {{outcome}}",
+        ),
         Panel(
             "Videos in quarantine", f'sum by (run) (ray_stcn_videos_total{{{RUN}, outcome="quarantined"}})', "{{run}}"
         ),
-        Panel("Damaged frames a second", rate("ray_stcn_damaged_frames_total", "damage"), "{{damage}}"),
+        Panel("Damaged frames", f"sum by (damage) (ray_stcn_damaged_frames_total{{{RUN}}})", "{{damage}}"),
     ],
     "Actors": [
         Panel("Actors", f"sum by (state) (ray_stcn_actors{{{RUN}}})", "{{state}}", is_stacked=True),

@@ -6,7 +6,7 @@ import pytest
 
 from jobs.telemetry.metrics import COMMON_LABELS, METRICS, Metric
 from tests.infra.monitoring.queries import alerts, metrics_in, panels
-from tests.infra.monitoring.watched_run import SHORTS, WatchedRun
+from tests.infra.monitoring.watched_run import REFUSED, SHORTS, WatchedRun
 from tests.infra.monitoring.watched_run import watched_run as watched_run
 
 # Ray exports these where there is a GPU; `test_names` finds their names in Ray.
@@ -45,7 +45,7 @@ def test_counters_come_to_what_the_run_did(watched_run: WatchedRun) -> None:
     assert segmented >= SHORTS * watched_run.frames
     assert final(watched_run, "sum(ray_stcn_damaged_frames_total)") > 0
     # s3fs resumes some downloads by itself.
-    assert 0 < final(watched_run, "sum(ray_stcn_storage_retries_total)") <= watched_run.refused
+    assert 0 < final(watched_run, "sum(ray_stcn_storage_retries_total)") <= REFUSED
     assert final(watched_run, 'sum(ray_stcn_storage_bytes_total{direction="out"})') > 10_000
 
 
