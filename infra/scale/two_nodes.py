@@ -1,8 +1,9 @@
 """How near two actors on two nodes come to twice the rate of one: `python infra/scale/two_nodes.py`.
 
-Each node is a raylet on this machine with a CPU of its own; the rates are those of whole runs of the product, one actor
-and two by turns, between a tenth and nine tenths of the frames. The machine needs a core for each actor: what its cores
-lose to one another, where both work, counts against the product; `--control` measures that with plain processes.
+Each node is a raylet on this machine, and all of its processes share one core: an actor decodes in a thread beside the
+network, which would take a core that nobody else needs. The rates are those of whole runs of the product, one actor and
+two by turns, between a tenth and nine tenths of the frames. What two cores lose to one another where both work counts
+against the product; `--control` measures that with plain processes.
 """
 
 import argparse
@@ -14,7 +15,9 @@ import tempfile
 import time
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
+import psutil
 from ray.cluster_utils import Cluster
 
 from jobs.commands.archive import DrawnVideo, draw_archive
@@ -81,6 +84,14 @@ def control() -> float:
     return together(2) / (2 * together(1))
 
 
+def _keep_on(core: int, node: Any) -> None:
+    """Let all processes of a node, also those to come, run on one core. node: Ray's own object."""
+    for started in node.all_processes.values():
+        for info in started:
+            for process in (parent := psutil.Process(info.process.pid), *parent.children(recursive=True)):
+                process.cpu_affinity([core])
+
+
 def main() -> None:
     """Print the rates of each turn, and the ratio of their medians."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -90,8 +101,8 @@ def main() -> None:
     if given.control:
         print(f"two plain processes: {control():.3f} of twice the rate of one", flush=True)
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **STORE})
-    for _ in range(2):
-        cluster.add_node(num_cpus=1, **STORE)
+    for core in sorted(os.sched_getaffinity(0))[:2]:
+        _keep_on(core, cluster.add_node(num_cpus=1, **STORE))
     os.environ["RAY_ADDRESS"] = cluster.address
     rates: dict[int, list[float]] = {1: [], 2: []}
     with tempfile.TemporaryDirectory() as folder:
