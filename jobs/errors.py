@@ -15,6 +15,14 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130  # resumable by the same command
 
 
+class EndQuietly(Exception):  # noqa: N818
+    """Ends a command with an exit code and without a word: nothing need be wrong."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__()
+        self.code = code
+
+
 class UserError(Exception):
     """The command cannot be executed as given. Shown without a traceback."""
 

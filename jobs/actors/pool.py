@@ -70,6 +70,10 @@ class Pool:
         """The scheduler's picture of the actors. Any thread may ask."""
         return tuple(self._scheduler.workers.values())
 
+    def describe_node(self, node: str) -> str:
+        """A node's address and the beginning of its id."""
+        return self._group.nodes.describe(node)
+
     def run(
         self, shards: Iterable[Shard], *, is_held: Callable[[], bool] = lambda: False
     ) -> Iterator[tuple[str, PoolEvent]]:

@@ -10,7 +10,7 @@ from jobs.cli.label_commands import ExportCommand, evaluate, export, overlay, se
 from jobs.cli.model_commands import bench, demo, train
 from jobs.cli.run_commands import compact, forget, plan, retry, segment, status, verify
 from jobs.concurrency import interrupt
-from jobs.errors import ExitCode, FatalError, UserError
+from jobs.errors import EndQuietly, ExitCode, FatalError, UserError
 from jobs.plugins import load_plugins
 
 app = typer.Typer(
@@ -43,10 +43,7 @@ def every_command(
 def main(args: list[str] | None = None) -> None:
     """Run the command; report errors as messages, and the outcome as exit code."""
     interrupt.listen()
-    code = _run(args)
-    if code == ExitCode.INTERRUPTED:
-        print("interrupted; what is finished is kept, and the same command goes on from there", file=sys.stderr)
-    sys.exit(code)
+    sys.exit(_run(args))
 
 
 def _run(args: list[str] | None) -> int:
@@ -54,7 +51,11 @@ def _run(args: list[str] | None) -> int:
         load_plugins()
         app(args=args)
     except SystemExit as done:  # Typer's way to end, with 2 for a usage error and 130 for an interrupt
+        if done.code == ExitCode.INTERRUPTED:
+            print("interrupted; what is finished is kept, and the same command goes on from there", file=sys.stderr)
         return int(done.code or 0)
+    except EndQuietly as end:
+        return end.code
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return ExitCode.USAGE

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobs.cli.config_flags import Output, flag_of, flags_of
-from jobs.errors import ExitCode, UserError
+from jobs.errors import EndQuietly, ExitCode, UserError
 from jobs.io.storage_policy import QUICK_SECONDS, StoragePolicy, storage_policy
 from jobs.planning.config import SegmentConfig
 
@@ -123,23 +124,28 @@ def _project_sample(job: "Job", todo: Sequence["WorkItem"], count: int, *, seed:
     return not project_sample(job, todo, count, seed=seed, tell=functools.partial(print, flush=True))
 
 
-def status(output: Output) -> None:
-    """Show how far an output is, with the videos of all its manifests, from storage alone."""
-    from jobs.costs.cost_report import describe_last_run
-    from jobs.outputs.selection_folder import is_selection
-    from jobs.outputs.store import run_info
-    from jobs.planning.latest_rows import read_latest_rows
-    from jobs.watching.summary import summarise
+def status(
+    output: Output,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, with every actor.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show it again and again until the run ends; exit with the run's code.")
+    ] = False,
+    interval: Annotated[float, typer.Option(min=1, help="Seconds between two looks with --watch.")] = 10.0,
+) -> None:
+    """Show how far an output is, of all its manifests, and what its run is at: from storage alone, from anywhere."""
+    from jobs.watching.output_status import StatusReader
+    from jobs.watching.watch import watch as watch_run
 
     with storage_policy(StoragePolicy(QUICK_SECONDS)):
-        rows, info = read_latest_rows(output), run_info(output)
-    print(summarise(rows, output))
-    if is_selection(output):
-        return
-    if (last := info.get("videos", len(rows))) != len(rows):
-        print(f"  {last} of them are of the last run's manifest")
-    if told := describe_last_run(info):
-        print(told)
+        if not watch:
+            read = StatusReader(output).read()
+            print(json.dumps(read.as_dict(), indent=1) if as_json else read.describe())
+            return
+        try:
+            code = watch_run(output, interval, as_json=as_json)
+        except KeyboardInterrupt:
+            raise EndQuietly(ExitCode.INTERRUPTED) from None
+    raise EndQuietly(code)
 
 
 def forget(

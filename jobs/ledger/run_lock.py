@@ -11,7 +11,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,7 @@ def run_lock(output: str, run: str, me: dict[str, Any]) -> Iterator[None]:
 
 def _refuse_if_locked(output: str, location: str) -> None:
     first = _read(location)
-    if first is None or not (_is_alive(first) if _is_on_this_machine(first) else _heartbeats(location, first)):
+    if first is None or not (_heartbeats(location, first) if (is_alive := is_alive_here(first)) is None else is_alive):
         return
     raise UserError(
         f"{output} is held by the run {first['run']}: process {first['pid']} of {first['user']} on {first['host']}, "
@@ -76,11 +76,12 @@ def _read(location: str) -> dict[str, Any] | None:
         return None
 
 
-def _is_on_this_machine(holder: dict[str, Any]) -> bool:
-    return bool(holder["machine"] == _machine())
+def is_alive_here(process: Mapping[str, Any]) -> bool | None:
+    """Whether a process lives that `describe_process` described; None if it is another machine's."""
+    return _is_alive(process) if process["machine"] == _machine() else None
 
 
-def _is_alive(holder: dict[str, Any]) -> bool:
+def _is_alive(holder: Mapping[str, Any]) -> bool:
     with suppress(psutil.NoSuchProcess):
         process = psutil.Process(holder["pid"])
         return bool(process.status() != psutil.STATUS_ZOMBIE and process.create_time() == holder["process_started"])

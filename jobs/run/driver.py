@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 from jobs.costs.expectation import expect
 from jobs.costs.run_cost import write_run_record, write_what_it_took
-from jobs.errors import FatalError
+from jobs.errors import ExitCode, FatalError
 from jobs.io import storage
 from jobs.io.create_only import Create, record_creator
 from jobs.io.storage_policy import StoragePolicy, storage_policy
@@ -26,6 +26,8 @@ from jobs.run.compaction import compact_on_cluster, plan_compaction
 from jobs.run.plan_report import describe_believed, describe_outdated, describe_unused
 from jobs.run.run_metrics import exported_run
 from jobs.segmenting.work_item import WorkItem
+from jobs.watching.live_file import LiveFile
+from jobs.watching.live_reporter import LiveReporter
 from jobs.watching.progress import Counts, Reporter
 
 HAND_OVER_SECONDS = 2.0  # for actors to upload what they have finished; `ray job stop` kills after 3
@@ -50,10 +52,15 @@ def _run(
         create = record_creator_for(config)
         with run_lock.run_lock(config.output, name, me := run_lock.describe_process()):
             job.ledger.begin(name, me, create)
-            return _run_job(job, name, actors, report=report, policy=policy)
+            with LiveFile(config.output, name, me, is_ours=lambda: not job.ledger.is_taken_over) as live:
+                rows = _run_job(job, name, actors, report=report, policy=policy, live=live)
+                live.exit_code = ExitCode.FAILURES if rows.with_status("quarantined") else ExitCode.DONE
+                return rows
 
 
-def _run_job(job: Job, name: str, actors: ActorStart, *, report: Reporter, policy: StoragePolicy) -> LatestRows:
+def _run_job(
+    job: Job, name: str, actors: ActorStart, *, report: Reporter, policy: StoragePolicy, live: LiveFile
+) -> LatestRows:
     try:
         job, lost = job.without_lost()
         todo = job.todo()
@@ -64,8 +71,9 @@ def _run_job(job: Job, name: str, actors: ActorStart, *, report: Reporter, polic
         if todo or _is_to_be_compacted(job):
             with report:
                 if todo:
-                    _segment(job, name, actors, todo=todo, report=report, policy=policy)
+                    _segment(job, name, actors, todo=todo, report=report, policy=policy, live=live)
                 if _is_to_be_compacted(job):
+                    live.enter("compacting")
                     _compact(job, name, actors, report=report, policy=policy)
     except BaseException:  # also an interrupt; it is raised again
         policy.retry_seconds = LAST_PATIENCE_SECONDS
@@ -81,23 +89,34 @@ def _run_job(job: Job, name: str, actors: ActorStart, *, report: Reporter, polic
 
 
 def _segment(
-    job: Job, name: str, actors: ActorStart, *, todo: Sequence[WorkItem], report: Reporter, policy: StoragePolicy
+    job: Job,
+    name: str,
+    actors: ActorStart,
+    *,
+    todo: Sequence[WorkItem],
+    report: Reporter,
+    policy: StoragePolicy,
+    live: LiveFile,
 ) -> None:
     pool, counts = actors.pool(job), _counts_of(job, todo)
+    display = LiveReporter(report, live, workers=lambda: pool.workers, describe_node=pool.describe_node)
     if warning := actors.connect().describe_open_interface():
         report.note(warning)
-    report.update(counts)
+    display.update(counts)
+    live.enter("segmenting")
     try:
         with (
             CommitWriter(job.ledger) as writer,
             exported_run(name, pool=pool, counts=counts, writer=writer),
         ):
-            committer = Committer(writer, job.config, counts, report=report)
+            committer = Committer(writer, job.config, counts, report=display)
             try:
                 for attempt, event in pool.run(job.shards(actors.division.actors), is_held=committer.is_behind):
                     counts.frames_left, counts.seconds_left = pool.rest
+                    display.take(attempt, event)
                     committer.take(attempt, event)
                 counts.frames_left, counts.seconds_left = 0.0, 0.0
+                live.enter("committing")
                 committer.finish()
             except (KeyboardInterrupt, FatalError, OSError):
                 policy.retry_seconds = LAST_PATIENCE_SECONDS
@@ -106,6 +125,7 @@ def _segment(
                         committer.take(attempt, message)
                 raise
     finally:
+        display.show(counts)
         pool.stop()
         if not job.ledger.unpublished:  # else the next run publishes them
             with suppress(OSError):  # what is left there, the next run clears away

@@ -185,7 +185,7 @@ assert len(list(stcn_core.propagate(model, frames, {0: prompt}, config=config)))
 @pytest.mark.parametrize(
     "module",
     [
-        "watching.summary",
+        "watching.watch",
         "costs.cost_report",
         "commands.verify",
         "commands.evaluate",
