@@ -8,7 +8,7 @@ from typing import Any, cast
 from jobs.io.filesystem import S3FileSystem, is_s3, open_location
 from jobs.io.retry import with_retries
 
-TIME_KEYS = ("mtime", "LastModified", "created", "last_modified", "updated")  # of what fsspec says of a file
+TIME_KEYS = ("mtime", "LastModified", "last_modified", "updated", "created")  # of what fsspec says of a file
 
 
 @with_retries

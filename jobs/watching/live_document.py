@@ -39,7 +39,7 @@ class WorkerRecord:
     video_id: str | None = None
     phase: Phase | None = None  # None before its first report
     frames: int = 0  # of this video, segmented
-    frames_expected: int | None = None  # of this video, by estimate
+    frames_expected: int | None = None  # of this video, as its container says, else by estimate
     video_seconds: float | None = None  # since the video was begun
     since: str | None = None  # the same as a time, UTC
     last_error: ErrorRecord | None = None
@@ -79,4 +79,5 @@ def location(output: str) -> str:
     return storage.join(output, LIVE_FILE)
 
 
-NO_COUNTS: Mapping[str, Any] = dict.fromkeys(LiveCounts.__dataclass_fields__) | {"phases": {}, "workers": []}
+NO_ACTORS: Mapping[str, Any] = {"actors_up": 0, "actors_starting": 0, "nodes": 0, "phases": {}, "workers": []}
+NO_COUNTS: Mapping[str, Any] = {**dict.fromkeys(LiveCounts.__dataclass_fields__), **NO_ACTORS}

@@ -11,7 +11,7 @@ from jobs.concurrency.threads import inheriting_thread
 from jobs.errors import ExitCode, UserError
 from jobs.io import storage
 from jobs.io.storage_policy import StoragePolicy, storage_policy
-from jobs.watching.live_document import NO_COUNTS, SCHEMA, LiveCounts, RunState, location, utc
+from jobs.watching.live_document import NO_ACTORS, NO_COUNTS, SCHEMA, LiveCounts, RunState, location, utc
 
 INTERVAL_SECONDS = 10.0  # between two writes; each is one request
 RETRY_SECONDS = 2.0  # of one write; the next one comes soon
@@ -93,8 +93,8 @@ class LiveFile:
     def _document(self) -> dict[str, Any]:
         self._sequence += 1
         counts = dict(NO_COUNTS if self._counts is None else vars(self._counts))
-        if self._state == "ended":
-            counts |= {"actors_up": 0, "actors_starting": 0, "nodes": 0, "phases": {}, "workers": []}
+        if self._state in ("compacting", "ended"):  # the actors have been stopped
+            counts |= NO_ACTORS
         written = {"written": utc(), "interval_seconds": INTERVAL_SECONDS, "sequence": self._sequence}
         silent = {"driver_silent_seconds": round(time.monotonic() - self._shown, 1)}
         return self._head | {"state": self._state} | self._end | written | silent | counts

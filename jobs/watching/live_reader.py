@@ -7,10 +7,11 @@ from typing import Any
 from jobs.io import storage
 from jobs.io.age import age_of
 from jobs.ledger.run_lock import is_alive_here
-from jobs.watching.live_document import SCHEMA, location
+from jobs.watching.live_document import NO_COUNTS, SCHEMA, location
 
 SILENT_INTERVALS = 3  # of the writer's, after which a document is out of date: two may be lost to slow storage
 LOST_INTERVALS = 30  # after which nobody waits for the next one
+FIELDS = {"run", "driver", "state", "sequence", "interval_seconds", *NO_COUNTS}  # at least, of a document that is whole
 
 
 class LiveReader:
@@ -43,9 +44,10 @@ class LiveReader:
     def _read(self) -> dict[str, Any] | None:
         try:
             document = json.loads(storage.read_unchecked(self._location))
-        except (FileNotFoundError, NotADirectoryError, ValueError):
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError):
             return None
-        return document if isinstance(document, dict) and document.get("schema") == SCHEMA else None
+        is_ours = isinstance(document, dict) and document.get("schema") == SCHEMA and document.keys() >= FIELDS
+        return document if is_ours else None
 
     def _age(self, document: dict[str, Any]) -> float:
         key = document["run"], document["sequence"]

@@ -7,6 +7,7 @@ from typing import Any
 from jobs.costs.quantities import counted, hours, number, speed
 from jobs.errors import printable
 from jobs.watching.progress import describe_phases
+from jobs.watching.worker_records import BEGINNING
 
 SHOWN = 10  # actors
 MOST_LETTERS = 200  # of an error: a video's row has all of it
@@ -50,9 +51,13 @@ def _at_work(run: Document, output: str, shown: int) -> Iterator[str]:
     if run["driver_silent_seconds"] > QUIET_SECONDS and run["state"] == "segmenting":
         yield f"its driver is busy since {hours(run['driver_silent_seconds'])}: figures are from then"
     if run["videos"] is None:
-        yield "its actors are not at work yet"
+        if run["state"] != "compacting":
+            yield "its actors are not at work yet"
         return
     yield _videos(run)
+    if run["state"] == "compacting":
+        yield from _last_error(run)
+        return
     yield _speed(run)
     yield _actors(run)
     yield from _last_error(run)
@@ -116,9 +121,9 @@ def _pace(worker: Document) -> float:
 
 
 def _worker(worker: Document) -> str:
-    done = f"{number(worker['frames'])} of about {number(worker['frames_expected'])} frames"
-    took = f"since {worker['since'][11:]}, {speed(_pace(worker))}"
+    """The most telling first: a terminal may cut the end off."""
+    done = f"{number(worker['frames'])} of about {number(worker['frames_expected'])} frames, {speed(_pace(worker))}"
     leaving = ", its node is drained" if worker["is_leaving"] else ""
     sign = f"last sign {hours(worker['silent_seconds'])} ago{leaving}"
     where = f"{printable(worker['video_id'])} on {printable(worker['node'] or '')}"
-    return f"{where}: {worker['phase'] or 'beginning'}, {done}, {took}; {sign}"
+    return f"{where}: {worker['phase'] or BEGINNING}, {done}, {sign}, since {worker['since'][11:]}"

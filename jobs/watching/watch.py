@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from jobs.concurrency import interrupt
 from jobs.errors import ExitCode
 from jobs.watching.live_reader import is_over
 from jobs.watching.live_text import describe_run
@@ -29,6 +30,7 @@ def watch(output: str, interval: float, *, as_json: bool, console: Console | Non
         while not is_over((status := reader.read()).run):
             show(status)
             time.sleep(interval)
+            interrupt.check()
     status = reader.read(is_last=True)
     print(_line(status) if as_json else status.describe(), flush=True)
     return _exit_code(status.run)
@@ -55,7 +57,7 @@ def _screen(console: Console) -> Iterator[Show]:
     if not console.is_terminal:
         yield lambda status: print(status.describe(), flush=True)
         return
-    with Live(console=console, auto_refresh=False) as live:
+    with Live(console=console, auto_refresh=False, transient=True) as live:
         yield lambda status: live.update(Text(_text(status), no_wrap=True, overflow="ellipsis"), refresh=True)
 
 

@@ -37,7 +37,7 @@ class WorkerRecords:
             node=self._describe_node(worker.node) if worker.node else None,
             state=_state(worker),
             is_leaving=worker.is_leaving,
-            silent_seconds=round(now - max(worker.last_event, self._seen[worker.name]), 1),
+            silent_seconds=round(now - (worker.last_event or self._seen[worker.name]), 1),
             last_error=error,
         )
         return _with_video(record, worker, now) if worker.is_segmenting else record
@@ -60,7 +60,7 @@ def _with_video(record: WorkerRecord, worker: Worker, now: float) -> WorkerRecor
         "video_id": item.entry.video_id,
         "phase": current.phase,
         "frames": current.running_frames,
-        "frames_expected": item.expected_frames,
+        "frames_expected": current.running_length or item.expected_frames,
         "video_seconds": round(seconds, 1),
         "since": utc(time.time() - seconds),
     }
