@@ -91,7 +91,7 @@ def show(found: Sequence[tuple[Case, Outcome]]) -> None:
             f"{outcome.done_twice:.2%}",
             f"{outcome.preempted:,}",
         )
-    Console(width=160).print(table)
+    Console(width=200).print(table)
 
 
 def draw(found: Sequence[tuple[Case, Outcome]], folder: Path) -> None:
