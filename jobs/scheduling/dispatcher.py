@@ -54,7 +54,7 @@ class Dispatcher:
             worker = workers[name]
             if worker.assignments and not (ahead and self._takes_another(worker, len(workers))):
                 del self._may_take[name]  # until its next event
-            elif shard := self._sample(len(workers)) or self._choose(worker, frames_ahead):
+            elif shard := self._sample(worker, len(workers)) or self._choose(worker, frames_ahead):
                 self._chosen += 1
                 del self._may_take[name]
                 chosen.append((worker, shard))
@@ -67,9 +67,12 @@ class Dispatcher:
             return False
         return self._estimate.left_of(worker.assignments[0]) <= LEAD_SECONDS * speed
 
-    def _sample(self, workers: int) -> Shard | None:
+    def _sample(self, worker: Worker, workers: int) -> Shard | None:
+        """A shard of any length, now and then, and not for a slow worker: the next may be the longest one."""
+        node = worker.node or ""
         is_due = self._chosen % SAMPLE_EVERY == SAMPLE_EVERY - 1 and len(self._backlog) > SAMPLE_WAITING * workers
-        return self._backlog.take_sample() if is_due else None
+        is_fast = self.pace.is_known(node) and not self.pace.lag(node)
+        return self._backlog.take_sample() if is_due and is_fast else None
 
     def _choose(self, worker: Worker, frames_ahead: Callable[[], float]) -> Shard | None:
         node = worker.node or ""

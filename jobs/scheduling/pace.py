@@ -42,7 +42,8 @@ class Pace:
         self._frames[node] += frames
         self._seconds[node] += seconds
         self._changes += 1
-        kept = math.exp(-seconds / max(RECENT_SECONDS * self._workers[node], RECENT_SHARE * self._seconds[node]))
+        workers = max(1, self._workers[node])  # one that leaves is not counted any more, and may have more to say
+        kept = math.exp(-seconds / max(RECENT_SECONDS * workers, RECENT_SHARE * self._seconds[node]))
         before = self._recent[node]
         self._recent[node] = (before[0] * kept + frames, before[1] * kept + seconds)
 

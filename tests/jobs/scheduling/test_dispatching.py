@@ -102,6 +102,29 @@ def test_one_shard_in_many_is_of_any_length() -> None:
     assert min(lengths) > 1_500 > max(samples[:1])
 
 
+def test_slow_node_gets_no_sample() -> None:
+    """It would be the longest shard: that a slow worker must never have."""
+    scheduler = scheduler_of(10_000, *([300] * 60), nodes="ab")
+    for (worker, given), seconds in zip(scheduler.assign(0.0), (30.0, 120.0), strict=True):
+        work_through(scheduler, worker.name, given, seconds=seconds)
+    scheduler.left("a0")
+    scheduler.join("a1")
+    scheduler.placed("a1", "a")
+    scheduler.started("a1")
+    ((_, longest),) = [pair for pair in scheduler.assign(120.0) if pair[0].name == "a1"]
+    assert longest.shard.expected_frames == 10_000
+    scheduler.take("a1", VideoStarted(longest.shard.items[0].work_id), 120.0)
+    scheduler.take("a1", FramesDone(9_000), 600.0)  # in a minute it is there for another long one
+    scheduler.add([shard(10_000, name="another")])
+    lengths, start = [], 600.0
+    for _ in range(2 * SAMPLE_EVERY):
+        given = scheduler.workers["b1"].assignments[0]
+        lengths.append(given.shard.expected_frames)
+        start = work_through(scheduler, "b1", given, seconds=120.0, start=start)
+        scheduler.assign(start)
+    assert lengths == [300] * 2 * SAMPLE_EVERY
+
+
 def test_shard_that_was_given_ahead_begins_when_the_one_before_it_ends() -> None:
     scheduler = scheduler_of(1000, 1000, 1000, 1000)
     ((worker, first),) = scheduler.assign(0.0)

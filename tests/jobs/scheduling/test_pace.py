@@ -38,3 +38,13 @@ def test_rate_counts_workers_of_unknown_speed_like_the_others_and_not_those_that
     other, leaving, starting = (Worker(name=name, node="b", is_up=True) for name in "xyz")
     leaving.is_leaving, starting.is_up = True, False
     assert pace.rate_of([A, other, leaving, starting]) == pytest.approx(40)
+
+
+def test_worker_that_leaves_may_say_more_at_once() -> None:
+    """Its node has no other worker, and no time has passed: nothing is divided by either."""
+    pace = worked()
+    pace.leave("a")
+    pace.work("a", 10, 0.0)
+    assert pace.rate_of([A]) is None
+    pace.work("a", 10, 1.0)
+    assert pace.rate_of([A]) == pytest.approx(20, rel=0.05)
