@@ -9,8 +9,8 @@ from jobs.actors.actor_factory import SegmenterFactory
 from jobs.actors.actor_group import ActorGroup
 from jobs.actors.actor_settings import ActorSettings, report_seconds
 from jobs.actors.autoscaler import Autoscaler
-from jobs.actors.crew_limits import limits_of
 from jobs.actors.division import Division, divide
+from jobs.actors.fleet_limits import limits_of
 from jobs.actors.nodes import Nodes
 from jobs.actors.pool import Pool
 from jobs.inputs.limits import ProcessLimits

@@ -36,7 +36,8 @@ class Committer:
             self._rows.setdefault(attempt, []).append(event.row)
             self._report_failure(event.row)
         elif isinstance(event, VideoRetried):
-            self._report.note(f"{printable(event.item.entry.video_id)}: tried again: {printable(event.reason)}")
+            error = f"{event.error_class}: {printable(event.message)}"
+            self._report.note(f"{printable(event.item.entry.video_id)}: tried again: {error}")
         elif isinstance(event, ShardWritten):
             self._commit(attempt, self._rows.pop(attempt, []), event)
         elif isinstance(event, ShardHandedOver):

@@ -10,13 +10,19 @@ from jobs.actors.pool_events import PoolEvent
 from jobs.ledger.commit_writer import CommitWriter
 from jobs.records import FramesDone, VideoFinished, VideoRow
 from jobs.scheduling.events import VideoGivenUp, VideoRetried
-from jobs.scheduling.worker import Worker
+from jobs.scheduling.worker import Worker, WorkerState
 from jobs.telemetry import metrics
 from jobs.telemetry.metrics import Metric
 from jobs.telemetry.totals import count, series
 from jobs.watching.progress import Counts
 
-ACTOR_STATES = ("waiting", "loading", "idle", "busy")
+LABELS: dict[WorkerState, str] = {
+    "waiting for a node": "waiting",
+    "loading": "loading",
+    "idle": "idle",
+    "segmenting": "busy",
+    "between videos": "busy",
+}
 
 
 def exported_run(name: str, *, pool: Pool, counts: Counts, writer: CommitWriter) -> MetricsExport:
@@ -31,8 +37,7 @@ def count_event(event: PoolEvent) -> None:
     elif isinstance(event, VideoFinished):
         _count_row(event.row)
     elif isinstance(event, VideoRetried):
-        error_class = event.reason.partition(":")[0]
-        count(metrics.VIDEO_ERRORS, error=error_class, outcome="retried")
+        count(metrics.VIDEO_ERRORS, error=event.error_class, outcome="retried")
     elif isinstance(event, VideoGivenUp):
         count(metrics.VIDEO_ERRORS, error=event.error_class, outcome="quarantined")
 
@@ -72,14 +77,8 @@ def gauges(pool: Pool, counts: Counts, writer: CommitWriter) -> list[Reading]:
 
 
 def _actors(workers: Collection[Worker]) -> list[Reading]:
-    numbers = Counter(map(_state, workers))
-    return [_reading(metrics.ACTORS, numbers[state], state=state) for state in ACTOR_STATES]
-
-
-def _state(worker: Worker) -> str:
-    if not worker.is_up:
-        return "waiting" if worker.node is None else "loading"
-    return "busy" if worker.assignments else "idle"
+    numbers = Counter(LABELS[worker.state] for worker in workers)
+    return [_reading(metrics.ACTORS, numbers[state], state=state) for state in dict.fromkeys(LABELS.values())]
 
 
 def _reading(metric: Metric, value: float, **labels: str) -> Reading:

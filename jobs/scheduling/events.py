@@ -26,12 +26,13 @@ class VideoGivenUp:
     attempts: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class VideoRetried:
     """A video that failed and has tries left."""
 
     item: WorkItem
-    reason: str
+    error_class: str
+    message: str
 
 
 @dataclass(frozen=True, kw_only=True)

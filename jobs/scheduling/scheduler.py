@@ -160,16 +160,18 @@ class Scheduler:
 
     def _video_failed(self, worker: Worker, row: VideoRow) -> VideoRetried | VideoFinished:
         """Retry a video, in a shard of its own, while it has tries left."""
-        current, reason = worker.assignments[0], f"{row.error_class}: {row.error_message}"
+        current = worker.assignments[0]
+        item, error_class, message = current.items[row.work_id], row.error_class or "", row.error_message or ""
+        retried = VideoRetried(item=item, error_class=error_class, message=message)
         if self._rivals.give_up(worker):
-            return VideoRetried(current.items[row.work_id], reason)
-        if row.error_class == "StorageError":
-            self._budgets.storage_failed(reason)
+            return retried
+        if error_class == "StorageError":
+            self._budgets.storage_failed(f"{error_class}: {message}")
         counted = self._counted(row)
         if self._budgets.charge(row.work_id):
             current.requeued.add(row.work_id)
-            self._again([item := current.items[row.work_id]])
-            return VideoRetried(item, reason)
+            self._again([item])
+            return retried
         current.quarantined.append(counted)
         return VideoFinished(counted)
 
@@ -221,7 +223,7 @@ class Scheduler:
         attempts = self._budgets.attempts(item.work_id)
         if self._budgets.charge(item.work_id):
             self._again([item])
-            return VideoRetried(item, f"{death.error_class}: {death.reason}")
+            return VideoRetried(item=item, error_class=death.error_class, message=death.reason)
         return VideoGivenUp(item=item, error=death.error, error_class=death.error_class, attempts=attempts)
 
     def leave(self, name: str) -> None:

@@ -2,8 +2,11 @@
 
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Literal
 
 from jobs.scheduling.assignment import Assignment
+
+WorkerState = Literal["waiting for a node", "loading", "idle", "segmenting", "between videos"]
 
 
 @dataclass(kw_only=True)
@@ -16,6 +19,17 @@ class Worker:
     assignments: deque[Assignment] = field(default_factory=deque)
     is_leaving: bool = False  # it was told to hand over its finished videos, and gets no other shard
     last_event: float = 0.0  # time, in seconds
+
+    @property
+    def state(self) -> WorkerState:
+        """What it does."""
+        if self.node is None:
+            return "waiting for a node"
+        if not self.is_up:
+            return "loading"
+        if not self.assignments:
+            return "idle"
+        return "segmenting" if self.is_segmenting else "between videos"
 
     @property
     def is_segmenting(self) -> bool:

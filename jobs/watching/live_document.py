@@ -10,11 +10,11 @@ from typing import Any, Literal
 
 from jobs.io import storage
 from jobs.records import Phase
+from jobs.scheduling.worker import WorkerState
 
 LIVE_FILE = "_live.json"  # below the output
 SCHEMA = 1
 RunState = Literal["starting", "segmenting", "committing", "compacting", "ended"]
-WorkerState = Literal["waiting for a node", "loading", "idle", "segmenting", "between videos"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -103,8 +103,7 @@ def _error_of(event: object) -> ErrorRecord | None:
         row = event.row
         return _record(row.video_id, row.error_class or "", row.error_message or "")
     if isinstance(event, VideoRetried):
-        error_class, _, message = event.reason.partition(": ")
-        return _record(event.item.entry.video_id, error_class, message)
+        return _record(event.item.entry.video_id, event.error_class, event.message)
     if isinstance(event, VideoGivenUp):
         return _record(event.item.entry.video_id, event.error_class, str(event.error))
     if isinstance(event, NodeAvoided):

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 
 from jobs.scheduling.worker import Worker
-from jobs.watching.live_document import ErrorRecord, WorkerRecord, WorkerState, utc
+from jobs.watching.live_document import ErrorRecord, WorkerRecord, utc
 
 NAME_DIGITS = 8  # of 32
 BEGINNING = "beginning"  # of a video, until its first report
@@ -35,22 +35,12 @@ class WorkerRecords:
         record = WorkerRecord(
             name=worker.name[:NAME_DIGITS],
             node=self._describe_node(worker.node) if worker.node else None,
-            state=_state(worker),
+            state=worker.state,
             is_leaving=worker.is_leaving,
             silent_seconds=round(now - (worker.last_event or self._seen[worker.name]), 1),
             last_error=error,
         )
         return _with_video(record, worker, now) if worker.is_segmenting else record
-
-
-def _state(worker: Worker) -> WorkerState:
-    if not worker.node:
-        return "waiting for a node"
-    if not worker.is_up:
-        return "loading"
-    if not worker.assignments:
-        return "idle"
-    return "segmenting" if worker.is_segmenting else "between videos"
 
 
 def _with_video(record: WorkerRecord, worker: Worker, now: float) -> WorkerRecord:

@@ -44,7 +44,7 @@ def test_events_count_frames_damage_and_failures(before: dict[tuple[str, ...], f
         VideoFinished(row(frames_expected=10, frames_decoded=8, frames_corrupt=3)),
         VideoFinished(row(frames_expected=None, frames_decoded=8, frames_corrupt=0)),
         VideoFinished(row(status="quarantined", error_class="PromptError", frames_expected=10)),
-        VideoRetried(ITEM, "StorageError: gone: for a while"),
+        VideoRetried(item=ITEM, error_class="StorageError", message="gone: for a while"),
         VideoGivenUp(item=ITEM, error=VideoError("x"), error_class="OutOfMemory", attempts=3),
     ):
         count_event(event)

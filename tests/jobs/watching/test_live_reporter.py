@@ -41,7 +41,7 @@ class Notes(NullReporter):
 @pytest.mark.parametrize(
     ("event", "expected"),
     [
-        (VideoRetried(item("v"), "StorageError: no: answer"), ("v", "StorageError", "no: answer")),
+        (VideoRetried(item=item("v"), error_class="Crash", message="signal: 9"), ("v", "Crash", "signal: 9")),
         (VideoGivenUp(item=item("v"), error=OSError("end"), error_class="Crash", attempts=3), ("v", "Crash", "end")),
         (NodeAvoided(node="10.0.0.1", deaths=3, reason="no GPU"), (None, "NodeAvoided", "10.0.0.1: no GPU")),
         (VideoFinished(row(item("v"))), None),
