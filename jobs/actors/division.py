@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jobs.actors.crew_limits import limits_of
+from jobs.actors.fleet_limits import limits_of
 from jobs.errors import FatalError
 from jobs.planning.config import SegmentConfig
 

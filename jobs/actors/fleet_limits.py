@@ -8,7 +8,7 @@ MIN_AHEAD = 8  # actors that wait for nodes, of a small cluster
 
 
 @dataclass(frozen=True, kw_only=True)
-class CrewLimits:
+class FleetLimits:
     """The bounds that the user sets, and what the cluster can do."""
 
     least: int = 1  # actors that are asked for, whatever nodes are up
@@ -25,9 +25,9 @@ class CrewLimits:
         return wanted if self.most is None else min(wanted, self.most)
 
 
-def limits_of(config: SegmentConfig, *, autoscales: bool) -> CrewLimits:
-    """The limits of a run's crew. autoscales: whether the cluster's nodes follow the actors that wait."""
-    return CrewLimits(
+def limits_of(config: SegmentConfig, *, autoscales: bool) -> FleetLimits:
+    """The limits of the actors of a run. autoscales: whether the cluster's nodes follow the actors that wait."""
+    return FleetLimits(
         least=config.actors or config.min_actors or 1,
         most=config.actors or config.max_actors,
         autoscales=autoscales,

@@ -4,9 +4,9 @@
 
 An archive is segmented into one output after another, by turns on disk and on S3. As soon as a driver is dead, readers
 look at the output, `verify` checks it, and the same command goes on (or `retry`, where videos were killed so often
-that they are in quarantine). The crew follows the cluster: nodes come, and others are drained and go. The seed draws
-what is killed and when; what that hits is up to the machine. A raylet that is killed is replaced by a new node; the
-head's is spared, for it is the cluster.
+that they are in quarantine). Nodes come, and others are drained and go, and the number of actors follows. The seed
+draws what is killed and when; what that hits is up to the machine. A raylet that is killed is replaced by a new node;
+the head's is spared, for it is the cluster.
 """
 
 import argparse

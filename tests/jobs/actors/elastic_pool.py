@@ -6,17 +6,16 @@ One video lasts until the second actor was given back, or for a minute.
 import json
 import os
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, cast
+from typing import Any
 
 import ray
 from ray.cluster_utils import Cluster
 
 from jobs.actors.actor_group import ActorGroup
 from jobs.actors.cluster import connected, start_mailbox
-from jobs.actors.handles import SegmenterHandle
 from jobs.actors.nodes import Nodes
 from jobs.actors.pool import Pool
 from jobs.planning.shards import make_shard
@@ -25,6 +24,7 @@ from jobs.scheduling.budgets import Budgets
 from jobs.scheduling.node_health import NodeHealth
 from jobs.scheduling.scheduler import Scheduler
 from jobs.segmenting.work_item import Shard
+from tests.jobs.actors.cpu_actors import CpuActor, CpuActorFactory
 from tests.jobs.actors.failing_pool import item, row
 from tests.jobs.actors.lossy_nodes import SMALL
 
@@ -32,16 +32,11 @@ MAX_POLLS = 600  # of 0.1 s
 SHORT = [str(number) for number in range(4)]
 
 
-class Worker:
+class Worker(CpuActor):
     """Segments short videos at once, and the long one until it is told that it may end."""
 
     def __init__(self, end: Path) -> None:
         self._end = end
-
-    def node(self) -> str:
-        return str(ray.get_runtime_context().get_node_id())
-
-    def load(self) -> None: ...
 
     def run(self, shard: Shard, attempt: str) -> Iterator[Event]:
         (work,) = shard.items
@@ -55,27 +50,13 @@ class Worker:
         yield ShardWritten(masks_location=None, num_bytes=0, sha256="")
 
 
-class Factory:
-    """Starts such actors, with a CPU each."""
-
-    def __init__(self, end: Path) -> None:
-        self._end, self.nodes = end, list[str]()
-
-    def start(self, name: str, *, avoid: Collection[str]) -> SegmenterHandle:
-        return cast(SegmenterHandle, ray.remote(Worker).options(num_cpus=1).remote(self._end))
-
-    def load(self, actor: SegmenterHandle, node: str) -> "ray.ObjectRef[None]":
-        self.nodes.append(node)
-        return cast(Any, actor).load.remote()  # type: ignore[no-any-return]
-
-
 def outcome(end: Path) -> dict[str, Any]:
     """Begin with one actor, which has the long video; the other node comes then."""
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, **SMALL})
     os.environ["RAY_ADDRESS"] = cluster.address
     done, is_given_back = list[str](), False
     with connected():
-        factory, nodes = Factory(end), Nodes()
+        factory, nodes = CpuActorFactory(Worker, end), Nodes()
         group = ActorGroup(factory, nodes, size=1, start_seconds=60, each="1 CPUs", most=lambda: len(nodes.ids))
         scheduler = Scheduler(Budgets(3), NodeHealth(), folder="attempts")
         pool = Pool(group, start_mailbox(), scheduler, output="out", stall_seconds=60)

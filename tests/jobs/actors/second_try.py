@@ -6,15 +6,13 @@ The video ends at the other worker alone, so a pool that tries nothing a second 
 import json
 import os
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import Any, cast
 
-import ray
 from ray.cluster_utils import Cluster
 
 from jobs.actors.actor_group import ActorGroup
 from jobs.actors.cluster import connected, start_mailbox
-from jobs.actors.handles import SegmenterHandle
 from jobs.actors.nodes import Nodes
 from jobs.actors.pool import Pool
 from jobs.planning.shards import make_shard
@@ -25,22 +23,18 @@ from jobs.scheduling.events import TriedTwice
 from jobs.scheduling.node_health import NodeHealth
 from jobs.scheduling.scheduler import Scheduler
 from jobs.segmenting.work_item import Shard
+from tests.jobs.actors.cpu_actors import CpuActor, CpuActorFactory
 from tests.jobs.actors.failing_pool import item, row
 from tests.jobs.actors.lossy_nodes import SMALL
 
 FRAMES = {"long": 1_000, "short": 900}
 
 
-class Worker:
+class Worker(CpuActor):
     """Does a hundred frames a second; on the sick node, one."""
 
     def __init__(self, sick: str) -> None:
-        self._is_sick = str(ray.get_runtime_context().get_node_id()) == sick
-
-    def node(self) -> str:
-        return str(ray.get_runtime_context().get_node_id())
-
-    def load(self) -> None: ...
+        self._is_sick = self.node() == sick
 
     def run(self, shard: Shard, attempt: str) -> Iterator[Event]:
         (work,) = shard.items
@@ -54,19 +48,6 @@ class Worker:
         yield ShardWritten(masks_location=None, num_bytes=0, sha256="")
 
 
-class Factory:
-    """Starts such actors, with a CPU each."""
-
-    def __init__(self, sick: str) -> None:
-        self._sick = sick
-
-    def start(self, name: str, *, avoid: Collection[str]) -> SegmenterHandle:
-        return cast(SegmenterHandle, ray.remote(Worker).options(num_cpus=1).remote(self._sick))
-
-    def load(self, actor: SegmenterHandle, node: str) -> "ray.ObjectRef[None]":
-        return cast(Any, actor).load.remote()  # type: ignore[no-any-return]
-
-
 def outcome() -> dict[str, Any]:
     """Let the sick worker have the long video, and the other one the short video."""
     second_tries.MEASURED_SECONDS, second_tries.GAIN_SECONDS, second_tries.LOOK_SECONDS = 1.0, 1.0, 0.1
@@ -75,7 +56,9 @@ def outcome() -> dict[str, Any]:
     done, twice = [], list[str]()
     with connected():
         sick = cast(Any, cluster.head_node).node_id
-        group = ActorGroup(Factory(sick), Nodes(), size=1, start_seconds=60, each="1 CPUs", most=lambda: 2)
+        group = ActorGroup(
+            CpuActorFactory(Worker, sick), Nodes(), size=1, start_seconds=60, each="1 CPUs", most=lambda: 2
+        )
         scheduler = Scheduler(Budgets(3), NodeHealth(), folder="attempts")
         pool = Pool(group, start_mailbox(), scheduler, output="out", stall_seconds=60)
         for attempt, event in pool.run(make_shard([item(name, frames=FRAMES[name])]) for name in FRAMES):

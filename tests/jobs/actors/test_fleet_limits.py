@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from jobs.actors.crew_limits import MIN_AHEAD, limits_of
+from jobs.actors.fleet_limits import MIN_AHEAD, limits_of
 from jobs.errors import UserError
 from jobs.planning.config import SegmentConfig
 
