@@ -1,8 +1,9 @@
 """A run on a cluster that starts with a head alone, and a stand-in for the process of Ray's autoscaler.
 
-Arguments: how (grows, full or unknown), manifest, output, model. The stand-in reads the demand and reports to Ray's
-control store as Ray's own does, with Ray's messages; where that asks a cloud for a node, it starts a raylet. "full": it
-can start none. "unknown": the run does not say whether it wants GPUs. Prints what came of it as JSON.
+Arguments: how, manifest, output, model. The stand-in reads the demand and reports to Ray's control store as Ray's own
+does, with Ray's messages; where that asks a cloud for a node, it starts a raylet ("grows"). "full": it can start none.
+"unknown": the run does not say whether it wants GPUs. "by_hand": nor does this one, on a head of `ray start`, whose
+monitor reports as an autoscaler does, and adds nothing. Prints what came of it as JSON.
 """
 
 import json
@@ -58,12 +59,13 @@ class Autoscaler:
 
 
 def outcome(how: str, manifest: str, output: str, model: str) -> dict[str, Any]:
-    os.environ["RAY_NODE_TYPE_NAME"] = "head"
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **SMALL})
+    is_by_hand = how == "by_hand"
+    os.environ |= {} if is_by_hand else {"RAY_NODE_TYPE_NAME": "head"}
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": int(is_by_hand), **SMALL})
     os.environ |= {"RAY_ADDRESS": cluster.address, "RAY_NODE_TYPE_NAME": "worker"}
-    autoscaler = Autoscaler(cluster, is_full=how == "full")
+    autoscaler = Autoscaler(cluster, is_full=how in ("full", "by_hand"))
     options = ["--model", model, "--threads-per-actor", "1", "--frames-per-shard", "1", "--max-actors", "2"]
-    options += [] if how == "unknown" else ["--device", "cpu"]
+    options += [] if how in ("unknown", "by_hand") else ["--device", "cpu"]
     command = [sys.executable, "-c", COMMAND.format(seconds=5 if how == "full" else 120), "segment", manifest, output]
     with subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True) as process:
         while process.poll() is None:

@@ -81,6 +81,13 @@ def test_run_that_does_not_say_whether_it_waits_for_gpus_is_refused_where_some_m
     assert "say --device cuda to wait for these, or --device cpu to work without" in found["errors"]
 
 
+@pytest.mark.heavy
+def test_head_that_was_started_by_hand_is_no_autoscaler(archive: Path, model_file: Path, tmp_path: Path) -> None:
+    """Its monitor reports, too; a run on it works without a GPU, and asks nobody."""
+    found = autoscaled("by_hand", archive, tmp_path / "out", model_file)
+    assert (found["code"], found["nodes"]) == (3, 0), found["errors"]  # video d is cut off
+
+
 @pytest.mark.usefixtures("ray_cluster")
 def test_video_of_a_sick_worker_is_done_by_another_one_and_counts_once() -> None:
     with Process("-m", "tests.jobs.actors.second_try") as process:
