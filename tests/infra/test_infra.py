@@ -107,6 +107,13 @@ def test_pods_have_the_account_and_the_policy_of_their_files() -> None:
     assert job["metadata"]["name"] in str(policy["spec"]["ingress"])
 
 
+@pytest.mark.parametrize("key", ["eks.amazonaws.com/role-arn", "iam.gke.io/gcp-service-account"])
+def test_account_is_valid_with_the_annotation_of_a_cloud(key: str) -> None:
+    text = (ROOT / "infra/kuberay/serviceaccount.yaml").read_text()
+    account = yaml.safe_load(text.replace(f"# {key}", key))
+    assert account["metadata"]["annotations"].keys() == {key}
+
+
 def test_metrics_of_pods_are_open_to_prometheus_alone_and_to_no_other_port() -> None:
     monitor, policy = yaml.safe_load_all((ROOT / "infra/kuberay/podmonitor.yaml").read_text())
     assert monitor["spec"]["selector"] == policy["spec"]["podSelector"]
