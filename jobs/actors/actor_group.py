@@ -12,7 +12,7 @@ from jobs.actors.autoscaler import Autoscaler
 from jobs.actors.draining import DrainingError, draining_nodes
 from jobs.actors.handles import EventStream, SegmenterHandle, kill
 from jobs.actors.nodes import Nodes
-from jobs.actors.pool_events import ActorsStillStarting, ClusterEvent, DrainingUnknown
+from jobs.actors.pool_events import ActorsStillStarting, ClusterEvent, DrainingUnknown, NoNodeYet
 from jobs.errors import FatalError
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from jobs.actors.mailbox import Message
 
 DRAIN_CHECK_SECONDS = 2.0
+NODE_SECONDS = 60.0  # for a node to have room for one actor, before the run says that none has
 NODES_CHECK_SECONDS = 5.0  # to ask for 1,000 nodes takes tens of milliseconds
 Awaited: TypeAlias = "ObjectRef[str] | ObjectRef[None] | ObjectRef[Message] | EventStream"  # what may come of an actor
 
@@ -75,7 +76,7 @@ class ActorGroup:
         """
         self.nodes, self._most, self._each = nodes, most, each
         self._factory, self._start_seconds = factory, start_seconds
-        self._has_reported_missing = self._has_reported_unknown = False
+        self._has_reported_missing = self._has_reported_unknown = self._has_reported_no_node = False
         self.draining: set[str] = set()  # ids of nodes that are about to go away
         self._draining_checked, self._nodes_checked = 0.0, time.monotonic()  # times
         self._since = time.monotonic()  # when actors were started, or the last one that was up died
@@ -140,21 +141,31 @@ class ActorGroup:
         yield from self._check_start()
         yield from self._check_draining()
 
-    def _check_start(self) -> Iterator[ActorsStillStarting]:
-        """Report once that actors are missing. Raises FatalError if all are."""
-        up = sum(actor.is_up for actor in self)
-        if up == len(self._actors) or time.monotonic() - self._since < self._start_seconds:
+    def _check_start(self) -> Iterator[ActorsStillStarting | NoNodeYet]:
+        """Report once that actors are missing, and once that all wait for nodes. Raises FatalError if none starts."""
+        up, waited = sum(actor.is_up for actor in self), time.monotonic() - self._since
+        if up == len(self._actors):
+            return
+        if waited >= NODE_SECONDS and not self._has_reported_no_node and all(actor.placing for actor in self):
+            self._has_reported_no_node = True
+            yield NoNodeYet(waited, self._start_seconds, self._shortage())
+        if waited < self._start_seconds:
             return
         if not up:
             raise FatalError(
-                f"no actor started within {self._start_seconds:g} s. Asked for: {len(self._actors)} actors, each with "
-                f"{self._each}. There are: {self.nodes.describe_resources()}. Of the cluster, "
-                f"{Autoscaler().describe()}. Let the cluster have such nodes, or lower --num-gpus-per-actor or "
-                "--threads-per-actor"
+                f"no actor started within {self._start_seconds:g} s. {self._shortage()}. Let the cluster have such "
+                "nodes, or lower --num-gpus-per-actor or --threads-per-actor"
             )
         if not self._has_reported_missing:
             self._has_reported_missing = True
             yield ActorsStillStarting(up, len(self._actors))
+
+    def _shortage(self) -> str:
+        """What was asked for, what there is, and what the autoscaler answers."""
+        return (
+            f"Asked for: {len(self._actors)} actors, each with {self._each}. There are: "
+            f"{self.nodes.describe_resources()}. Of the cluster, {Autoscaler().describe()}"
+        )
 
     def _check_draining(self) -> Iterator[DrainingUnknown]:
         """Ask every 2 s which nodes are being drained. Reports once that Ray does not say."""

@@ -14,11 +14,20 @@ class ActorsStillStarting:
 
 
 @dataclass(frozen=True)
+class NoNodeYet:
+    """Every actor waits for a node, for longer than usual."""
+
+    seconds: float
+    patience: float  # seconds after which the run ends
+    shortage: str  # what was asked for, and what there is
+
+
+@dataclass(frozen=True)
 class DrainingUnknown:
     """Ray does not say which nodes are being drained."""
 
     reason: str
 
 
-ClusterEvent = ActorsStillStarting | DrainingUnknown
+ClusterEvent = ActorsStillStarting | NoNodeYet | DrainingUnknown
 PoolEvent = SchedulerEvent | ClusterEvent

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from jobs.actors.pool_events import ActorsStillStarting, DrainingUnknown, PoolEvent
+from jobs.actors.pool_events import ActorsStillStarting, DrainingUnknown, NoNodeYet, PoolEvent
 from jobs.errors import FatalError, printable
 from jobs.ledger.commit_writer import CommitWriter
 from jobs.ledger.ledger import Commit
@@ -58,6 +58,11 @@ class Committer:
             )
         elif isinstance(event, ActorsStillStarting):
             self._report.note(f"{event.up} of {event.wanted} actors have started; the run goes on with those")
+        elif isinstance(event, NoNodeYet):
+            self._report.note(
+                f"no node has room for an actor after {event.seconds:.0f} s; the run waits for up to "
+                f"{event.patience:.0f} s. {event.shortage}"
+            )
         elif isinstance(event, DrainingUnknown):
             self._report.note(
                 f"this Ray does not say which nodes are being drained ({event.reason}): the videos under way on a node "

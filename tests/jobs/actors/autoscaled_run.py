@@ -23,10 +23,10 @@ from tests.jobs.actors.lossy_nodes import SMALL
 MOST_NODES = 2
 # The command, with another patience for the first actor.
 COMMAND = """
-from jobs.actors import cluster
+from jobs.actors import actor_group, cluster
 from jobs.cli import __main__ as cli
 
-cluster.AUTOSCALE_SECONDS = {seconds}
+cluster.AUTOSCALE_SECONDS, actor_group.NODE_SECONDS = {seconds}, {seconds} / 5
 cli.main()
 """
 

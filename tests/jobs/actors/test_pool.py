@@ -66,6 +66,7 @@ def test_start_that_gets_no_node_says_what_was_asked_what_is_there_and_what_the_
     found = autoscaled("full", archive, tmp_path / "out", model_file)
     error = found["errors"]
     assert (found["code"], "Traceback" in error) == (1, False)
+    assert "no node has room for an actor after 1 s; the run waits for up to 5 s. Asked for: 2 actors" in error
     assert "no actor started within 5 s. Asked for: 2 actors, each with 1 CPUs. " in error
     assert "There are: 1 nodes with 0 CPUs (0 CPUs free)" in error
     assert "could not start 2 x gpu-spot (g6.xlarge) at " in error
