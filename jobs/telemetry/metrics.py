@@ -80,7 +80,7 @@ EVENT_WAIT_SECONDS = Metric(
     name="stcn_event_wait_seconds",
     kind="gauge",
     unit="seconds",
-    meaning="the longest time that the driver did not ask for events, of those since the last value",
+    meaning="the longest time of the last minute that the driver did not ask for events",
 )
 COMMITS_WAITING = Metric(
     name="stcn_commits_waiting",
