@@ -64,6 +64,9 @@ class Segmenter:
     def load(self, model: bytes, settings: ActorSettings, *, share: NodeShare) -> None:
         """Load the model. share: what it is given on its node."""
         self._settings = settings
+        print(
+            f"actor {self._name} of run {settings.run}", flush=True
+        )  # `stcn status --json` has the name: find the log
         MetricsExport(run=settings.run, role="actor").start()
         scratch.clear_abandoned()
         load_plugins()

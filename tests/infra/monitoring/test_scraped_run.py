@@ -1,5 +1,6 @@
 """Prometheus scrapes a real run, and finds what code, dashboard and alerts name."""
 
+import re
 from collections import Counter
 
 import pytest
@@ -47,6 +48,16 @@ def test_counters_come_to_what_the_run_did(watched_run: WatchedRun) -> None:
     # s3fs resumes some downloads by itself.
     assert 0 < final(watched_run, "sum(ray_stcn_storage_retries_total)") <= REFUSED
     assert final(watched_run, 'sum(ray_stcn_storage_bytes_total{direction="out"})') > 10_000
+
+
+def test_the_last_sign_of_a_run_says_that_nothing_is_left(watched_run: WatchedRun) -> None:
+    """Else StcnRunGone would fire."""
+    assert final(watched_run, "last_over_time(ray_stcn_videos_left[30m])") == 0
+
+
+def test_the_log_of_an_actor_begins_with_its_name(watched_run: WatchedRun) -> None:
+    logs = [path.read_text() for path in watched_run.logs.glob("worker-*.out")]
+    assert len(re.findall(rf"^actor [0-9a-f]{{32}} of run {watched_run.name}$", "\n".join(logs), re.MULTILINE)) == 2
 
 
 def test_threads_are_in_no_more_stages_than_there_are_threads(watched_run: WatchedRun) -> None:

@@ -40,6 +40,7 @@ class WatchedRun:
     started: float  # Unix time
     ended: float
     frames: int  # of each sound video
+    logs: Path  # of Ray
 
 
 @pytest.fixture(scope="session")
@@ -60,14 +61,16 @@ def watched_run(s3_endpoint: str, model_file: Path, tmp_path_factory: pytest.Tem
         prometheus = stack.enter_context(scraping(discovery))
         proxy.inject(SLOW_DOWN, _is_download, times=REFUSED)
         started, output = time.time(), f"{source}-masks"
-        options = ["--model", str(model_file), "--actors", "2", "--threads-per-actor", "1"]
+        options = ["--model", str(model_file), "--actors", "2", "--threads-per-actor", "1", "--on-cut", "split"]
         result = stcn("segment", f"{source}/manifest.csv", output, *options, env=in_cluster(nodes.address))
         assert result.returncode == 3, result.stderr  # a video is broken
         name = str(store.run_info(output)["run"])
         wait_for(lambda: prometheus.query(f"sum(ray_stcn_videos_total) == {SHORTS + 2}"))
+        wait_for(lambda: not prometheus.query("ray_stcn_videos_left"))
         wait_for(lambda: prometheus.query('rate(ray_stcn_videos_total{outcome="quarantined"}[10s])'))  # two scrapes
         assert sum(request.fault is SLOW_DOWN for request in proxy.requests) == REFUSED
-        yield WatchedRun(prometheus, name, started, time.time(), frames=FRAMES)
+        logs = Path(nodes.session) / "logs"
+        yield WatchedRun(prometheus, name, started, time.time(), frames=FRAMES, logs=logs)
 
 
 def _is_download(method: str, path: str) -> bool:
