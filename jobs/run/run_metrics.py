@@ -34,6 +34,7 @@ def count_event(event: PoolEvent) -> None:
     """Count what an event tells of frames, damage and errors."""
     if isinstance(event, FramesDone):
         count(metrics.FRAMES, event.frames)
+        count(metrics.FRAMES_AGAIN, event.frames_again)
     elif isinstance(event, VideoFinished):
         _count_row(event.row)
     elif isinstance(event, VideoRetried):

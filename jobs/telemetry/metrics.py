@@ -44,6 +44,12 @@ VIDEO_ERRORS = Metric(
     labels={"error": "the error's class, as in a video's row", "outcome": "`retried`, `quarantined`"},
 )
 FRAMES = Metric(name="stcn_frames_total", kind="counter", unit="frames", meaning="frames that were segmented")
+FRAMES_AGAIN = Metric(
+    name="stcn_frames_again_total",
+    kind="counter",
+    unit="frames",
+    meaning="frames that scans for cuts and cycle checks went through, which make no masks",
+)
 DAMAGED_FRAMES = Metric(
     name="stcn_damaged_frames_total",
     kind="counter",
@@ -126,6 +132,7 @@ METRICS = (
     VIDEOS,
     VIDEO_ERRORS,
     FRAMES,
+    FRAMES_AGAIN,
     DAMAGED_FRAMES,
     VIDEOS_PLANNED,
     VIDEOS_LEFT,

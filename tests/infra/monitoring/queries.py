@@ -10,9 +10,13 @@ from tests.infra.monitoring.prometheus import MONITORING
 
 
 def panels() -> dict[str, str]:
-    """Each panel's query, by title, for all runs and a scrape each second."""
+    """Each query, by its panel's title and its own name, for all runs and a scrape each second."""
     board = json.loads((MONITORING / "dashboard.json").read_text())
-    queries = {panel["title"]: panel["targets"][0]["expr"] for panel in board["panels"] if panel["type"] != "row"}
+    queries = {
+        f"{panel['title']} {target['refId']}": target["expr"]
+        for panel in board["panels"]
+        for target in panel.get("targets", ())
+    }
     return {title: query.replace("$__rate_interval", "10s").replace("$run", ".*") for title, query in queries.items()}
 
 

@@ -40,7 +40,7 @@ def since(before: dict[tuple[str, ...], float]) -> dict[tuple[str, ...], float]:
 def test_events_count_frames_damage_and_failures(before: dict[tuple[str, ...], float]) -> None:
     for event in (
         FramesDone(7),
-        FramesDone(0),
+        FramesDone(0, frames_again=5, phase="cycle check"),
         VideoFinished(row(frames_expected=10, frames_decoded=8, frames_corrupt=3)),
         VideoFinished(row(frames_expected=None, frames_decoded=8, frames_corrupt=0)),
         VideoFinished(row(status="quarantined", error_class="PromptError", frames_expected=10)),
@@ -50,6 +50,7 @@ def test_events_count_frames_damage_and_failures(before: dict[tuple[str, ...], f
         count_event(event)
     assert since(before) == {
         ("stcn_frames_total",): 7,
+        ("stcn_frames_again_total",): 5,
         ("stcn_damaged_frames_total", "missing"): 2,
         ("stcn_damaged_frames_total", "corrupt"): 3,
         ("stcn_video_errors_total", "PromptError", "quarantined"): 1,
