@@ -78,7 +78,7 @@ def _connection() -> Iterator[Connection]:
         else:
             context = ray.init("local", include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, **quiet)
     except ConnectionError as error:
-        raise FatalError(f"no Ray cluster at RAY_ADDRESS={os.environ.get('RAY_ADDRESS')}: {error}") from error
+        raise FatalError(f"no Ray cluster at RAY_ADDRESS={os.environ.get('RAY_ADDRESS')}: {error}{_hint()}") from error
     except Exception as error:  # a bare one, where a machine is so busy that Ray is not up within 30 s
         raise FatalError(f"Ray did not start: {error}; run the same command again") from error
     signal.signal(signal.SIGTERM, on_terminate)  # Ray has put a handler of its own there
@@ -86,6 +86,13 @@ def _connection() -> Iterator[Connection]:
         yield Connection(bool(os.environ.get("RAY_ADDRESS")), context.dashboard_url or None)
     finally:
         ray.shutdown()
+
+
+def _hint() -> str:
+    """Ray does not say that a token is wanted: `ray start` wants one wherever ~/.ray has one, as any run leaves it."""
+    if os.environ.get("RAY_AUTH_MODE"):
+        return ""
+    return "; where Ray was started with a token, or found one in ~/.ray, set RAY_AUTH_MODE=token here too"
 
 
 def _check_address(address: str) -> None:

@@ -20,6 +20,23 @@ def test_ray_that_does_not_start_is_a_fatal_error(monkeypatch: pytest.MonkeyPatc
         connected().__enter__()
 
 
+@pytest.mark.parametrize(("mode", "is_told"), [(None, True), ("token", False)])
+def test_a_cluster_that_may_want_a_token_is_told(
+    mode: str | None, is_told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise ConnectionError("Failed to connect to Ray cluster")
+
+    monkeypatch.setenv("RAY_ADDRESS", "auto")
+    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
+    if mode:
+        monkeypatch.setenv("RAY_AUTH_MODE", mode)
+    monkeypatch.setattr("ray.init", refuse)
+    with pytest.raises(FatalError, match="no Ray cluster at RAY_ADDRESS=auto") as error:
+        connected().__enter__()
+    assert ("RAY_AUTH_MODE=token" in str(error.value)) == is_told
+
+
 def test_a_run_takes_its_settings_of_ray_out_of_the_environment_again(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         assert os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] == "0"
