@@ -131,6 +131,9 @@ def status(
         bool, typer.Option("--watch", help="Show it again and again until the run ends; exit with the run's code.")
     ] = False,
     interval: Annotated[float, typer.Option(min=1, help="Seconds between two looks with --watch.")] = 10.0,
+    wait: Annotated[
+        float, typer.Option(min=0, help="With --watch: seconds in which a run may begin where none is at work.")
+    ] = 0.0,
 ) -> None:
     """Show how far an output is, of all its manifests, and what its run is at: from storage alone, from anywhere."""
     from jobs.watching.output_status import StatusReader
@@ -142,7 +145,7 @@ def status(
             print(json.dumps(read.as_dict(), indent=1) if as_json else read.describe())
             return
         try:
-            code = watch_run(output, interval, as_json=as_json)
+            code = watch_run(output, interval, as_json=as_json, wait=wait)
         except KeyboardInterrupt:
             raise EndQuietly(ExitCode.INTERRUPTED) from None
     raise EndQuietly(code)

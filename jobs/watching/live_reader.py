@@ -4,6 +4,7 @@ import json
 import time
 from typing import Any
 
+from jobs.errors import CredentialsError, RefusedError, StorageError
 from jobs.io import storage
 from jobs.io.age import age_of
 from jobs.ledger.run_lock import is_alive_here
@@ -18,13 +19,14 @@ class LiveReader:
     """The live document of an output, read again and again.
 
     Clocks of several machines are not compared. The first document has its age by the store's clock; from then on the
-    reader counts for itself since when no other one has come.
+    reader counts for itself since when no other one has come, also while storage does not answer.
     """
 
     def __init__(self, output: str) -> None:
         self._location = location(output)
         self._key: tuple[object, object] | None = None  # of the document that was read last
         self._written = 0.0  # when it came, by this process's clock
+        self._last: dict[str, Any] | None = None
 
     def read(self) -> dict[str, Any] | None:
         """The document with its `age_seconds`; None if there is none that this version reads.
@@ -32,7 +34,7 @@ class LiveReader:
         Its state is "silent" where it is out of date, and "gone" where its process ended without a word: on this
         machine that can be seen. What actors are on is then not known, and their state is "silent" too.
         """
-        if (document := self._read()) is None:
+        if (document := self._read_or_last()) is None:
             return None
         document["age_seconds"] = age = round(self._age(document), 1)
         if document["state"] == "ended":
@@ -40,6 +42,14 @@ class LiveReader:
         if is_alive_here(document["driver"]) is False:
             return _silenced(document, "gone")
         return _silenced(document, "silent") if age > SILENT_INTERVALS * document["interval_seconds"] else document
+
+    def _read_or_last(self) -> dict[str, Any] | None:
+        try:
+            self._last = self._read()
+        except StorageError as error:
+            if self._last is None or not is_outage(error):
+                raise
+        return None if self._last is None else dict(self._last)
 
     def _read(self) -> dict[str, Any] | None:
         try:
@@ -61,6 +71,11 @@ class LiveReader:
             return age_of(self._location) or 0.0
         except FileNotFoundError:  # somebody has removed it just now
             return 0.0
+
+
+def is_outage(error: StorageError) -> bool:
+    """Whether storage did not answer, and may do so again."""
+    return not isinstance(error, CredentialsError | RefusedError)
 
 
 def is_over(document: dict[str, Any] | None) -> bool:

@@ -32,8 +32,8 @@ def _state(run: Document) -> str:
         return "its process ended without a word, such as by a kill; the same command goes on from there"
     if run["state"] == "silent":
         return (
-            f"no sign for {age}, where one comes every {run['interval_seconds']:g} s: its process is gone, or cannot "
-            "reach storage; the same command goes on from there"
+            f"no sign for {age}, where one comes every {run['interval_seconds']:g} s: its process is gone or stopped, "
+            "or storage is out of reach; where it is gone, the same command goes on from there"
         )
     return f"{run['state']}, as of {age} ago"
 

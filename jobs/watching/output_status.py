@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from jobs.costs.cost_report import describe_last_run
-from jobs.errors import ExitCode, UserError
+from jobs.errors import ExitCode, StorageError, UserError
 from jobs.outputs.selection_folder import is_selection
 from jobs.outputs.store import run_info
 from jobs.planning.latest_rows import LatestRows, read_latest_rows
 from jobs.watching.live_document import SCHEMA, utc
-from jobs.watching.live_reader import LiveReader
+from jobs.watching.live_reader import LiveReader, is_outage
 from jobs.watching.live_text import describe_run
 from jobs.watching.summary import SHOWN, summarise
 
@@ -60,7 +60,10 @@ class OutputStatus:
 
 
 class StatusReader:
-    """Reads the status of an output again and again; committed work no oftener than its reading is cheap."""
+    """Reads the status of an output again and again; committed work no oftener than its reading is cheap.
+
+    What was read last holds while storage does not answer.
+    """
 
     def __init__(self, output: str) -> None:
         self._output, self._live = output, LiveReader(output)
@@ -72,13 +75,21 @@ class StatusReader:
 
         Raises UserError for an output without any run.
         """
-        if is_selection(self._output):
+        if self._last is None and is_selection(self._output):
             return OutputStatus(output=self._output, rows=read_latest_rows(self._output), info={}, run=None)
         run, now = self._live.read(), time.monotonic()
         if self._last is None or is_last or now - self._read >= self._took / READ_SHARE:
-            self._last = self._read_committed(is_begun=run is not None)
+            self._last = self._read_committed_or_last(is_begun=run is not None)
             self._read, self._took = now, time.monotonic() - now
         return replace(self._last, run=run)
+
+    def _read_committed_or_last(self, *, is_begun: bool) -> OutputStatus:
+        try:
+            return self._read_committed(is_begun=is_begun)
+        except StorageError as error:
+            if self._last is None or not is_outage(error):
+                raise
+            return self._last
 
     def _read_committed(self, *, is_begun: bool) -> OutputStatus:
         info: Mapping[str, Any] = {}

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from jobs.errors import CredentialsError, StorageError
 from jobs.io import storage
 from jobs.io.age import age_of
+from jobs.watching import live_reader
 from jobs.watching.live_document import LIVE_FILE, location
 from jobs.watching.live_reader import LiveReader, is_over
 from tests.jobs.watching.live_runs import counts, live_file, reporter, told, worker
@@ -68,6 +70,29 @@ def test_clocks_do_not_matter_once_a_second_document_has_come(tmp_path: Path, at
     second = reader.read() or {}
     assert (first["state"], second["state"]) == ("silent", "segmenting")
     assert second["age_seconds"] < 10
+
+
+def test_the_last_document_grows_old_while_storage_does_not_answer(
+    tmp_path: Path, at_work: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(location: str) -> bytes:
+        raise error
+
+    put(tmp_path, elsewhere(at_work), age=20)
+    reader = LiveReader(str(tmp_path))
+    first = reader.read() or {}
+    error: StorageError = StorageError("no answer")
+    monkeypatch.setattr(storage, "read_unchecked", fail)
+    second = reader.read() or {}
+    monkeypatch.setattr(live_reader, "SILENT_INTERVALS", 1)
+    third = reader.read() or {}
+    assert [found["state"] for found in (first, second, third)] == ["segmenting", "segmenting", "silent"]
+    assert 20 <= first["age_seconds"] <= second["age_seconds"] <= third["age_seconds"]
+    with pytest.raises(StorageError, match="no answer"):
+        LiveReader(str(tmp_path)).read()
+    error = CredentialsError("expired")
+    with pytest.raises(CredentialsError):
+        reader.read()
 
 
 @pytest.mark.parametrize("content", [[], {"schema": 1}, {"schema": 99}, "x"])

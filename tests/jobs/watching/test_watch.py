@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from jobs.errors import ExitCode
+from jobs.errors import ExitCode, FatalError, StorageError
+from jobs.io import storage
 from jobs.watching import live_file as writing
+from jobs.watching import output_status
+from jobs.watching import watch as watching
 from jobs.watching.live_document import LIVE_FILE
 from jobs.watching.watch import watch
 from tests.jobs.watching.live_runs import counts, live_file, reporter, told, worker
@@ -75,6 +78,48 @@ def test_an_output_on_which_no_run_is_at_work_is_shown_once(output: str, capsys:
     assert watch(output, INTERVAL, as_json=True) == ExitCode.DONE
     (line,) = capsys.readouterr().out.splitlines()
     assert json.loads(line)["run"] is None
+
+
+def test_storage_that_does_not_answer_for_a_while_ends_nothing(output: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output_status, "READ_SHARE", 1e9)  # committed work is read at each look
+    with (
+        contextlib.redirect_stdout(io.StringIO()) as out,
+        ending(output, ExitCode.FAILURES, once=lambda: out.getvalue().count("\n") >= 5),
+    ):
+
+        def failing(read: Callable[[str], bytes]) -> Callable[[str], bytes]:
+            def read_or_fail(location: str) -> bytes:
+                if out.getvalue().count("\n") in (1, 3):
+                    raise StorageError("no answer")
+                return read(location)
+
+            return read_or_fail
+
+        for name in ("read", "read_unchecked"):
+            monkeypatch.setattr(storage, name, failing(getattr(storage, name)))
+        assert watch(output, INTERVAL, as_json=True) == ExitCode.FAILURES
+    assert {json.loads(line)["committed"]["done"] for line in out.getvalue().splitlines()} == {4}
+
+
+def test_a_run_may_begin_later(
+    output: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where there was no run yet, and where the last one has ended."""
+    monkeypatch.setattr(watching, "LOOK_SECONDS", INTERVAL)
+    for code in (ExitCode.FAILURES, ExitCode.DONE):
+        run = threading.Timer(0.3, lambda name, code: ended(output, name, code), (f"r{code}", code))
+        run.start()
+        assert watch(output, INTERVAL, as_json=True, wait=60) == code
+        run.join()
+        assert json.loads(capsys.readouterr().out.splitlines()[-1])["run"]["run"] == f"r{code}"
+    with pytest.raises(FatalError, match=r"no run began on .* within 0\.1 s"):
+        watch(output, INTERVAL, as_json=True, wait=0.1)
+
+
+def ended(output: str, name: str, code: ExitCode) -> None:
+    """A run that is over at once."""
+    with live_file(output, name) as live:
+        live.exit_code = code
 
 
 def test_a_run_that_gives_no_sign_for_long_is_waited_for_no_more(
