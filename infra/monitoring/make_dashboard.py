@@ -30,12 +30,11 @@ def rate(metric: str, by: str, labels: str = "") -> str:
     return f"sum by ({by}) (rate({metric}{{{RUN}{labels}}}[$__rate_interval]))"
 
 
-def of_nodes(query: str) -> dict[str, str]:
-    """The least, mean and highest of a value of each node: 1,000 lines tell nothing."""
+def spread(query: str) -> dict[str, str]:
+    """The least, mean and highest of a value of each node or GPU: 1,000 lines tell nothing."""
     return {"least": f"min({query})", "mean": f"avg({query})", "highest": f"max({query})"}
 
 
-GPU = "avg by (ip) (ray_node_gpus_utilization) / 100"
 ROWS: dict[str, list[Panel]] = {
     "Progress": [
         Panel(
@@ -131,10 +130,14 @@ ROWS: dict[str, list[Panel]] = {
         ),
     ],
     "Machines (Ray's own metrics, of the whole cluster)": [
-        Panel("GPUs busy, of nodes", of_nodes(GPU), unit="percentunit"),
-        Panel("Nodes whose GPUs are least busy", f"bottomk(10, {GPU})", "{{ip}}", "percentunit", "bargauge"),
-        Panel("GPU memory, of nodes", of_nodes("sum by (ip) (ray_node_gram_used)"), unit="mbytes"),
-        Panel("CPUs busy, of nodes", of_nodes("avg by (ip) (ray_node_cpu_utilization) / 100"), unit="percentunit"),
+        Panel("GPUs busy", spread("ray_node_gpus_utilization / 100"), unit="percentunit"),
+        Panel(
+            "GPUs that were least busy for ten minutes",
+            "bottomk(10, avg by (ip, GpuIndex) (avg_over_time(ray_node_gpus_utilization[10m])) / 100)",
+            "{{ip}} GPU {{GpuIndex}}", "percentunit", "bargauge",
+        ),
+        Panel("GPU memory", spread("ray_node_gram_used"), unit="mbytes"),
+        Panel("CPUs busy, of nodes", spread("avg by (ip) (ray_node_cpu_utilization) / 100"), unit="percentunit"),
         Panel(
             "Memory in use, fullest node",
             "max by (RayNodeType) (ray_node_mem_used / ray_node_mem_total)", "{{RayNodeType}}", "percentunit",
@@ -142,10 +145,10 @@ ROWS: dict[str, list[Panel]] = {
         ),
         Panel(
             "Memory of actors, of nodes",
-            of_nodes('sum by (ip) (ray_component_rss_bytes{Component=~"ray::Segmenter.*"})'), unit="bytes",
+            spread('sum by (ip) (ray_component_rss_bytes{Component=~"ray::Segmenter.*"})'), unit="bytes",
         ),
         Panel(
-            "Disks, of nodes", of_nodes("max by (ip) (ray_node_disk_utilization_percentage) / 100"), unit="percentunit"
+            "Disks, of nodes", spread("max by (ip) (ray_node_disk_utilization_percentage) / 100"), unit="percentunit"
         ),
         Panel("Nodes, by the autoscaler's type", "sum by (node_type) (ray_cluster_active_nodes)", "{{node_type}}"),
         Panel("Received from the network, all nodes", "sum(ray_node_network_receive_speed)", "received", "Bps"),
