@@ -200,6 +200,9 @@ class ShardWritten:
     sha256: str
 
 
+NO_MASKS = ShardWritten(None, 0, "")
+
+
 @dataclass(frozen=True)
 class ShardHandedOver:
     """The finished videos of a shard whose actor was told to stop. They are committed like a whole shard."""

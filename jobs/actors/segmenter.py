@@ -25,11 +25,11 @@ from jobs.io import scratch, storage
 from jobs.io.storage_policy import storage_policy
 from jobs.plugins import load_plugins
 from jobs.records import (
+    NO_MASKS,
     Entry,
     Event,
     FramesDone,
     ShardHandedOver,
-    ShardWritten,
     VideoFailed,
     VideoFinished,
     VideoOpened,
@@ -46,7 +46,7 @@ from stcn_core.device import find_device
 from stcn_core.models.checkpoint import load_model
 
 POST_SECONDS = 3.0  # for a message to arrive
-EMPTY_HANDOVER = ShardHandedOver("", (), ShardWritten(None, 0, ""))
+EMPTY_HANDOVER = ShardHandedOver("", (), NO_MASKS)
 VIDEO_STORAGE_ERRORS = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError, StorageError)
 
 

@@ -10,10 +10,8 @@ import pyarrow as pa
 from jobs.io import storage
 from jobs.io.retry import explain
 from jobs.outputs import store
-from jobs.records import ShardWritten, VideoRow
+from jobs.records import NO_MASKS, ShardWritten, VideoRow
 from jobs.telemetry.stages import in_stage
-
-EMPTY_SHARD = ShardWritten(None, 0, "")
 
 
 class ShardFile:
@@ -56,13 +54,13 @@ class ShardFile:
         try:
             yield
         except OSError as error:  # half a video is in it; and Arrow does not say which disk is full
-            self._rows, self._written = [], EMPTY_SHARD
+            self._rows, self._written = [], NO_MASKS
             self.__dict__.pop("_writer", None)  # an open file keeps its room on the disk, though it is deleted
             raise explain(str(self._path), error) from error
 
     def _upload(self) -> ShardWritten:
         if not any(row.status == "done" for row in self._rows):
-            return EMPTY_SHARD
+            return NO_MASKS
         content, location = self._path.read_bytes(), storage.join(self.attempt, self._path.name)
         with in_stage("upload"):
             storage.write(location, content)

@@ -1,12 +1,10 @@
-"""Gives shards to workers, and decides what becomes of the videos of a worker that fails, dies or leaves.
+"""Gives shards to workers, which come, work, fail, die and leave.
 
 A state machine: what happens is told to it by its methods, with the time, and what it decides is what they return.
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import replace
 
-from jobs.planning.shards import make_shard
 from jobs.records import (
     Event,
     FramesDone,
@@ -15,31 +13,27 @@ from jobs.records import (
     VideoFailed,
     VideoFinished,
     VideoOpened,
-    VideoRow,
     VideoStarted,
 )
 from jobs.scheduling.assignment import Assignment
 from jobs.scheduling.budgets import Budgets
 from jobs.scheduling.dispatcher import Dispatcher
 from jobs.scheduling.estimate import Estimate
-from jobs.scheduling.events import Death, EventOfAttempt, NodeAvoided, VideoGivenUp, VideoRetried
+from jobs.scheduling.events import Death, EventOfAttempt, NodeAvoided
 from jobs.scheduling.node_health import NodeHealth
+from jobs.scheduling.outcomes import Outcomes
 from jobs.scheduling.rivals import Rivals
 from jobs.scheduling.second_tries import SecondTries
 from jobs.scheduling.time_left import seconds_left
 from jobs.scheduling.worker import Worker
-from jobs.segmenting.work_item import Shard, WorkItem
-
-NO_MASKS = ShardWritten(None, 0, "")
+from jobs.segmenting.work_item import Shard
 
 
 class Scheduler:
     """The workers of a run, and the shards that wait for them.
 
-    The longest shards go first, and not to slow workers. A video that fails with a transient error, or whose process
-    dies, is charged a try. From then on it runs in a shard of its own, and the rest of its shard is done again. Out of
-    tries, it is quarantined. The loss of a node is charged to no video. A shard that would end the run late is tried a
-    second time by another worker; while both tries are under way, the end of one of them is charged to nobody.
+    The longest shards go first, and not to slow workers. A shard that would end the run late is tried a second time by
+    another worker. `outcomes` says what becomes of the videos of a worker that fails, dies or leaves.
     """
 
     def __init__(self, budgets: Budgets, node_health: NodeHealth, *, folder: str) -> None:
@@ -50,6 +44,7 @@ class Scheduler:
         self._dispatcher = Dispatcher(self._estimate)
         self._second_tries = SecondTries(self._dispatcher.pace, self._estimate)
         self._rivals = Rivals(self.workers, self._estimate)
+        self._outcomes = Outcomes(budgets, self._dispatcher, estimate=self._estimate, rivals=self._rivals)
         self._attempts = 0
 
     @property
@@ -139,10 +134,10 @@ class Scheduler:
         elif isinstance(event, VideoFinished):
             self._estimate.settle(current, event.row.work_id, is_done=event.row.status == "done")
             self._budgets.video_fetched()
-            return current.attempt, VideoFinished(self._counted(event.row))
+            return current.attempt, VideoFinished(self._outcomes.counted(event.row))
         elif isinstance(event, VideoFailed):
             self._estimate.settle(current, event.row.work_id, is_done=False)
-            return current.attempt, self._video_failed(worker, event.row)
+            return current.attempt, self._outcomes.video_failed(worker, event.row)
         elif isinstance(event, ShardWritten):
             current.is_written = True
             self._rivals.win(current)
@@ -158,23 +153,6 @@ class Scheduler:
         worker.last_event = now
         self._dispatcher.consider(worker)
 
-    def _video_failed(self, worker: Worker, row: VideoRow) -> VideoRetried | VideoFinished:
-        """Retry a video, in a shard of its own, while it has tries left."""
-        current = worker.assignments[0]
-        item, error_class, message = current.items[row.work_id], row.error_class or "", row.error_message or ""
-        retried = VideoRetried(item=item, error_class=error_class, message=message)
-        if self._rivals.give_up(worker):
-            return retried
-        if error_class == "StorageError":
-            self._budgets.storage_failed(f"{error_class}: {message}")
-        counted = self._counted(row)
-        if self._budgets.charge(row.work_id):
-            current.requeued.add(row.work_id)
-            self._again([item])
-            return retried
-        current.quarantined.append(counted)
-        return VideoFinished(counted)
-
     def shard_ended(self, name: str, now: float) -> None:
         """Note that a worker is through with its present shard, and goes on with the next."""
         worker = self.workers[name]
@@ -185,46 +163,27 @@ class Scheduler:
         self._dispatcher.consider(worker)
 
     def shard_failed(self, name: str, reason: str, now: float) -> None:
-        """Repeat a shard after an error that is no video's, such as of storage or a full disk. Raises FatalError.
-
-        Videos that were requeued in a shard of their own stay there.
-        """
+        """Repeat a shard after an error that is no video's, such as of storage or a full disk. Raises FatalError."""
         current = self.workers[name].assignments[0]
-        if not self._rivals.part(current):
-            self._budgets.shard_failed(current.shard.shard_id, reason)
+        self._outcomes.shard_failed(current, reason)
         self.shard_ended(name, now)
-        self._again(current.unfinished_items())
+        self._outcomes.repeat(current)
 
     def died(self, name: str, death: Death) -> list[EventOfAttempt]:
         """Drop a worker that is gone, or did not start: charge the video that it segmented, and repeat its shards.
 
         Raises FatalError if workers die one after another before they begin.
         """
-        suspects = []
         worker = self._drop(name)
         is_early = not any(assignment.running for assignment in worker.assignments)
-        for assignment in worker.assignments:
-            running = assignment.running if death.is_node_up else None
-            self._rivals.part(assignment)
-            self._estimate.drop(assignment)
-            items = assignment.unfinished_items()
-            suspects += [(assignment.attempt, item) for item in items if item.work_id == running]
-            self._again(item for item in items if item.work_id != running)
-        if death.is_node_up and is_early:
-            avoided = self._died_early(worker.node, death.reason)
-            return [("", avoided)] if avoided else []
-        return [(attempt, self._charge_death(item, death)) for attempt, item in suspects]
+        events = [event for assignment in worker.assignments for event in self._outcomes.lost(assignment, death)]
+        if death.is_node_up and is_early and (avoided := self._died_early(worker.node, death.reason)):
+            return [("", avoided)]
+        return events
 
     def _died_early(self, node: str | None, reason: str) -> NodeAvoided | None:
         others = [w for w in self.workers.values() if w.is_up or (w.node and w.node not in self.bad_nodes)]
         return self._node_health.died_early(node, reason, others_work=bool(others))
-
-    def _charge_death(self, item: WorkItem, death: Death) -> VideoRetried | VideoGivenUp:
-        attempts = self._budgets.attempts(item.work_id)
-        if self._budgets.charge(item.work_id):
-            self._again([item])
-            return VideoRetried(item=item, error_class=death.error_class, message=death.reason)
-        return VideoGivenUp(item=item, error=death.error, error_class=death.error_class, attempts=attempts)
 
     def leave(self, name: str) -> None:
         """Note that a worker was told to hand over what it has finished, and then to end."""
@@ -239,25 +198,8 @@ class Scheduler:
 
         message: None if it has left none, or not in time.
         """
-        events: list[EventOfAttempt] = []
-        for assignment in self._drop(name).assignments:
-            if self._rivals.part(assignment):
-                continue
-            handed = self._handed_over(assignment, message)
-            self._estimate.drop(assignment)
-            finished = {row.work_id for row in handed.rows}
-            self._again(item for item in assignment.unfinished_items() if item.work_id not in finished)
-            if handed.rows:
-                events.append((assignment.attempt, handed))
-        return events
-
-    def _handed_over(self, assignment: Assignment, message: ShardHandedOver | None) -> ShardHandedOver:
-        """What a message says of an assignment: the worker may have gone on to its next shard before it was told."""
-        if message is None or assignment.is_written:
-            return ShardHandedOver(assignment.attempt, (), NO_MASKS)
-        if message.attempt != assignment.attempt:
-            return ShardHandedOver(assignment.attempt, tuple(assignment.quarantined), NO_MASKS)
-        return replace(message, rows=(*map(self._counted, message.rows), *assignment.quarantined))
+        assignments = self._drop(name).assignments
+        return [event for assignment in assignments for event in self._outcomes.handed_over(assignment, message)]
 
     def silent(self, asked: float, seconds: float) -> list[str]:
         """Names of workers from which nothing has come for so long, while they segment.
@@ -274,11 +216,3 @@ class Scheduler:
     def _drop(self, name: str) -> Worker:
         self.leave(name)
         return self.workers.pop(name)
-
-    def _again(self, items: Iterable[WorkItem]) -> None:
-        """Do these videos again, in a shard of their own."""
-        if items := tuple(items):
-            self.add([make_shard(items)])
-
-    def _counted(self, row: VideoRow) -> VideoRow:
-        return replace(row, attempts=self._budgets.attempts(row.work_id))

@@ -13,7 +13,7 @@ from jobs.ledger.log import Log
 from jobs.ledger.video_masks import masks_by_video
 from jobs.outputs import store
 from jobs.planning.config import SegmentConfig
-from jobs.records import ShardWritten, Status, VideoRow
+from jobs.records import NO_MASKS, ShardWritten, Status, VideoRow
 from tests.jobs.outputs.test_store import rows as mask_rows
 
 ME = {"user": "me", "host": "here", "pid": 1, "since": "today"}
@@ -51,7 +51,7 @@ class SmallRun:
 
     def _write(self, attempt: str, video: str, version: str) -> ShardWritten:
         if version == "broken":
-            return ShardWritten(None, 0, "")
+            return NO_MASKS
         path = self._folder / "shard.parquet"
         with store.MaskWriter(path) as writer:
             writer.add(store.masks_table(mask_rows(video, 4 + int(version))))

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from jobs.actors.shard_file import EMPTY_SHARD, ShardFile
+from jobs.actors.shard_file import ShardFile
 from jobs.io import storage
 from jobs.outputs import store
-from jobs.records import VideoRow
+from jobs.records import NO_MASKS, VideoRow
 from tests.jobs.outputs.test_store import rows
 from tests.reliability.disks import small_disk
 
@@ -23,7 +23,7 @@ def test_full_disk_raises_with_the_files_name(tmp_path: Path) -> None:
         assert shard.add(ROW, [store.masks_table(rows("a", 100))])
         with pytest.raises(OSError, match=f"make room .* again: '{path}'"):
             shard.upload()
-        assert shard.upload() == ((), EMPTY_SHARD)  # as the thread would that hands over
+        assert shard.upload() == ((), NO_MASKS)  # as the thread would that hands over
         assert not shard.add(ROW, [])
         path.unlink()
         gc.collect()
