@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 DRAIN_CHECK_SECONDS = 2.0
 NODE_SECONDS = 60.0  # for a node to have room for one actor, before the run says that none has
 NODES_CHECK_SECONDS = 5.0  # to ask for 1,000 nodes takes tens of milliseconds
-Awaited: TypeAlias = "ObjectRef[str] | ObjectRef[None] | ObjectRef[Message] | EventStream"  # what may come of an actor
+Awaited: TypeAlias = "ObjectRef[str] | ObjectRef[None] | ObjectRef[Message | None] | EventStream"  # of an actor
 
 
 @dataclass(kw_only=True)
@@ -36,7 +36,7 @@ class Actor:
     placing: "ObjectRef[str] | None"  # the id of its node, while it waits for one
     loading: "ObjectRef[None] | None" = None  # while it loads the model
     streams: deque[EventStream] = field(default_factory=deque)  # of its shards; the first one is at work
-    handover: "ObjectRef[Message] | None" = None  # once it is told to stop
+    handover: "ObjectRef[Message | None] | None" = None  # once it is told to stop
     is_unresponsive: bool = False  # killed, since no event came
 
     @property

@@ -21,7 +21,7 @@ CONNECT_SECONDS = 10
 START_SECONDS = 120  # for an actor to load its model
 AUTOSCALE_SECONDS = 900  # for the first node of a cluster that grows to come up
 OBJECT_STORE_BYTES = 256 * 2**20  # only the model and small events pass through it
-MAILBOX_CALLS = 10_000  # at once: each actor waits there for the order to stop
+MAILBOX_CALLS = 100_000  # at once: each actor waits there for the order to stop, and no other call gets through beyond
 
 OPEN_INTERFACE_WARNING = (
     "Ray's jobs interface at {address} asks for no token: whoever reaches that port runs code on this cluster. Start "

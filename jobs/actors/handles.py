@@ -60,10 +60,11 @@ class MailboxHandle(Protocol):
     """The `Mailbox` of a run."""
 
     stop: RemoteMethod[[str], None]
-    wait_for_stop: RemoteMethod[[str], None]
+    wait_for_stop: RemoteMethod[[str], bool]
     post: "RemoteMethod[[str, Message], None]"
-    message: "RemoteMethod[[str], Message]"
+    message: "RemoteMethod[[str], Message | None]"
     exit_reason: "RemoteMethod[[str], ExitReason | None]"
+    forget: RemoteMethod[[str], None]
 
 
 def kill(actor: SegmenterHandle | MailboxHandle) -> None:

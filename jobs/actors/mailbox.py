@@ -21,33 +21,54 @@ class ExitReason:
 Message = ExitReason | ShardHandedOver
 
 
+class _Box:
+    """What is there of one actor."""
+
+    def __init__(self) -> None:
+        self.stopped, self.posted = asyncio.Event(), asyncio.Event()
+        self.message: Message | None = None
+        self.is_forgotten = False
+
+
 class Mailbox:
     """Messages of actors, and orders to stop, each under the name of an actor."""
 
     def __init__(self) -> None:
-        self._stopped: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
-        self._posted: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
-        self._messages: dict[str, Message] = {}
+        self._boxes: defaultdict[str, _Box] = defaultdict(_Box)
 
     async def stop(self, name: str) -> None:
         """Order an actor to hand over the videos that it has finished."""
-        self._stopped[name].set()
+        self._boxes[name].stopped.set()
 
-    async def wait_for_stop(self, name: str) -> None:
-        """Return once the actor is ordered to stop."""
-        await self._stopped[name].wait()
+    async def wait_for_stop(self, name: str) -> bool:
+        """Wait until the actor is ordered to stop; False if it was forgotten instead."""
+        box = self._boxes[name]
+        await box.stopped.wait()
+        return not box.is_forgotten
 
     async def post(self, name: str, message: Message) -> None:
         """Leave an actor's message. The first one counts."""
-        self._messages.setdefault(name, message)
-        self._posted[name].set()
+        box = self._boxes[name]
+        box.message = box.message or message
+        box.posted.set()
 
-    async def message(self, name: str) -> Message:
-        """An actor's message, once there is one."""
-        await self._posted[name].wait()
-        return self._messages[name]
+    async def message(self, name: str) -> Message | None:
+        """An actor's message, once there is one; None if the actor was forgotten instead."""
+        box = self._boxes[name]
+        await box.posted.wait()
+        return box.message
 
     async def exit_reason(self, name: str) -> ExitReason | None:
         """Why an actor ended itself; None if it left no reason."""
-        message = self._messages.get(name)
+        message = self._boxes[name].message
         return message if isinstance(message, ExitReason) else None
+
+    async def forget(self, name: str) -> None:
+        """Drop what there is of an actor that has ended.
+
+        Ray does not end the calls of a process that died: each would take up one of the mailbox's calls for good.
+        """
+        box = self._boxes.pop(name, _Box())
+        box.is_forgotten = True
+        box.stopped.set()
+        box.posted.set()

@@ -205,6 +205,7 @@ class Pool:
         return Death(error=error, error_class=error_class, reason=describe_error(error), is_node_up=is_node_up)
 
     def _replace(self, actor: Actor) -> None:
+        self._mailbox.forget.remote(actor.name)
         self._scheduler.join(self._group.replace(actor, avoid=self._scheduler.bad_nodes).name)
 
     def _resize(self) -> None:
@@ -219,6 +220,7 @@ class Pool:
         """End actors of which nothing more is wanted."""
         for name in names:
             self._scheduler.left(name)
+            self._mailbox.forget.remote(name)
             self._group.remove(self._group[name])
 
     def _kill_unresponsive(self) -> None:
@@ -228,13 +230,13 @@ class Pool:
             actor.is_unresponsive = True
             kill(actor.handle)
 
-    def _request_handover(self, actor: Actor) -> "ObjectRef[Message]":
+    def _request_handover(self, actor: Actor) -> "ObjectRef[Message | None]":
         self._scheduler.leave(actor.name)
         self._mailbox.stop.remote(actor.name)
         actor.handover = self._mailbox.message.remote(actor.name)
         return actor.handover
 
-    def _handed_over(self, actor: Actor, reference: "ObjectRef[Message]") -> Iterator[EventOfAttempt]:
+    def _handed_over(self, actor: Actor, reference: "ObjectRef[Message | None]") -> Iterator[EventOfAttempt]:
         try:
             message = ray.get(reference)
         except RayError:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import ray
 import torch
-from ray.exceptions import RayError
+from ray.exceptions import ActorUnavailableError, RayError
 
 from jobs.actors.actor_settings import ActorSettings
 from jobs.actors.division import NodeShare
@@ -46,6 +46,7 @@ from stcn_core.device import find_device
 from stcn_core.models.checkpoint import load_model
 
 POST_SECONDS = 3.0  # for a message to arrive
+RECONNECT_SECONDS = 1.0  # between two tries to wait for the order to stop
 EMPTY_HANDOVER = ShardHandedOver("", (), NO_MASKS)
 VIDEO_STORAGE_ERRORS = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError, StorageError)
 
@@ -132,11 +133,19 @@ class Segmenter:
     def _hand_over_on_stop(self) -> None:
         """In a thread: upload the finished videos of the shard once told to stop. The video under way is dropped."""
         with suppress(RayError):  # the mailbox is gone: there is no driver to hand anything to
-            ray.get(self._mailbox.wait_for_stop.remote(self._name))
+            if not self._wait_for_stop():
+                return
             if shard := self._shard:
                 self._post(ShardHandedOver(shard.attempt, *shard.upload()))
             else:
                 self._post(EMPTY_HANDOVER)
+
+    def _wait_for_stop(self) -> bool:
+        while True:
+            try:
+                return ray.get(self._mailbox.wait_for_stop.remote(self._name))
+            except ActorUnavailableError:  # it is there, but the connection to its node broke
+                time.sleep(RECONNECT_SECONDS)
 
     def _post(self, message: Message) -> None:
         with suppress(RayError):  # the mailbox is gone, or too slow: the driver sees the process end all the same

@@ -46,6 +46,14 @@ def test_pool_takes_a_node_that_comes_and_gives_an_idle_actor_back() -> None:
     assert found == {"done": ["0", "1", "2", "3", "long"], "nodes": 2, "given_back": True}
 
 
+@pytest.mark.usefixtures("ray_cluster")
+def test_actors_that_died_take_up_no_room_in_the_mailbox() -> None:
+    """Their calls go on there without them; a run of a million videos has thousands of deaths."""
+    with Process("-m", "tests.jobs.actors.dying_pool") as process:
+        assert process.wait(200) == 0, process.errors()
+    assert json.loads(process.output().splitlines()[-1]) == {"deaths": 6, "mailbox_answers": True}
+
+
 def autoscaled(how: str, archive: Path, output: Path, model: Path) -> dict[str, Any]:
     with Process("-m", "tests.jobs.actors.autoscaled_run", how, archive / "manifest.csv", output, model) as process:
         assert process.wait(300) == 0, process.errors()
