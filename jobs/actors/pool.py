@@ -174,17 +174,24 @@ class Pool:
     def _take(self, actor: Actor, event: Received) -> Iterator[EventOfAttempt]:
         if isinstance(event, StopIteration):
             self._scheduler.shard_ended(actor.name, time.monotonic())
-            actor.streams.popleft()
+            self._end_stream(actor)
         elif isinstance(event, RayTaskError):
             if isinstance(event.cause, CredentialsError):
                 raise FatalError(describe_error(event)) from event
             self._scheduler.shard_failed(actor.name, describe_error(event), time.monotonic())
-            actor.streams.popleft()
+            self._end_stream(actor)
         elif isinstance(event, RayError):
             yield from self._died(actor, event)
         else:
             yield self._scheduler.take(actor.name, event, time.monotonic())
             self._release(self._scheduler.take_beaten())
+
+    def _end_stream(self, actor: Actor) -> None:
+        """Drop the stream of a shard. An actor that was told to leave has then nothing more to hand over."""
+        actor.streams.popleft()
+        if actor.handover is not None and not actor.streams:
+            self._scheduler.left(actor.name)
+            self._replace(actor)
 
     def _died(self, actor: Actor, error: RayError) -> Iterator[EventOfAttempt]:
         for attempt, event in self._scheduler.died(actor.name, self._death(actor, error)):

@@ -47,6 +47,13 @@ def test_pool_takes_a_node_that_comes_and_gives_an_idle_actor_back() -> None:
 
 
 @pytest.mark.usefixtures("ray_cluster")
+def test_actor_that_hands_nothing_over_leaves_a_drained_node_once_its_shard_ends() -> None:
+    with Process("-m", "tests.jobs.actors.drained_pool") as process:
+        assert process.wait(120) == 0, process.errors()
+    assert json.loads(process.output().splitlines()[-1]) == {"done": ["first", "second"], "nodes": 2}
+
+
+@pytest.mark.usefixtures("ray_cluster")
 def test_actors_that_died_take_up_no_room_in_the_mailbox() -> None:
     """Their calls go on there without them; a run of a million videos has thousands of deaths."""
     with Process("-m", "tests.jobs.actors.dying_pool") as process:
