@@ -1,6 +1,11 @@
 """Why an actor died, and whether the node under it did."""
 
+import math
 import socket
+import time
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import ray
 from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskError
@@ -9,6 +14,8 @@ from jobs.actors.handles import MailboxHandle
 
 EXIT_REASON_SECONDS = 2.0  # for the mailbox to answer
 CONNECT_SECONDS = 2.0
+SILENT_SECONDS = 60.0  # for which a node that did not answer counts as gone: then Ray says so, too
+PARALLEL_CHECKS = 32  # nodes
 
 
 def describe_error(error: BaseException) -> str:
@@ -31,15 +38,38 @@ def classify_death(name: str, error: RayError, mailbox: MailboxHandle) -> tuple[
     return (reason.error_class, RayError(reason.message)) if reason else ("Crash", error)
 
 
-def node_is_alive(node_id: str) -> bool:
-    """Whether a node's own Ray process answers.
+class NodeCheck:
+    """Asks nodes' own Ray processes whether they are alive.
 
     Ray itself says "alive" of a node that was killed for 3 to 60 s more; whose fault a death is cannot wait for that.
+    The question to a node that is gone takes seconds, and all of its actors die at once, so its silence is remembered.
     """
-    for node in ray.nodes():
-        if node["NodeID"] == node_id and node["Alive"]:
-            return _accepts_connections(node["NodeManagerAddress"], node["NodeManagerPort"])
-    return False
+
+    def __init__(self) -> None:
+        self._silent: dict[str, float] = {}  # node -> time at which it did not answer
+
+    def ask(self, nodes: Collection[str]) -> None:
+        """Ask several nodes at a time. nodes: ids."""
+        if nodes := {node for node in nodes if not self._is_silent(node)}:
+            up = {node["NodeID"]: node for node in ray.nodes() if node["Alive"]}
+            with ThreadPoolExecutor(min(len(nodes), PARALLEL_CHECKS)) as threads:
+                answers = list(threads.map(lambda node: _answers(up.get(node)), nodes))
+            self._silent |= {
+                node: time.monotonic() for node, answered in zip(nodes, answers, strict=True) if not answered
+            }
+
+    def is_alive(self, node: str) -> bool:
+        """Whether a node answers now, or has not kept silent of late."""
+        self.ask([node])
+        return not self._is_silent(node)
+
+    def _is_silent(self, node: str) -> bool:
+        return time.monotonic() - self._silent.get(node, -math.inf) < SILENT_SECONDS
+
+
+def _answers(node: dict[str, Any] | None) -> bool:
+    """node: as Ray lists it; None if it is gone."""
+    return node is not None and _accepts_connections(node["NodeManagerAddress"], node["NodeManagerPort"])
 
 
 def _accepts_connections(host: str, port: int) -> bool:

@@ -9,12 +9,12 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from jobs.actors.actor_group import Actor, ActorGroup, Awaited
-from jobs.actors.death_cause import classify_death, describe_error, node_is_alive
+from jobs.actors.death_cause import NodeCheck, classify_death, describe_error
 from jobs.actors.event_wait import EventWait
 from jobs.actors.handles import EventStream, MailboxHandle, kill
 from jobs.actors.mailbox import Message
 from jobs.actors.pool_events import PoolEvent
-from jobs.actors.received import Received, next_events, ready_now
+from jobs.actors.received import Received, is_death, next_events, ready_now
 from jobs.concurrency import interrupt
 from jobs.errors import CredentialsError, FatalError
 from jobs.io import storage
@@ -45,7 +45,7 @@ class Pool:
         """stall_seconds: after which an actor ends itself if its video hangs."""
         self._group, self._mailbox, self._scheduler = group, mailbox, scheduler
         self._output, self._unresponsive_seconds = output, stall_seconds + UNRESPONSIVE_SECONDS
-        self._fleet = Fleet()
+        self._fleet, self._node_check = Fleet(), NodeCheck()
         self._rest, self._rest_until = Rest(0.0, None), 0.0  # until a time
         self._asked = 0.0  # time at which Ray was last asked for what is ready
         self.event_wait = EventWait()
@@ -90,6 +90,7 @@ class Pool:
             ready = self._ready()
             self.event_wait.answered(time.monotonic())
             events = next_events([stream for actor, stream in ready if actor.is_at_work_on(stream)])
+            self._ask_nodes_of_dead(ready, events)
             for actor, reference in ready:
                 if actor in self._group:  # an event before this one may have replaced it
                     yield from self._handle(actor, reference, events)
@@ -203,13 +204,19 @@ class Pool:
 
     def _death(self, actor: Actor, error: RayError) -> Death:
         node = self._scheduler.workers[actor.name].node
-        is_node_up = node_is_alive(node) if node else not self._group.lost_a_node_since(actor)
+        is_node_up = self._node_check.is_alive(node) if node else not self._group.lost_a_node_since(actor)
         error_class = "Hang"
         if actor.is_unresponsive:
             error = RayError(f"its process gave no sign for {self._unresponsive_seconds:g} s, and was ended")
         else:
             error_class, error = classify_death(actor.name, error, self._mailbox)
         return Death(error=error, error_class=error_class, reason=describe_error(error), is_node_up=is_node_up)
+
+    def _ask_nodes_of_dead(self, ready: "list[tuple[Actor, Awaited]]", events: Mapping[EventStream, Received]) -> None:
+        """Ask the nodes of all actors that died at a time: each that is gone takes seconds."""
+        dead = (actor for actor, stream in ready if actor.is_at_work_on(stream) and is_death(events[stream]))
+        nodes = (self._scheduler.workers[actor.name].node for actor in dead)
+        self._node_check.ask({node for node in nodes if node})
 
     def _replace(self, actor: Actor) -> None:
         self._mailbox.forget.remote(actor.name)

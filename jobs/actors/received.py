@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Any, TypeVar
 
 import ray
-from ray.exceptions import RayError
+from ray.exceptions import RayError, RayTaskError
 
 from jobs.actors.handles import EventStream
 from jobs.records import Event
@@ -36,6 +36,11 @@ def next_events(streams: Collection[EventStream]) -> dict[EventStream, Received]
     except RayError:  # of one of them: Ray does not say of which
         events = [_event(reference) for reference in references.values()]
     return ended | dict(zip(references, events, strict=True))
+
+
+def is_death(received: Received) -> bool:
+    """Whether it says that the actor is gone, and not that its shard failed."""
+    return isinstance(received, RayError) and not isinstance(received, RayTaskError)
 
 
 def _event(reference: "ray.ObjectRef[Event]") -> Received:

@@ -13,6 +13,7 @@ LONGEST_SLEEP = 0.1  # seconds; a test that waits for something asks again after
 LONGER_SLEEPS = {  # why a test sleeps longer, by file: not to wait, but to be slow
     "jobs/concurrency/test_process_map.py": "a call that takes long, so that others overtake it or it is interrupted",
     "jobs/actors/late_driver.py": "a driver that is late",
+    "jobs/actors/lost_nodes.py": "nodes that do not answer, and videos that never end",
     "jobs/actors/lossy_nodes.py": "videos that take long, and actors that load until their node is killed",
     "jobs/io/test_storage_policy.py": "time in which a request without retries would have ended",
     "stores/test_fault_proxy.py": "a fault that does not know of closing",

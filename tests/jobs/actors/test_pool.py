@@ -61,6 +61,16 @@ def test_actors_that_died_take_up_no_room_in_the_mailbox() -> None:
     assert json.loads(process.output().splitlines()[-1]) == {"deaths": 6, "mailbox_answers": True}
 
 
+@pytest.mark.usefixtures("ray_cluster")
+def test_nodes_that_are_lost_together_cost_the_driver_the_time_of_one() -> None:
+    """Eight nodes with five actors each, and a second for a node that does not answer."""
+    with Process("-m", "tests.jobs.actors.lost_nodes") as process:
+        assert process.wait(200) == 0, process.errors()
+    found = json.loads(process.output().splitlines()[-1])
+    assert (found["done"], found["tries"]) == (40, [1])
+    assert found["deaf_seconds"] < 4
+
+
 def autoscaled(how: str, archive: Path, output: Path, model: Path) -> dict[str, Any]:
     with Process("-m", "tests.jobs.actors.autoscaled_run", how, archive / "manifest.csv", output, model) as process:
         assert process.wait(300) == 0, process.errors()
