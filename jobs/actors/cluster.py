@@ -69,21 +69,23 @@ def _environment_defaults() -> Iterator[None]:
 
 
 def _connection() -> Iterator[Connection]:
-    _check_address(os.environ.get("RAY_ADDRESS", ""))
+    _check_address(address := os.environ.get("RAY_ADDRESS", ""))
     on_terminate = signal.getsignal(signal.SIGTERM)
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}  # as keywords of several types
     try:
-        if os.environ.get("RAY_ADDRESS"):
+        if address:
             context = ray.init(**quiet)
         else:
             context = ray.init("local", include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, **quiet)
     except ConnectionError as error:
-        raise FatalError(f"no Ray cluster at RAY_ADDRESS={os.environ.get('RAY_ADDRESS')}: {error}{_hint()}") from error
+        raise FatalError(f"no Ray cluster at RAY_ADDRESS={address}: {error}{_hint()}") from error
     except Exception as error:  # a bare one, where a machine is so busy that Ray is not up within 30 s
+        if address:  # such as another version of Ray, or a token that is missing
+            raise FatalError(f"the Ray cluster at RAY_ADDRESS={address} was not joined: {error}") from error
         raise FatalError(f"Ray did not start: {error}; run the same command again") from error
     signal.signal(signal.SIGTERM, on_terminate)  # Ray has put a handler of its own there
     try:
-        yield Connection(bool(os.environ.get("RAY_ADDRESS")), context.dashboard_url or None)
+        yield Connection(bool(address), context.dashboard_url or None)
     finally:
         ray.shutdown()
 
@@ -97,7 +99,13 @@ def _hint() -> str:
 
 def _check_address(address: str) -> None:
     """Ray itself retries for minutes, without a word, where nobody listens."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if "://" in address:
+        raise FatalError(
+            f"RAY_ADDRESS={address} is not usable: actors' events do not stream through Ray Client, and the jobs "
+            "interface takes no runs; legal: HOST:PORT of the head on a machine of the cluster, as `ray job submit "
+            "--address URL -- stcn ...` sets it there"
+        )
+    host, _, port = address.rpartition(":")
     if not port.isdigit():
         return  # none, or "auto"
     try:

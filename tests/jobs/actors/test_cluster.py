@@ -51,3 +51,24 @@ def test_a_run_takes_its_settings_of_ray_out_of_the_environment_again(monkeypatc
         pass
     assert "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO" not in os.environ
     assert os.environ["RAY_USAGE_STATS_ENABLED"] == "1"
+
+
+def test_cluster_that_cannot_be_joined_is_not_said_to_be_a_matter_of_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Ray raises where the cluster has another version than this process."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("Version mismatch: The cluster was started with: Ray: 2.51.0")
+
+    monkeypatch.setenv("RAY_ADDRESS", "auto")
+    monkeypatch.setattr("ray.init", refuse)
+    with pytest.raises(FatalError, match=r"cluster at RAY_ADDRESS=auto was not joined: Version mismatch: .*2\.51\.0$"):
+        connected().__enter__()
+
+
+@pytest.mark.parametrize("address", ["ray://127.0.0.1:10001", "http://127.0.0.1:8265"])
+def test_address_of_another_interface_is_refused_with_the_way_to_go(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    with pytest.raises(FatalError, match="is not usable: .* legal: HOST:PORT .* `ray job submit"):
+        connected().__enter__()
