@@ -38,8 +38,7 @@ class Division:
 
     def slots(self, node: Resources) -> int:
         """The number of actors that fit on a node."""
-        resource, each = ("GPU", self.gpus) if self.gpus else ("CPU", self.cpus)
-        return int(node.get(resource, 0.0) / each + ROUNDING)
+        return _gpu_slots(node, self.gpus) if self.gpus else int(node.get("CPU", 0.0) / self.cpus + ROUNDING)
 
     def share(self, node: Resources) -> NodeShare:
         """What an actor is given on a node: an even part of what it has, whatever other nodes have."""
@@ -66,11 +65,11 @@ def divide(
     cpus = _cpus_beside_gpus(nodes, per_actor) if per_actor else _cpus(nodes, config, grows=grows)
     each = Division(actors=1, gpus=per_actor, cpus=cpus)
     limits = limits_of(config, autoscales=autoscales)
-    actors = limits.allowed(sum(map(each.slots, nodes)))
-    if actors * per_actor > gpus and not grows:
+    actors = limits.allowed(room := sum(map(each.slots, nodes)))
+    if per_actor and actors > room and not grows:
         raise FatalError(
-            f"{actors} actors with {per_actor:g} GPUs each need {actors * per_actor:g}, this machine has {gpus:g}; "
-            "lower --actors or --num-gpus-per-actor, or use --device cpu"
+            f"{actors} actors with {per_actor:g} GPUs each do not fit: this machine's {gpus:g} GPUs have room for "
+            f"{room}; lower --actors or --num-gpus-per-actor, or use --device cpu"
         )
     return Division(
         actors=actors,
@@ -94,9 +93,16 @@ def _gpus_of_each(gpus: float, config: SegmentConfig, *, autoscales: bool) -> fl
     return 1.0 if config.device != "cpu" and (gpus or config.device == "cuda") else 0.0
 
 
+def _gpu_slots(node: Resources, gpus: float) -> int:
+    """Actors that fit on a node's GPUs. A part of a GPU is never put together of what is left of two."""
+    if gpus < 1:
+        return int(node.get("GPU", 0.0) + ROUNDING) * int(1 / gpus + ROUNDING)
+    return int(node.get("GPU", 0.0) / gpus + ROUNDING)
+
+
 def _cpus_beside_gpus(nodes: Sequence[Resources], gpus: float) -> float:
     """CPUs that an actor with GPUs asks for: one, or less where a node has more GPUs than CPUs."""
-    slots = [(node.get("CPU", 0.0), int(node.get("GPU", 0.0) / gpus + ROUNDING)) for node in nodes]
+    slots = [(node.get("CPU", 0.0), _gpu_slots(node, gpus)) for node in nodes]
     return min([1.0, *(cpus / count for cpus, count in slots if count)])
 
 

@@ -34,6 +34,15 @@ def test_actors_share_the_cpus_of_one_machine() -> None:
     assert given({"CPU": 16.0, "GPU": 4.0}, actors=2) == (2, 1, [8])
 
 
+def test_parts_of_a_gpu_are_not_put_together_of_two() -> None:
+    """Ray places an actor with 0.4 GPUs on one of them: two fit on each, and the rest stays free."""
+    assert given({"CPU": 16.0, "GPU": 4.0}, num_gpus_per_actor=0.4) == (8, 1, [2])
+    assert given({"CPU": 16.0, "GPU": 2.0}, num_gpus_per_actor=1 / 3) == (6, 1, [2])
+    assert given({"CPU": 3.0, "GPU": 2.0}, num_gpus_per_actor=0.4) == (4, 0.75, [1])
+    with pytest.raises(FatalError, match=r"5 actors with 0.4 GPUs each do not fit: .* 2 GPUs have room for 4"):
+        division({"CPU": 16.0, "GPU": 2.0}, actors=5, num_gpus_per_actor=0.4)
+
+
 def test_every_actor_fits_on_one_node() -> None:
     six = {"CPU": 6.0}
     assert given(six, six, six) == (3, 4, [6, 6, 6])
@@ -70,11 +79,11 @@ def test_head_without_cpus_leaves_actors_to_the_nodes_that_come() -> None:
 
 
 def test_asking_for_more_gpus_than_there_are_raises() -> None:
-    with pytest.raises(FatalError, match="3 actors with 1 GPUs each need 3, this machine has 2"):
+    with pytest.raises(FatalError, match="3 actors with 1 GPUs each do not fit: this machine's 2 GPUs have room for 2"):
         division({"CPU": 16.0, "GPU": 2.0}, actors=3)
-    with pytest.raises(FatalError, match="this machine has 0"):
+    with pytest.raises(FatalError, match="0 GPUs have room for 0"):
         division({"CPU": 16.0}, num_gpus_per_actor=1.0)
-    with pytest.raises(FatalError, match="this machine has 0"):
+    with pytest.raises(FatalError, match="0 GPUs have room for 0"):
         division({"CPU": 16.0}, device="cuda")
 
 
