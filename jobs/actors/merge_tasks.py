@@ -1,5 +1,6 @@
 """Merges of files of masks as Ray tasks: some at a time, each repeated where its process or its node dies."""
 
+import time
 import uuid
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import ray
 from ray.exceptions import RayError, RayTaskError
 
+from jobs.actors.cluster import AUTOSCALE_SECONDS
 from jobs.actors.death_cause import describe_error
 from jobs.concurrency import interrupt
 from jobs.errors import FatalError
@@ -43,6 +45,7 @@ class MergeTasks:
     def __init__(self, settings: MergeSettings) -> None:
         self._settings = settings
         self._running: dict[ObjectRef[Merged], Group] = {}
+        self._had_cpus = 0.0  # time at which there was a CPU
 
     def run(self, groups: Sequence[tuple[Group, Sequence[Source]]]) -> Iterator[tuple[Group, Merged]]:
         """Merge each group; yields what was written, as it comes. groups: each with where its members are.
@@ -51,18 +54,32 @@ class MergeTasks:
         """
         task = ray.remote(num_cpus=1, max_retries=TRIES - 1)(_merge)
         waiting = deque(groups)
+        self._had_cpus = time.monotonic()
         try:
             while waiting or self._running:
                 interrupt.check()
-                while waiting and len(self._running) < QUEUED_PER_CPU * max(1, ray.cluster_resources().get("CPU", 1)):
+                while waiting and len(self._running) < QUEUED_PER_CPU * max(1, self._cpus()):
                     group, sources = waiting.popleft()
                     self._running[task.remote(sources, self._settings)] = group
                 for reference in ray.wait(list(self._running), timeout=WAIT_SECONDS)[0]:
                     yield self._running.pop(reference), _result(reference)
+                self._cpus()
         finally:
             for reference in self._running:
                 ray.cancel(reference, force=True)
             self._running.clear()
+
+    def _cpus(self) -> float:
+        """CPUs of the cluster. Raises FatalError where it has had none for long: Ray's tasks wait for ever."""
+        cpus = float(ray.cluster_resources().get("CPU", 0.0))
+        if cpus:
+            self._had_cpus = time.monotonic()
+        elif time.monotonic() - self._had_cpus > AUTOSCALE_SECONDS:
+            raise FatalError(
+                f"no node of the cluster had a CPU for {AUTOSCALE_SECONDS} s, and merges need one; what is merged is "
+                "committed, and the same command goes on from there"
+            )
+        return cpus
 
 
 def _result(reference: "ObjectRef[Merged]") -> Merged:
