@@ -39,8 +39,8 @@ def train_in_processes(config: TrainingConfig, recipe: Recipe, data: Sequence[st
     if processes keep dying.
     """
     try:
-        from ray.train.v2.api.exceptions import TrainingFailedError
-        from ray.train.v2.torch.torch_trainer import TorchTrainer
+        from ray.train import TrainingFailedError
+        from ray.train.torch import TorchTrainer
     except ImportError as error:
         raise UserError("--processes needs Ray Train; legal: 1, or first pip install 'stcn[processes]'") from error
     initial_network(recipe, config.init, config.seed)
