@@ -16,7 +16,10 @@ NEVER_RAN = "0"  # version of the state of an autoscaler
 
 
 class Autoscaler:
-    """What Ray's own interface says of the autoscaler of the cluster that this process is connected to."""
+    """What Ray says of the autoscaler of the cluster that this process is connected to.
+
+    `ray status` asks the same function. Ray does not annotate it as public, but the SDK that is has no answer to this.
+    """
 
     def __init__(self) -> None:
         self._gcs = ray.get_runtime_context().gcs_address

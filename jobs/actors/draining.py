@@ -1,4 +1,7 @@
-"""Which nodes are being drained. The only use of Ray's private interface: its public one does not say.
+"""Which nodes are being drained. The only use of a module that Ray calls private: its public ones do not say.
+
+`get_cluster_status`, which `autoscaler` asks, says it too, a second later. But Ray does not annotate that as public
+either, and it takes 45 ms to parse for 1,000 nodes.
 
 Without an answer nothing is lost but time: a node that goes away is charged to nobody, and its videos are done again.
 """
