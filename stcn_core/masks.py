@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from stcn_core.frames import present_ids
+from stcn_core.transfers import to_device
 
 STABILITY_MARGIN = 0.5  # between probabilities; for one object, thresholds of 0.75 and 0.25
 STRIDE = 16  # of the keys, in pixels; images are padded to a multiple of it
@@ -76,8 +77,8 @@ def resize_labels(labels: Tensor, size: tuple[int, int]) -> Tensor:
 
 def one_hot(labels: Tensor, object_ids: Sequence[int], dtype: torch.dtype = torch.float32) -> Tensor:
     """Split a label map (H, W) into planes (O, H, W) of 0 and 1, one for each id."""
-    ids = torch.tensor(list(object_ids), device=labels.device, dtype=labels.dtype)
-    return (labels == ids[:, None, None]).to(dtype)
+    planes = [labels == object_id for object_id in object_ids]  # a tensor of ids would wait for a GPU
+    return torch.stack(planes).to(dtype) if planes else labels.new_zeros((0, *labels.shape), dtype=dtype)
 
 
 def aggregate(probabilities: Tensor) -> Tensor:
@@ -121,45 +122,51 @@ def with_prompt(
     padding: Padding = NO_PADDING,
 ) -> tuple[Tensor, list[int]]:
     """Scale a prompt (H, W) to `size`, pad it, and put it. Returns the planes and their ids, new ones last."""
-    labels = torch.from_numpy(prompt.astype(np.int64)).to(planes.device)
+    labels = to_device(torch.from_numpy(prompt.astype(np.int64)), planes.device)
     labels = padding.add(resize_labels(labels, size))
     ids_after = [*object_ids, *(i for i in present_ids(prompt) if i not in object_ids)]
     return put_prompt(planes, labels, object_ids, ids_after=ids_after), ids_after
 
 
 def winners(planes: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the winner of planes (1 + O, H, W) at each pixel, and its margin over the runner-up: (H, W) each."""
-    if len(planes) == 1:
-        return torch.zeros_like(planes[0], dtype=torch.long), planes[0]
-    if len(planes) == 2:
-        return (planes[1] > planes[0]).long(), (planes[1] - planes[0]).abs()
-    best, winner = planes.max(dim=0)
-    runner_up = planes.scatter(0, winner[None], -1.0).amax(dim=0)
+    """Return the winner of planes (..., 1 + O, H, W) at each pixel, and its margin over the runner-up: (..., H, W)."""
+    if planes.shape[-3] == 1:
+        return torch.zeros_like(planes[..., 0, :, :], dtype=torch.long), planes[..., 0, :, :]
+    if planes.shape[-3] == 2:
+        background, plane = planes.unbind(-3)
+        return (plane > background).long(), (plane - background).abs()
+    best, winner = planes.max(dim=-3)
+    runner_up = planes.scatter(-3, winner.unsqueeze(-3), -1.0).amax(dim=-3)
     return winner, best - runner_up
 
 
 def mean_inside(values: Tensor, winner: Tensor, objects: int) -> Tensor:
-    """Average values (H, W) over the pixels that each object wins: (objects,); 0 for an object that wins none."""
-    sums = values.new_zeros(objects + 1).index_add_(0, winner.flatten(), values.flatten())
-    counts = _count_labels(winner, objects)
-    return (sums / counts.clamp(min=1))[1:]
+    """Average values (..., H, W) over the pixels that each object wins: (..., objects); 0 where it wins none.
+
+    A plane at a time: an object costs three passes, and sums are in the same order in each run on a GPU.
+    """
+    means = [_mean_where(values, winner == number) for number in range(1, objects + 1)]
+    return torch.stack(means, dim=-1) if means else values.new_zeros((*values.shape[:-2], 0))
+
+
+def _mean_where(values: Tensor, inside: Tensor) -> Tensor:
+    return values.where(inside, 0).sum((-2, -1)) / inside.sum((-2, -1)).clamp(min=1)
 
 
 def stability(planes: Tensor, winner: Tensor, margin: Tensor) -> Tensor:
-    """Return the IoU of each object's strict and lenient mask: (O,); 0 for an empty mask.
+    """Return the IoU of each object's strict and lenient mask: (..., O); 0 for an empty mask.
 
-    planes: (1 + O, H, W). winner, margin: as `winners` returns them.
+    planes: (..., 1 + O, H, W). winner, margin: as `winners` returns them.
 
     The strict mask needs a margin of STABILITY_MARGIN over the runner-up; the lenient mask allows the same margin
     behind the winner. The lenient mask contains the strict one, so the IoU is the ratio of their areas. A perfectly
     sharp edge gives 1. After SAM (Kirillov et al., ICCV 2023, section 4), which shifts one object's logit.
     """
-    objects = len(planes) - 1
-    high = _count_labels(torch.where(margin >= STABILITY_MARGIN, winner, 0), objects)[1:]
-    low = (planes.amax(dim=0) - planes[1:] < STABILITY_MARGIN).flatten(1).sum(dim=1)
-    return high / low.clamp(min=1)
-
-
-def _count_labels(labels: Tensor, objects: int) -> Tensor:
-    """Count the pixels of each label, 0 to `objects`: (objects + 1,). `bincount` would wait for a GPU."""
-    return labels.new_zeros(objects + 1).index_add_(0, labels.flatten(), torch.ones_like(labels).flatten())
+    clear = torch.where(margin >= STABILITY_MARGIN, winner, 0)
+    best = planes.amax(dim=-3)
+    ious = []
+    for number in range(1, planes.shape[-3]):
+        strict = (clear == number).sum((-2, -1))
+        lenient = (best - planes[..., number, :, :] < STABILITY_MARGIN).sum((-2, -1))
+        ious.append(strict / lenient.clamp(min=1))
+    return torch.stack(ious, dim=-1) if ious else best.new_zeros((*best.shape[:-2], 0))

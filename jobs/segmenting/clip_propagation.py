@@ -127,8 +127,8 @@ def _images(
 
 
 def _rows(video_id: str, scene: int, frame: VideoFrame, *, result: FrameMasks, tracks: Tracks) -> list[MaskRow]:
-    height, width = result.labels.shape
-    masks = rle.encode(result.labels, result.object_ids)
+    height, width = result.winners.shape
+    masks = rle.encode(result.winners, range(1, 1 + len(result.object_ids)))
     return [
         {
             "video_id": video_id,

@@ -21,8 +21,8 @@ from stcn_core.benchmark.operations import operations_per_frame
 from stcn_core.benchmark.reference import propagate_frame_by_frame
 from stcn_core.config import PropagationConfig
 from stcn_core.models.network import Network
-from stcn_core.propagation.clip_state import STAGES
 from stcn_core.propagation.propagate import propagate
+from stcn_core.propagation.stages import STAGES
 
 HEIGHT, WIDTH, PADDED_WIDTH = 480, 854, 864
 

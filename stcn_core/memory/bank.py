@@ -33,6 +33,7 @@ class MemoryBank:
         self._keys = torch.empty(0)  # K, CK, capacity
         self._values = torch.empty(0)  # O, capacity, CV: the values of one position lie together
         self._attention_received = torch.empty(0)  # capacity
+        self._frame_indices = torch.empty(0)  # float32, of the frames in memory
         self._frames: list[MemoryFrame] = []  # the permanent ones, in the order of their positions
         self._temporary: list[MemoryFrame] = []  # one, or none
         self._queries_before: list[int] = []  # query positions that were read for before each was memorised
@@ -51,6 +52,10 @@ class MemoryBank:
         self._keys = _with_capacity(self._keys, key, used, needed=end, dim=2)
         self._values = _with_capacity(self._values, value, used, needed=end, dim=1)
         self._attention_received = _with_capacity(self._attention_received, key[0, 0], used, needed=end, dim=0)
+        self._frame_indices = _with_capacity(
+            self._frame_indices, key.new_empty(1, dtype=torch.float32), len(self._frames), needed=slot + 1, dim=0
+        )
+        self._frame_indices[slot].fill_(frame.frame_index)
         self._keys[..., start:end] = key
         self._values[:, start:end] = value
         self._attention_received[start:end] = 0
@@ -87,8 +92,11 @@ class MemoryBank:
         if self._locality is None:
             read = self._read(query_key.flatten(2).transpose(0, 1).flatten(1))  # of CK, B*h*w
         else:  # each frame has a prior of its own
-            priors = [locality_prior(self._locality, self._ages(frame), height, width=width) for frame in frames]
-            reads = [self._read(key, prior) for key, prior in zip(query_key.flatten(2), priors, strict=True)]
+            places, query = locality_prior(self._locality, self._ages(frames), height, width=width)  # of B, 4, N
+            reads = [
+                self._read(key, LocalityPrior(memory, query))
+                for key, memory in zip(query_key.flatten(2), places, strict=True)
+            ]
             read = torch.cat(reads, dim=1)
         self._queries += query_key[:, 0].numel()
         maps: Tensor = read.unflatten(1, (-1, height, width))  # O, B, h, w, CV
@@ -106,11 +114,10 @@ class MemoryBank:
             prior=prior,
         )
 
-    def _ages(self, frame: int) -> Tensor:
-        """Frames of the video between each memory frame and this one, (T)."""
-        held = [*self._frames, *self._temporary]
-        ages = [self._config.frame_step * abs(frame - memory.frame_index) for memory in held]
-        return torch.tensor(ages).to(self._keys.device, non_blocking=True)
+    def _ages(self, frames: Sequence[int]) -> Tensor:
+        """Frames of the video between each memory frame and each of these, (B, T)."""
+        held = self._frame_indices[: len(self._frames) + len(self._temporary)]
+        return self._config.frame_step * torch.stack([(frame - held).abs() for frame in frames])
 
 
 def _with_capacity(buffer: Tensor, like: Tensor, used: int, *, needed: int, dim: int) -> Tensor:

@@ -50,8 +50,9 @@ class STCN(Network):
 
     def preprocess(self, images: Tensor) -> Tensor:
         """RGB in [0, 1] (B, 3, H, W) -> normalised, then padded with zeros to a multiple of 16."""
-        mean, std = (images.new_tensor(x)[:, None, None] for x in (IMAGE_MEAN, IMAGE_STD))
-        return Padding.to_stride(*images.shape[-2:]).add((images - mean) / std)
+        channels = zip(images.unbind(-3), IMAGE_MEAN, IMAGE_STD, strict=True)  # numbers: a GPU is sent no tensor
+        normalised = torch.stack([(channel - mean) / std for channel, mean, std in channels], dim=-3)
+        return Padding.to_stride(*images.shape[-2:]).add(normalised)
 
     def encode_query(self, images: Tensor) -> Query:
         """Key and features of images (B, 3, H, W), from the images alone (section 3.2)."""

@@ -4,24 +4,31 @@ The backward pass comes first and leaves its planes on a stack; the forward pass
 pass holds more than the frames of a few blocks, and masks come in the order of frames.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, groupby
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.profiler import record_function
 
 from stcn_core.config import PropagationConfig
 from stcn_core.frames import present_ids, prompted_frames
 from stcn_core.memory.read import MemoryRead, read_memory
 from stcn_core.models.network import Network
-from stcn_core.propagation.clip_state import LABELS
-from stcn_core.propagation.forward import propagate_planes
-from stcn_core.propagation.frame_stream import Frame, frame_size, validated_frames, validated_indexed_frames
+from stcn_core.propagation.forward import propagate_planes, without_objects
+from stcn_core.propagation.frame_stream import (
+    Frame,
+    IndexedFrame,
+    frame_size,
+    validated_frames,
+    validated_indexed_frames,
+)
 from stcn_core.propagation.fusion import fuse, with_background
+from stcn_core.propagation.masks_in_flight import arriving_masks, gathered
 from stcn_core.propagation.plane_stack import PlaneStack, StackedPlanes
-from stcn_core.propagation.results import FrameMasks, FramePlanes, masks_at_full_size
+from stcn_core.propagation.results import FrameMasks, FramePlanes
 from stcn_core.propagation.validation import NOTHING_REMOVED, Prompts, Removals
+from stcn_core.transfers import HostCopies, one_behind, to_device
 
 
 def num_backward_frames(prompts: Prompts, config: PropagationConfig) -> int:
@@ -54,10 +61,12 @@ def run_backward_pass(
     mirrored = {last - index: labels for index, labels in prompts.items() if index <= last}
     gone = {last - index: ids for index, ids in removals_backward(prompts, removals).items() if index <= last}
     passed = propagate_planes(model, images, mirrored, config=config, size=size, removals=gone, memory_read=memory_read)
-    for planes in passed:
-        index = last - planes.frame_index
-        stack.append(StackedPlanes(index, planes.object_ids, _quantized(planes.planes)))
-        yield index
+    device = next(model.parameters()).device
+    for block, quantized in one_behind(((block, _quantized(block)) for block in gathered(passed, device)), device):
+        for frame, planes in zip(block, chain.from_iterable(quantized.numpy()), strict=True):
+            index = last - frame.frame_index
+            stack.append(StackedPlanes(index, frame.object_ids, planes))
+            yield index
 
 
 def run_forward_pass(
@@ -77,23 +86,27 @@ def run_forward_pass(
     Arguments and errors are those of `propagate`, whose prompts and removals are validated already.
     """
     last = num_backward_frames(prompts, config) - 1
-    prompted = prompted_frames(prompts)
+    prompted, parameter = prompted_frames(prompts), next(model.parameters())
     if config.direction == "backward":
-        streamed = _without_objects(frames, prompts, size)
+        streamed = _unseen(
+            validated_frames(frames, prompts, size), size, block=config.key_batch, device=parameter.device
+        )
     else:
         streamed = propagate_planes(
             model, frames, prompts, config=config, size=size, removals=removals, memory_read=memory_read
         )
-    for planes in streamed:
-        index = planes.frame_index
-        if index <= last:
-            behind = _dequantized(stack.pop(), planes.size, next(model.parameters()))
-            fused = fuse(planes, behind, prompted)
-        else:
-            fused = planes
-        with record_function(LABELS):
-            result = masks_at_full_size(fused, prompts.get(index), return_probabilities)
-        yield result
+
+    def fused(planes: FramePlanes) -> FramePlanes:
+        if planes.frame_index > last:
+            return planes
+        return fuse(planes, _dequantized(stack.pop(), planes.size, parameter), prompted)
+
+    yield from arriving_masks(
+        ([fused(planes) for planes in block] for block in streamed),
+        prompts,
+        return_probabilities=return_probabilities,
+        device=parameter.device,
+    )
 
 
 def removals_backward(prompts: Prompts, removals: Removals) -> dict[int, set[int]]:
@@ -124,17 +137,29 @@ def _reversed_frames(
         raise ValueError(f"frames backward are missing from {left - 1} down; legal: all from frame {last} down to 0")
 
 
-def _without_objects(frames: Iterable[Frame], prompts: Prompts, size: tuple[int, int] | None) -> Iterator[FramePlanes]:
-    for index, frame in validated_frames(frames, prompts, size):
-        yield FramePlanes(index, (), torch.ones(1, 1, 1), size or frame_size(index, frame))
+def _unseen(
+    frames: Iterator[IndexedFrame], size: tuple[int, int] | None, *, block: int, device: torch.device
+) -> Iterator[list[FramePlanes]]:
+    """The frames of a forward pass that knows nothing."""
+    planes = torch.ones((1, 1, 1), device=device)
+    for first in frames:
+        yield from without_objects(chain([first], frames), planes, result_size=size or frame_size(*first), block=block)
 
 
-def _quantized(planes: Tensor) -> np.ndarray:
-    """Planes (1 + O, h, w) in 8 bits, without the background: `with_background` restores it."""
-    return (planes[1:].float() * 255).round().byte().cpu().numpy()
+def _quantized(block: Sequence[FramePlanes]) -> HostCopies:
+    """A block's planes in 8 bits (B, O, h, w), a copy for each part of it that has the same objects.
+
+    They lack the background, which `with_background` restores.
+    """
+    parts = [
+        torch.stack([frame.planes[1:] for frame in alike])
+        for _, alike in groupby(block, lambda frame: frame.object_ids)
+    ]
+    return HostCopies([(part.float() * 255).round().byte() for part in parts])
 
 
 def _dequantized(stacked: StackedPlanes, size: tuple[int, int], like: Tensor) -> FramePlanes:
     """On the device of `like`, and in its precision, or float32 where that is more."""
-    objects = torch.from_numpy(stacked.planes).to(like.device, torch.promote_types(like.dtype, torch.float32)) / 255
+    planes = to_device(torch.from_numpy(stacked.planes), like.device)
+    objects = planes.to(torch.promote_types(like.dtype, torch.float32)) / 255
     return FramePlanes(stacked.frame_index, stacked.object_ids, with_background(objects), size)

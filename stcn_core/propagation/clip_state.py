@@ -22,9 +22,7 @@ from stcn_core.models.network import Network, Query
 from stcn_core.propagation.frame_stream import Frame, to_images
 from stcn_core.propagation.memory_schedule import Block
 from stcn_core.propagation.results import FramePlanes
-
-# What a profile calls the parts of the work.
-STAGES = KEY, READ, DECODER, LABELS, VALUE = "key", "memory read", "decoder", "labels", "value"
+from stcn_core.propagation.stages import DECODER, KEY, READ, VALUE
 
 
 class ClipState:
@@ -56,7 +54,7 @@ class ClipState:
         return tuple(sorted(self._object_ids))
 
     @torch.inference_mode()
-    def segment(self, window: Sequence[Block]) -> Iterator[FramePlanes]:
+    def segment(self, window: Sequence[Block]) -> Iterator[list[FramePlanes]]:
         """Encode the keys of all the window's frames together, then segment block after block."""
         with record_function(KEY):
             images = self._images([frame for block in window for _, frame in block.frames])
@@ -64,7 +62,7 @@ class ClipState:
         start = 0
         for block in window:
             end = start + len(block.frames)
-            yield from self._segment_block(block, images[start:end], query[start:end])
+            yield self._segment_block(block, images[start:end], query[start:end])
             start = end
 
     def _encode(self, images: Tensor) -> Query:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from stcn_core.propagation.validation import check_labels, described
+from stcn_core.transfers import stacked
 
 Frame = np.ndarray | Tensor
 IndexedFrame = tuple[int, Frame]
@@ -96,9 +97,7 @@ def check_prompts_in_clip(prompts: Mapping[int, np.ndarray], count: int) -> None
 
 def to_images(frames: Sequence[Frame], device: torch.device) -> Tensor:
     """Frames of one kind as images (B, 3, H, W) in [0, 1]. The copy to the device is not waited for."""
-    if isinstance(frames[0], Tensor):
-        images = torch.stack([torch.as_tensor(frame).to(device, non_blocking=True) for frame in frames])
-    else:
-        stacked = torch.from_numpy(np.stack([np.asarray(frame) for frame in frames]))
-        images = stacked.to(device, non_blocking=True).permute(0, 3, 1, 2).contiguous()
+    images = stacked(frames, device)
+    if isinstance(frames[0], np.ndarray):
+        images = images.permute(0, 3, 1, 2).contiguous()
     return images / 255

@@ -45,11 +45,14 @@ def nearness(frame: int, prompted: Sequence[int]) -> float:
     return after / max(1, before + after)
 
 
-def confidence(side: FramePlanes) -> dict[int, float]:
-    """Each object's score on this side, over 0 to 1: the mean margin over the runner-up inside its mask."""
+def confidence(side: FramePlanes) -> dict[int, Tensor]:
+    """Each object's score on this side, over 0 to 1: the mean margin over the runner-up inside its mask.
+
+    Scores stay on their device, which nobody waits for.
+    """
     winner, margin = masks.winners(side.planes)
     scores = masks.mean_inside(margin, winner, len(side.object_ids)).clamp(min=MIN_CONFIDENCE)
-    return dict(zip(side.object_ids, scores.tolist(), strict=True))
+    return dict(zip(side.object_ids, scores.unbind(), strict=True))
 
 
 def with_background(objects: Tensor) -> Tensor:

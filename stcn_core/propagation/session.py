@@ -11,15 +11,11 @@ from stcn_core.memory.read import MemoryRead, read_memory
 from stcn_core.models.network import Network
 from stcn_core.propagation.clip_state import ClipState
 from stcn_core.propagation.frame_stream import Frame, check_same_kind, frame_size
+from stcn_core.propagation.full_size import tensors_at_full_size
 from stcn_core.propagation.input_size import input_size
+from stcn_core.propagation.masks_in_flight import MasksInFlight
 from stcn_core.propagation.memory_schedule import Block, is_memory_frame
-from stcn_core.propagation.results import (
-    FrameMasks,
-    FramePlanes,
-    FrameTensors,
-    masks_at_full_size,
-    tensors_at_full_size,
-)
+from stcn_core.propagation.results import FrameMasks, FramePlanes, FrameTensors
 from stcn_core.propagation.validation import (
     Labels,
     check_memory_read,
@@ -75,9 +71,8 @@ class Session(Generic[Result]):
         """config: None for the model's defaults; its direction is "forward". memory_read: as in `propagate`.
 
         output: "numpy" returns `FrameMasks`, with probabilities on request. "torch" returns `FrameTensors` on the
-        model's device, always with probabilities, and does not wait for the device, with these exceptions: a prompt's
-        ids are needed on the host, a removal and the memory policy "used" copy indices and usage, and STCN uploads the
-        mean and deviation of its images.
+        model's device, always with probabilities, and does not wait for the device, with these exceptions: a prompt
+        that lies there is copied to the host, a removal uploads indices, and the memory policy "used" copies usage.
 
         Raises TypeError for a model or config of another type, and ValueError for a model in training mode, another
         direction or output, and unknown similarities and memory policies.
@@ -148,7 +143,7 @@ class Session(Generic[Result]):
             )
         if self._clip is None:
             return FramePlanes(index, (), torch.ones(1, 1, 1, device=self._device), size)
-        (planes,) = self._clip.segment([block])
+        ((planes,),) = self._clip.segment([block])
         if block.ends_in_memory_frame:
             self._last_memory_frame = index
         return planes
@@ -156,4 +151,6 @@ class Session(Generic[Result]):
     def _result(self, planes: FramePlanes, labels: np.ndarray | None) -> Result:
         if self._output == "torch":
             return tensors_at_full_size(planes, labels)  # type: ignore[return-value]
-        return masks_at_full_size(planes, labels, self._return_probabilities)  # type: ignore[return-value]
+        prompts = {} if labels is None else {planes.frame_index: labels}
+        (result,) = MasksInFlight([planes], prompts, self._return_probabilities).arrived()
+        return result  # type: ignore[return-value]

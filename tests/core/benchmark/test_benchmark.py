@@ -19,7 +19,7 @@ from stcn_core.benchmark.operations import operations_per_frame
 from stcn_core.benchmark.reference import propagate_frame_by_frame
 from stcn_core.config import ModelConfig
 from stcn_core.memory.top_k import read_top_k
-from stcn_core.propagation.clip_state import STAGES
+from stcn_core.propagation.stages import STAGES
 from tests.core.tiny import tiny_model
 from tests.lengths import short_and_long
 

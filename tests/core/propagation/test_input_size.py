@@ -101,8 +101,8 @@ def test_the_network_sees_larger_frames_and_the_masks_have_the_frames_size(monke
 
 def test_planes_are_enlarged_on_every_frame_also_before_the_first_prompt() -> None:
     frames, labels = clip_and_prompt()
-    planes = propagate_planes(needing(50), frames, {7: labels[7]}, config=PropagationConfig())
-    assert [tuple(one.planes.shape[-2:]) for one in planes] == [(80, 112)] * 12
+    blocks = propagate_planes(needing(50), frames, {7: labels[7]}, config=PropagationConfig())
+    assert [tuple(one.planes.shape[-2:]) for block in blocks for one in block] == [(80, 112)] * 12
 
 
 def test_images_are_enlarged_without_blur_and_stay_images() -> None:

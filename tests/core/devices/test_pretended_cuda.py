@@ -1,0 +1,82 @@
+"""On a pretended GPU masks are the CPU's, nothing mixes devices, and the host seldom waits."""
+
+import copy
+from collections import Counter
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import torch
+
+from stcn_core import Session
+from stcn_core.memory import locality
+from stcn_core.propagation.results import FrameMasks
+from tests.core.devices.cases import CASES, FRAMES, Case
+from tests.core.devices.pretended_cuda import PretendedTensor, on_pretended_cuda, pretended_cuda
+
+WAITS = 0.5  # a frame and pass, at most; a block of five frames waits once
+EQUAL = {torch.float64: 1.0, torch.bfloat16: 0.998}  # share of the labels: half precision rounds by the size of tiles
+
+
+class Run(NamedTuple):
+    """What a case gave on the pretended device."""
+
+    masks: list[FrameMasks]
+    waits: Counter[tuple[str, str]]
+
+
+def run(case: Case) -> Run:
+    with pretended_cuda() as device:
+        model = on_pretended_cuda(copy.deepcopy(case.model()))
+        return Run(list(case.masks(model)), device.waits)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_masks_equal_those_of_the_cpu_and_the_host_seldom_waits(name: str) -> None:
+    case = CASES[name]
+    found, expected = run(case), list(case.masks(case.model()))
+    assert [one.object_ids for one in found.masks] == [one.object_ids for one in expected]
+    equal = [np.mean(one.labels == other.labels) for one, other in zip(found.masks, expected, strict=True)]
+    assert np.mean(equal) >= EQUAL[case.precision]
+    for one, other in zip(found.masks, expected, strict=True):
+        np.testing.assert_allclose(one.scores, other.scores, atol=0.02)
+        np.testing.assert_allclose(one.stability, other.stability, atol=0.05)
+    passes = 2 if case.options.get("direction") == "both" else 1
+    assert sum(found.waits.values()) / FRAMES / passes <= WAITS, found.waits
+
+
+def test_a_tensor_left_on_the_host_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = locality.locality_prior
+
+    def planted(*arguments: object, **options: object) -> locality.LocalityPrior:
+        prior = made(*arguments, **options)  # type: ignore[arg-type]
+        return prior._replace(query=prior.query.cpu())
+
+    monkeypatch.setattr("stcn_core.memory.bank.locality_prior", planted)
+    with pytest.raises(RuntimeError, match=r"memory/affinity.py:\d+ takes a tensor .* of the host"):
+        run(CASES["stcn-mini"])
+
+
+def test_a_wait_in_each_frame_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stcn_core.propagation.fusion.nearness", lambda frame, prompted: 0.5)
+    confidence = "stcn_core.propagation.fusion.confidence"
+
+    def planted(side: object) -> dict[int, float]:
+        return {i: float(side.planes.mean()) for i in side.object_ids}  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(confidence, planted)
+    waits = run(CASES["both directions"]).waits
+    assert waits["_local_scalar_dense", next(where for what, where in waits if "fusion" in where)] > FRAMES / 2
+
+
+def test_a_session_with_tensors_does_not_wait_but_for_a_prompt() -> None:
+    case = CASES["stcn-mini"]
+    with pretended_cuda() as device:
+        session = Session(on_pretended_cuda(copy.deepcopy(case.model())), output="torch")
+        image = torch.randint(0, 255, (3, 70, 90), dtype=torch.uint8)
+        prompt = np.zeros((70, 90), np.uint8)
+        prompt[20:40, 30:50] = 1
+        session.step(image, prompt)
+        for _ in range(12):
+            assert isinstance(session.step(image).labels, PretendedTensor)
+    assert device.waits == {}
