@@ -57,8 +57,12 @@ class SegmentConfig:
         Option("Where networks run; auto: on a GPU if the actor has one.", MODEL),
     ] = "auto"
     precision: Annotated[
-        Literal["auto", "float32", "bfloat16"],
-        Option("Number format of the network; auto: bfloat16 on GPUs and CPUs with AMX, else float32.", MODEL),
+        Literal["auto", "float32", "bfloat16", "float16"],
+        Option(
+            "Number format of the network; auto: bfloat16 on GPUs and CPUs that have it, float16 on older GPUs, else "
+            "float32.",
+            MODEL,
+        ),
     ] = "auto"
 
     memory_every: Annotated[CountOrNone, Option("Memorise every Nth frame.", MEMORY, unset="5", per_video=True)] = None

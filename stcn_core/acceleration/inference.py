@@ -5,6 +5,7 @@ layers.
 """
 
 import copy
+import logging
 from collections.abc import Callable
 
 import torch
@@ -13,6 +14,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from stcn_core.acceleration.cpu_layers import use_cpu_layers
 from stcn_core.models.network import Network
+
+LOG = logging.getLogger("stcn_core")
 
 
 def for_inference(model: Network, precision: torch.dtype | None = None) -> Network:
@@ -38,9 +41,20 @@ def for_inference(model: Network, precision: torch.dtype | None = None) -> Netwo
 
 
 def fastest_precision(device: torch.device) -> torch.dtype:
-    """bfloat16 on devices with matrix units, else float32: vector units gain more from Winograd than from bfloat16."""
-    has_matrix_units = device.type == "cuda" or cpu_capabilities().get("amx_bf16", False)
-    return torch.bfloat16 if has_matrix_units else torch.float32
+    """bfloat16 where a GPU or a CPU has matrix units for it, else float16 on a GPU that has those, else float32.
+
+    A CPU's vector units gain more from Winograd than from bfloat16. GPUs before Ampere (T4, V100) compute bfloat16 by
+    emulation.
+    """
+    if device.type == "cuda":
+        if torch.cuda.is_bf16_supported(including_emulation=False):
+            return torch.bfloat16
+        has_tensor_cores = torch.cuda.get_device_capability(device) >= (7, 0)
+        precision = torch.float16 if has_tensor_cores else torch.float32
+        name = torch.cuda.get_device_name(device)
+        LOG.warning("%s has no bfloat16: the network computes in %s", name, str(precision).removeprefix("torch."))
+        return precision
+    return torch.bfloat16 if cpu_capabilities().get("amx_bf16", False) else torch.float32
 
 
 def cpu_capabilities() -> dict[str, object]:

@@ -6,6 +6,7 @@ padded), h x w = H/16 x W/16.
 """
 
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 from torch.profiler import record_function
 
 from stcn_core import masks
+from stcn_core.acceleration.float32_products import float32_products
 from stcn_core.acceleration.oom import halve_batch_on_oom
 from stcn_core.config import PropagationConfig
 from stcn_core.memory.clip_memory import ClipMemory
@@ -56,14 +58,19 @@ class ClipState:
     @torch.inference_mode()
     def segment(self, window: Sequence[Block]) -> Iterator[list[FramePlanes]]:
         """Encode the keys of all the window's frames together, then segment block after block."""
-        with record_function(KEY):
+        with record_function(KEY), self._exactness():
             images = self._images([frame for block in window for _, frame in block.frames])
             query = self._encode(images)
         start = 0
         for block in window:
             end = start + len(block.frames)
-            yield self._segment_block(block, images[start:end], query[start:end])
+            with self._exactness():
+                planes = self._segment_block(block, images[start:end], query[start:end])
+            yield planes
             start = end
+
+    def _exactness(self) -> AbstractContextManager[None]:
+        return float32_products(self._device, self._dtype)
 
     def _encode(self, images: Tensor) -> Query:
         def run(batch: int) -> Query:

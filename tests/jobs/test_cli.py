@@ -79,7 +79,7 @@ def test_plan_takes_options_of_segment() -> None:
     ("options", "message"),
     [
         ({"device": "tpu"}, "--device tpu is not usable; legal: auto, cpu, cuda"),
-        ({"precision": "float16"}, "--precision float16 is not usable; legal: auto, float32, bfloat16"),
+        ({"precision": "int8"}, "--precision int8 is not usable; legal: auto, float32, bfloat16, float16"),
         ({"actors": 0}, "--actors 0"),
         ({"max_memory_frames": 1}, "--max-memory-frames 1 is not usable; legal: 2 or more; 0: no bound"),
         ({"memory_policy": "oldest"}, "--memory-policy oldest is not usable; legal: recent, spread, used"),

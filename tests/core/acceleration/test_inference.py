@@ -44,12 +44,13 @@ def test_batch_norm_is_folded() -> None:
     assert not any(isinstance(module, nn.BatchNorm2d) for module in for_inference(tiny_model()).modules())
 
 
-def test_reduced_precision_keeps_keys_wide_and_masks_alike() -> None:
+@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16])
+def test_reduced_precision_keeps_keys_wide_and_masks_alike(precision: torch.dtype) -> None:
     model = load_model("stcn-mini")
-    reduced = for_inference(model, torch.bfloat16)
+    reduced = for_inference(model, precision)
     image = torch.rand(1, 3, 48, 64)
-    query = reduced.encode_query(image.bfloat16())
-    assert (query.key.dtype, query.value.dtype) == (torch.float32, torch.bfloat16)
+    query = reduced.encode_query(image.to(precision))
+    assert (query.key.dtype, query.value.dtype) == (torch.float32, precision)
     assert (np.abs(probabilities(reduced) - probabilities(model)) < 0.1).mean() > 0.97
 
 
@@ -61,9 +62,27 @@ def test_bfloat16_is_for_matrix_units(
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
     assert inference.fastest_precision(torch.device("cpu")) == expected
-    assert inference.fastest_precision(torch.device("cuda")) == torch.bfloat16
     monkeypatch.delattr(torch.cpu, "get_capabilities")  # PyTorch before 2.10
     assert inference.fastest_precision(torch.device("cpu")) == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("has_bfloat16", "capability", "expected"),
+    [(True, (9, 0), torch.bfloat16), (False, (7, 5), torch.float16), (False, (6, 1), torch.float32)],
+)
+def test_a_gpu_without_bfloat16_takes_what_it_has_and_says_so(
+    has_bfloat16: bool,
+    capability: tuple[int, int],
+    expected: torch.dtype,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: has_bfloat16)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Tesla T4")
+    assert inference.fastest_precision(torch.device("cuda")) == expected
+    said = [f"Tesla T4 has no bfloat16: the network computes in {str(expected)[6:]}"]
+    assert caplog.messages == ([] if has_bfloat16 else said)
 
 
 def test_a_model_in_training_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 import copy
 from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import torch
 
 from stcn_core import Session
-from stcn_core.memory import locality
+from stcn_core.memory import bank, locality
 from stcn_core.propagation.results import FrameMasks
 from tests.core.devices.cases import CASES, FRAMES, Case
 from tests.core.devices.pretended_cuda import PretendedTensor, on_pretended_cuda, pretended_cuda
@@ -80,3 +81,25 @@ def test_a_session_with_tensors_does_not_wait_but_for_a_prompt() -> None:
         for _ in range(12):
             assert isinstance(session.step(image).labels, PretendedTensor)
     assert device.waits == {}
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_products_are_exact_beside_float32_and_in_tf32_beside_half_precision(
+    precision: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def settings() -> tuple[str, bool]:
+        return torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+
+    seen, before = set(), settings()
+    read = bank.MemoryBank.read
+
+    def watched(self: bank.MemoryBank, query_key: torch.Tensor, frames: Sequence[int]) -> torch.Tensor:
+        seen.add(settings())
+        return read(self, query_key, frames)
+
+    monkeypatch.setattr(bank.MemoryBank, "read", watched)
+    case = Case(precision=precision)
+    with pretended_cuda():
+        for _ in case.masks(on_pretended_cuda(copy.deepcopy(case.model()))):
+            assert settings() == before
+    assert seen == {("high", True) if precision == torch.bfloat16 else ("highest", False)}
