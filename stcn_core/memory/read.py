@@ -7,9 +7,11 @@ positions (T*h*w), Q query positions (h*w, of one frame or several).
 from functools import partial
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from stcn_core.memory.affinity import read_all
+from stcn_core.memory.fused_choice import fused_read_of
 from stcn_core.memory.locality import LocalityPrior
 from stcn_core.memory.top_k import read_top_k
 
@@ -32,7 +34,8 @@ class MemoryRead(Protocol):
 
         similarity_name: the model's. top_k: memory positions that a query position attends to; None: all.
         attention_received (N): the attention that each position receives is to be added to it; None where the memory
-        policy does not ask. prior: of the affinity; None for models without locality.
+        policy does not ask. prior: of the affinity, with a memory (B, 4, N) of each of the B frames whose positions
+        follow one another in `query`; None for models without locality.
         """
 
 
@@ -46,11 +49,24 @@ def read_memory(
     attention_received: Tensor | None = None,
     prior: LocalityPrior | None = None,
 ) -> Tensor:
-    """The published memory read, STCN eq. 1 and 3: `read_top_k`, or `read_all` where `top_k` is None.
+    """The published memory read, STCN eq. 1 and 3: over the `top_k` best positions, or all where it is None.
 
-    Arguments and result are those of `MemoryRead`. Raises ValueError for an unknown similarity.
+    Arguments and result are those of `MemoryRead`. A GPU reads the best in three kernels (`fused_read`) where it can.
+    Raises ValueError for an unknown similarity.
     """
-    read = read_all if top_k is None else partial(read_top_k, k=top_k)
-    return read(
-        keys, values, query, similarity_name=similarity_name, attention_received=attention_received, prior=prior
-    )
+    if top_k is not None:
+        fused = fused_read_of(keys, values, similarity_name=similarity_name, k=top_k, is_local=prior is not None)
+        if fused is not None:
+            return fused(keys, values, query, attention_received=attention_received, prior=prior)
+    read = partial(
+        read_all if top_k is None else partial(read_top_k, k=top_k),
+        keys, values, similarity_name=similarity_name, attention_received=attention_received,
+    )  # fmt: skip
+    if prior is None:
+        return read(query)
+    frames = query.chunk(len(prior.memory), dim=1)
+    reads = [
+        read(one, prior=LocalityPrior(of_frame, prior.query))
+        for one, of_frame in zip(frames, prior.memory, strict=True)
+    ]
+    return torch.cat(reads, dim=1)

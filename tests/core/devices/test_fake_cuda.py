@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import torch
 
 from stcn_core import ModelConfig, PropagationConfig, load_model, propagate
 from stcn_core.acceleration.inference import for_inference
-from stcn_core.memory import bank
+from stcn_core.memory import bank, frame_buffers
 from stcn_core.models.network import Network
 from stcn_core.models.network_registry import build_network
 from stcn_core.models.stm import STM_PUBLISHED
@@ -89,3 +90,24 @@ def test_an_operation_more_in_each_frame_is_counted(monkeypatch: pytest.MonkeyPa
     planted = found.operations - counted.operations
     assert set(planted) == {"sinh"}
     assert planted["sinh"] >= FRAMES / 5
+
+
+@pytest.mark.parametrize(("limit", "allocations"), [(2**30, 1), (0, 5)])
+def test_a_gpu_allocates_a_bounded_memory_once_where_it_is_small_enough(
+    limit: int, allocations: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With 12 memory frames, buffers that double are made 5 times: for 1, 2, 4, 8 and 16."""
+    monkeypatch.setattr(frame_buffers, "MAX_BYTES_AT_ONCE", limit)
+    grow, grown = frame_buffers.FrameBuffers._grow, []
+
+    def counted(self: frame_buffers.FrameBuffers, *arguments: Any) -> None:
+        grow(self, *arguments)
+        grown.append(self._slots)
+
+    monkeypatch.setattr(frame_buffers.FrameBuffers, "_grow", counted)
+    case = Case(options={"max_memory_frames": 12, "memory_every": 2}, precision=torch.bfloat16)
+    model = copy.deepcopy(case.model())
+    with fake_cuda():
+        list(case.masks(on_fake_cuda(model)))
+    assert len(grown) == allocations
+    assert grown[-1] >= 12

@@ -74,7 +74,9 @@ def test_a_memory_read_is_one_graph(similarity: str, top_k: int | None, local: b
         prior = locality_prior(Locality(0.06, 0.02), ages, 3, width=4) if local else None
         return read_memory(keys, values, query, similarity_name=similarity, top_k=top_k, prior=prior)
 
-    equal_compiled(read, torch.rand(1, 8, 24), torch.rand(2, 24, 16), torch.rand(8, 12), torch.tensor([4.0, 2.0]))
+    equal_compiled(
+        read, torch.rand(1, 8, 24), torch.rand(2, 24, 16), torch.rand(8, 24), torch.tensor([[5.0, 3.0], [4.0, 2.0]])
+    )
 
 
 @pytest.mark.parametrize("objects", [1, 3])

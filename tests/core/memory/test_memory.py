@@ -71,7 +71,7 @@ def test_memory_bank_grows_by_doubling() -> None:
     sizes = set()
     for seed in range(64):
         bank.add(*frame(seed, 1), MemoryFrame(0))
-        sizes.add(bank._values.shape[1] // (H * W))
+        sizes.add(bank._buffers._values.shape[1] // (H * W))
     assert sizes == {1, 2, 4, 8, 16, 32, 64}
 
 
@@ -131,7 +131,7 @@ def test_bounded_memory_takes_no_more_room_and_a_temporary_frame_is_still_read(p
     for index, (key, value) in enumerate(frames):
         bank.add(key, value, MemoryFrame(index, prompted=index == 0))
         bank.read(query, NO_MATTER)
-        assert bank._values.shape[1] <= 4 * H * W
+        assert bank._buffers._values.shape[1] <= 4 * H * W
     last = frame(99, 2)
     bank.add(*last, MemoryFrame(12, permanent=False))
     read = bank.read(query, NO_MATTER)
