@@ -22,6 +22,7 @@ class Pace:
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self._recent: defaultdict[str, tuple[float, float]] = defaultdict(lambda: (0.0, 0.0))  # both, older ones less
         self._workers: Counter[str] = Counter()  # that are up
+        self._count = 0  # of all of them
         self._lags: dict[str, float] = {}  # of slow nodes
         self.total = 0.0  # frames a second of all workers, when nodes were last compared
         self._changes = 0  # since nodes were last compared
@@ -30,11 +31,13 @@ class Pace:
     def join(self, node: str) -> None:
         """Count a worker that is up."""
         self._workers[node] += 1
+        self._count += 1
         self._is_stale = True
 
     def leave(self, node: str) -> None:
         """Count a worker that takes no more work."""
         self._workers[node] -= 1
+        self._count -= 1
         self._is_stale = True
 
     def work(self, node: str, frames: int, seconds: float) -> None:
@@ -73,7 +76,7 @@ class Pace:
 
     def lag(self, node: str) -> float:
         """Frames that all workers do while one of this node falls behind a fast one by a frame; 0 if it is fast."""
-        if self._is_stale or self._changes > self._workers.total():
+        if self._is_stale or self._changes > self._count:
             self._compare()
         return self._lags.get(node, 0.0)
 

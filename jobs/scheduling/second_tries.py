@@ -5,13 +5,15 @@ would be done sooner, its shard is given to another node as well, and the first 
 """
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from jobs.scheduling.estimate import Estimate
+from jobs.scheduling.fastest_nodes import FastestNodes
 from jobs.scheduling.pace import Pace
 from jobs.scheduling.worker import Worker
 
 LOOK_SECONDS = 5.0  # between two looks: each goes through all workers
+URGENT_SECONDS = 1e-4  # for each worker, between two looks while one is urgent: a tenth of it goes into looking
 MEASURED_SECONDS = 60.0  # of work on a shard, before which its speed is taken for its node's
 SICK_RATIO = 3.0  # of its node's speed to a worker's: many objects make a video that much slower, more is no video's
 MARGIN, GAIN_SECONDS = 1.5, 60.0  # a second try must be that much sooner: speeds of like nodes differ by their videos
@@ -36,7 +38,7 @@ class SecondTries:
 
         rest: frames that are left to all workers; 0 if no shard waits.
         """
-        if now - self._looked < LOOK_SECONDS and not self.is_urgent:
+        if now - self._looked < (URGENT_SECONDS * len(workers) if self.is_urgent else LOOK_SECONDS):
             return
         self._looked, self.wanted, self.is_urgent = now, 0, False
         rate = self._pace.rate_of(workers)
@@ -45,14 +47,27 @@ class SecondTries:
         measured = (w for w in workers if _may_be_tried_twice(w) and now - w.assignments[0].began >= MEASURED_SECONDS)
         behind = [(self._seconds(worker, self._frames_at_worst(worker), now), worker) for worker in measured]
         behind = [pair for pair in behind if pair[0] > rest_seconds]
+        fastest = FastestNodes(self._pace)
         for left, worker in sorted(behind, key=lambda pair: pair[0], reverse=True):
-            fits = (w for w in reversed(idle) if w.node != worker.node and self._is_sooner(worker, w, left, now=now))
-            if other := next(fits, None):
-                idle.remove(other)
-                yield worker, other
-            elif self._is_sooner(worker, None, left, now=now):  # one that is busy, or that is yet to come
-                self.wanted += worker.assignments[0].ask(now) < WORKER_SECONDS
+            if (at := self._helper(idle, worker, left, now=now)) is not None:
+                yield worker, idle.pop(at)
+            elif self._is_sooner(worker, fastest.speed_for(worker, self._speed(worker)), left, now=now):
+                self.wanted += worker.assignments[0].ask(now) < WORKER_SECONDS  # one is busy, or yet to come
                 self.is_urgent = rest > 0
+
+    def _helper(self, idle: Sequence[Worker], worker: Worker, left: float, *, now: float) -> int | None:
+        """The place of the fastest idle worker on another node that is likely to end the shard sooner.
+
+        idle: by speed, ascending; those whose node has no speed yet come first, and count as fast as this one. A slower
+        worker than one that is too slow is too slow as well, so two are looked at.
+        """
+        for places in (range(len(idle) - 1, -1, -1), range(len(idle))):
+            at = next((place for place in places if idle[place].node != worker.node), None)
+            if at is not None:
+                speed = self._speed(idle[at]) or self._speed(worker)
+                if self._is_sooner(worker, speed, left, now=now):
+                    return at
+        return None
 
     def seconds_left(self, worker: Worker, now: float) -> float:
         """Until a worker is through with its present shard, by its own speed."""
@@ -68,21 +83,22 @@ class SecondTries:
         current = worker.assignments[0]
         return self._estimate.left_of(current) or OVERDUE_AT_WORST * current.frames_done
 
-    def likely_seconds_left(self, worker: Worker, now: float) -> float:
-        """Until the videos of a worker's present shard are done, by itself or by a second try."""
-        left = self.seconds_left(worker, now)
-        if _may_be_tried_twice(worker) and self._is_sooner(worker, None, left, now=now):
-            return self._seconds_again(worker, None, now)
-        return left
+    def likely_seconds_left(self, workers: Iterable[Worker], now: float) -> Iterator[tuple[Worker, float]]:
+        """Yield each worker, and the time until the videos of its present shard are done, by it or by a second try."""
+        fastest = FastestNodes(self._pace)
+        for worker in workers:
+            left = self.seconds_left(worker, now)
+            speed = fastest.speed_for(worker, self._speed(worker))
+            if _may_be_tried_twice(worker) and self._is_sooner(worker, speed, left, now=now):
+                left = self._seconds_again(worker, speed, now)
+            yield worker, left
 
-    def _is_sooner(self, worker: Worker, other: Worker | None, left: float, *, now: float) -> bool:
-        """Whether another worker is likely to end the shard well before this one. other: None for the fastest node."""
-        return left > MARGIN * self._seconds_again(worker, other, now) + GAIN_SECONDS
+    def _is_sooner(self, worker: Worker, speed: float, left: float, *, now: float) -> bool:
+        """Whether a worker of this speed is likely to end the shard well before this one."""
+        return left > MARGIN * self._seconds_again(worker, speed, now) + GAIN_SECONDS
 
-    def _seconds_again(self, worker: Worker, other: Worker | None, now: float) -> float:
-        """For the shard, from its first frame on, by another worker; None for one on the fastest other node."""
-        others = (node for node in self._pace.nodes if node != worker.node) if other is None else [other.node or ""]
-        speed = max((self._pace.speed(node) or self._speed(worker) for node in others), default=0.0)
+    def _seconds_again(self, worker: Worker, speed: float, now: float) -> float:
+        """For the shard, from its first frame on, by a worker of this speed."""
         frames = self._frames_at_worst(worker) + worker.assignments[0].frames_done
         return frames / (speed * self._lightness(worker, now)) if speed else math.inf
 

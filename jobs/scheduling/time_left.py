@@ -22,11 +22,10 @@ def seconds_left(
     if not (rate := pace.rate_of(workers)):
         return None
     of_shards: dict[str, float] = {}
-    for worker in workers:
-        if worker.assignments and worker.is_up:
-            current = worker.assignments[0]
-            shard = min(current.attempt, current.rival or current.attempt)  # two tries have one name
-            seconds = tries.likely_seconds_left(worker, now)
-            of_shards[shard] = min(seconds, of_shards.get(shard, seconds))
+    at_work = (worker for worker in workers if worker.assignments and worker.is_up)
+    for worker, seconds in tries.likely_seconds_left(at_work, now):
+        current = worker.assignments[0]
+        shard = min(current.attempt, current.rival or current.attempt)  # two tries have one name
+        of_shards[shard] = min(seconds, of_shards.get(shard, seconds))
     longest = max((seconds for seconds in of_shards.values() if seconds < float("inf")), default=0.0)
     return max(frames_left / rate, longest)
