@@ -8,7 +8,7 @@ WORKERS ?= 2
 # A file's tests stay together, as they share fixtures; tests/conftest.py puts the files that take longest first.
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help install demo quick test test-all chaos check clean
+.PHONY: help install demo quick test test-all kernels chaos check clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -37,6 +37,16 @@ test: install  ## all tests, the longest in their short forms; 10 to 15 minutes 
 
 test-all: install  ## all tests, long forms included; 18 minutes on 2 cores
 	$(PYTEST)
+
+# Beside .venv's packages and not among them: PyTorch would load Triton into every process. A torch for GPUs brings a
+# version of its own.
+TRITON := $(VENV)/triton
+
+$(TRITON): $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --no-deps --target $@ triton==3.9.0
+
+kernels: $(TRITON)  ## the GPU's kernels in Triton's interpreter, which it installs: 1 GB
+	TRITON_INTERPRET=1 PYTHONPATH=$(TRITON) $(BIN)/python -m pytest tests/core/memory/test_fused_read.py
 
 chaos: install  ## 100 random kills of processes of runs, 9 minutes; KILLS and SEED may be given
 	$(BIN)/python -m tests.reliability.chaos --kills $(or $(KILLS),100) $(if $(SEED),--seed $(SEED))

@@ -13,7 +13,7 @@ from stcn_core.config import Locality, PropagationConfig
 from stcn_core.memory.eviction import POLICIES, MemoryFrame, choose_eviction
 from stcn_core.memory.frame_buffers import FrameBuffers
 from stcn_core.memory.locality import locality_prior
-from stcn_core.memory.read import MemoryRead, read_memory
+from stcn_core.memory.read import MemoryRead, read_frames, read_memory
 
 
 class MemoryBank:
@@ -79,14 +79,15 @@ class MemoryBank:
         """Read for all positions of query keys (B, CK, h, w), one of `frames` each: (B, O, CV, h, w)."""
         _, _, height, width = query_key.shape
         near = self._locality and locality_prior(self._locality, self._ages(frames), height, width=width)
-        read = self._memory_read(
+        read = read_frames(
+            self._memory_read,
             self._buffers.keys(self._held),
             self._buffers.values(self._held),
-            query_key.flatten(2).transpose(0, 1).flatten(1),  # CK, B*h*w
+            query=query_key.flatten(2).transpose(0, 1).flatten(1),  # CK, B*h*w
             similarity_name=self._similarity_name,
             top_k=self._config.top_k,
             attention_received=self._buffers.attention_received(self._held) if self._measures_usage else None,
-            prior=near,  # a frame has one of its own
+            priors=near,
         )
         self._queries += query_key[:, 0].numel()
         maps: Tensor = read.unflatten(1, (-1, height, width))  # O, B, h, w, CV

@@ -34,8 +34,7 @@ class MemoryRead(Protocol):
 
         similarity_name: the model's. top_k: memory positions that a query position attends to; None: all.
         attention_received (N): the attention that each position receives is to be added to it; None where the memory
-        policy does not ask. prior: of the affinity, with a memory (B, 4, N) of each of the B frames whose positions
-        follow one another in `query`; None for models without locality.
+        policy does not ask. prior: of the affinity, of one query frame; None for models without locality.
         """
 
 
@@ -49,24 +48,41 @@ def read_memory(
     attention_received: Tensor | None = None,
     prior: LocalityPrior | None = None,
 ) -> Tensor:
-    """The published memory read, STCN eq. 1 and 3: over the `top_k` best positions, or all where it is None.
+    """The published memory read, STCN eq. 1 and 3: `read_top_k`, or `read_all` where `top_k` is None.
 
-    Arguments and result are those of `MemoryRead`. A GPU reads the best in three kernels (`fused_read`) where it can.
-    Raises ValueError for an unknown similarity.
+    Arguments and result are those of `MemoryRead`. Raises ValueError for an unknown similarity.
     """
-    if top_k is not None:
-        fused = fused_read_of(keys, values, similarity_name=similarity_name, k=top_k, is_local=prior is not None)
+    read = read_all if top_k is None else partial(read_top_k, k=top_k)
+    return read(
+        keys, values, query, similarity_name=similarity_name, attention_received=attention_received, prior=prior
+    )
+
+
+def read_frames(
+    memory_read: MemoryRead,
+    keys: Tensor,
+    values: Tensor,
+    *,
+    query: Tensor,
+    similarity_name: str,
+    top_k: int | None,
+    attention_received: Tensor | None,
+    priors: LocalityPrior | None,
+) -> Tensor:
+    """Read for B frames, whose positions follow one another in the query keys (CK, Q), as `MemoryRead` does for one.
+
+    priors: those of all frames, with a memory (B, 4, N). In place of `read_memory` a GPU reads for all frames at once
+    (`fused_read`), where it can.
+    """
+    if memory_read is read_memory and top_k is not None:
+        fused = fused_read_of(keys, values, similarity_name=similarity_name, k=top_k, is_local=priors is not None)
         if fused is not None:
-            return fused(keys, values, query, attention_received=attention_received, prior=prior)
+            return fused(keys, values, query, attention_received=attention_received, prior=priors)
     read = partial(
-        read_all if top_k is None else partial(read_top_k, k=top_k),
-        keys, values, similarity_name=similarity_name, attention_received=attention_received,
+        memory_read, keys, values,
+        similarity_name=similarity_name, top_k=top_k, attention_received=attention_received,
     )  # fmt: skip
-    if prior is None:
-        return read(query)
-    frames = query.chunk(len(prior.memory), dim=1)
-    reads = [
-        read(one, prior=LocalityPrior(of_frame, prior.query))
-        for one, of_frame in zip(frames, prior.memory, strict=True)
-    ]
-    return torch.cat(reads, dim=1)
+    if priors is None:
+        return read(query, prior=None)
+    frames = zip(query.chunk(len(priors.memory), dim=1), priors.memory, strict=True)
+    return torch.cat([read(frame, prior=LocalityPrior(near, priors.query)) for frame, near in frames], dim=1)

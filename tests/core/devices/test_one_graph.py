@@ -10,7 +10,7 @@ from stcn_core import masks
 from stcn_core.acceleration.inference import for_inference
 from stcn_core.config import Locality
 from stcn_core.memory.locality import locality_prior
-from stcn_core.memory.read import read_memory
+from stcn_core.memory.read import read_frames, read_memory
 from stcn_core.models.network import Network
 from stcn_core.propagation.full_size import planes_at_full_size
 from stcn_core.propagation.results import FramePlanes
@@ -71,8 +71,11 @@ def test_a_decoder_with_aggregation_is_one_graph(kind: str) -> None:
 @pytest.mark.parametrize("local", [False, True])
 def test_a_memory_read_is_one_graph(similarity: str, top_k: int | None, local: bool) -> None:
     def read(keys: Tensor, values: Tensor, query: Tensor, ages: Tensor) -> Tensor:
-        prior = locality_prior(Locality(0.06, 0.02), ages, 3, width=4) if local else None
-        return read_memory(keys, values, query, similarity_name=similarity, top_k=top_k, prior=prior)
+        priors = locality_prior(Locality(0.06, 0.02), ages, 3, width=4) if local else None
+        return read_frames(
+            read_memory, keys, values, query=query, similarity_name=similarity, top_k=top_k, attention_received=None,
+            priors=priors,
+        )  # fmt: skip
 
     equal_compiled(
         read, torch.rand(1, 8, 24), torch.rand(2, 24, 16), torch.rand(8, 24), torch.tensor([[5.0, 3.0], [4.0, 2.0]])

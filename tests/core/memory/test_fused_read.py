@@ -14,8 +14,8 @@ from stcn_core.memory.eviction import MemoryFrame
 from stcn_core.memory.locality import LocalityPrior, locality_prior
 from stcn_core.memory.top_k import read_top_k
 
-os.environ.setdefault("TRITON_INTERPRET", "0" if torch.cuda.is_available() else "1")  # before Triton is imported
-pytest.importorskip("triton", reason="needs Triton: `pip install triton`, 1 GB")
+if not torch.cuda.is_available() and os.environ.get("TRITON_INTERPRET") != "1":
+    pytest.skip("needs Triton's interpreter, in a process of its own: `make kernels`", allow_module_level=True)
 
 from stcn_core.memory import fused_read
 
