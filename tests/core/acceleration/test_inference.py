@@ -55,9 +55,14 @@ def test_reduced_precision_keeps_keys_wide_and_masks_alike(precision: torch.dtyp
 
 
 @pytest.mark.parametrize(
-    ("capabilities", "expected"), [({"amx_bf16": True}, torch.bfloat16), ({"amx_bf16": False}, torch.float32)]
+    ("capabilities", "expected"),
+    [
+        ({"amx_bf16": True, "avx512_bf16": True}, torch.bfloat16),
+        ({"amx_bf16": False, "avx512_bf16": True}, torch.bfloat16),
+        ({"amx_bf16": False, "avx512_bf16": False, "avx512_f": True}, torch.float32),
+    ],
 )
-def test_bfloat16_is_for_matrix_units(
+def test_bfloat16_is_for_cpus_with_instructions_for_it(
     capabilities: dict[str, object], expected: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
