@@ -48,3 +48,15 @@ def test_worker_that_leaves_may_say_more_at_once() -> None:
     assert pace.rate_of([A]) is None
     pace.work("a", 10, 1.0)
     assert pace.rate_of([A]) == pytest.approx(20, rel=0.05)
+
+
+def test_nodes_are_compared_again_once_each_worker_has_had_its_say() -> None:
+    """Also where none joins or leaves."""
+    pace = Pace()
+    for node in ("a", "b"):
+        pace.join(node)
+        pace.work(node, 2_000, 100.0)
+    assert pace.lag("b") == 0
+    for _ in range(4):
+        pace.work("b", 100, 1_000.0)
+    assert pace.lag("b") > 0

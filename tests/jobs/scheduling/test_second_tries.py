@@ -124,6 +124,35 @@ def second_tries(made: Scheduler) -> list[str]:
     return [assignment.shard.items[0].work_id for _, assignment in given if assignment.rival]
 
 
+def spare(made: Scheduler, name: str, node: str) -> None:
+    made.join(name)
+    made.placed(name, node)
+    made.started(name)
+
+
+def test_the_fastest_idle_worker_of_another_node_helps() -> None:
+    made, _ = behind()
+    spare(made, "unmeasured", "c")
+    second(made)
+
+
+def test_an_idle_worker_of_unknown_speed_helps_where_the_fastest_known_one_is_too_slow() -> None:
+    """Its node counts as fast as that of the worker that is behind, whose other worker does 40 frames a second."""
+    made, _ = behind()
+    made.left("fast")
+    for name, node in (("healthy", "b"), ("tardy", "d")):
+        spare(made, name, node)
+    made.add([shard(4_000, name="usual"), shard(1_000, name="small")])
+    given = {worker.name: assignment for worker, assignment in made.assign(100.0)}
+    assert set(given) == {"healthy", "tardy"}
+    work_through(made, "healthy", given["healthy"], seconds=100.0)
+    work_through(made, "tardy", given["tardy"], seconds=10_000.0)
+    made.leave("healthy")
+    spare(made, "unmeasured", "c")
+    pairs = [(worker.name, given.shard.items[0].work_id) for worker, given in made.assign(201.0)]
+    assert pairs == [("unmeasured", "long-0")]
+
+
 def test_worker_is_wanted_where_no_idle_one_is_left() -> None:
     made, _ = behind()
     made.left("fast")
