@@ -17,7 +17,7 @@ from stcn_core.models.stm import STM_PUBLISHED
 from tests.core.devices.cases import CASES, FRAMES, Case
 from tests.core.devices.fake_cuda import Launches, fake_cuda, on_fake_cuda
 
-# Launches a frame at 480p, and some to spare. Before results stayed on the device, "stcn" had 77.
+# Launches a frame at 480p, and some to spare.
 LAUNCHES = {
     ("stcn", 1, 46): 58,
     ("stcn", 1, 321): 85,
