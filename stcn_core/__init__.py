@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from stcn_core.acceleration.inference import for_inference
+    from stcn_core.acceleration.shared_network import SharedNetwork
     from stcn_core.config import ModelConfig, PropagationConfig
     from stcn_core.memory.affinity import affinity, readout, similarity
     from stcn_core.memory.eviction import MemoryFrame, register_memory_policy
@@ -42,6 +43,7 @@ _DEFINED_IN = {
     "NetworkKind": "models.kind",
     "PropagationConfig": "config",
     "Session": "propagation.session",
+    "SharedNetwork": "acceleration.shared_network",
     "SimilarityParts": "memory.similarities",
     "affinity": "memory.affinity",
     "contour_accuracy": "metrics",
@@ -70,6 +72,7 @@ __all__ = [
     "NetworkKind",
     "PropagationConfig",
     "Session",
+    "SharedNetwork",
     "SimilarityParts",
     "affinity",
     "contour_accuracy",
