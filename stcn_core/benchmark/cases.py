@@ -19,6 +19,7 @@ from stcn_core.benchmark.drawing import drawing_rate, drawing_share
 from stcn_core.benchmark.inputs import clip, endless_clip, seeded_stcn
 from stcn_core.benchmark.measure import Run, extra_memory, in_turn, median_ratio, resident_memory
 from stcn_core.benchmark.online import compare_session
+from stcn_core.benchmark.throughput import throughput as measure_throughput
 from stcn_core.benchmark.vanishing_objects import compare_policies
 from stcn_core.config import PropagationConfig
 from stcn_core.frames import present_ids
@@ -45,17 +46,17 @@ class Settings:
 
 
 def one_object(settings: Settings) -> Figures:
-    """The device's fastest precision against the frame-by-frame reference: STCN, 480x854, 41 frames, 1 object."""
+    """The device's fastest precision against the published loop: STCN, 480x854, 41 frames, 1 object."""
     return compare(settings.device, settings.repeats, objects=1, frames=41, precision=None)
 
 
 def one_object_float32(settings: Settings) -> Figures:
-    """Float32 against the frame-by-frame reference: STCN, 480x854, 21 frames, 1 object."""
+    """Float32 against the published loop: STCN, 480x854, 21 frames, 1 object."""
     return compare(settings.device, settings.repeats, objects=1, frames=21, precision=torch.float32)
 
 
 def five_objects(settings: Settings) -> Figures:
-    """The device's fastest precision against the frame-by-frame reference: STCN, 480x854, 21 frames, 5 objects."""
+    """The device's fastest precision against the published loop: STCN, 480x854, 21 frames, 5 objects."""
     return compare(settings.device, settings.repeats, objects=5, frames=21, precision=None)
 
 
@@ -155,6 +156,11 @@ def drawing(settings: Settings) -> Figures:
     return {"frames_per_second": rate, "share_of_step": share}
 
 
+def throughput(settings: Settings) -> Figures:
+    """Speed with a full memory, by objects, memory frames, clips at once: STCN, 480x854, the network alone."""
+    return measure_throughput(settings.device)
+
+
 CASES: dict[str, Callable[[Settings], Figures]] = {
     "one-object": one_object,
     "one-object-float32": one_object_float32,
@@ -166,4 +172,8 @@ CASES: dict[str, Callable[[Settings], Figures]] = {
     "session": session,
     "memory-policies": memory_policies,
     "drawing": drawing,
+    "throughput": throughput,
 }
+# Cases that run only if they are named, by kind of device. `throughput` takes an hour on 2 cores, and what memory
+# policies do to masks does not depend on the device.
+ONLY_IF_NAMED = {"cpu": ("throughput",), "cuda": ("memory-policies",)}

@@ -1,4 +1,4 @@
-"""The product against the frame-by-frame reference: equal weights and clips, timed in turn."""
+"""The product against the published loop: equal weights and clips, timed in turn."""
 
 import statistics
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from stcn_core.benchmark.measure import (
     stage_seconds,
 )
 from stcn_core.benchmark.operations import operations_per_frame
-from stcn_core.benchmark.reference import propagate_frame_by_frame
+from stcn_core.benchmark.published_loop import propagate_frame_by_frame
 from stcn_core.config import PropagationConfig
 from stcn_core.models.network import Network
 from stcn_core.propagation.propagate import propagate
@@ -30,7 +30,7 @@ HEIGHT, WIDTH, PADDED_WIDTH = 480, 854, 864
 def compare(
     device: torch.device, repeats: int, objects: int, *, frames: int, precision: torch.dtype | None
 ) -> dict[str, float]:
-    """Compare the product with the reference: STCN with seeded weights at 480x854.
+    """Compare the product with the published loop, as it is and under autocast: STCN with seeded weights at 480x854.
 
     precision: of the product; None takes the device's fastest.
 
@@ -42,19 +42,22 @@ def compare(
     images, prompt = clip(frames, HEIGHT, WIDTH, objects=objects)
     product = propagation(fast, images, prompt, config=config)
 
-    def reference() -> None:
-        exhaust(propagate_frame_by_frame(plain, images, prompt, config=config))
+    def published(autocast: bool) -> Run:
+        return lambda: exhaust(propagate_frame_by_frame(plain, images, prompt, config=config, autocast=autocast))
 
     peak = peak_memory(product, device)  # the first run, which also warms up
-    seconds = in_turn({"reference": reference, "product": product}, repeats, device)
+    runs: dict[str, Run] = {"published": published(False), "product": product, "autocast": published(True)}
+    seconds = in_turn(runs, repeats, device)
     rate = frames / statistics.median(seconds["product"])
     stages = stage_seconds(product, device, STAGES)
     ceiling = matrix_product_rate(device, precision)
     operations = operations_per_frame(plain.config, HEIGHT, PADDED_WIDTH, objects=objects, config=config)
     return {
         "frames_per_second": rate,
-        "reference_frames_per_second": frames / statistics.median(seconds["reference"]),
-        "ratio": median_ratio(seconds["reference"], seconds["product"]),
+        "published_frames_per_second": frames / statistics.median(seconds["published"]),
+        "autocast_frames_per_second": frames / statistics.median(seconds["autocast"]),
+        "ratio": median_ratio(seconds["published"], seconds["product"]),
+        "ratio_to_autocast": median_ratio(seconds["autocast"], seconds["product"]),
         **agreement(plain, fast, images[:11], prompt=prompt, config=config),
         "gigaflops": rate * operations / 1e9,
         "ceiling_gigaflops": ceiling / 1e9,
