@@ -38,6 +38,26 @@ def stacked(arrays: Sequence[np.ndarray | Tensor], device: torch.device) -> Tens
     return _uploaded(whole, device) if device.type == "cuda" else whole.to(device)
 
 
+def page_locked(num_bytes: int, device: torch.device) -> Tensor:
+    """Bytes of the host that `device` copies by itself: uint8 (num_bytes,), not initialised."""
+    return torch.empty(num_bytes, dtype=torch.uint8, pin_memory=device.type == "cuda")
+
+
+def stacked_in_place(tensors: Sequence[Tensor], device: torch.device) -> Tensor:
+    """Tensors of one shape and type as one tensor on the device, without another copy on the host.
+
+    tensors: of page-locked memory, so that the host waits for no GPU; or on the device.
+    """
+    if tensors[0].device == device:
+        return torch.stack(list(tensors))
+    compute, up = torch.cuda.current_stream(device), _streams(device).up
+    with torch.cuda.stream(up):
+        whole = torch.empty((len(tensors), *tensors[0].shape), dtype=tensors[0].dtype, device=device)
+        for place, tensor in zip(whole, tensors, strict=True):
+            place.copy_(tensor, non_blocking=True)
+    return _handed_over(whole, compute, up)
+
+
 def to_device(values: Tensor, device: torch.device) -> Tensor:
     """A tensor of the host on the device; the host waits for no GPU."""
     return values if values.device == device else stacked([values], device)[0]
@@ -47,6 +67,11 @@ def _uploaded(locked: Tensor, device: torch.device) -> Tensor:
     compute, up = torch.cuda.current_stream(device), _streams(device).up
     with torch.cuda.stream(up):
         on_device = locked.to(device, non_blocking=True)
+    return _handed_over(on_device, compute, up)
+
+
+def _handed_over(on_device: Tensor, compute: torch.cuda.Stream, up: torch.cuda.Stream) -> Tensor:
+    """A tensor that stream `up` made, for use on `compute`, which waits for it."""
     compute.wait_stream(up)
     on_device.record_stream(compute)
     return on_device

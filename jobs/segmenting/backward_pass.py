@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from jobs.errors import VideoError
 from jobs.inputs.prompts.prompt_builder import Prompts
 from jobs.inputs.videos.reversed_video import ReversedVideo
-from jobs.segmenting.video_context import VideoContext, decoding
+from jobs.segmenting.video_context import VideoContext, decoded_ahead
 from jobs.telemetry.stages import Timed
 from stcn_core.acceleration.allocator import trimming_memory
 from stcn_core.config import PropagationConfig
@@ -26,13 +26,18 @@ def propagate_backward(
     if not frames:
         return
     video = ReversedVideo(
-        context.path, last=start + frames - 1, first=start, short_side=config.short_side, limits=context.limits
+        context.path,
+        last=start + frames - 1,
+        first=start,
+        short_side=config.short_side,
+        limits=context.limits,
+        decoding=context.decoding,
     )
     for _ in video.scan():
         yield 0
-    with decoding(video) as decoded:
+    with decoded_ahead(video) as decoded:
         try:
-            images = (frame.image for frame in decoded)
+            images = (frame.pixels for frame in decoded)
             done = run_backward_pass(
                 model, images, prompts.labels, config=config, stack=stack, size=context.size, removals=prompts.removals
             )

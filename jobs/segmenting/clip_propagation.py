@@ -27,6 +27,7 @@ from stcn_core.models.network import Network
 from stcn_core.propagation.bidirectional import num_backward_frames, run_forward_pass
 from stcn_core.propagation.plane_stack import PlaneStack
 from stcn_core.propagation.results import FrameMasks
+from stcn_core.yuv import YuvFrame
 
 Step = tuple[VideoProgress, list[MaskRow]]  # progress in the clip, and the rows of its last frame
 Frames = Iterable[tuple[int, VideoFrame]]  # scene number and frame
@@ -115,13 +116,13 @@ def _images(
     clip: Clip,
     labels: dict[int, np.ndarray],
     context: VideoContext,
-) -> Iterator[np.ndarray]:
+) -> Iterator[np.ndarray | YuvFrame]:
     """The frames' images. After the last one, prompts on frames that the clip lacks leave `labels`, with a note."""
     count = 0
     for scene, frame in frames:
         count += 1
         pending.append((scene, frame))
-        yield frame.image
+        yield frame.pixels
     for frame_index in labels.keys() - _without_missed(clip, count, context).prompts.labels.keys():
         del labels[frame_index]
 

@@ -7,7 +7,7 @@ from jobs.inputs.prompts.prompt_builder import Prompts
 from jobs.inputs.videos.reversed_video import ReversedVideo
 from jobs.outputs import rle
 from jobs.segmenting.tracks import Tracks
-from jobs.segmenting.video_context import VideoContext, decoding
+from jobs.segmenting.video_context import VideoContext, decoded_ahead
 from jobs.telemetry.stages import Timed
 from stcn_core.config import PropagationConfig
 from stcn_core.frames import prompted_frames
@@ -28,12 +28,17 @@ def check_tracks(
         return
     wanted = {start + frame for frame in chosen}
     video = ReversedVideo(
-        context.path, last=max(wanted), first=min(wanted), short_side=config.short_side, limits=context.limits
+        context.path,
+        last=max(wanted),
+        first=min(wanted),
+        short_side=config.short_side,
+        limits=context.limits,
+        decoding=context.decoding,
     )
     for _ in video.scan():
         yield
-    with decoding(video) as decoded:
-        frames = ((frame.index - start, frame.image) for frame in decoded if frame.index in wanted)
+    with decoded_ahead(video) as decoded:
+        frames = ((frame.index - start, frame.pixels) for frame in decoded if frame.index in wanted)
         try:
             for _, ious in Timed("propagate", cycle_ious(model, frames, ends, config=config, size=context.size)):
                 tracks.add_cycles(ious)

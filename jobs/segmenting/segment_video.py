@@ -9,13 +9,15 @@ from typing import Any
 
 from jobs.errors import DamagedError, PromptError
 from jobs.inputs.prompts.prompt_builder import Prompts
+from jobs.inputs.videos.decoding import Decoding
 from jobs.inputs.videos.video import Video
 from jobs.outputs import store
 from jobs.records import Entry, VideoRow
 from jobs.segmenting.clip_propagation import segment_clip
+from jobs.segmenting.device_decoding import decoding_for
 from jobs.segmenting.scene_clips import Clip, split_into_clips
 from jobs.segmenting.tracks import Tracks
-from jobs.segmenting.video_context import SceneFrames, VideoContext, decoding
+from jobs.segmenting.video_context import SceneFrames, VideoContext, decoded_ahead
 from jobs.segmenting.video_progress import VideoProgress
 from jobs.segmenting.video_prompts import open_video, read_prompts
 from jobs.segmenting.work_item import VideoOptions, WorkItem
@@ -35,26 +37,34 @@ def segment_video(
     prompts_path: Path,
     *,
     model: Network,
+    decoding: Decoding | None = None,
 ) -> Generator[VideoProgress, None, Segmented]:
     """Segment one video from local files. Yields its progress at each step, and returns rows.
 
+    decoding: of the video; None for what suits the model's device.
     Raises VideoError for a video or prompts that cannot be used, and DamagedError for damage if the options are
     strict.
     """
     started, entry, options = time.monotonic(), item.entry, item.options
+    decoding = decoding or decoding_for(next(model.parameters()).device)
     with (
-        open_video(video_path, item) as video,
-        decoding(video) as decoded,
+        open_video(video_path, item, decoding) as video,
+        decoded_ahead(video) as decoded,
     ):
         prompts, first = read_prompts(prompts_path, item, video, decoded=decoded)
         yield VideoProgress(0, "opening", video.frames_expected)
         size = first.height, first.width
         cuts: list[int] = []
         if options.clips.on_cut != "keep":
-            cuts = yield from _find_cuts(video_path, item)
+            cuts = yield from _find_cuts(video_path, item, decoding)
         frames, tracks = SceneFrames(chain([first], decoded)), Tracks(prompts.names)
         context = VideoContext(
-            path=video_path, video_id=entry.video_id, start=entry.start, size=size, limits=options.requirements.limits
+            path=video_path,
+            video_id=entry.video_id,
+            start=entry.start,
+            size=size,
+            limits=options.requirements.limits,
+            decoding=decoding,
         )
         clips = split_into_clips(options.clips.on_cut, cuts, prompts)
         masks = yield from _segment_clips(clips, frames, context, tracks=tracks, model=model, options=options)
@@ -84,12 +94,12 @@ def to_end(work: Generator[VideoProgress, None, Segmented]) -> Segmented:
             return end.value  # type: ignore[no-any-return]
 
 
-def _find_cuts(path: Path, item: WorkItem) -> Generator[VideoProgress, None, list[int]]:
+def _find_cuts(path: Path, item: WorkItem, decoding: Decoding) -> Generator[VideoProgress, None, list[int]]:
     """Find the scene cuts, counted from the entry's start. Yields at each frame.
 
     This is a separate pass over the video, because a clip's last frame must be known when the clip begins.
     """
-    with open_video(path, item) as video, decoding(video) as decoded:
+    with open_video(path, item, decoding) as video, decoded_ahead(video) as decoded:
         frames = SceneFrames(decoded)
         for _ in frames:
             yield VideoProgress(0, "scan")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from jobs.concurrency.prefetch import Prefetch
 from jobs.inputs.limits import VideoLimits
+from jobs.inputs.videos.decoding import Decoding
 from jobs.inputs.videos.images import VideoFrame
 from jobs.segmenting.scene_cuts import scenes
 from jobs.telemetry.stages import Timed
@@ -16,7 +17,7 @@ PREFETCH_FRAMES = 16  # decoded before the network asks for them: 20 MB at 480p
 
 
 @contextmanager
-def decoding(video: Iterable[VideoFrame]) -> Iterator[Iterator[VideoFrame]]:
+def decoded_ahead(video: Iterable[VideoFrame]) -> Iterator[Iterator[VideoFrame]]:
     """Decode a video's frames in a thread of its own, while those before are segmented; both count their time."""
     with Prefetch(Timed("decode", video), PREFETCH_FRAMES) as frames:
         yield iter(Timed("wait_frame", frames))
@@ -31,6 +32,7 @@ class VideoContext:
     start: int  # first segmented frame, from which clips count their frames
     size: tuple[int, int]  # (height, width) of its frames
     limits: VideoLimits
+    decoding: Decoding
     notes: list[str] = field(default_factory=list)  # what the passes found, for the video's row
 
 

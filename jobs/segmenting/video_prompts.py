@@ -7,15 +7,23 @@ from jobs.errors import PromptError, VideoError
 from jobs.inputs.prompts.load import load_prompts
 from jobs.inputs.prompts.prompt_builder import Prompts
 from jobs.inputs.prompts.window import prompts_in_window
+from jobs.inputs.videos.decoding import Decoding
 from jobs.inputs.videos.images import VideoFrame
 from jobs.inputs.videos.video import Video
 from jobs.segmenting.work_item import WorkItem
 
 
-def open_video(path: Path, item: WorkItem) -> Video:
+def open_video(path: Path, item: WorkItem, decoding: Decoding | None = None) -> Video:
     """The window of a video that is segmented, within the limits of its options."""
     short_side, limits = item.options.propagation.short_side, item.options.requirements.limits
-    return Video(path, start=item.entry.start, end=item.entry.end, short_side=short_side, limits=limits)
+    return Video(
+        path,
+        start=item.entry.start,
+        end=item.entry.end,
+        short_side=short_side,
+        limits=limits,
+        decoding=decoding or Decoding(),
+    )
 
 
 def read_prompts(

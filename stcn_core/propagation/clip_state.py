@@ -80,7 +80,7 @@ class ClipState:
         return query
 
     def _images(self, frames: Sequence[Frame]) -> Tensor:
-        images = masks.resize_images(to_images(frames, self._device), self._size)
+        images = to_images(frames, self._device, self._size)
         return self._model.preprocess(images).to(self._dtype)
 
     def _segment_block(self, block: Block, images: Tensor, query: Query) -> list[FramePlanes]:

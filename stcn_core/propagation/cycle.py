@@ -13,6 +13,7 @@ import numpy as np
 from stcn_core.config import PropagationConfig
 from stcn_core.metrics import region_similarity
 from stcn_core.models.network import Network
+from stcn_core.propagation.frame_stream import Frame, IndexedFrame
 from stcn_core.propagation.propagate import propagate
 
 
@@ -36,7 +37,7 @@ def cycle_frames(ends: Mapping[int, TrackEnds], every: int) -> list[int]:
 
 def cycle_ious(
     model: Network,
-    frames: Iterable[tuple[int, np.ndarray]],
+    frames: Iterable[IndexedFrame],
     ends: Mapping[int, TrackEnds],
     *,
     config: PropagationConfig,
@@ -44,12 +45,13 @@ def cycle_ious(
 ) -> Iterator[tuple[int, dict[int, float]]]:
     """Yield each frame's index, and the IoU of the objects whose prompt it is: object id -> 0 to 1.
 
-    frames: index and RGB uint8 (H, W, 3) of those that `cycle_frames` names, in its order; all are memorised.
+    frames: index and frame, as `propagate` takes it, of those that `cycle_frames` names, in its
+    order; all are memorised.
     ends: by object id. size: of their masks, where frames have been scaled down already.
     """
     order: list[int] = []
 
-    def images() -> Iterator[np.ndarray]:
+    def images() -> Iterator[Frame]:
         for index, image in frames:
             order.append(index)
             yield image

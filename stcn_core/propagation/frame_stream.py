@@ -1,21 +1,26 @@
 """A clip's frames as they come: numbered, on either way through the clip, and refused where they cannot be segmented.
 
-A frame is RGB, uint8: a NumPy array (H, W, 3), or a torch tensor (3, H, W) on any device.
+A frame is RGB, uint8: a NumPy array (H, W, 3), or a torch tensor (3, H, W) on any device. Or it is a `YuvFrame`, which
+the device converts.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from stcn_core import masks
 from stcn_core.propagation.validation import check_labels, described
-from stcn_core.transfers import stacked
+from stcn_core.propagation.yuv_images import yuv_to_images
+from stcn_core.transfers import stacked, stacked_in_place
+from stcn_core.yuv import YuvFrame
 
-Frame = np.ndarray | Tensor
+Frame = np.ndarray | Tensor | YuvFrame
 IndexedFrame = tuple[int, Frame]
-LEGAL_FRAME = "uint8 (height, width, 3) in NumPy, or uint8 (3, height, width) in torch; RGB"
+LEGAL_FRAME = "uint8 (height, width, 3) in NumPy, or uint8 (3, height, width) in torch, both RGB; or a YuvFrame"
 F = TypeVar("F", covariant=True)
 
 
@@ -47,6 +52,8 @@ def frame_size(index: int, frame: object) -> tuple[int, int]:
         return shape[0], shape[1]
     if isinstance(frame, Tensor) and frame.dtype == torch.uint8 and len(shape) == 3 and shape[0] == 3:
         return shape[1], shape[2]
+    if isinstance(frame, YuvFrame):
+        return frame.size
     raise ValueError(f"frame {index} is {described(frame)}; legal: {LEGAL_FRAME}{_advice(frame, shape)}")
 
 
@@ -95,9 +102,20 @@ def check_prompts_in_clip(prompts: Mapping[int, np.ndarray], count: int) -> None
         raise ValueError(f"prompts on frames {missing}, but the clip has frames 0 to {count - 1}")
 
 
-def to_images(frames: Sequence[Frame], device: torch.device) -> Tensor:
-    """Frames of one kind as images (B, 3, H, W) in [0, 1]. The copy to the device is not waited for."""
-    images = stacked(frames, device)
+def to_images(frames: Sequence[Frame], device: torch.device, size: tuple[int, int]) -> Tensor:
+    """Frames of one kind as images (B, 3, *size) in [0, 1]. The copy to the device is not waited for."""
+    planes = [frame for frame in frames if isinstance(frame, YuvFrame)]
+    if planes:
+        parts = [_converted(list(alike), device, size) for _, alike in groupby(planes, lambda f: f.layout)]
+        return torch.cat(parts) if len(parts) > 1 else parts[0]
+    images = stacked([frame for frame in frames if not isinstance(frame, YuvFrame)], device)
     if isinstance(frames[0], np.ndarray):
         images = images.permute(0, 3, 1, 2).contiguous()
-    return images / 255
+    return masks.resize_images(images / 255, size)
+
+
+def _converted(frames: Sequence[YuvFrame], device: torch.device, size: tuple[int, int]) -> Tensor:
+    """Frames of one layout; a clip's colours may change on the way."""
+    locked = [frame.packed for frame in frames if isinstance(frame.packed, Tensor)]
+    packed = stacked_in_place(locked, device) if locked else stacked([frame.packed for frame in frames], device)
+    return yuv_to_images(packed, frames[0], size)

@@ -10,6 +10,7 @@ from stcn_core.config import PropagationConfig
 from stcn_core.memory.eviction import POLICIES
 from stcn_core.memory.similarities import SIMILARITIES
 from stcn_core.models.network import Network
+from stcn_core.yuv import YuvFrame
 
 Labels = np.ndarray | Tensor  # integers (H, W): 0 = unlabelled, a positive id = an object
 Prompts = Mapping[int, np.ndarray]  # frame index -> label map
@@ -105,6 +106,8 @@ def described(value: object) -> str:
         return f"{value.dtype} {value.shape}"
     if isinstance(value, Tensor):
         return f"{value.dtype} {tuple(value.shape)}"
+    if isinstance(value, YuvFrame):
+        return f"YuvFrame {value.size}"
     return f"{value!r:.60}, of type {type(value).__name__}"
 
 

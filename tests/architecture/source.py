@@ -36,7 +36,7 @@ FLOORS = {
         ("models",),
         ("memory",),
         ("masks", "metrics"),
-        ("config", "device", "frames", "precision", "registry", "transfers"),
+        ("config", "device", "frames", "precision", "registry", "transfers", "yuv"),
     ),
 }
 FILES = sorted(path for package in FLOORS for path in (ROOT / package).rglob("*.py") if path.parent.name != package)

@@ -37,8 +37,10 @@ ONLY_IN = {
     "av": {
         "inputs/videos/container",
         "inputs/videos/decoder_memory",
+        "inputs/videos/orientation",
         "inputs/videos/rgb_frame",
         "inputs/videos/video_file",
+        "inputs/videos/yuv_frame",
         "outputs/video_writer",
     },
     "typer": {
@@ -121,6 +123,7 @@ def test_only_listed_modules_lie_at_the_top_of_a_package(package: str) -> None:
         "precision",
         "registry",
         "transfers",
+        "yuv",
     }
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from stcn_core import PropagationConfig, propagate
 from stcn_core.propagation.results import FrameMasks
 from stcn_core.propagation.validation import NOTHING_REMOVED
+from stcn_core.yuv import Colours, YuvFrame, packed_bytes, split_planes
 from tests.core import recipe
 from tests.core.tiny import tiny_model
 
@@ -76,3 +77,20 @@ def clip_and_prompt(
     frames: int = 12, height: int = 40, width: int = 56, objects: int = 2
 ) -> tuple[np.ndarray, np.ndarray]:
     return recipe.clip(11, frames, height, width, objects)
+
+
+BT601 = Colours(0.299, 0.114)
+
+
+def as_planes(image: np.ndarray, colours: Colours = BT601, **orientation: bool) -> YuvFrame:
+    """An RGB image, as coded, in luma and chroma: of four pixels, chroma is the first one's."""
+    height, width = image.shape[:2]
+    packed = np.empty(packed_bytes(height, width), np.uint8)
+    y, u, v = split_planes(packed, height, width)
+    red, green, blue = np.moveaxis(image.astype(float), 2, 0)
+    light = colours.red * red + (1 - colours.red - colours.blue) * green + colours.blue * blue  # 0 to 255
+    weights = colours.weights
+    y[...] = np.rint(light / 255 / weights.luma + weights.black)
+    u[...] = np.rint(((blue - light) / 255 / weights.blue_u + 128)[::2, ::2]).clip(0, 255)
+    v[...] = np.rint(((red - light) / 255 / weights.red_v + 128)[::2, ::2]).clip(0, 255)
+    return YuvFrame(packed=packed, height=height, width=width, colours=colours, **orientation)

@@ -65,7 +65,7 @@ class ImageFolder:
         rows, columns = scaled_size(rgb.height, rgb.width, short_side)
         scaled = np.asarray(rgb.resize((columns, rows), Image.Resampling.BILINEAR))
         return VideoFrame(
-            index=index, name=self.names[index], pts_seconds=None, image=scaled, height=rgb.height, width=rgb.width
+            index=index, name=self.names[index], pts_seconds=None, pixels=scaled, height=rgb.height, width=rgb.width
         )
 
     def upright_rgb(self, index: int) -> Image.Image:

@@ -12,6 +12,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from jobs.errors import VideoError
 from jobs.inputs.limits import VideoLimits
+from stcn_core.yuv import YuvFrame
 
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 # Pillow recognises formats by content, whatever the file's name, and would pass EPS to Ghostscript, which runs the
@@ -30,9 +31,20 @@ class VideoFrame:
     index: int  # counted from the video's first frame, whatever the window
     name: str | None  # the image's name without its extension; None for video files
     pts_seconds: float | None  # presentation time; None for images, which have none
-    image: np.ndarray  # uint8 (H, W, 3), RGB; scaled down where a `short_side` was requested
+    # RGB, uint8 (H, W, 3), scaled down where a `short_side` was requested; or luma and chroma as coded, never scaled.
+    pixels: np.ndarray | YuvFrame
     height: int  # pixels of the frame before scaling
     width: int
+
+    @property
+    def image(self) -> np.ndarray:
+        """`pixels` as RGB, uint8 (H, W, 3)."""
+        return self.pixels if isinstance(self.pixels, np.ndarray) else self.pixels.sampled(1, 1)
+
+    @property
+    def values(self) -> np.ndarray:
+        """`pixels` as they lie in memory: uint8, contiguous."""
+        return self.pixels if isinstance(self.pixels, np.ndarray) else np.asarray(self.pixels.packed)
 
 
 def size_change_error(frame: VideoFrame, previous: tuple[int, int]) -> VideoError:

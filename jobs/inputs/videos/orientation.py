@@ -7,8 +7,11 @@ y' = b x + d y. Cameras mirror with it too, as EXIF's orientations 2, 4, 5 and 7
 import math
 import struct
 from dataclasses import dataclass
+from typing import Any
 
+import av
 import numpy as np
+from av.sidedata.sidedata import Type
 
 MATRIX = struct.Struct("=9i")
 
@@ -41,6 +44,12 @@ ORIENTATIONS = tuple(
     for horizontally in (False, True)
     if (is_transposed ^ vertically ^ horizontally) == is_mirror_image
 )
+
+
+def orientation_of(frame: av.VideoFrame) -> Orientation:
+    """Return the steps that make a frame upright."""
+    data: Any = frame.side_data
+    return read_matrix(bytes(data[Type.DISPLAYMATRIX])) if Type.DISPLAYMATRIX in data else Orientation()
 
 
 def read_matrix(matrix: bytes) -> Orientation:

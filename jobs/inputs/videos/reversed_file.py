@@ -16,6 +16,7 @@ from pathlib import Path
 
 from jobs.errors import EndsEarlyError, VideoError
 from jobs.inputs.limits import VideoLimits
+from jobs.inputs.videos.decoding import Decoding
 from jobs.inputs.videos.images import VideoFrame, size_change_error
 from jobs.inputs.videos.video_file import VideoFile
 
@@ -28,9 +29,17 @@ class ReversedFile:
     """The wanted frames of a file, in descending order. Run `scan` to its end first, then iterate once."""
 
     def __init__(
-        self, path: Path, wanted: range, short_side: int | None, *, limits: VideoLimits, buffer_bytes: int
+        self,
+        path: Path,
+        wanted: range,
+        short_side: int | None,
+        *,
+        limits: VideoLimits,
+        decoding: Decoding,
+        buffer_bytes: int,
     ) -> None:
         self._path, self._wanted, self._short_side, self._limits = path, wanted, short_side, limits
+        self._decoding = decoding
         self._last, self._stride = wanted.start, -wanted.step
         self._buffer_bytes, self._capacity = buffer_bytes, 1  # of the buffer: bytes, and the frames that fit
         self._times, self._digests = array("q"), array("I")  # of all frames up to `last`; digests of unwanted ones: 0
@@ -65,10 +74,11 @@ class ReversedFile:
             yield self._buffer.pop()
 
     def _open(self) -> VideoFile:
-        return VideoFile(self._path, self._limits, all_frames=self._last >= self._limits.max_frames)
+        all_frames = self._last >= self._limits.max_frames
+        return VideoFile(self._path, self._limits, all_frames=all_frames, decoding=self._decoding)
 
     def _append(self, frame: VideoFrame) -> None:
-        self._capacity = max(1, self._buffer_bytes // frame.image.nbytes)
+        self._capacity = max(1, self._buffer_bytes // frame.values.nbytes)
         if len(self._buffer) == self._capacity:
             self._buffer.popleft()
         self._buffer.append(frame)
@@ -126,4 +136,4 @@ class ReversedFile:
 
 
 def _digest(frame: VideoFrame) -> int:
-    return zlib.crc32(frame.image.data)
+    return zlib.crc32(frame.values.data)

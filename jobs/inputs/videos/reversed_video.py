@@ -6,6 +6,7 @@ from pathlib import Path
 
 from jobs.errors import EndsEarlyError
 from jobs.inputs.limits import VideoLimits
+from jobs.inputs.videos.decoding import Decoding
 from jobs.inputs.videos.images import VideoFrame, size_change_error
 from jobs.inputs.videos.repeating_folder import open_folder
 from jobs.inputs.videos.reversed_file import BUFFER_BYTES, ReversedFile
@@ -26,6 +27,7 @@ class ReversedVideo:
     stride: int = 1
     short_side: int | None = None
     limits: VideoLimits = field(default_factory=VideoLimits)
+    decoding: Decoding = field(default_factory=Decoding)
     buffer_bytes: int = BUFFER_BYTES  # of frames in memory
 
     def scan(self) -> Iterator[int]:
@@ -34,7 +36,12 @@ class ReversedVideo:
             return
         wanted = range(self.last, self.first - 1, -self.stride)
         self._file = ReversedFile(
-            self.path, wanted, self.short_side, limits=self.limits, buffer_bytes=self.buffer_bytes
+            self.path,
+            wanted,
+            self.short_side,
+            limits=self.limits,
+            decoding=self.decoding,
+            buffer_bytes=self.buffer_bytes,
         )
         yield from self._file.scan()
 

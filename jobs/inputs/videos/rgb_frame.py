@@ -1,21 +1,12 @@
 """A decoded frame as an upright RGB image."""
 
-from typing import Any
-
 import av
-from av.sidedata.sidedata import Type
 from av.video.reformatter import VideoReformatter
 
 from jobs.errors import VideoError
 from jobs.inputs.videos.images import VideoFrame
-from jobs.inputs.videos.orientation import Orientation, read_matrix
+from jobs.inputs.videos.orientation import orientation_of
 from stcn_core.frames import scaled_size
-
-
-def orientation_of(frame: av.VideoFrame) -> Orientation:
-    """Return the steps that make a frame upright."""
-    data: Any = frame.side_data
-    return read_matrix(bytes(data[Type.DISPLAYMATRIX])) if Type.DISPLAYMATRIX in data else Orientation()
 
 
 def to_rgb(index: int, frame: av.VideoFrame, reformatter: VideoReformatter, *, short_side: int | None) -> VideoFrame:
@@ -28,4 +19,4 @@ def to_rgb(index: int, frame: av.VideoFrame, reformatter: VideoReformatter, *, s
         raise VideoError(f"frame {index}, {frame.format.name}, cannot be converted to RGB: {error}") from error
     orientation = orientation_of(frame)
     upright, (height, width) = orientation.apply(rgb), orientation.upright(frame.height, frame.width)
-    return VideoFrame(index=index, name=None, pts_seconds=frame.time, image=upright, height=height, width=width)
+    return VideoFrame(index=index, name=None, pts_seconds=frame.time, pixels=upright, height=height, width=width)

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 
 from jobs.inputs.limits import VideoLimits
+from jobs.inputs.videos.decoding import Decoding
 from jobs.inputs.videos.image_folder import ImageFolder
 from jobs.inputs.videos.images import FOLDER_RATE, VideoFrame, size_change_error
 from jobs.inputs.videos.repeating_folder import RepeatingFolder, open_folder
@@ -27,6 +28,7 @@ class Video:
     end: int | None = None
     short_side: int | None = None  # pixels; frames are scaled down to it in the conversion to RGB; None: never
     limits: VideoLimits = field(default_factory=VideoLimits)
+    decoding: Decoding = field(default_factory=Decoding)  # of a file
     only: Container[int] | None = None  # frames to yield; others skip the conversion to RGB, over half the time
     # From `start` to `end`, by the file's claim; None: no claim. Set at the end for a Matroska file that ends early.
     frames_expected: int | None = field(default=None, init=False)
@@ -40,7 +42,12 @@ class Video:
         self._source: VideoFile | ImageFolder = (
             open_folder(self.path, self.limits)
             if self.path.is_dir()
-            else VideoFile(self.path, self.limits, all_frames=self.end is None or self.end > self.limits.max_frames)
+            else VideoFile(
+                self.path,
+                self.limits,
+                all_frames=self.end is None or self.end > self.limits.max_frames,
+                decoding=self.decoding,
+            )
         )
         self.names, self.frames_per_second = self._source.names, self._source.rate
         self.frames_claimed = self._source.frames

@@ -14,13 +14,18 @@ from jobs.errors import VideoError
 from jobs.inputs.limits import VideoLimits
 from jobs.inputs.videos import container_probe
 from jobs.inputs.videos.container import check_size, describe_choice, open_container, video_stream
+from jobs.inputs.videos.decoding import Decoding
 from jobs.inputs.videos.frame_times import DecodingTimes, lacks_times
 from jobs.inputs.videos.images import FOLDER_RATE, VideoFrame
-from jobs.inputs.videos.rgb_frame import orientation_of, to_rgb
+from jobs.inputs.videos.orientation import orientation_of
+from jobs.inputs.videos.rgb_frame import to_rgb
 from jobs.inputs.videos.truncation import is_truncated
+from jobs.inputs.videos.yuv_frame import is_planar, to_planes
 
 # Threads over frames and slices. With them, the concealment of damaged H.264 differs from one reading to the next.
 THREADS = "AUTO"
+# Of the second opening that decodes one frame. With 16 threads FFmpeg decodes 16 frames before it returns the first.
+FOR_ONE_FRAME = Decoding(threads=1)
 
 
 class VideoFile:
@@ -28,9 +33,9 @@ class VideoFile:
 
     names = None
 
-    def __init__(self, path: Path, limits: VideoLimits, all_frames: bool) -> None:
+    def __init__(self, path: Path, limits: VideoLimits, *, all_frames: bool, decoding: Decoding) -> None:
         """Open a file. all_frames: refuse it if it claims more than `limits.max_frames`."""
-        self._path, self._limits = path, limits
+        self._path, self._limits, self._decoding = path, limits, decoding
         self._container = open_container(path, limits)
         try:
             self._stream = video_stream(self._container, limits)
@@ -44,7 +49,8 @@ class VideoFile:
         context.options = {"max_pixels": str(limits.max_pixels)}
         if context.name == "hevc":  # by default it silently drops frames with lost references, 15 of 120
             context.options |= {"flags": "+output_corrupt"}
-        self._stream.thread_type = THREADS
+        self._stream.thread_type, context.thread_count = THREADS, decoding.threads
+        self._has_planes = decoding.as_planes and is_planar(context.pix_fmt, context.width, context.height)
         self._aspect: Fraction | None = self._stream.sample_aspect_ratio  # of the frames as coded
         self.rate = Fraction(self._stream.average_rate or self._stream.guessed_rate or FOLDER_RATE)
         self.damaged: set[int | None] = set()  # times of damaged frames and packets; None: unknown
@@ -93,7 +99,7 @@ class VideoFile:
         from a second opening of the file, so that this reader stays where it is.
         """
         try:
-            with closing(VideoFile(self._path, self._limits, all_frames=False)) as other:
+            with closing(VideoFile(self._path, self._limits, all_frames=False, decoding=FOR_ONE_FRAME)) as other:
                 for _, frame in other.decode(1):
                     orientation = orientation_of(frame)
                     return orientation.upright(frame.height, frame.width), orientation.is_transposed
@@ -115,7 +121,9 @@ class VideoFile:
             yield frame
 
     def convert(self, index: int, frame: av.VideoFrame, short_side: int | None) -> VideoFrame:
-        """Convert a decoded frame to upright RGB, scaled down to `short_side`. Not thread-safe."""
+        """Convert a decoded frame to upright RGB, scaled down to `short_side`, or pack its planes. Not thread-safe."""
+        if self._has_planes:
+            return to_planes(index, frame, self._reformatter, allocate=self._decoding.allocate)
         return to_rgb(index, frame, self._reformatter, short_side=short_side)
 
     def close(self) -> None:

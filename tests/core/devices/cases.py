@@ -10,7 +10,7 @@ from stcn_core import PropagationConfig, load_model, propagate
 from stcn_core.acceleration.inference import for_inference
 from stcn_core.models.network import Network
 from stcn_core.propagation.results import FrameMasks
-from tests.core.clips import noisy_clip
+from tests.core.clips import as_planes, noisy_clip
 from tests.core.tiny import tiny_model
 
 FRAMES, HEIGHT, WIDTH = 31, 70, 90
@@ -26,6 +26,7 @@ class Case:
     removals: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     objects: int = 2
     precision: torch.dtype = torch.float64
+    as_planes: bool = False  # luma and chroma in place of RGB
 
     def model(self) -> Network:
         """In its form for inference, in the case's precision, on the CPU."""
@@ -35,7 +36,8 @@ class Case:
 
     def masks(self, model: Network) -> Iterator[FrameMasks]:
         """Propagate the case's prompts. Ids fall where they should rise, so that planes are put in order."""
-        frames, labels = noisy_clip(3, FRAMES, HEIGHT, WIDTH, self.objects)
+        images, labels = noisy_clip(3, FRAMES, HEIGHT, WIDTH, self.objects)
+        frames = list(map(as_planes, images)) if self.as_planes else images
         ids = np.array([0, *range(300 + self.objects, 300, -1)])
         prompts = {frame: ids[labels[frame]] for frame in self.prompted}
         config = PropagationConfig.for_model(model, **self.options)
@@ -58,6 +60,8 @@ CASES = {
     "a memory of every frame": Case(options={"memory_every": 1}, precision=HALF),
     "the last frame in memory": Case(options={"include_last": True}),
     "scaled down": Case(options={"short_side": 48}, precision=HALF),
+    "planes": Case(as_planes=True),
+    "planes, scaled down": Case(options={"short_side": 48}, as_planes=True, precision=HALF),
     "stm": Case("stm"),
     "stm, both directions": Case("stm", prompted=(0, 20), options={"direction": "both"}, precision=HALF),
     "stcn-mini": Case("stcn-mini", precision=HALF),

@@ -14,6 +14,7 @@ from stcn_core.memory import bank, frame_buffers
 from stcn_core.models.network import Network
 from stcn_core.models.network_registry import build_network
 from stcn_core.models.stm import STM_PUBLISHED
+from tests.core.clips import as_planes
 from tests.core.devices.cases import CASES, FRAMES, Case
 from tests.core.devices.fake_cuda import Launches, fake_cuda, on_fake_cuda
 
@@ -37,16 +38,18 @@ def network(name: str) -> Network:
     return for_inference(made[name]().eval(), torch.bfloat16)
 
 
-def launches(model: Network, objects: int, frames: int) -> Launches:
-    """What a clip at 480 x 854 sends to the device."""
+def launches(model: Network, objects: int, frames: int, *, planes: tuple[int, int] | None = None) -> Launches:
+    """What a clip at 480 x 854 sends to the device. planes: size of frames in luma and chroma, in place of RGB."""
     labels = np.zeros((480, 854), np.int32)
     for number in range(objects):
         labels[50 * number : 50 * number + 40, 100:300] = 1 + number
-    images = [np.zeros((480, 854, 3), np.uint8)] * frames
+    image = as_planes(np.zeros((*planes, 3), np.uint8)) if planes else np.zeros((480, 854, 3), np.uint8)
+    images = [image] * frames
     with fake_cuda() as counted:
         on_device = on_fake_cuda(model)
         config = PropagationConfig.for_model(on_device)
-        assert len(list(propagate(on_device, images, {0: labels}, config=config))) == frames
+        masks = propagate(on_device, images, {0: labels}, config=config, size=labels.shape)
+        assert len(list(masks)) == frames
     return counted
 
 
@@ -64,6 +67,14 @@ def test_every_network_and_option_stays_on_its_device(name: str) -> None:
 def test_launches_a_frame_keep_to_their_budget(name: str, objects: int, frames: int) -> None:
     counted = launches(network(name), objects, frames)
     assert counted.operations.total() / frames <= LAUNCHES[name, objects, frames], counted.lines.most_common(12)
+
+
+@pytest.mark.parametrize("size", [(480, 854), (1080, 1920)])
+def test_a_gpu_converts_planes_with_two_launches_a_frame_more(size: tuple[int, int]) -> None:
+    model = network("stcn")
+    of_planes = launches(copy.deepcopy(model), 1, 46, planes=size)
+    of_rgb = launches(model, 1, 46)
+    assert of_planes.operations.total() - of_rgb.operations.total() <= 2 * 46, of_planes.lines.most_common(12)
 
 
 def test_a_tensor_left_on_the_host_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

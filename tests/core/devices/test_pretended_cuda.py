@@ -1,6 +1,7 @@
 """On a pretended GPU masks are the CPU's, nothing mixes devices, and the host seldom waits."""
 
 import copy
+import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,9 +12,12 @@ import torch
 
 from stcn_core import Session
 from stcn_core.memory import bank, locality
+from stcn_core.propagation.frame_stream import to_images
 from stcn_core.propagation.results import FrameMasks
+from stcn_core.transfers import page_locked
+from tests.core.clips import as_planes, noisy_clip
 from tests.core.devices.cases import CASES, FRAMES, Case
-from tests.core.devices.pretended_cuda import PretendedTensor, on_pretended_cuda, pretended_cuda
+from tests.core.devices.pretended_cuda import CUDA, PretendedTensor, on_pretended_cuda, pretended_cuda
 
 WAITS = 0.5  # a frame and pass, at most; a block of five frames waits once
 EQUAL = {torch.float64: 1.0, torch.bfloat16: 0.998}  # share of the labels: half precision rounds by the size of tiles
@@ -44,6 +48,19 @@ def test_masks_equal_those_of_the_cpu_and_the_host_seldom_waits(name: str) -> No
         np.testing.assert_allclose(one.stability, other.stability, atol=0.05)
     passes = 2 if case.options.get("direction") == "both" else 1
     assert sum(found.waits.values()) / FRAMES / passes <= WAITS, found.waits
+
+
+def test_planes_of_page_locked_memory_go_to_the_gpu_without_a_wait() -> None:
+    planes = as_planes(noisy_clip(3, 1, 70, 90, 1)[0][0])
+    with pretended_cuda() as device:
+        locked = [page_locked(planes.packed.shape[0], CUDA) for _ in range(3)]
+        for memory in locked:
+            memory.copy_(torch.from_numpy(planes.packed))
+        frames = [dataclasses.replace(planes, packed=memory) for memory in locked]
+        found = to_images(frames, CUDA, (48, 62))
+        assert isinstance(found, PretendedTensor)
+    assert device.waits == {}
+    assert torch.equal(found.held, to_images([planes] * 3, torch.device("cpu"), (48, 62)))
 
 
 def test_a_tensor_left_on_the_host_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,7 +28,7 @@ def cuts(frames: Iterable[VideoFrame]) -> list[int]:
 
 def numbered(images: Sequence[np.ndarray]) -> list[VideoFrame]:
     return [
-        VideoFrame(index=i, pts_seconds=None, name=None, image=image, height=image.shape[0], width=image.shape[1])
+        VideoFrame(index=i, pts_seconds=None, name=None, pixels=image, height=image.shape[0], width=image.shape[1])
         for i, image in enumerate(images)
     ]
 
