@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from jobs.inputs.limits import ProcessLimits
+from jobs.inputs.videos.decoding import Decoder
 from jobs.io.storage_policy import StoragePolicy
 
 REPORT_SECONDS = (0.5, 4.0)  # between an actor's reports of frames done, at least and at most
@@ -15,6 +16,7 @@ class ActorSettings:
 
     run: str  # its name
     device: str
+    decoder: Decoder
     precision: str
     similarity: str | None  # that replaces the network's own
     allowance: ProcessLimits

@@ -35,6 +35,7 @@ from jobs.records import (
     VideoOpened,
     VideoStarted,
 )
+from jobs.segmenting.device_decoding import decoding_for
 from jobs.segmenting.failure_row import quarantined_row
 from jobs.segmenting.segment_video import Segmented, segment_video
 from jobs.segmenting.video_progress import VideoProgress
@@ -77,6 +78,7 @@ class Segmenter:
         self._model = for_inference(
             load_model(model, device=str(find_device(settings.device)), similarity=settings.similarity), precision
         )
+        self._decoding = decoding_for(next(self._model.parameters()).device, settings.decoder)
         self._watchdog = Watchdog(replace(settings.allowance, memory_gib=share.memory_gib), self._post)
         with storage_policy(settings.storage):
             inheriting_thread(self._hand_over_on_stop).start()
@@ -101,7 +103,8 @@ class Segmenter:
         self._watchdog.video_starts()
         try:
             video, prompts = fetched.paths()
-            row, tables = yield from self._reported(segment_video(fetched.item, video, prompts, model=self._model))
+            work = segment_video(fetched.item, video, prompts, model=self._model, decoding=self._decoding)
+            row, tables = yield from self._reported(work)
         except (VideoError, RefusedError) as error:
             row, tables = quarantined_row(fetched.item, error, seconds=time.monotonic() - started), []
         except Exception as error:

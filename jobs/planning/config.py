@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field
 from jobs.errors import UserError
 from jobs.inputs.limits import OnBadFrame, ProcessLimits, VideoLimits, VideoRequirements
 from jobs.inputs.prompts.leniency import Leniency, OnBadAnnotation, OnOverlap
+from jobs.inputs.videos.decoding import Decoder
 from jobs.io import storage
 from jobs.io.storage_policy import RETRY_SECONDS
 from jobs.options import Option, config_class, zero_or
@@ -19,6 +20,7 @@ from stcn_core.memory.eviction import policy_names
 MANIFEST, MODEL, MEMORY, VIDEOS = "Manifest", "Model", "Memory", "Videos"
 CLUSTER, COST, FAILURES, STORAGE = "Cluster", "Cost", "Failures", "Storage"
 PROPAGATION_OPTIONS = ("memory_every", "top_k", "include_last", "max_memory_frames", "memory_policy")
+NO_DAMAGE_ON_GPU = "A GPU's decoder is used for networks on that GPU, and hides damage within pictures"
 OF_ONE_RUN = ("only", "redo", "recheck")  # that the next run does not take over
 UNBOUNDED_AT_ZERO = ("top_k", "max_memory_frames")
 Count = Annotated[int, Field(ge=1)]
@@ -62,6 +64,15 @@ class SegmentConfig:
             "Number format of the network; auto: bfloat16 on GPUs and CPUs that have it, float16 on older GPUs, else "
             "float32.",
             MODEL,
+        ),
+    ] = "auto"
+
+    decoder: Annotated[
+        Decoder,
+        Option(
+            "What decodes video files; auto: the CPU, or a GPU's own decoder where the actor's CPUs are too few.",
+            MODEL,
+            run_only=True,
         ),
     ] = "auto"
 
@@ -310,6 +321,8 @@ class SegmentConfig:
         if self.device == "cpu" and self.num_gpus_per_actor:
             raise UserError(f"--num-gpus-per-actor {self.num_gpus_per_actor} is not usable; legal: 0 with --device cpu")
         self._check_actors()
+        if self.decoder == "cuda" and (other := "--device cpu" if self.device == "cpu" else "--strict" * self.strict):
+            raise UserError(f"--decoder cuda is not usable with {other}; legal: auto, cpu. {NO_DAMAGE_ON_GPU}")
         if self.cycle_check and self.direction == "backward":
             raise UserError("--cycle-check with --direction backward is not usable; legal: forward, both")
         for name in ("manifest", "output"):  # actors have working folders of their own

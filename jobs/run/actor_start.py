@@ -93,6 +93,7 @@ class ActorStart:
         settings = ActorSettings(
             run=storage.name_of(self._folder),
             device=config.device,
+            decoder=config.decoder,
             precision=config.precision,
             similarity=config.similarity,
             allowance=ProcessLimits(config.stall_seconds, config.max_video_seconds),

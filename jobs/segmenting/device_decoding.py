@@ -4,16 +4,25 @@ from functools import partial
 
 import torch
 
-from jobs.inputs.videos.decoding import Decoding
+from jobs.inputs.videos.decoding import Decoder, Decoding
+from jobs.inputs.videos.nvdec import why_unavailable
 from stcn_core.transfers import page_locked
 
 
-def decoding_for(device: torch.device) -> Decoding:
-    """A GPU gets planes in page-locked memory, and converts them itself; a CPU gets RGB, which FFmpeg makes faster.
+def decoding_for(device: torch.device, decoder: Decoder = "auto", *, files: int = 1) -> Decoding:
+    """How videos are decoded, `files` of them at a time.
+
+    A GPU gets planes in page-locked memory, and converts them itself; a CPU gets RGB, which FFmpeg makes faster.
 
     At 480p FFmpeg converts a frame in a fifth of a millisecond, and PyTorch on a CPU in some. A file is decoded by as
     many threads as PyTorch has, which are the actor's share of its machine.
+
+    decoder: "cuda" or "auto" for a GPU's decoder where there is one and it suits the file. Raises ValueError for "cuda"
+    where none can work.
     """
+    threads = max(1, torch.get_num_threads() // files)
+    if decoder == "cuda" and (reason := "the network runs on the CPU" if device.type == "cpu" else why_unavailable()):
+        raise ValueError(f"--decoder cuda is not usable: {reason}; legal here: auto, cpu")
     if device.type == "cpu":
-        return Decoding(threads=torch.get_num_threads())
-    return Decoding(as_planes=True, allocate=partial(page_locked, device=device), threads=torch.get_num_threads())
+        return Decoding(threads=threads)
+    return Decoding(True, partial(page_locked, device=device), threads, decoder)

@@ -9,6 +9,7 @@ from typing import Any
 
 from jobs.errors import DamagedError, PromptError
 from jobs.inputs.prompts.prompt_builder import Prompts
+from jobs.inputs.videos.decoder_choice import with_decoder
 from jobs.inputs.videos.decoding import Decoding
 from jobs.inputs.videos.video import Video
 from jobs.outputs import store
@@ -47,6 +48,8 @@ def segment_video(
     """
     started, entry, options = time.monotonic(), item.entry, item.options
     decoding = decoding or decoding_for(next(model.parameters()).device)
+    limits, is_strict = options.requirements.limits, options.requirements.is_strict
+    decoding = with_decoder(video_path, limits, decoding, is_strict=is_strict)
     with (
         open_video(video_path, item, decoding) as video,
         decoded_ahead(video) as decoded,
@@ -63,7 +66,7 @@ def segment_video(
             video_id=entry.video_id,
             start=entry.start,
             size=size,
-            limits=options.requirements.limits,
+            limits=limits,
             decoding=decoding,
         )
         clips = split_into_clips(options.clips.on_cut, cuts, prompts)
@@ -80,7 +83,7 @@ def segment_video(
             masks=sum(map(len, masks)),
             seconds=time.monotonic() - started,
         )
-        if options.requirements.is_strict and row.damage:
+        if is_strict and row.damage:
             raise DamagedError(f"{row.damage}; repair the file, or run without --strict to accept it")
         return row, masks
 

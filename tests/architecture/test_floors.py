@@ -37,6 +37,7 @@ ONLY_IN = {
     "av": {
         "inputs/videos/container",
         "inputs/videos/decoder_memory",
+        "inputs/videos/nvdec",
         "inputs/videos/orientation",
         "inputs/videos/rgb_frame",
         "inputs/videos/video_file",

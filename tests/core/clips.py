@@ -82,8 +82,8 @@ def clip_and_prompt(
 BT601 = Colours(0.299, 0.114)
 
 
-def as_planes(image: np.ndarray, colours: Colours = BT601, **orientation: bool) -> YuvFrame:
-    """An RGB image, as coded, in luma and chroma: of four pixels, chroma is the first one's."""
+def as_planes(image: np.ndarray, colours: Colours = BT601) -> YuvFrame:
+    """An RGB image in luma and chroma: of four pixels, chroma is the first one's."""
     height, width = image.shape[:2]
     packed = np.empty(packed_bytes(height, width), np.uint8)
     y, u, v = split_planes(packed, height, width)
@@ -93,4 +93,4 @@ def as_planes(image: np.ndarray, colours: Colours = BT601, **orientation: bool) 
     y[...] = np.rint(light / 255 / weights.luma + weights.black)
     u[...] = np.rint(((blue - light) / 255 / weights.blue_u + 128)[::2, ::2]).clip(0, 255)
     v[...] = np.rint(((red - light) / 255 / weights.red_v + 128)[::2, ::2]).clip(0, 255)
-    return YuvFrame(packed=packed, height=height, width=width, colours=colours, **orientation)
+    return YuvFrame(packed=packed, height=height, width=width, colours=colours)

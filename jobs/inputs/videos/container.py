@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import av
+from av.codec.hwaccel import HWAccel
 from av.stream import Disposition
 
 from jobs.errors import VideoError
@@ -38,10 +39,11 @@ UNLIMITED_PROBES = (signatures.FLV, signatures.MPEG_PS, None)
 BYTES_PER_PROBED_PIXEL = 1.25
 
 
-def open_container(path: Path, limits: VideoLimits) -> av.container.InputContainer:
+def open_container(path: Path, limits: VideoLimits, hwaccel: HWAccel | None = None) -> av.container.InputContainer:
     """Open a video file, whatever its name, with the formats, protocols and codecs that are allowed.
 
-    Raises VideoError for a path that is not a regular file, an empty or damaged file, and any other format.
+    hwaccel: for decoding on a GPU. Raises VideoError for a path that is not a regular file, an empty or damaged file,
+    and any other format.
     """
     kind: str | None = None
     try:
@@ -53,7 +55,7 @@ def open_container(path: Path, limits: VideoLimits) -> av.container.InputContain
         kind = signatures.identify(path)
         if (claimed := container_probe.claimed_bytes(path)) > size:
             raise VideoError(f"its tables claim {claimed:,} bytes of samples, but the file has {size:,}: it is damaged")
-        return _open(path, kind, limits)
+        return _open(path, kind, limits, hwaccel)
     except (av.FFmpegError, OSError, ValueError, MemoryError) as error:
         reason = getattr(error, "strerror", None) or error
         content = "its first bytes are of no known format" if kind is None else f"by its first bytes it is {kind}"
@@ -61,7 +63,7 @@ def open_container(path: Path, limits: VideoLimits) -> av.container.InputContain
         raise VideoError(f"cannot be opened as a video ({reason}); {content}; {legal}") from error
 
 
-def _open(path: Path, kind: str | None, limits: VideoLimits) -> av.container.InputContainer:
+def _open(path: Path, kind: str | None, limits: VideoLimits, hwaccel: HWAccel | None) -> av.container.InputContainer:
     most_pixels = max(limits.max_pixels, VideoLimits.max_pixels)
     limit_blocks(round((BYTES_PER_PROBED_PIXEL if kind in UNLIMITED_PROBES else BYTES_PER_PIXEL) * most_pixels))
     try:
@@ -76,6 +78,7 @@ def _open(path: Path, kind: str | None, limits: VideoLimits) -> av.container.Inp
                     "format_whitelist": FORMATS.get(kind or "", ANY_FORMAT), "codec_whitelist": ",".join(CODECS),
                 },
                 metadata_errors="replace",
+                hwaccel=hwaccel,
             )  # fmt: skip
     finally:
         limit_blocks(BYTES_PER_PIXEL * most_pixels)

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+Decoder = Literal["auto", "cpu", "cuda"]
 
 
 def pageable(num_bytes: int) -> np.ndarray:
@@ -24,3 +26,4 @@ class Decoding:
     as_planes: bool = False
     allocate: "Callable[[int], np.ndarray | Tensor]" = pageable  # memory for planes of so many bytes
     threads: int = 0  # of FFmpeg for a file; 0: as many as there are CPUs, 16 at most
+    decoder: Decoder = "cpu"  # `with_decoder` decides what "auto" is for a file

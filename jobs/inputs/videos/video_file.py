@@ -6,13 +6,14 @@ from contextlib import closing
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 from av.video.reformatter import VideoReformatter
 
 from jobs.errors import VideoError
 from jobs.inputs.limits import VideoLimits
-from jobs.inputs.videos import container_probe
+from jobs.inputs.videos import container_probe, nvdec
 from jobs.inputs.videos.container import check_size, describe_choice, open_container, video_stream
 from jobs.inputs.videos.decoding import Decoding
 from jobs.inputs.videos.frame_times import DecodingTimes, lacks_times
@@ -28,6 +29,16 @@ THREADS = "AUTO"
 FOR_ONE_FRAME = Decoding(threads=1)
 
 
+class Kind(NamedTuple):
+    """What a decoder must be able to decode."""
+
+    codec: str  # FFmpeg's name of its own decoder
+    profile: str | None
+    pixel_format: str | None
+    width: int  # pixels, as coded
+    height: int
+
+
 class VideoFile:
     """An open video file. Raises VideoError for a file that cannot be decoded or exceeds a limit."""
 
@@ -36,7 +47,8 @@ class VideoFile:
     def __init__(self, path: Path, limits: VideoLimits, *, all_frames: bool, decoding: Decoding) -> None:
         """Open a file. all_frames: refuse it if it claims more than `limits.max_frames`."""
         self._path, self._limits, self._decoding = path, limits, decoding
-        self._container = open_container(path, limits)
+        self._is_on_gpu = decoding.decoder == "cuda"
+        self._container = self._opened()
         try:
             self._stream = video_stream(self._container, limits)
             self.frames = self._claimed_frames(all_frames)
@@ -49,13 +61,26 @@ class VideoFile:
         context.options = {"max_pixels": str(limits.max_pixels)}
         if context.name == "hevc":  # by default it silently drops frames with lost references, 15 of 120
             context.options |= {"flags": "+output_corrupt"}
-        self._stream.thread_type, context.thread_count = THREADS, decoding.threads
-        self._has_planes = decoding.as_planes and is_planar(context.pix_fmt, context.width, context.height)
+        self._stream.thread_type, context.thread_count = THREADS, 1 if self._is_on_gpu else decoding.threads
+        self.kind = Kind(context.name, context.profile, context.pix_fmt, context.width, context.height)
+        # On a GPU the context's format is that of the card's memory; what comes from there is 4:2:0 of 8 bits.
+        is_planar_file = self._is_on_gpu or is_planar(context.pix_fmt, context.width, context.height)
+        self._has_planes = decoding.as_planes and is_planar_file
         self._aspect: Fraction | None = self._stream.sample_aspect_ratio  # of the frames as coded
         self.rate = Fraction(self._stream.average_rate or self._stream.guessed_rate or FOLDER_RATE)
         self.damaged: set[int | None] = set()  # times of damaged frames and packets; None: unknown
         self._reformatter = VideoReformatter()  # one per reader: sharing one between threads crashes
         self.missing = 0  # frames that a Matroska file claims after the last decoded one
+
+    def _opened(self) -> av.container.InputContainer:
+        """The container, for the decoder that is asked for, or for the CPU's where a GPU's cannot be opened."""
+        if self._is_on_gpu:
+            try:
+                return open_container(self._path, self._limits, nvdec.hwaccel())
+            except VideoError as error:
+                nvdec.give_up(f"the GPU's decoder could not be opened for {self._path.name}: {error}")
+                self._is_on_gpu = False
+        return open_container(self._path, self._limits)
 
     def read(
         self, start: int, end: int | None, short_side: int | None, *, only: Container[int] | None = None
@@ -151,6 +176,9 @@ class VideoFile:
             except av.InvalidDataError:
                 pass  # the packet's frames are missing from frames_decoded
             except (av.FFmpegError, MemoryError, ValueError) as error:
+                if self._is_on_gpu:
+                    nvdec.give_up(f"the GPU's decoder failed: {error}")
+                    raise RuntimeError(f"the GPU's decoder failed, and the CPU's takes over: {error}") from error
                 raise VideoError(self._describe(error)) from error
             if not whole:
                 self.damaged.add(packet.pts if packet else None)

@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 PLANAR, SEMI_PLANAR = ("yuv420p", "yuvj420p"), "nv12"  # FFmpeg's names of 4:2:0 in 8 bits
 LARGEST = 4096 * 2304  # pixels of 4K; larger frames are scaled down on the host, where 16 of them would take 300 MB
 FULL_RANGE = 2  # FFmpeg's AVCOL_RANGE_JPEG
-# Shares of red and blue in luma, by FFmpeg's AVColorSpace. What is not in it counts as BT.601, as in FFmpeg's scaler.
-BT601 = (0.299, 0.114)
-SHARES = {1: (0.2126, 0.0722), 4: (0.30, 0.11), 7: (0.212, 0.087), 9: (0.2627, 0.0593), 10: (0.2627, 0.0593)}
+BT601 = (0.299, 0.114)  # also where the stream does not say, as in FFmpeg's scaler
+# Shares of red and blue in luma, by FFmpeg's AVColorSpace: those that its scaler can convert.
+SHARES = {
+    0: BT601, 1: (0.2126, 0.0722), 2: BT601, 4: (0.30, 0.11), 5: BT601, 6: BT601, 7: (0.212, 0.087),
+    9: (0.2627, 0.0593),
+}  # fmt: skip
 
 
 def is_planar(pixel_format: str | None, width: int, height: int) -> bool:
@@ -44,6 +47,11 @@ def to_planes(
             frame = reformatter.reformat(frame, format=PLANAR[0])
         except (av.FFmpegError, ValueError) as error:
             raise VideoError(f"frame {index}, {frame.format.name}, cannot be converted to 4:2:0: {error}") from error
+    if (shares := SHARES.get(frame.colorspace)) is None:
+        raise VideoError(
+            f"frame {index}, {frame.format.name}, cannot be converted to RGB: its matrix is number {frame.colorspace} "
+            f"of ITU-T H.273; legal: {', '.join(map(str, SHARES))}"
+        )
     packed = allocate(packed_bytes(frame.height, frame.width))
     _pack(frame, np.asarray(packed))
     orientation = orientation_of(frame)
@@ -52,7 +60,7 @@ def to_planes(
         packed=packed,
         height=frame.height,
         width=frame.width,
-        colours=Colours(*SHARES.get(frame.colorspace, BT601), is_full_range),
+        colours=Colours(*shares, is_full_range),
         is_transposed=orientation.is_transposed,
         is_mirrored_horizontally=orientation.is_mirrored_horizontally,
         is_mirrored_vertically=orientation.is_mirrored_vertically,

@@ -1,8 +1,9 @@
 """Frames in luma and chroma give the masks of the same frames in RGB, whatever their size, colours and orientation."""
 
-import dataclasses
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from tests.core.clips import BT601, as_planes, noisy_clip
 from tests.core.tiny import tiny_model
 
 CPU = torch.device("cpu")
-ORIENTATIONS = [
+ORIENTATIONS: list[dict[str, Any]] = [
     dict(zip(("is_transposed", "is_mirrored_horizontally", "is_mirrored_vertically"), each, strict=True))
     for each in product((False, True), repeat=3)
 ]
@@ -51,7 +52,7 @@ def test_colours_are_those_that_were_coded(colours: Colours, size: tuple[int, in
 @pytest.mark.parametrize("short_side", [None, 30])
 def test_frames_are_upright_at_their_own_size_and_scaled(orientation: dict[str, bool], short_side: int | None) -> None:
     image = squares(48, 64)
-    frame, expected = as_planes(image, **orientation), upright(image, orientation)
+    frame, expected = replace(as_planes(image), **orientation), upright(image, orientation)
     assert frame.size == expected.shape[:2]
     size = scaled_size(*frame.size, short_side)
     found = to_images([frame], CPU, size)
@@ -62,7 +63,7 @@ def test_frames_are_upright_at_their_own_size_and_scaled(orientation: dict[str, 
 
 
 def test_samples_are_every_so_many_rows_and_columns_of_the_upright_frame() -> None:
-    frame = as_planes(squares(48, 64), is_transposed=True)
+    frame = replace(as_planes(squares(48, 64)), is_transposed=True)
     assert np.array_equal(frame.sampled(5, 3), frame.sampled(1, 1)[::5, ::3])
 
 
@@ -120,4 +121,4 @@ def test_a_session_takes_planes() -> None:
 def test_planes_of_another_size_are_refused() -> None:
     frame = as_planes(squares(48, 64))
     with pytest.raises(ValueError, match=r"of 64x50 have shape \(4608,\); legal: \(4800,\)"):
-        dataclasses.replace(frame, height=50)
+        replace(frame, height=50)
