@@ -156,25 +156,27 @@ _NESTED: dict[str, Callable[[Any], object]] = {
 
 @dataclass(frozen=True)
 class VideoStarted:
-    """A video was started: from now on, the death of the process is charged to this video."""
+    """A video was started: from now on, the death of the process is charged to it, or to others that are under way."""
 
     work_id: str
 
 
 @dataclass(frozen=True)
 class VideoOpened:
-    """The container of the video under way says how many of its frames are to be segmented."""
+    """A video's container says how many of its frames are to be segmented."""
 
     frames: int
+    work_id: str | None = None  # None: of the video that was started last
 
 
 @dataclass(frozen=True)
 class FramesDone:
-    """There was progress on the video under way since the last report, also where no frame was segmented."""
+    """There was progress on a video since its last report, also where no frame was segmented."""
 
     frames: int  # segmented; each frame of a video counts once, by halves where two passes go over it
     frames_again: int = 0  # gone through by passes that make no masks: scans and cycle checks
     phase: Phase = "forward pass"  # the present one
+    work_id: str | None = None  # None: of the video that was started last
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """What every actor of a run is told as it loads."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from jobs.inputs.limits import ProcessLimits
 from jobs.inputs.videos.decoding import Decoder
@@ -21,6 +22,7 @@ class ActorSettings:
     similarity: str | None  # that replaces the network's own
     allowance: ProcessLimits
     storage: StoragePolicy
+    clips_per_actor: Literal["auto"] | int = "auto"  # that share each call of the network; auto: by device and cores
     report_seconds: float = REPORT_SECONDS[0]  # between reports of frames done
 
 

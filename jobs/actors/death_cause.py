@@ -27,15 +27,18 @@ def describe_error(error: BaseException) -> str:
     return text
 
 
-def classify_death(name: str, error: RayError, mailbox: MailboxHandle) -> tuple[str, RayError]:
-    """The class of a death, and its error: the reason that the actor of this name left, or what Ray knows."""
+def classify_death(name: str, error: RayError, mailbox: MailboxHandle) -> tuple[str, RayError, str | None]:
+    """The class of a death, its error, and the work id of the video that is to blame, if that is known.
+
+    They are the reason that the actor of this name left, or what Ray knows.
+    """
     if isinstance(error, OutOfMemoryError):
-        return "OutOfMemory", error
+        return "OutOfMemory", error, None
     try:
         reason = ray.get(mailbox.exit_reason.remote(name), timeout=EXIT_REASON_SECONDS)
     except RayError:
         reason = None
-    return (reason.error_class, RayError(reason.message)) if reason else ("Crash", error)
+    return (reason.error_class, RayError(reason.message), reason.work_id) if reason else ("Crash", error, None)
 
 
 class NodeCheck:

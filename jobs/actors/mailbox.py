@@ -16,6 +16,7 @@ class ExitReason:
 
     error_class: str
     message: str
+    work_id: str | None = None  # of the video that is to blame; None: of several under way, it cannot be told
 
 
 Message = ExitReason | ShardHandedOver

@@ -205,12 +205,13 @@ class Pool:
     def _death(self, actor: Actor, error: RayError) -> Death:
         node = self._scheduler.workers[actor.name].node
         is_node_up = self._node_check.is_alive(node) if node else not self._group.lost_a_node_since(actor)
-        error_class = "Hang"
+        error_class, work_id = "Hang", None
         if actor.is_unresponsive:
             error = RayError(f"its process gave no sign for {self._unresponsive_seconds:g} s, and was ended")
         else:
-            error_class, error = classify_death(actor.name, error, self._mailbox)
-        return Death(error=error, error_class=error_class, reason=describe_error(error), is_node_up=is_node_up)
+            error_class, error, work_id = classify_death(actor.name, error, self._mailbox)
+        reason = describe_error(error)
+        return Death(error=error, error_class=error_class, reason=reason, is_node_up=is_node_up, work_id=work_id)
 
     def _ask_nodes_of_dead(self, ready: "list[tuple[Actor, Awaited]]", events: Mapping[EventStream, Received]) -> None:
         """Ask the nodes of all actors that died at a time: each that is gone takes seconds."""

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Generator, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,12 +11,15 @@ import torch
 from ray.exceptions import ActorUnavailableError, RayError
 
 from jobs.actors.actor_settings import ActorSettings
+from jobs.actors.clips_at_once import clips_at_once
 from jobs.actors.division import NodeShare
 from jobs.actors.handles import MailboxHandle
 from jobs.actors.mailbox import Message
 from jobs.actors.metrics_export import MetricsExport
 from jobs.actors.shard_file import ShardFile
-from jobs.actors.watchdog import Watchdog
+from jobs.actors.shared_time import SharedTime
+from jobs.actors.videos_at_once import VideosAtOnce
+from jobs.actors.watchdog import Watchdog, WatchedVideo
 from jobs.concurrency.prefetch import Prefetch
 from jobs.concurrency.threads import inheriting_thread
 from jobs.errors import CredentialsError, PromptError, RefusedError, StorageError, VideoError
@@ -43,8 +46,10 @@ from jobs.segmenting.work_item import Shard, WorkItem
 from jobs.telemetry.stages import Timed, in_stage
 from stcn_core.acceleration.allocator import keep_freed_memory
 from stcn_core.acceleration.inference import for_inference
+from stcn_core.acceleration.shared_network import ClipNetwork, SharedNetwork
 from stcn_core.device import find_device
 from stcn_core.models.checkpoint import load_model
+from stcn_core.models.network import Network
 
 POST_SECONDS = 3.0  # for a message to arrive
 RECONNECT_SECONDS = 1.0  # between two tries to wait for the order to stop
@@ -58,6 +63,7 @@ class Segmenter:
     def __init__(self, name: str, mailbox: MailboxHandle) -> None:
         self._name, self._mailbox = name, mailbox
         self._shard: ShardFile | None = None
+        self._time = SharedTime()
 
     def node(self) -> str:
         """The id of the node it is on."""
@@ -78,59 +84,80 @@ class Segmenter:
         self._model = for_inference(
             load_model(model, device=str(find_device(settings.device)), similarity=settings.similarity), precision
         )
-        self._decoding = decoding_for(next(self._model.parameters()).device, settings.decoder)
+        device = next(self._model.parameters()).device
+        self._clips = clips_at_once(settings.clips_per_actor, device, share)
+        self._decoding = decoding_for(device, settings.decoder, files=self._clips)
+        self._shared = SharedNetwork(self._model, at_once=self._clips) if self._clips > 1 else None
         self._watchdog = Watchdog(replace(settings.allowance, memory_gib=share.memory_gib), self._post)
         with storage_policy(settings.storage):
             inheriting_thread(self._hand_over_on_stop).start()
 
     def run(self, shard: Shard, attempt: str) -> Iterator[Event]:
-        """Segment a shard's videos one after another, and write their masks into the folder `attempt`.
+        """Segment a shard's videos, one after another or several at once, and write their masks into `attempt`.
 
         A video's own error becomes its row. Anything else is raised: it is the shard's.
         """
         with storage_policy(self._settings.storage), scratch.temporary() as folder:
             name = f"{shard.shard_id}.parquet"
-            self._shard = ShardFile(Path(folder) / name, attempt)
-            with Prefetch((_FetchedVideo(item) for item in shard.items), most=1) as fetched:
-                for video in Timed("wait_video", fetched):
-                    yield VideoStarted(video.item.work_id)
-                    with video.folder:
-                        yield from self._segment(video, self._shard)
+            self._shard = ShardFile(Path(folder) / name, attempt, [item.work_id for item in shard.items])
+            if self._shared and len(shard.items) > 1:
+                yield from VideosAtOnce(
+                    self._shared, shard.items, self._fetch_and_segment, at_once=self._clips
+                ).events()
+            else:
+                with Prefetch((_FetchedVideo(item) for item in shard.items), most=1) as fetched:
+                    for video in Timed("wait_video", fetched):
+                        yield from self._segment(video, self._model)
             yield self._shard.upload()[1]
 
-    def _segment(self, fetched: "_FetchedVideo", shard: ShardFile) -> Generator[Event, None, None]:
-        started = time.monotonic()
-        self._watchdog.video_starts()
-        try:
-            video, prompts = fetched.paths()
-            work = segment_video(fetched.item, video, prompts, model=self._model, decoding=self._decoding)
-            row, tables = yield from self._reported(work)
-        except (VideoError, RefusedError) as error:
-            row, tables = quarantined_row(fetched.item, error, seconds=time.monotonic() - started), []
-        except Exception as error:
-            # Whatever a video's bytes bring about is that video's failure, never the job's.
-            yield VideoFailed(quarantined_row(fetched.item, error, seconds=time.monotonic() - started))
-            return
-        finally:
-            self._watchdog.video_ends()
+    def _fetch_and_segment(self, item: WorkItem, network: ClipNetwork) -> Generator[Event, None, None]:
+        yield from self._segment(_FetchedVideo(item), network)
+
+    def _segment(self, fetched: "_FetchedVideo", model: Network) -> Generator[Event, None, None]:
+        work_id, shard = fetched.item.work_id, self._shard
+        assert shard is not None
+        with fetched.folder, self._time.share() as seconds:
+            yield VideoStarted(work_id)
+            try:
+                with self._watching(work_id, model) as watched:
+                    video, prompts = fetched.paths()
+                    work = segment_video(fetched.item, video, prompts, model=model, decoding=self._decoding)
+                    row, tables = yield from self._reported(work, watched)
+            except (VideoError, RefusedError) as error:
+                row, tables = quarantined_row(fetched.item, error), []
+            except Exception as error:
+                # Whatever a video's bytes bring about is that video's failure, never the job's.
+                yield VideoFailed(quarantined_row(fetched.item, error, seconds=seconds()))
+                shard.skip(work_id)
+                return
+            row = replace(row, seconds=seconds())
         if shard.add(row, tables):
             yield VideoFinished(row)
 
-    def _reported(self, work: Generator[VideoProgress, None, Segmented]) -> Generator[Event, None, Segmented]:
+    def _watching(self, work_id: str, model: Network) -> AbstractContextManager[WatchedVideo]:
+        if not isinstance(model, ClipNetwork):
+            return self._watchdog.watching(work_id)
+        seat = model.seat
+        return self._watchdog.watching(work_id, clock=seat.own_seconds, company=lambda: seat.company)
+
+    def _reported(
+        self, work: Generator[VideoProgress, None, Segmented], watched: WatchedVideo
+    ) -> Generator[Event, None, Segmented]:
         """Turn the steps of all passes into a report now and then."""
+        work_id = watched.work_id
         last_time, last_frames, again, now = time.monotonic(), 0, 0, VideoProgress(0)
         while True:
             try:
                 now = next(work)
             except StopIteration as end:
-                yield FramesDone(now.frames - last_frames, again, now.phase)
+                yield FramesDone(now.frames - last_frames, again, now.phase, work_id)
                 return end.value  # type: ignore[no-any-return]
-            self._watchdog.video_goes_on()
+            watched.goes_on()
             if now.length is not None:
-                yield VideoOpened(now.length)
+                yield VideoOpened(now.length, work_id)
             again += now.is_again
             if time.monotonic() - last_time >= self._settings.report_seconds:
-                yield FramesDone(now.frames - last_frames, again, now.phase)
+                yield FramesDone(now.frames - last_frames, again, now.phase, work_id)
                 last_time, last_frames, again = time.monotonic(), now.frames, 0
 
     def _hand_over_on_stop(self) -> None:

@@ -1,7 +1,8 @@
 """The masks that an actor has finished of its shard: a file on local disk that grows, and is uploaded once."""
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,11 +19,14 @@ class ShardFile:
     """Takes finished videos until it is uploaded, at the shard's end or when the actor is told to stop.
 
     Both may come at the same time, from two threads; the first counts. A file that could not be written whole is never
-    uploaded.
+    uploaded. Videos are in the shard's order, whichever of several under way ends first: those that end early wait.
     """
 
-    def __init__(self, path: Path, attempt: str) -> None:
+    def __init__(self, path: Path, attempt: str, order: Sequence[str]) -> None:
+        """order: work ids of the shard's videos."""
         self._path, self.attempt = path, attempt
+        self._order = deque(order)  # of videos that are not in the file
+        self._early: dict[str, tuple[VideoRow, list[pa.Table]] | None] = {}  # by work id; None: it has failed
         self._rows: list[VideoRow] = []
         self._written: ShardWritten | None = None
         self._lock = threading.Lock()
@@ -30,20 +34,36 @@ class ShardFile:
             self._writer = store.MaskWriter(path)
 
     def add(self, row: VideoRow, tables: Iterable[pa.Table]) -> bool:
-        """Append a video; False if the file is uploaded already."""
+        """Append a video, once those before it are there; False if the file is uploaded already."""
         with self._lock:
             if self._written:
                 return False
-            with self._whole(), in_stage("encode"):
-                for table in tables:
-                    self._writer.add(table)
-            self._rows.append(row)
+            self._early[row.work_id] = row, list(tables)
+            self._append(wait=True)
             return True
+
+    def skip(self, work_id: str) -> None:
+        """Expect a video no more."""
+        with self._lock:
+            self._early[work_id] = None
+            if not self._written:
+                self._append(wait=True)
+
+    def _append(self, *, wait: bool) -> None:
+        """Append finished videos in order. wait: only up to the first that is not finished."""
+        while self._order and (self._order[0] in self._early or not wait):
+            if finished := self._early.pop(self._order.popleft(), None):
+                row, tables = finished
+                with self._whole(), in_stage("encode"):
+                    for table in tables:
+                        self._writer.add(table)
+                self._rows.append(row)
 
     def upload(self) -> tuple[tuple[VideoRow, ...], ShardWritten]:
         """Put what is finished into storage; the rows, and where their masks are."""
         with self._lock:
             if not self._written:
+                self._append(wait=False)
                 with self._whole():
                     self._writer.close()
                 self._written = self._upload()

@@ -7,7 +7,8 @@ ever escapes it; the driver notices that no event comes.
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import psutil
 
@@ -18,6 +19,29 @@ CHECK_SECONDS = 0.25
 GIB = 2**30
 
 
+class WatchedVideo:
+    """A video under way, and its own time."""
+
+    def __init__(self, work_id: str, clock: Callable[[], float], company: Callable[[], int]) -> None:
+        self.work_id, self._clock, self._company = work_id, clock, company
+        self._started = self._progress = clock()
+
+    def goes_on(self) -> None:
+        """Note that a frame came."""
+        self._progress = self._clock()
+
+    def reason(self, limits: ProcessLimits) -> ExitReason | None:
+        """Why its process is to be ended. In a call that several videos share, it is not known which one hangs."""
+        now = self._clock()
+        work_id = self.work_id if self._company() < 2 else None
+        if now - self._progress > limits.stall_seconds:
+            return ExitReason("Hang", f"no frame came for {limits.stall_seconds:g} s (--stall-seconds)", work_id)
+        if now - self._started > limits.video_seconds:
+            message = f"it took more than {limits.video_seconds:g} s (--max-video-seconds)"
+            return ExitReason("TimeLimit", message, self.work_id)
+        return None
+
+
 class Watchdog:
     """Watches one process. `post` is given the reason right before the process ends."""
 
@@ -25,21 +49,27 @@ class Watchdog:
         self._limits, self._post = limits, post
         self._process = psutil.Process()
         self._parent = os.getppid()
-        self._started: float | None = None  # time at which the video under way began
-        self._progress = 0.0  # time of its last frame
+        self._videos: tuple[WatchedVideo, ...] = ()  # replaced as a whole, so that the thread sees no change in it
+        self._lock = threading.Lock()
         threading.Thread(target=self._watch, daemon=True).start()
 
-    def video_starts(self) -> None:
-        """Begin to count the time of a video."""
-        self._progress = self._started = time.monotonic()
+    @contextmanager
+    def watching(
+        self, work_id: str, *, clock: Callable[[], float] = time.monotonic, company: Callable[[], int] = lambda: 1
+    ) -> Iterator[WatchedVideo]:
+        """Watch a video inside the block.
 
-    def video_goes_on(self) -> None:
-        """Note that a frame came."""
-        self._progress = time.monotonic()
-
-    def video_ends(self) -> None:
-        """Stop counting: no video is under way."""
-        self._started = None
+        clock: its own seconds, which stand still while it waits for other videos. company: number of videos that share
+        what it is in at the moment.
+        """
+        video = WatchedVideo(work_id, clock, company)
+        with self._lock:
+            self._videos += (video,)
+        try:
+            yield video
+        finally:
+            with self._lock:
+                self._videos = tuple(other for other in self._videos if other is not video)
 
     def _watch(self) -> None:
         while True:
@@ -51,18 +81,18 @@ class Watchdog:
                 os._exit(1)
 
     def _reason(self) -> ExitReason | None:
-        now, started, allowed = time.monotonic(), self._started, self._limits
-        if started is None:
-            return None
-        if now - self._progress > allowed.stall_seconds:
-            return ExitReason("Hang", f"no frame came for {allowed.stall_seconds:g} s (--stall-seconds)")
-        if now - started > allowed.video_seconds:
-            return ExitReason("TimeLimit", f"it took more than {allowed.video_seconds:g} s (--max-video-seconds)")
-        used = self._process.memory_info().rss / GIB
-        if allowed.memory_gib is not None and used > allowed.memory_gib:
+        videos = self._videos
+        for video in videos:
+            if reason := video.reason(self._limits):
+                return reason
+        return self._memory_reason() if videos else None
+
+    def _memory_reason(self) -> ExitReason | None:
+        used, allowed = self._process.memory_info().rss / GIB, self._limits.memory_gib
+        if allowed is not None and used > allowed:
             return ExitReason(
                 "OutOfMemory",
-                f"its process held {used:.1f} GiB, over its share of {allowed.memory_gib:.1f} (--memory-per-actor); "
-                "lower --actors, --short-side or --max-memory-frames",
+                f"its process held {used:.1f} GiB, over its share of {allowed:.1f} (--memory-per-actor); "
+                "lower --actors, --clips-per-actor, --short-side or --max-memory-frames",
             )
         return None

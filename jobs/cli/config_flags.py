@@ -3,8 +3,8 @@
 import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from types import MappingProxyType, NoneType
-from typing import Annotated, Any, Literal, get_args, get_origin
+from types import MappingProxyType, NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import typer
 from pydantic.fields import FieldInfo
@@ -76,9 +76,12 @@ def _sentences(field: FieldInfo) -> Iterator[str]:
 
 
 def _plain(annotation: Any) -> Any:
-    """The type as Typer reads it: a Literal is text, since pydantic checks it together with all other options."""
+    """The type as Typer reads it: a Literal is text, since pydantic checks it together with all other options.
+
+    So is what may be a word or a number.
+    """
     parts = [part for part in get_args(annotation) if part is not NoneType]
-    if get_origin(annotation) is Literal:
+    if get_origin(annotation) is Literal or (get_origin(annotation) in (Union, UnionType) and len(parts) > 1):
         return str
     if len(parts) < len(get_args(annotation)):
         return _plain(parts[0]) | None

@@ -235,6 +235,16 @@ class SegmentConfig:
             unset="an even share of the CPUs",
         ),
     ] = None
+    clips_per_actor: Annotated[
+        Literal["auto"] | Count,
+        Option(
+            "Videos that an actor segments at once, which share each call of the network; auto: 1 on a CPU, and on a "
+            "GPU 8, or fewer where the actor has less than 4 cores or 8 GiB.",
+            CLUSTER,
+            legal="1 or more, or auto",
+            run_only=True,
+        ),
+    ] = "auto"
     memory_per_actor: Annotated[
         float | None,
         Field(gt=0),

@@ -98,6 +98,7 @@ class ActorStart:
             similarity=config.similarity,
             allowance=ProcessLimits(config.stall_seconds, config.max_video_seconds),
             storage=StoragePolicy(config.storage_patience, config.verify_downloads),
+            clips_per_actor=config.clips_per_actor,
             report_seconds=report_seconds(size),
         )
         group = ActorGroup(

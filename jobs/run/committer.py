@@ -9,7 +9,7 @@ from jobs.ledger.ledger import Commit
 from jobs.planning.config import SegmentConfig
 from jobs.records import FramesDone, ShardHandedOver, ShardWritten, VideoFinished, VideoRow
 from jobs.run.run_metrics import count_committed, count_event
-from jobs.scheduling.events import NodeAvoided, TriedTwice, VideoGivenUp, VideoRetried
+from jobs.scheduling.events import NodeAvoided, TriedTwice, VideoGivenUp, VideoRetried, VideosSuspected
 from jobs.segmenting.failure_row import quarantined_row
 from jobs.watching.progress import Counts, Display
 
@@ -38,6 +38,11 @@ class Committer:
         elif isinstance(event, VideoRetried):
             error = f"{event.error_class}: {printable(event.message)}"
             self._report.note(f"{printable(event.item.entry.video_id)}: tried again: {error}")
+        elif isinstance(event, VideosSuspected):
+            self._report.note(
+                f"{_some(event.video_ids)}: under way together as their actor died, so each is tried again alone, and "
+                f"none is charged: {event.error_class}: {printable(event.message)}"
+            )
         elif isinstance(event, ShardWritten):
             self._commit(attempt, self._rows.pop(attempt, []), event)
         elif isinstance(event, ShardHandedOver):

@@ -9,7 +9,7 @@ from jobs.actors.pool import Pool
 from jobs.actors.pool_events import PoolEvent
 from jobs.ledger.commit_writer import CommitWriter
 from jobs.records import FramesDone, VideoFinished, VideoRow
-from jobs.scheduling.events import VideoGivenUp, VideoRetried
+from jobs.scheduling.events import VideoGivenUp, VideoRetried, VideosSuspected
 from jobs.scheduling.worker import Worker, WorkerState
 from jobs.telemetry import metrics
 from jobs.telemetry.metrics import Metric
@@ -37,7 +37,7 @@ def count_event(event: PoolEvent) -> None:
         count(metrics.FRAMES_AGAIN, event.frames_again)
     elif isinstance(event, VideoFinished):
         _count_row(event.row)
-    elif isinstance(event, VideoRetried):
+    elif isinstance(event, VideoRetried | VideosSuspected):
         count(metrics.VIDEO_ERRORS, error=event.error_class, outcome="retried")
     elif isinstance(event, VideoGivenUp):
         count(metrics.VIDEO_ERRORS, error=event.error_class, outcome="quarantined")

@@ -8,17 +8,24 @@ from jobs.segmenting.work_item import Shard, WorkItem
 
 
 @dataclass(kw_only=True)
+class VideoUnderWay:
+    """A video that is being segmented."""
+
+    item: WorkItem
+    since: float = 0.0  # time at which it was started, in seconds
+    frames: int = 0  # done
+    phase: Phase | None = None  # the pass over it; None before its first report
+    length: int | None = None  # in frames, as its container says
+
+
+@dataclass(kw_only=True)
 class Assignment:
     """One try of a shard."""
 
     shard: Shard
     attempt: str  # its folder, below the output
-    running: str | None = None  # work id of the video that is being segmented
-    running_since: float = 0.0  # time at which it was started, in seconds
-    running_frames: int = 0  # of this video, done
-    phase: Phase | None = None  # the pass over it that is under way; None before its first report
-    running_length: int | None = None  # frames of this video, as its container says
-    frames: int = 0  # of the videos before it, done
+    under_way: dict[str, VideoUnderWay] = field(default_factory=dict)  # by work id, in the order of their starts
+    frames: int = 0  # of the videos that were under way before, done
     settled: set[str] = field(default_factory=set)  # work ids
     is_counted: bool = True  # in the estimate of what is left; of two tries of the same videos, one is
     requeued: set[str] = field(default_factory=set)  # work ids that go into a shard of their own
@@ -43,12 +50,18 @@ class Assignment:
     @property
     def frames_done(self) -> int:
         """Frames that were segmented, none of which is committed."""
-        return self.frames + self.running_frames
+        return self.frames + sum(video.frames for video in self.under_way.values())
 
     @property
     def is_whole(self) -> bool:
         """Whether no video of it has failed, and it is not in storage."""
         return not (self.is_written or self.requeued or self.quarantined)
+
+    def video(self, work_id: str | None) -> VideoUnderWay | None:
+        """The video under way that an event is about. None: the one that was started last."""
+        if work_id is None:
+            return next(reversed(self.under_way.values()), None)
+        return self.under_way.get(work_id)
 
     def ask(self, now: float) -> float:
         """Note that a worker is wanted for a second try; returns for how many seconds it has been."""

@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 
-from jobs.scheduling.assignment import Assignment
+from jobs.scheduling.assignment import Assignment, VideoUnderWay
 from jobs.scheduling.length_model import LengthModel
 from jobs.segmenting.work_item import Shard
 
@@ -35,40 +35,41 @@ class Estimate:
         for item in shard.items:
             self._count(item.expected_frames, 1)
 
-    def begin(self, assignment: Assignment, work_id: str) -> None:
+    def begin(self, assignment: Assignment, work_id: str, now: float) -> None:
         """Note that a video is under way."""
-        assignment.running, assignment.running_length = work_id, None
-        assignment.expected_left -= assignment.items[work_id].expected_frames
+        item = assignment.items[work_id]
+        assignment.under_way[work_id] = VideoUnderWay(item=item, since=now)
+        assignment.expected_left -= item.expected_frames
 
-    def opened(self, assignment: Assignment, frames: int) -> None:
-        """Take the length of the video under way, in frames, as its container says it."""
-        if assignment.running is None or frames <= 0:
+    def opened(self, assignment: Assignment, video: VideoUnderWay | None, frames: int) -> None:
+        """Take the length of a video under way, in frames, as its container says it."""
+        if video is None or frames <= 0:
             return
-        self._lengths.learn(assignment.items[assignment.running].expected_frames, frames)
-        self._count_running(assignment, -1)
-        assignment.running_length = frames
-        self._count_running(assignment, 1)
+        self._lengths.learn(video.item.expected_frames, frames)
+        self._count_video(assignment, video, -1)
+        video.length = frames
+        self._count_video(assignment, video, 1)
 
-    def segmented(self, assignment: Assignment, frames: int) -> None:
-        """Count frames of the video under way."""
-        self._count_running(assignment, -1)
-        assignment.running_frames += frames
-        self._count_running(assignment, 1)
+    def segmented(self, assignment: Assignment, video: VideoUnderWay, frames: int) -> None:
+        """Count frames of a video under way."""
+        self._count_video(assignment, video, -1)
+        video.frames += frames
+        self._count_video(assignment, video, 1)
 
     def settle(self, assignment: Assignment, work_id: str, *, is_done: bool) -> None:
         """Count a video as settled."""
-        if is_done and assignment.running_frames and assignment.running_length is None:
-            self._lengths.learn(assignment.items[work_id].expected_frames, assignment.running_frames)
-        assignment.frames += assignment.running_frames
-        self._count_running(assignment, -1)
+        if video := assignment.under_way.pop(work_id, None):
+            if is_done and video.frames and video.length is None:
+                self._lengths.learn(video.item.expected_frames, video.frames)
+            assignment.frames += video.frames
+            self._count_video(assignment, video, -1)
         assignment.settled.add(work_id)
-        assignment.running, assignment.running_frames = None, 0
 
     def drop(self, assignment: Assignment) -> None:
         """Count a shard no more."""
         self._count_all(assignment, -1)
         assignment.is_counted = False
-        assignment.running, assignment.running_frames = None, 0
+        assignment.under_way.clear()
 
     def count(self, assignment: Assignment) -> None:
         """Count the videos of a second try, now that the first one is over."""
@@ -77,34 +78,33 @@ class Estimate:
 
     def left_of(self, assignment: Assignment) -> float:
         """Frames of a shard that are still to be segmented."""
-        videos = len(assignment.items) - len(assignment.settled) - (assignment.running is not None)
+        videos = len(assignment.items) - len(assignment.settled) - len(assignment.under_way)
         waiting = assignment.expected_left
         rest = waiting * self._lengths.ratio(waiting / videos) if videos else 0.0
-        return rest + self._left_of_running(assignment)
+        return rest + sum(map(self._left_of_video, assignment.under_way.values()))
 
-    def _left_of_running(self, assignment: Assignment) -> float:
-        if assignment.running is None:
-            return 0.0
-        expected = assignment.items[assignment.running].expected_frames
-        frames = assignment.running_length or expected * self._lengths.ratio(expected)
-        return max(0.0, frames - assignment.running_frames)
+    def _left_of_video(self, video: VideoUnderWay) -> float:
+        expected = video.item.expected_frames
+        frames = video.length or expected * self._lengths.ratio(expected)
+        return max(0.0, frames - video.frames)
 
     def _count_all(self, assignment: Assignment, videos: int) -> None:
         """Count the videos of a shard that are not settled, or count them no more. videos: 1 or -1 for each."""
-        self._count_running(assignment, videos)
+        for video in assignment.under_way.values():
+            self._count_video(assignment, video, videos)
         for item in assignment.items.values() if assignment.is_counted else ():
-            if item.work_id not in assignment.settled and item.work_id != assignment.running:
+            if item.work_id not in assignment.settled and item.work_id not in assignment.under_way:
                 self._count(item.expected_frames, videos)
 
-    def _count_running(self, assignment: Assignment, videos: int) -> None:
-        """The same for the video under way."""
-        if assignment.running is None or not assignment.is_counted:
+    def _count_video(self, assignment: Assignment, video: VideoUnderWay, videos: int) -> None:
+        """The same for a video under way."""
+        if not assignment.is_counted:
             return
-        if assignment.running_length is not None:
-            self._left += videos * max(0, assignment.running_length - assignment.running_frames)
+        if video.length is not None:
+            self._left += videos * max(0, video.length - video.frames)
         else:
-            self._done += videos * assignment.running_frames
-            self._count(assignment.items[assignment.running].expected_frames, videos)
+            self._done += videos * video.frames
+            self._count(video.item.expected_frames, videos)
 
     def _count(self, expected: int, videos: int) -> None:
         level = int(math.log(expected, RATIO))

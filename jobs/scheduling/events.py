@@ -14,6 +14,7 @@ class Death:
     error_class: str
     reason: str
     is_node_up: bool  # else its node is gone, too, and nobody is charged
+    work_id: str | None = None  # of the video that is to blame, where that is known
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,15 @@ class VideoRetried:
 
 
 @dataclass(frozen=True, kw_only=True)
+class VideosSuspected:
+    """Videos that were under way together as their process died. Each is tried again alone, and none is charged."""
+
+    video_ids: tuple[str, ...]
+    error_class: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class NodeAvoided:
     """A node on which worker after worker died before it began, so that no other is started there."""
 
@@ -52,5 +62,5 @@ class TriedTwice:
     node: str  # of the second worker
 
 
-SchedulerEvent = Event | VideoGivenUp | VideoRetried | ShardHandedOver | NodeAvoided | TriedTwice
+SchedulerEvent = Event | VideoGivenUp | VideoRetried | VideosSuspected | ShardHandedOver | NodeAvoided | TriedTwice
 EventOfAttempt = tuple[str, SchedulerEvent]  # an attempt's folder, and what happened in it

@@ -1,6 +1,6 @@
 """What becomes of videos that fail, and of those of a shard that does not come to its end."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from jobs.planning.shards import make_shard
@@ -9,7 +9,7 @@ from jobs.scheduling.assignment import Assignment
 from jobs.scheduling.budgets import Budgets
 from jobs.scheduling.dispatcher import Dispatcher
 from jobs.scheduling.estimate import Estimate
-from jobs.scheduling.events import Death, EventOfAttempt, VideoGivenUp, VideoRetried
+from jobs.scheduling.events import Death, EventOfAttempt, VideoGivenUp, VideoRetried, VideosSuspected
 from jobs.scheduling.rivals import Rivals
 from jobs.scheduling.worker import Worker
 from jobs.segmenting.work_item import WorkItem
@@ -19,8 +19,9 @@ class Outcomes:
     """Tries videos again while they have tries left, and quarantines them then.
 
     A video that fails with a transient error, or whose process dies, is charged a try. From then on it runs in a shard
-    of its own, and the rest of its shard is done again. The loss of a node is charged to no video. While a shard is
-    tried by two workers, the end of one try is charged to nobody.
+    of its own, and the rest of its shard is done again. Of several under way, one that is not known to be to blame is
+    charged nothing, but runs in a shard of its own from then on, too; so it is a suspect once at most. The loss of a
+    node is charged to no video. While a shard is tried by two workers, the end of one try is charged to nobody.
     """
 
     def __init__(self, budgets: Budgets, dispatcher: Dispatcher, *, estimate: Estimate, rivals: Rivals) -> None:
@@ -30,8 +31,11 @@ class Outcomes:
         """A video's row, with the number of its tries."""
         return replace(row, attempts=self._budgets.attempts(row.work_id))
 
-    def video_failed(self, worker: Worker, row: VideoRow) -> VideoRetried | VideoFinished:
-        """Retry a video of a worker's present shard, or quarantine it. Raises FatalError where storage is gone."""
+    def video_failed(self, worker: Worker, row: VideoRow, *, is_alone: bool) -> VideoRetried | VideoFinished:
+        """Retry a video of a worker's present shard, or quarantine it. Raises FatalError where storage is gone.
+
+        is_alone: whether no other was under way. Memory that ran out for several is charged to none of them.
+        """
         current = worker.assignments[0]
         item, error_class, message = current.items[row.work_id], row.error_class or "", row.error_message or ""
         retried = VideoRetried(item=item, error_class=error_class, message=message)
@@ -40,7 +44,8 @@ class Outcomes:
         if error_class == "StorageError":
             self._budgets.storage_failed(f"{error_class}: {message}")
         counted = self.counted(row)
-        if self._budgets.charge(row.work_id):
+        is_suspect = error_class == "OutOfMemory" and not is_alone
+        if is_suspect or self._budgets.charge(row.work_id):
             current.requeued.add(row.work_id)
             self._again([item])
             return retried
@@ -57,13 +62,24 @@ class Outcomes:
         self._again(assignment.unfinished_items())
 
     def lost(self, assignment: Assignment, death: Death) -> list[EventOfAttempt]:
-        """Repeat a shard whose worker died, and charge the video that was under way."""
-        running = assignment.running if death.is_node_up else None
+        """Repeat a shard whose worker died, and charge the video that is to blame, or try each suspect alone."""
+        under_way = set(assignment.under_way) if death.is_node_up else set()
+        if death.work_id in under_way:
+            under_way &= {death.work_id}
         self._rivals.part(assignment)
         self._estimate.drop(assignment)
         items = assignment.unfinished_items()
-        self._again(item for item in items if item.work_id != running)
-        return [(assignment.attempt, self._charge(item, death)) for item in items if item.work_id == running]
+        self._again(item for item in items if item.work_id not in under_way)
+        involved = [item for item in items if item.work_id in under_way]
+        if len(under_way) == 1:
+            return [(assignment.attempt, self._charge(item, death)) for item in involved]
+        return [(assignment.attempt, self._suspected(involved, death))] if involved else []
+
+    def _suspected(self, items: Sequence[WorkItem], death: Death) -> VideosSuspected:
+        for item in items:
+            self._again([item])
+        ids = tuple(item.entry.video_id for item in items)
+        return VideosSuspected(video_ids=ids, error_class=death.error_class, message=death.reason)
 
     def _charge(self, item: WorkItem, death: Death) -> VideoRetried | VideoGivenUp:
         attempts = self._budgets.attempts(item.work_id)

@@ -126,30 +126,30 @@ class Scheduler:
         current = worker.assignments[0]
         self._measure(worker, event, now)
         if isinstance(event, VideoStarted):
-            self._estimate.begin(current, event.work_id)
-            current.running_since, current.phase = now, None
+            self._estimate.begin(current, event.work_id, now)
             self._node_health.video_started(worker.node)
         elif isinstance(event, VideoOpened):
-            self._estimate.opened(current, event.frames)
+            self._estimate.opened(current, current.video(event.work_id), event.frames)
         elif isinstance(event, VideoFinished):
             self._estimate.settle(current, event.row.work_id, is_done=event.row.status == "done")
             self._budgets.video_fetched()
             return current.attempt, VideoFinished(self._outcomes.counted(event.row))
         elif isinstance(event, VideoFailed):
+            is_alone = len(current.under_way) < 2
             self._estimate.settle(current, event.row.work_id, is_done=False)
-            return current.attempt, self._outcomes.video_failed(worker, event.row)
+            return current.attempt, self._outcomes.video_failed(worker, event.row, is_alone=is_alone)
         elif isinstance(event, ShardWritten):
             current.is_written = True
             self._rivals.win(current)
         return current.attempt, event
 
     def _measure(self, worker: Worker, event: Event, now: float) -> None:
-        current, frames = worker.assignments[0], 0
-        if isinstance(event, FramesDone):
-            frames, current.phase = event.frames, event.phase
-        if current.running and worker.node:
+        current, frames = worker.assignments[0], event.frames if isinstance(event, FramesDone) else 0
+        if current.under_way and worker.node:
             self._dispatcher.pace.work(worker.node, frames, now - worker.last_event)
-        self._estimate.segmented(current, frames)
+        if isinstance(event, FramesDone) and (video := current.video(event.work_id)):
+            video.phase = event.phase
+            self._estimate.segmented(current, video, frames)
         worker.last_event = now
         self._dispatcher.consider(worker)
 
@@ -170,12 +170,12 @@ class Scheduler:
         self._outcomes.repeat(current)
 
     def died(self, name: str, death: Death) -> list[EventOfAttempt]:
-        """Drop a worker that is gone, or did not start: charge the video that it segmented, and repeat its shards.
+        """Drop a worker that is gone, or did not start: charge the video that is to blame, and repeat its shards.
 
         Raises FatalError if workers die one after another before they begin.
         """
         worker = self._drop(name)
-        is_early = not any(assignment.running for assignment in worker.assignments)
+        is_early = not any(assignment.under_way for assignment in worker.assignments)
         events = [event for assignment in worker.assignments for event in self._outcomes.lost(assignment, death)]
         if death.is_node_up and is_early and (avoided := self._died_early(worker.node, death.reason)):
             return [("", avoided)]

@@ -34,4 +34,4 @@ class Worker:
     @property
     def is_segmenting(self) -> bool:
         """Whether a video is under way."""
-        return bool(self.assignments and self.assignments[0].running)
+        return bool(self.assignments and self.assignments[0].under_way)

@@ -36,12 +36,13 @@ class WorkerRecord:
     state: WorkerState
     is_leaving: bool  # it hands over its finished videos, since its node is drained
     silent_seconds: float  # since its last sign
-    video_id: str | None = None
+    video_id: str | None = None  # of several under way, the one that was begun first
     phase: Phase | None = None  # None before its first report
     frames: int = 0  # of this video, segmented
     frames_expected: int | None = None  # of this video, as its container says, else by estimate
     video_seconds: float | None = None  # since the video was begun
     since: str | None = None  # the same as a time, UTC
+    beside: Sequence[str] = ()  # ids of the other videos under way
     last_error: ErrorRecord | None = None
 
 
@@ -64,7 +65,7 @@ class LiveCounts:
     actors_up: int
     actors_starting: int
     nodes: int  # on which actors are up
-    phases: Mapping[str, int]  # of the actors that segment: number by pass
+    phases: Mapping[str, int]  # of the videos under way: number by pass
     last_error: ErrorRecord | None
     workers: Sequence[WorkerRecord] = field(default_factory=tuple)
 

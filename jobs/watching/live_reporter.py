@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Collection
 
 from jobs.records import VideoFinished
-from jobs.scheduling.events import NodeAvoided, VideoGivenUp, VideoRetried
+from jobs.scheduling.events import NodeAvoided, VideoGivenUp, VideoRetried, VideosSuspected
 from jobs.scheduling.worker import Worker
 from jobs.watching.live_document import ErrorRecord, LiveCounts, utc
 from jobs.watching.live_file import LiveFile
@@ -106,6 +106,8 @@ def _error_of(event: object) -> ErrorRecord | None:
         return _record(event.item.entry.video_id, event.error_class, event.message)
     if isinstance(event, VideoGivenUp):
         return _record(event.item.entry.video_id, event.error_class, str(event.error))
+    if isinstance(event, VideosSuspected):
+        return _record(None, event.error_class, f"with {', '.join(event.video_ids)} under way: {event.message}")
     if isinstance(event, NodeAvoided):
         return _record(None, "NodeAvoided", f"{event.node}: {event.reason}")
     return None

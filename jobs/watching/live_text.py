@@ -125,5 +125,6 @@ def _worker(worker: Document) -> str:
     done = f"{number(worker['frames'])} of about {number(worker['frames_expected'])} frames, {speed(_pace(worker))}"
     leaving = ", its node is drained" if worker["is_leaving"] else ""
     sign = f"last sign {hours(worker['silent_seconds'])} ago{leaving}"
-    where = f"{printable(worker['video_id'])} on {printable(worker['node'] or '')}"
+    beside = f" and {number(count)} more" if (count := len(worker.get("beside", ()))) else ""
+    where = f"{printable(worker['video_id'])}{beside} on {printable(worker['node'] or '')}"
     return f"{where}: {worker['phase'] or BEGINNING}, {done}, {sign}, since {worker['since'][11:]}"

@@ -26,7 +26,7 @@ class Counts:
     quarantined: int = 0
     frames: int = 0  # segmented, each once
     frames_again: int = 0  # gone through by passes that make no masks: scans and cycle checks
-    phases: Mapping[str, int] = field(default_factory=dict)  # what actors at work are doing: number of each, by pass
+    phases: Mapping[str, int] = field(default_factory=dict)  # of the videos under way: number by pass
     started: float = field(default_factory=time.monotonic)
 
     @property

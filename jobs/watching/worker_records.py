@@ -2,8 +2,9 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
+from jobs.scheduling.assignment import VideoUnderWay
 from jobs.scheduling.worker import Worker
 from jobs.watching.live_document import ErrorRecord, WorkerRecord, utc
 
@@ -12,8 +13,8 @@ BEGINNING = "beginning"  # of a video, until its first report
 
 
 def phases_of(workers: Collection[Worker]) -> dict[str, int]:
-    """The number of actors in each pass over their video."""
-    return dict(Counter(w.assignments[0].phase or BEGINNING for w in workers if w.is_segmenting))
+    """The number of videos under way in each pass over them."""
+    return dict(Counter(video.phase or BEGINNING for worker in workers for video in _under_way(worker)))
 
 
 class WorkerRecords:
@@ -40,18 +41,26 @@ class WorkerRecords:
             silent_seconds=round(now - (worker.last_event or self._seen[worker.name]), 1),
             last_error=error,
         )
-        return _with_video(record, worker, now) if worker.is_segmenting else record
+        videos = _under_way(worker)
+        return _with_videos(record, videos, now) if videos else record
 
 
-def _with_video(record: WorkerRecord, worker: Worker, now: float) -> WorkerRecord:
-    current = worker.assignments[0]
-    item, seconds = current.items[current.running or ""], now - current.running_since
+def _under_way(worker: Worker) -> list[VideoUnderWay]:
+    """Another thread may begin and end videos meanwhile."""
+    return list(worker.assignments[0].under_way.copy().values()) if worker.is_segmenting else []
+
+
+def _with_videos(record: WorkerRecord, videos: Sequence[VideoUnderWay], now: float) -> WorkerRecord:
+    """The video that takes longest so far, and the names of those beside it."""
+    first, *others = videos
+    seconds = now - first.since
     video = {
-        "video_id": item.entry.video_id,
-        "phase": current.phase,
-        "frames": current.running_frames,
-        "frames_expected": current.running_length or item.expected_frames,
+        "video_id": first.item.entry.video_id,
+        "phase": first.phase,
+        "frames": first.frames,
+        "frames_expected": first.length or first.item.expected_frames,
         "video_seconds": round(seconds, 1),
         "since": utc(time.time() - seconds),
+        "beside": [other.item.entry.video_id for other in others],
     }
     return WorkerRecord(**{**vars(record), **video})

@@ -25,7 +25,7 @@ def float32_products(device: torch.device, precision: torch.dtype) -> Iterator[N
         return
     allow = precision in (torch.bfloat16, torch.float16)
     with _lock:
-        _before.append(_before[0] if _before else _settings())
+        _before.append(_settings())
         _set("high" if allow else "highest", allow)
     try:
         yield

@@ -10,7 +10,7 @@ from jobs.outputs import store
 from tests.parts import stcn
 from tests.reliability.grouped_archive import SHORTS, at_long, check_whole
 from tests.reliability.nodes import Nodes
-from tests.reliability.processes import raylet_of, started, wait_for
+from tests.reliability.processes import raylet_of, readers_of, started, wait_for
 from tests.reliability.small_run import verified
 
 END_SECONDS = 10
@@ -52,6 +52,25 @@ def test_run_stopped_by_sigterm_commits_finished_videos_and_resumes(groups: Path
     assert not any(Path(output, "_attempts").rglob("*"))
     assert store.run_info(output)["taken"]["videos"] == len(SHORTS)
     check_goes_on(segment_groups)
+
+
+def test_of_several_under_way_those_that_are_finished_are_committed_on_sigterm(
+    groups: Path, segment_groups: list[str]
+) -> None:
+    """Two at once, and a third ahead: when the long one is open, the short ones were opened before it."""
+    command, output = [*segment_groups, "--clips-per-actor", "2"], segment_groups[2]
+    with started(command) as process:
+        group, actor = wait_for(at_long(groups))
+        shorts = [groups.parent / f"videos/{group}{name}.mp4" for name in SHORTS]
+        wait_for(lambda: not any(readers_of(*shorts).values()))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(END_SECONDS) == 130, process.errors()
+    wait_for(lambda: has_ended(actor), END_SECONDS)
+    check_handed_over(output, group)
+    result = stcn(*command)
+    assert result.returncode == 0, result.stderr
+    rows = store.read_videos(f"{output}/{store.VIDEOS_FILE}")
+    assert {(row.status, row.attempts) for row in rows} == {("done", 1)}
 
 
 def test_a_draining_node_is_left_and_charged_to_nobody(groups: Path, segment_groups: list[str]) -> None:

@@ -14,7 +14,6 @@ from torch import Tensor
 from stcn_core import Network, PropagationConfig, Session, propagate
 from stcn_core.acceleration.shared_network import ClipNetwork, SharedNetwork
 from stcn_core.models.network import Query
-from stcn_core.models.network_registry import presets
 from stcn_core.propagation.results import FrameMasks
 from tests.core.acceleration.together import masks_of, together
 from tests.core.clips import noisy_clip
@@ -56,6 +55,10 @@ class Counted(ColourNetwork):
     def encode_query(self, images: Tensor) -> Query:
         self.calls.append(("encode_query", tuple(images.shape)))
         return super().encode_query(images)
+
+    def encode_memory(self, images: Tensor, query: Query, masks: Tensor) -> tuple[Tensor, Tensor]:
+        self.calls.append(("encode_memory", tuple(masks.shape)))
+        return super().encode_memory(images, query, masks)
 
     def segment(self, readout: Tensor, query: Query) -> Tensor:
         self.calls.append(("segment", tuple(readout.shape)))
@@ -113,6 +116,12 @@ def test_clips_of_five_objects_and_of_one_share_calls_without_empty_rows() -> No
     assert sum(shape[0] * shape[1] for method, shape in model.calls if method == "segment") == 11 * (5 + 1 + 4)
     alone = [list(striped(objects)(Counted())) for objects in (5, 1, 4)]
     assert [equal_share(masks_of(some), other) for some, other in zip(found, alone, strict=True)] == [1.0] * 3
+
+
+def test_clips_of_as_many_objects_are_memorised_together() -> None:
+    model = Counted()
+    together(model, [striped(2), striped(1), striped(2)])
+    assert {shape[:2] for method, shape in model.calls if method == "encode_memory"} == {(2, 2), (1, 1)}
 
 
 def test_the_same_clips_share_the_same_calls_whichever_is_faster() -> None:
@@ -238,13 +247,20 @@ def test_a_clips_network_has_the_traits_and_extras_of_the_registered_one() -> No
         assert np.array_equal(masks(network), moving_square()[1])
         with pytest.raises(AttributeError, match="not_there"):
             network.not_there  # noqa: B018
+
+
+def test_a_clips_network_has_defaults_that_are_the_networks_own() -> None:
+    class Own(Counted):
+        propagation_defaults = {"top_k": 3}  # noqa: RUF012
+
+    with SharedNetwork(Own(), at_once=1) as shared, shared.clip() as network:
+        assert network.propagation_defaults == {"top_k": 3}
     stm = tiny_model("stm")
     with SharedNetwork(stm, at_once=1) as shared, shared.clip() as network:
         assert network.memorises_prompt_exactly
         assert not network.memorises_padding
         assert network.propagation_defaults == stm.propagation_defaults
         assert network.config == stm.config
-    assert "stcn" in presets()
 
 
 def test_a_number_of_clips_that_is_none_is_refused() -> None:

@@ -19,10 +19,11 @@ from jobs.records import (
 )
 from jobs.scheduling.assignment import Assignment
 from jobs.scheduling.budgets import Budgets
-from jobs.scheduling.events import Death, EventOfAttempt, VideoGivenUp
+from jobs.scheduling.events import Death, EventOfAttempt, VideoGivenUp, VideosSuspected
 from jobs.scheduling.node_health import NodeHealth
 from jobs.scheduling.scheduler import Scheduler
 from jobs.scheduling.worker import Worker
+from jobs.segmenting.work_item import WorkItem
 from tests.jobs.scheduling.shards import WRITTEN, row, shard
 
 TRIES = 2
@@ -42,20 +43,24 @@ class Healthy(NodeHealth):
 
 
 class Work:
-    """What a worker does with a shard, one event after another."""
+    """What a worker does with a shard, one event after another. It has so many videos under way at once."""
 
-    def __init__(self, assignment: Assignment) -> None:
+    def __init__(self, assignment: Assignment, at_once: int) -> None:
         self.attempt, self.rows = assignment.attempt, list[VideoRow]()
-        self.fails = False  # the video under way
-        self._events = self._said(assignment)
+        self.fails: str | None = None  # the error of the video that ends next
+        self._events = self._said(assignment, at_once)
 
-    def _said(self, assignment: Assignment) -> Iterator[Event]:
-        for video in assignment.shard.items:
-            self.fails = False
-            yield VideoStarted(video.work_id)
-            yield FramesDone(video.expected_frames * 2)
+    def _said(self, assignment: Assignment, at_once: int) -> Iterator[Event]:
+        waiting, under_way = list(assignment.shard.items), list[WorkItem]()
+        while waiting or under_way:
+            while waiting and len(under_way) < at_once:
+                under_way.append(waiting.pop(0))
+                self.fails = None
+                yield VideoStarted(under_way[-1].work_id)
+            video = under_way.pop(len(waiting) % len(under_way))  # not always the first
+            yield FramesDone(video.expected_frames * 2, work_id=video.work_id if at_once > 1 else None)
             if self.fails:
-                yield VideoFailed(row(video, "quarantined", error_class="OSError"))
+                yield VideoFailed(row(video, "quarantined", error_class=self.fails))
             else:
                 self.rows.append(row(video))
                 yield VideoFinished(self.rows[-1])
@@ -79,9 +84,12 @@ class SchedulerOfUnluckyWorkers(RuleBasedStateMachine):
         self.outcome: dict[str, list[VideoRow]] = {}  # of attempts that are not written
         self.committed: list[str] = []
         self.attempts: list[str] = []
+        self.suspected: set[str] = set()
+        self.at_once: dict[str, int] = {}  # videos under way, of each worker
 
-    def join(self, node: str) -> None:
+    def join(self, node: str, at_once: int = 1) -> None:
         name = f"worker {next(self.names)}"
+        self.at_once[name] = at_once
         self.scheduler.join(name)
         self.scheduler.placed(name, node)
         self.scheduler.started(name)
@@ -98,12 +106,19 @@ class SchedulerOfUnluckyWorkers(RuleBasedStateMachine):
                 assert said.written == WRITTEN or all(each.status == "quarantined" for each in said.rows)
                 self.committed += [each.work_id for each in said.rows]
             elif isinstance(said, VideoGivenUp):
+                assert said.attempts == TRIES
                 self.committed.append(said.item.work_id)
+            elif isinstance(said, VideosSuspected):
+                event("suspects")
+                assert len(said.video_ids) > 1
+                assert not self.suspected & set(said.video_ids), "a suspect twice"
+                self.suspected |= set(said.video_ids)
 
     def assign(self) -> None:
         for worker, assignment in self.scheduler.assign(self.now):
             assert not worker.is_leaving
-            self.work[worker.name].append(Work(assignment))
+            assert len(assignment.items) == 1 or not self.suspected & set(assignment.items), "a suspect in company"
+            self.work[worker.name].append(Work(assignment, self.at_once[worker.name]))
             self.attempts.append(assignment.attempt)
             if assignment.rival:
                 event("a second try")
@@ -127,10 +142,10 @@ class SchedulerOfUnluckyWorkers(RuleBasedStateMachine):
     def busy(self) -> list[Worker]:
         return [worker for worker in self.scheduler.workers.values() if worker.assignments]
 
-    @rule(node=st.sampled_from("ab"))
+    @rule(node=st.sampled_from("ab"), at_once=st.integers(1, 3))
     @precondition(lambda self: len(self.scheduler.workers) < 9)
-    def another_worker(self, node: str) -> None:
-        self.join(node)
+    def another_worker(self, node: str, at_once: int) -> None:
+        self.join(node, at_once)
 
     @rule(steps=st.integers(1, 8), data=st.data())
     def work_goes_on(self, steps: int, data: st.DataObject) -> None:
@@ -147,11 +162,11 @@ class SchedulerOfUnluckyWorkers(RuleBasedStateMachine):
         """For long, while a worker is behind."""
         self.now += seconds
 
-    @rule(data=st.data())
+    @rule(data=st.data(), error=st.sampled_from(["OSError", "OutOfMemory"]))
     @precondition(lambda self: self.busy())
-    def video_fails(self, data: st.DataObject) -> None:
+    def video_fails(self, data: st.DataObject, error: str) -> None:
         worker = data.draw(st.sampled_from(self.busy()))
-        self.work[worker.name][0].fails = True
+        self.work[worker.name][0].fails = error
 
     @rule(data=st.data())
     @precondition(lambda self: any(not worker.assignments[0].is_written for worker in self.busy()))
@@ -165,7 +180,9 @@ class SchedulerOfUnluckyWorkers(RuleBasedStateMachine):
     @precondition(lambda self: self.scheduler.workers)
     def worker_dies(self, data: st.DataObject, is_node_up: bool) -> None:
         name = data.draw(st.sampled_from(sorted(self.scheduler.workers)))
-        death = Death(error=OSError(), error_class="Crash", reason="a crash", is_node_up=is_node_up)
+        assignments = self.scheduler.workers[name].assignments
+        to_blame = data.draw(st.sampled_from([None, *(assignments[0].under_way if assignments else ())]))
+        death = Death(error=OSError(), error_class="Crash", reason="a crash", is_node_up=is_node_up, work_id=to_blame)
         self.take(self.scheduler.died(name, death))
 
     @rule(data=st.data(), is_in_time=st.booleans())

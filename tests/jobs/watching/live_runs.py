@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.ledger.run_lock import describe_process
-from jobs.scheduling.assignment import Assignment
+from jobs.scheduling.assignment import Assignment, VideoUnderWay
 from jobs.scheduling.worker import Worker
 from jobs.watching.live_document import LIVE_FILE
 from jobs.watching.live_file import LiveFile
@@ -23,11 +23,16 @@ def live_file(output: str, run: str = "r", *, is_ours: bool = True) -> LiveFile:
     return LiveFile(output, run, describe_process(), is_ours=lambda: is_ours)
 
 
-def worker(number: int, *, frames: int = 50, silent: float = 0.0) -> Worker:
-    """One that has been on its video, of 100 frames, for ten seconds. silent: seconds since its last sign."""
-    work, now = shard(100, name=f"v{number}"), time.monotonic()
-    given = Assignment(shard=work, attempt=f"attempt-{number}", running=work.items[0].work_id, phase="forward pass")
-    given.running_since, given.running_frames = now - 10, frames
+def worker(number: int, *, frames: int = 50, silent: float = 0.0, videos: int = 1) -> Worker:
+    """One that has been on its video, of 100 frames, for ten seconds. silent: seconds since its last sign.
+
+    videos: that are under way; those after the first have been for a second.
+    """
+    work, now = shard(*[100] * videos, name=f"v{number}"), time.monotonic()
+    given = Assignment(shard=work, attempt=f"attempt-{number}")
+    for place, item in enumerate(work.items):
+        video = VideoUnderWay(item=item, since=now - (1 if place else 10), frames=frames, phase="forward pass")
+        given.under_way[item.work_id] = video
     made = Worker(name=f"{number:032}", node=f"node-{number % NODES}", is_up=True, last_event=now - silent)
     made.assignments.append(given)
     return made

@@ -7,7 +7,7 @@ import pytest
 
 from jobs.ledger.run_lock import describe_process
 from jobs.records import VideoFinished
-from jobs.scheduling.events import NodeAvoided, VideoGivenUp, VideoRetried
+from jobs.scheduling.events import NodeAvoided, VideoGivenUp, VideoRetried, VideosSuspected
 from jobs.watching.live_document import LIVE_FILE, ErrorRecord, LiveCounts
 from jobs.watching.live_file import LiveFile
 from jobs.watching.live_reporter import LiveReporter
@@ -43,6 +43,8 @@ class Notes(NullReporter):
     [
         (VideoRetried(item=item("v"), error_class="Crash", message="signal: 9"), ("v", "Crash", "signal: 9")),
         (VideoGivenUp(item=item("v"), error=OSError("end"), error_class="Crash", attempts=3), ("v", "Crash", "end")),
+        (VideosSuspected(video_ids=("v", "w"), error_class="Crash", message="signal: 9"),
+         (None, "Crash", "with v, w under way: signal: 9")),
         (NodeAvoided(node="10.0.0.1", deaths=3, reason="no GPU"), (None, "NodeAvoided", "10.0.0.1: no GPU")),
         (VideoFinished(row(item("v"))), None),
     ],
@@ -65,9 +67,18 @@ def told_by(error: ErrorRecord | None) -> tuple[str | None, str, str] | None:
 
 def test_the_passes_of_actors_are_counted_for_the_display_too(tmp_path: Path) -> None:
     checking, given = worker(2), counts()
-    checking.assignments[0].phase = "cycle check"
-    reporter(Shown(tmp_path), [worker(1), checking, worker(3)]).update(given)
-    assert given.phases == {"forward pass": 2, "cycle check": 1}
+    (video,) = checking.assignments[0].under_way.values()
+    video.phase = "cycle check"
+    reporter(Shown(tmp_path), [worker(1), checking, worker(3, videos=4)]).update(given)
+    assert given.phases == {"forward pass": 5, "cycle check": 1}
+
+
+def test_an_actor_with_several_videos_shows_the_first_and_names_the_others(tmp_path: Path) -> None:
+    file = Shown(tmp_path)
+    reporter(file, [worker(3, videos=3, frames=7)]).show(counts())
+    (shown,) = file.counts[0].workers
+    assert (shown.video_id, shown.frames, shown.video_seconds) == ("v3-0", 7, 10.0)
+    assert shown.beside == ["v3-1", "v3-2"]
 
 
 def test_the_present_speed_is_that_of_the_last_minute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
