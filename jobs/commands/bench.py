@@ -2,27 +2,24 @@
 
 import functools
 import statistics
-import time
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from jobs.commands.archive import DrawnVideo, draw_archive
+from jobs.commands.archive_speed import SpeedMeter, archive_speed, write_clip
 from jobs.inputs.videos.video import Video
 from jobs.outputs import store
-from jobs.outputs.label_maps import to_image
-from jobs.outputs.video_writer import VideoWriter
 from jobs.planning.config import SegmentConfig
 from jobs.records import Entry
 from jobs.run.driver import run
 from jobs.segmenting.segment_video import segment_video, to_end
 from jobs.segmenting.work_item import VideoOptions, WorkItem
-from jobs.watching.progress import Counts, NullReporter
 from stcn_core.acceleration.inference import for_inference
 from stcn_core.benchmark.cases import CASES, Figures, Settings
 from stcn_core.benchmark.comparison import propagation
-from stcn_core.benchmark.inputs import clip, seeded_stcn
+from stcn_core.benchmark.inputs import seeded_stcn
 from stcn_core.benchmark.measure import in_turn, median_ratio
 from stcn_core.benchmark.report import run_cases
 from stcn_core.config import PropagationConfig
@@ -61,7 +58,13 @@ def bench(cases: Sequence[str], device: str, actors: int, *, repeats: int, as_js
 
         return run_case
 
-    files = {"end-to-end": noted(end_to_end), "end-to-end-480p": noted(end_to_end_480p), "actors": scaling}
+    files = {
+        "end-to-end": noted(end_to_end),
+        "end-to-end-480p": noted(end_to_end_480p),
+        "archive-480p": noted(archive_480p),
+        "archive-1080p": archive_1080p,
+        "actors": scaling,
+    }
     behind = run_cases(CASES | files, cases, Settings(find_device(device), repeats), as_json=as_json)
     if speeds and not as_json:
         print("to expect this speed of each actor:", *speeds, sep="\n  ")
@@ -81,12 +84,22 @@ def end_to_end_480p(settings: Settings) -> Figures:
     return _whole_video(settings, for_inference(seeded_stcn(settings.device)), 480, width=854, frames=frames)
 
 
+def archive_480p(settings: Settings) -> Figures:
+    """An actor of `stcn segment`, H.264 to Parquet, beside the network alone: the published STCN's sizes, 480p."""
+    return archive_speed(settings, seeded_stcn(settings.device), 480, width=854)
+
+
+def archive_1080p(settings: Settings) -> Figures:
+    """The same with files in 1080p, which the network sees at 480p: masks have 1080p."""
+    return archive_speed(settings, seeded_stcn(settings.device), 1080, width=1920)
+
+
 def _scaling(actors: int) -> Figures:
     figures = {}
     with TemporaryDirectory() as folder:
         manifest = draw_archive(_videos(2 * actors), Path(folder) / "archive")
         for count in range(1, actors + 1):
-            meter = _SpeedMeter()
+            meter = SpeedMeter()
             run(SegmentConfig(manifest=str(manifest), output=f"{folder}/output{count}", actors=count), meter)
             figures[f"frames_per_second_{count}"] = meter.frames_per_second
     return figures
@@ -99,32 +112,11 @@ def _videos(count: int) -> list[DrawnVideo]:
     ]
 
 
-class _SpeedMeter(NullReporter):
-    """Measures the speed of a run between its first and its last report of frames."""
-
-    def __init__(self) -> None:
-        self._reports: list[tuple[float, int]] = []  # time in seconds, and frames done
-
-    def update(self, counts: Counts) -> None:
-        if counts.frames and (not self._reports or counts.frames > self._reports[-1][1]):
-            self._reports.append((time.monotonic(), counts.frames))
-
-    @property
-    def frames_per_second(self) -> float:
-        (start, first), (end, last) = self._reports[0], self._reports[-1]
-        return (last - first) / (end - start)
-
-
 def _whole_video(settings: Settings, model: Network, height: int, *, width: int, frames: int) -> Figures:
     config = PropagationConfig.for_model(model)
     with TemporaryDirectory() as name:
         folder = Path(name)
-        images, prompt = clip(frames, height, width, objects=1)
-        with VideoWriter(folder / "video.mp4", RATE) as writer:
-            for image in images:
-                writer.write(image)
-        (folder / "prompts").mkdir()
-        to_image(prompt).save(folder / "prompts/00000.png")
+        prompt = write_clip(folder, frames, height, width=width)
         with Video(folder / "video.mp4") as video:
             decoded = [frame.image for frame in video]
 

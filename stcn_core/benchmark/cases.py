@@ -174,6 +174,6 @@ CASES: dict[str, Callable[[Settings], Figures]] = {
     "drawing": drawing,
     "throughput": throughput,
 }
-# Cases that run only if they are named, by kind of device. `throughput` takes an hour on 2 cores, and what memory
-# policies do to masks does not depend on the device.
-ONLY_IF_NAMED = {"cpu": ("throughput",), "cuda": ("memory-policies",)}
+# Cases that run only if they are named, by kind of device: those for GPUs take an hour on 2 cores, what memory policies
+# do to masks does not depend on the device, and one GPU has one actor.
+ONLY_IF_NAMED = {"cpu": ("throughput", "archive-480p", "archive-1080p"), "cuda": ("memory-policies", "actors")}

@@ -23,6 +23,7 @@ from stcn_core.benchmark.measure import matrix_product_rate
 from stcn_core.benchmark.operations import operations_per_frame
 from stcn_core.config import PropagationConfig
 from stcn_core.models.network import Network
+from stcn_core.propagation.frame_stream import Frame
 from stcn_core.propagation.propagate import propagate
 
 HEIGHT, WIDTH, PADDED_WIDTH = 480, 854, 864
@@ -88,29 +89,39 @@ def _operations(network: Network, load: Load) -> float:
 
 def frames_per_second(network: Network, load: Load) -> float:
     """Return the frames/s of all clips together, from when every memory is full."""
-    arrivals = _arrivals(network, load)
+    frames, prompt = _repeated_clip(next(network.parameters()).device, load.objects)
+    repeated = list(islice(cycle(frames), load.clip_frames))
+    arrivals = arrival_times(network, repeated, prompt, clips=load.clips, config=load.config)
     full = max(times[load.filling_frames - 1] for times in arrivals)
     end = max(times[-1] for times in arrivals)
     return sum(time > full for times in arrivals for time in times) / (end - full)
 
 
-def _arrivals(network: Network, load: Load) -> list[list[float]]:
-    """Propagate the load's clips at once. Returns the time at which each frame's masks came, for each clip."""
-    frames, prompt = _repeated_clip(next(network.parameters()).device, load.objects)
-    arrivals: list[list[float]] = [[] for _ in range(load.clips)]
+def arrival_times(
+    network: Network, frames: Sequence[Frame], prompt: np.ndarray, *, clips: int, config: PropagationConfig
+) -> list[list[float]]:
+    """Propagate so many clips of the same frames at once. Returns when each frame's masks came, for each clip.
+
+    prompt: the label map of frame 0, (H, W).
+    """
+    arrivals: list[list[float]] = [[] for _ in range(clips)]
 
     def propagate_clip(own: AbstractContextManager[Network], times: list[float]) -> None:
         with own as clip_network:
-            some = islice(cycle(frames), load.clip_frames)
-            results = propagate(clip_network, some, {0: prompt}, config=load.config)
+            results = propagate(clip_network, frames, {0: prompt}, config=config, size=_size(prompt))
             times += (time.perf_counter() for _ in results)
 
-    if load.clips == 1:
+    if clips == 1:
         propagate_clip(nullcontext(network), arrivals[0])
         return arrivals
-    with SharedNetwork(network, at_once=load.clips) as shared, ThreadPoolExecutor(load.clips) as threads:
+    with SharedNetwork(network, at_once=clips) as shared, ThreadPoolExecutor(clips) as threads:
         list(threads.map(propagate_clip, [shared.clip() for _ in arrivals], arrivals))
     return arrivals
+
+
+def _size(labels: np.ndarray) -> tuple[int, int]:
+    height, width = labels.shape
+    return height, width
 
 
 def _repeated_clip(device: torch.device, objects: int) -> tuple[list[Tensor], np.ndarray]:

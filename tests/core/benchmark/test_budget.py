@@ -7,7 +7,7 @@ from stcn_core.benchmark import budget as budgets
 from stcn_core.benchmark.budget import behind, budget, budgeted_kinds, machine_kinds
 from stcn_core.benchmark.cases import CASES
 
-OF_JOBS = {"end-to-end", "end-to-end-480p", "end-to-end-1080p"}  # in jobs.commands.bench
+OF_JOBS = {"end-to-end", "end-to-end-480p", "archive-480p", "archive-1080p"}  # in jobs.commands.bench
 
 
 def test_missed_and_missing_figures_are_listed() -> None:
