@@ -49,6 +49,16 @@ class Colours:
             blue_u=blue_u,
         )
 
+    def to_rgb(self, y: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+        """RGB, float32 (..., 3) from 0 to 255, of luma and chroma of one shape."""
+        weights = self.weights
+        light = (y.astype(np.float32) - weights.black) * weights.luma
+        u, v = u.astype(np.float32) - 128, v.astype(np.float32) - 128
+        red, blue = light + weights.red_v * v, light + weights.blue_u * u
+        green = light + weights.green_u * u + weights.green_v * v
+        rgb: np.ndarray = (255 * np.stack((red, green, blue), axis=-1)).clip(0, 255)
+        return rgb
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class YuvFrame:
@@ -91,17 +101,16 @@ class YuvFrame:
         """Views of Y (H, W), U and V (h, w)."""
         return split_planes(np.asarray(self.packed), self.height, self.width)
 
-    def sampled(self, every_row: int, every_column: int) -> np.ndarray:
-        """RGB, uint8 (rows, columns, 3), of every so many rows and columns of the upright frame.
-
-        A mirrored frame is counted from its other end.
-        """
-        down, across = (every_column, every_row) if self.is_transposed else (every_row, every_column)
+    def to_rgb(self) -> np.ndarray:
+        """The upright frame in RGB, uint8 (height, width, 3)."""
         y, u, v = self.planes
-        rows, columns = np.arange(0, self.height, down)[:, None] // 2, np.arange(0, self.width, across) // 2
-        rgb = _to_rgb(y[::down, ::across], u[rows, columns], v[rows, columns], weights=self.colours.weights)
-        upright = rgb.swapaxes(0, 1) if self.is_transposed else rgb
-        return upright[:: -1 if self.is_mirrored_vertically else 1, :: -1 if self.is_mirrored_horizontally else 1]
+        u, v = (plane.repeat(2, axis=0).repeat(2, axis=1)[: self.height, : self.width] for plane in (u, v))
+        return self.upright(np.rint(self.colours.to_rgb(y, u, v)).astype(np.uint8))
+
+    def upright(self, image: np.ndarray) -> np.ndarray:
+        """A view of an image as coded, (rows, columns, ...), that is upright."""
+        turned = image.swapaxes(0, 1) if self.is_transposed else image
+        return turned[:: -1 if self.is_mirrored_vertically else 1, :: -1 if self.is_mirrored_horizontally else 1]
 
 
 def packed_bytes(height: int, width: int) -> int:
@@ -114,13 +123,3 @@ def split_planes(packed: np.ndarray, height: int, width: int) -> Planes:
     rows, columns, pixels = -(-height // 2), -(-width // 2), height * width
     y, chroma = packed[:pixels].reshape(height, width), packed[pixels:].reshape(2, rows, columns)
     return y, chroma[0], chroma[1]
-
-
-def _to_rgb(y: np.ndarray, u: np.ndarray, v: np.ndarray, *, weights: Weights) -> np.ndarray:
-    """uint8 (..., 3) of planes of one shape."""
-    light = (y.astype(np.float32) - weights.black) * weights.luma
-    u, v = u.astype(np.float32) - 128, v.astype(np.float32) - 128
-    red, blue = light + weights.red_v * v, light + weights.blue_u * u
-    green = light + weights.green_u * u + weights.green_v * v
-    rgb: np.ndarray = np.rint(255 * np.stack((red, green, blue), axis=-1)).clip(0, 255).astype(np.uint8)
-    return rgb

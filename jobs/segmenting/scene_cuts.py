@@ -55,12 +55,24 @@ def _difference(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def _thumbnail(image: np.ndarray | YuvFrame) -> np.ndarray:
-    """Average an image over cells: float32 (rows, columns, 3), RGB."""
-    height, width = image.size if isinstance(image, YuvFrame) else image.shape[:2]
-    rows, columns = min(CELLS[0], height), min(CELLS[1], width)
-    down, across = max(1, height // (rows * SAMPLES)), max(1, width // (columns * SAMPLES))
-    samples = image.sampled(down, across) if isinstance(image, YuvFrame) else image[::down, ::across]
+    """An image's averages over cells: float32 (rows, columns, 3), RGB."""
+    if not isinstance(image, YuvFrame):
+        return _averages(image, CELLS)
+    cells = (CELLS[1], CELLS[0]) if image.is_transposed else CELLS
+    height, width = image.planes[1].shape  # of chroma; luma has the same cells, also in a frame of few pixels
+    y, u, v = (_averages(plane, (min(cells[0], height), min(cells[1], width))) for plane in image.planes)
+    return image.upright(image.colours.to_rgb(y, u, v))
+
+
+def _averages(image: np.ndarray, cells: tuple[int, int]) -> np.ndarray:
+    """An image, uint8 (H, W) or (H, W, 3), averaged over cells of sampled pixels: float32 (rows, columns, ...)."""
+    height, width = image.shape[:2]
+    rows, columns = min(cells[0], height), min(cells[1], width)
+    samples = image[:: max(1, height // (rows * SAMPLES)), :: max(1, width // (columns * SAMPLES))]
     high, wide = samples.shape[0] // rows, samples.shape[1] // columns
-    cells = samples[: rows * high, : columns * wide].reshape(rows, high, columns, wide, 3)
-    thumbnail: np.ndarray = cells.mean(axis=(1, 3), dtype=np.float32)
-    return thumbnail
+    samples = samples[: rows * high, : columns * wide]
+    # Whole rows, then whole columns: `mean` over both axes of a cell takes 5 to 16 times as long, 1.7 ms of 240p.
+    of_rows = sum((samples[row::high] for row in range(1, high)), samples[::high].astype(np.uint16))
+    of_cells = sum((of_rows[:, column::wide] for column in range(1, wide)), of_rows[:, ::wide].astype(np.int32))
+    averages: np.ndarray = of_cells.astype(np.float32) / np.float32(high * wide)
+    return averages

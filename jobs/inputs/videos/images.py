@@ -39,7 +39,7 @@ class VideoFrame:
     @property
     def image(self) -> np.ndarray:
         """`pixels` as RGB, uint8 (H, W, 3)."""
-        return self.pixels if isinstance(self.pixels, np.ndarray) else self.pixels.sampled(1, 1)
+        return self.pixels if isinstance(self.pixels, np.ndarray) else np.ascontiguousarray(self.pixels.to_rgb())
 
     @property
     def values(self) -> np.ndarray:
