@@ -19,13 +19,13 @@ from stcn_core import load_model
 from stcn_core.config import PropagationConfig
 from tests.parts import to_end
 
-# Options, and the planes that all passes read: 12 of each whole pass, 5 from the later prompt back to the beginning, and
-# 4 of a cycle check.
+# Options, and the planes that all passes read: 12 of each whole pass, the scan before a cycle check
+# included, and 5 from the later prompt back to the beginning.
 CASES: dict[str, tuple[dict[str, Any], ClipOptions, int]] = {
     "forward": ({}, ClipOptions(), 12),
     "scaled down": ({"short_side": 40}, ClipOptions(), 12),
     "both directions": ({"direction": "both"}, ClipOptions(), 12 + 5),
-    "a cycle check": ({}, ClipOptions(cycle_check=True), 12 + 4),
+    "a cycle check": ({}, ClipOptions(cycle_check=True), 12 + 12),
     "a clip a scene": ({}, ClipOptions(on_cut="split"), 12 + 12),
 }
 
