@@ -27,6 +27,7 @@ from jobs.inputs.videos.yuv_frame import is_planar, to_planes
 THREADS = "AUTO"
 # Of the second opening that decodes one frame. With 16 threads FFmpeg decodes 16 frames before it returns the first.
 FOR_ONE_FRAME = Decoding(threads=1)
+NOTE_OF_GPU = "decoded on a GPU, which does not tell of damage within pictures"
 
 
 class Kind(NamedTuple):
@@ -56,7 +57,7 @@ class VideoFile:
         except VideoError:
             self._container.close()
             raise
-        self.notes = [note] if note else []
+        self.notes = [each for each in (note, NOTE_OF_GPU if self._is_on_gpu else None) if each]
         context = self._stream.codec_context
         context.options = {"max_pixels": str(limits.max_pixels)}
         if context.name == "hevc":  # by default it silently drops frames with lost references, 15 of 120

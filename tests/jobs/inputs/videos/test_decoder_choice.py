@@ -17,7 +17,7 @@ import torch
 
 from jobs.errors import UserError, VideoError
 from jobs.inputs.limits import VideoLimits
-from jobs.inputs.videos import decoder_choice, nvdec
+from jobs.inputs.videos import decoder_choice, nvdec, video_file
 from jobs.inputs.videos.decoder_choice import with_decoder
 from jobs.inputs.videos.decoding import Decoding
 from jobs.inputs.videos.reversed_video import ReversedVideo
@@ -116,6 +116,7 @@ def test_a_window_has_the_same_numbers_and_times(gpu: Pretended, tmp_path: Path)
         with Video(path, start=5, end=9, decoding=decoding) as video:
             found.append([(frame.index, frame.pts_seconds) for frame in video])
             assert (video.frames_expected, video.frames_decoded, video.frames_corrupt) == (4, 4, 0)
+            assert video.notes == ([video_file.NOTE_OF_GPU] if decoding == CUDA else [])
     assert found[0] == found[1]
     assert gpu.decoded == ["v.mp4"]
 
