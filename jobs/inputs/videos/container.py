@@ -55,7 +55,7 @@ def open_container(path: Path, limits: VideoLimits, hwaccel: HWAccel | None = No
         kind = signatures.identify(path)
         if (claimed := container_probe.claimed_bytes(path)) > size:
             raise VideoError(f"its tables claim {claimed:,} bytes of samples, but the file has {size:,}: it is damaged")
-        return _open(path, kind, limits, hwaccel)
+        return _open(path, kind, limits, hwaccel=hwaccel)
     except (av.FFmpegError, OSError, ValueError, MemoryError) as error:
         reason = getattr(error, "strerror", None) or error
         content = "its first bytes are of no known format" if kind is None else f"by its first bytes it is {kind}"
@@ -63,7 +63,7 @@ def open_container(path: Path, limits: VideoLimits, hwaccel: HWAccel | None = No
         raise VideoError(f"cannot be opened as a video ({reason}); {content}; {legal}") from error
 
 
-def _open(path: Path, kind: str | None, limits: VideoLimits, hwaccel: HWAccel | None) -> av.container.InputContainer:
+def _open(path: Path, kind: str | None, limits: VideoLimits, *, hwaccel: HWAccel | None) -> av.container.InputContainer:
     most_pixels = max(limits.max_pixels, VideoLimits.max_pixels)
     limit_blocks(round((BYTES_PER_PROBED_PIXEL if kind in UNLIMITED_PROBES else BYTES_PER_PIXEL) * most_pixels))
     try:
