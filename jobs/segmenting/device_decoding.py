@@ -8,6 +8,8 @@ from jobs.inputs.videos.decoding import Decoder, Decoding
 from jobs.inputs.videos.nvdec import why_unavailable
 from stcn_core.transfers import page_locked
 
+MOST_THREADS = 16  # for a file; FFmpeg warns of more
+
 
 def decoding_for(device: torch.device, decoder: Decoder = "auto", *, files: int = 1) -> Decoding:
     """How videos are decoded, `files` of them at a time.
@@ -20,7 +22,7 @@ def decoding_for(device: torch.device, decoder: Decoder = "auto", *, files: int 
     decoder: "cuda" or "auto" for a GPU's decoder where there is one and it suits the file. Raises ValueError for "cuda"
     where none can work.
     """
-    threads = max(1, torch.get_num_threads() // files)
+    threads = min(MOST_THREADS, max(1, torch.get_num_threads() // files))
     if decoder == "cuda" and (reason := "the network runs on the CPU" if device.type == "cpu" else why_unavailable()):
         raise ValueError(f"--decoder cuda is not usable: {reason}; legal here: auto, cpu")
     if device.type == "cpu":

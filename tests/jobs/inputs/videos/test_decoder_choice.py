@@ -216,14 +216,11 @@ def test_options_that_contradict_a_gpus_decoder_are_refused(option: str, value: 
         SegmentConfig(manifest="m.csv", output="out", decoder="cuda", **{option: value})  # type: ignore[arg-type]
 
 
-def test_files_at_once_share_the_threads() -> None:
-    before = torch.get_num_threads()
-    torch.set_num_threads(4)
-    try:
-        assert [decoding_for(torch.device("cpu"), files=files).threads for files in (1, 2, 8)] == [4, 2, 1]
-        assert decoding_for(torch.device("cuda")).as_planes
-    finally:
-        torch.set_num_threads(before)
+def test_files_at_once_share_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 40)
+    assert [decoding_for(torch.device("cpu"), files=files).threads for files in (1, 8, 64)] == [16, 5, 1]
+    of_gpu = decoding_for(torch.device("cuda"), files=8)
+    assert (of_gpu.as_planes, of_gpu.threads, of_gpu.decoder) == (True, 5, "auto")
 
 
 @pytest.mark.skipif(not real_gpu, reason=f"needs a GPU that decodes: {nvdec.why_unavailable()}")
