@@ -8,6 +8,10 @@ positions of longer buffers, so strides are given.
 import triton
 import triton.language as tl
 
+# Triton would compile a kernel anew for a 1, and for a number that 16 divides. These change from clip to clip and from
+# memory frame to memory frame, where nothing is to be compiled.
+SIZES = ["N", "P", "NB", "Q", "blocks_read", "key_set_stride", "channel_stride", "object_stride", "position_stride"]
+
 
 @triton.jit
 def _key_similarity(product, squares, COSINE: tl.constexpr, L2: tl.constexpr):
@@ -19,7 +23,7 @@ def _key_similarity(product, squares, COSINE: tl.constexpr, L2: tl.constexpr):
     return product
 
 
-@triton.jit
+@triton.jit(do_not_specialize=SIZES)
 def block_maxima(
     keys, query, prior_memory, prior_query, maxima,
     N, P, NB, key_set_stride, channel_stride, Q,
@@ -54,7 +58,7 @@ def block_maxima(
     tl.store(rows, best, mask=(at < P)[:, None] & (block < NB)[None, :])
 
 
-@triton.jit
+@triton.jit(do_not_specialize=SIZES)
 def best_of_blocks(
     keys, query, prior_memory, prior_query, blocks, weights, positions,
     N, P, blocks_read, key_set_stride, channel_stride, Q, divisor,
@@ -98,14 +102,14 @@ def best_of_blocks(
     tl.store(positions + row, chosen, mask=rank < K)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=SIZES)
 def weighted_values(
     values, weights, positions, out,
-    Q, object_stride, position_stride, SETS: tl.constexpr, K: tl.constexpr, CV: tl.constexpr, CV_PADDED: tl.constexpr,
+    Q, object_stride, position_stride, SHARED: tl.constexpr, K: tl.constexpr, CV: tl.constexpr, CV_PADDED: tl.constexpr,
 ):  # fmt: skip
     """The values at K positions, averaged: out (O, Q, CV). A program: one query position of one object."""
     q, number = tl.program_id(0), tl.program_id(1).to(tl.int64)
-    row = ((number if SETS > 1 else 0) * Q + q) * K
+    row = ((0 if SHARED else number) * Q + q) * K
     c = tl.arange(0, CV_PADDED)
     total = tl.zeros((CV_PADDED,), tl.float32)
     for rank in range(K):

@@ -47,7 +47,7 @@ def read_fused(
     out = values.new_empty((objects, query.shape[1], channels))
     kernels.weighted_values[(query.shape[1], objects)](
         values, weights, positions, out, query.shape[1], values.stride(0), values.stride(1),
-        SETS=len(keys), K=k, CV=channels, CV_PADDED=_power_of_two(channels),
+        SHARED=len(keys) == 1, K=k, CV=channels, CV_PADDED=_power_of_two(channels),
     )  # fmt: skip
     return out
 

@@ -1,6 +1,8 @@
 """The fused memory read equals PyTorch's. Without a GPU, Triton's interpreter runs its kernels."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import partial
 
@@ -149,3 +151,20 @@ def test_a_bank_reads_its_blocks_through_the_kernels(monkeypatch: pytest.MonkeyP
     expected = filled().read(query, [3, 4])
     monkeypatch.setattr(read, "fused_read_of", fused)
     torch.testing.assert_close(filled().read(query, [3, 4]), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_no_kernel_is_compiled_anew_for_another_size() -> None:
+    """A clip's size and the length of its memory are arguments: Triton is told not to look at their values."""
+    code = (
+        "from stcn_core.memory import fused_kernels as kernels\n"
+        "for kernel in (kernels.block_maxima, kernels.best_of_blocks, kernels.weighted_values):\n"
+        "    rest = [one for one in kernel.params if not one.is_constexpr and not one.do_not_specialize]\n"
+        "    print(*(one.name for one in rest))"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
+    printed = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert printed.stdout.splitlines() == [
+        "keys query prior_memory prior_query maxima",
+        "keys query prior_memory prior_query blocks weights positions divisor",
+        "values weights positions out",
+    ]
