@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from stcn_core.acceleration.compiled import compiled
     from stcn_core.acceleration.inference import for_inference
     from stcn_core.acceleration.shared_network import SharedNetwork
     from stcn_core.config import ModelConfig, PropagationConfig
@@ -46,6 +47,7 @@ _DEFINED_IN = {
     "SharedNetwork": "acceleration.shared_network",
     "SimilarityParts": "memory.similarities",
     "affinity": "memory.affinity",
+    "compiled": "acceleration.compiled",
     "contour_accuracy": "metrics",
     "for_inference": "acceleration.inference",
     "j_and_f": "metrics",
@@ -75,6 +77,7 @@ __all__ = [
     "SharedNetwork",
     "SimilarityParts",
     "affinity",
+    "compiled",
     "contour_accuracy",
     "for_inference",
     "j_and_f",

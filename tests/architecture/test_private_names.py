@@ -17,6 +17,7 @@ PRIVATE = {
         "ctypes"
     },  # of the C library, whose functions are public; and where it is glibc
     "stcn_core/acceleration/fused_convolution": {"._convolution_pointwise"},
+    "stcn_core/acceleration/symbolic_sizes": {"._dynamo"},
 }
 PUBLIC_IN_SPITE_OF_ITS_NAME = {"._replace", "._asdict", "._fields", "os._exit"}
 MAY_KEEP_FREED_MEMORY = {
