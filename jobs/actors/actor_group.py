@@ -34,7 +34,8 @@ class Actor:
     name: str  # in the mailbox, and in the scheduler
     nodes: frozenset[str]  # ids of the nodes that were up as it was started
     placing: "ObjectRef[str] | None"  # the id of its node, while it waits for one
-    loading: "ObjectRef[None] | None" = None  # while it loads the model
+    loading: "ObjectRef[None] | None" = None  # while it loads the model, and then compiles it
+    is_compiling: bool = False
     streams: deque[EventStream] = field(default_factory=deque)  # of its shards; the first one is at work
     handover: "ObjectRef[Message | None] | None" = None  # once it is told to stop
     is_unresponsive: bool = False  # killed, since no event came
@@ -49,8 +50,8 @@ class Actor:
 
     @property
     def is_up(self) -> bool:
-        """Whether it has loaded the model."""
-        return self.placing is None and self.loading is None
+        """Whether it has loaded the model; it may still compile it, which takes as long as it takes."""
+        return self.placing is None and (self.loading is None or self.is_compiling)
 
     def is_at_work_on(self, reference: Awaited) -> TypeGuard[EventStream]:
         """Whether a reference is the stream of its present shard."""
@@ -69,12 +70,13 @@ class ActorGroup:
         start_seconds: float,
         most: Callable[[], int],
         each: str,
+        compiles: bool = False,
     ) -> None:
         """size: actors to begin with. start_seconds: in which the first must be up. most: actors that there may be.
 
-        each: what an actor asks for, in words.
+        each: what an actor asks for, in words. compiles: whether actors are to compile the model.
         """
-        self.nodes, self._most, self._each = nodes, most, each
+        self.nodes, self._most, self._each, self._compiles = nodes, most, each, compiles
         self._factory, self._start_seconds = factory, start_seconds
         self._has_reported_missing = self._has_reported_unknown = self._has_reported_no_node = False
         self.draining: set[str] = set()  # ids of nodes that are about to go away
@@ -104,6 +106,12 @@ class ActorGroup:
     def load(self, actor: Actor, node: str) -> None:
         """Let an actor that has found its node load the model there."""
         actor.placing, actor.loading = None, self._factory.load(actor.handle, node)
+
+    def compile(self, actor: Actor) -> bool:
+        """Let an actor that has loaded the model compile it. Returns whether it is to, and has not yet."""
+        actor.is_compiling = self._compiles and not actor.is_compiling
+        actor.loading = actor.handle.compile.remote() if actor.is_compiling else None
+        return actor.is_compiling
 
     def replace(self, actor: Actor, *, avoid: Collection[str]) -> Actor:
         """Start another actor in the place of this one, and return it. avoid: ids of nodes that it may not be on."""

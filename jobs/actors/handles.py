@@ -53,6 +53,7 @@ class SegmenterHandle(Protocol):
 
     node: RemoteMethod[[], str]
     load: LoadMethod
+    compile: RemoteMethod[[], None]
     run: StreamingMethod
 
 

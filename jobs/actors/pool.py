@@ -169,8 +169,10 @@ class Pool:
         except RayError as error:
             yield from self._died(actor, error)
         else:
-            self._scheduler.started(actor.name)
-            actor.loading = None
+            if self._group.compile(actor):
+                self._scheduler.compiles(actor.name)
+            else:
+                self._scheduler.started(actor.name)
 
     def _take(self, actor: Actor, event: Received) -> Iterator[EventOfAttempt]:
         if isinstance(event, StopIteration):

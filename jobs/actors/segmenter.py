@@ -12,6 +12,7 @@ from ray.exceptions import ActorUnavailableError, RayError
 
 from jobs.actors.actor_settings import ActorSettings
 from jobs.actors.clips_at_once import clips_at_once
+from jobs.actors.compile_cache import compiled_on_this_machine
 from jobs.actors.division import NodeShare
 from jobs.actors.handles import MailboxHandle
 from jobs.actors.mailbox import Message
@@ -64,6 +65,7 @@ class Segmenter:
         self._name, self._mailbox = name, mailbox
         self._shard: ShardFile | None = None
         self._time = SharedTime()
+        self._shared: SharedNetwork | None = None
 
     def node(self) -> str:
         """The id of the node it is on."""
@@ -81,16 +83,24 @@ class Segmenter:
         torch.set_num_threads(share.threads)
         keep_freed_memory()  # the actor's process is the product's own
         precision = None if settings.precision == "auto" else getattr(torch, settings.precision)
-        self._model = for_inference(
-            load_model(model, device=str(find_device(settings.device)), similarity=settings.similarity), precision
-        )
-        device = next(self._model.parameters()).device
+        device = find_device(settings.device)
         self._clips = clips_at_once(settings.clips_per_actor, device, share)
         self._decoding = decoding_for(device, settings.decoder, files=self._clips)
-        self._shared = SharedNetwork(self._model, at_once=self._clips) if self._clips > 1 else None
+        self._use(for_inference(load_model(model, device=str(device), similarity=settings.similarity), precision))
         self._watchdog = Watchdog(replace(settings.allowance, memory_gib=share.memory_gib), self._post)
         with storage_policy(settings.storage):
             inheriting_thread(self._hand_over_on_stop).start()
+
+    def compile(self) -> None:
+        """Compile the network, or find it compiled on this machine's disk. No limit of a video's time counts yet."""
+        self._use(compiled_on_this_machine(self._model))
+
+    def _use(self, model: Network) -> None:
+        """Segment with this model, whose calls the videos that are under way at once share."""
+        if self._shared:
+            self._shared.close()
+        self._model = model
+        self._shared = SharedNetwork(model, at_once=self._clips) if self._clips > 1 else None
 
     def run(self, shard: Shard, attempt: str) -> Iterator[Event]:
         """Segment a shard's videos, one after another or several at once, and write their masks into `attempt`.

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import torch
 
+from jobs.actors.compile_cache import compiled_on_this_machine
 from jobs.costs.expectation import expect
 from jobs.costs.quantities import counted
 from jobs.costs.sample_report import describe_projection, describe_sampled
@@ -55,7 +56,8 @@ def _network(job: Job, device: torch.device) -> Network:
     if config.threads_per_actor:
         torch.set_num_threads(config.threads_per_actor)
     model = load_model(job.model.content, device=str(device), similarity=config.similarity)
-    return for_inference(model, None if config.precision == "auto" else getattr(torch, config.precision))
+    fast = for_inference(model, None if config.precision == "auto" else getattr(torch, config.precision))
+    return compiled_on_this_machine(fast) if config.compile == "auto" and device.type == "cuda" else fast
 
 
 def _describe(device: torch.device) -> str:

@@ -66,6 +66,14 @@ class SegmentConfig:
             MODEL,
         ),
     ] = "auto"
+    compile: Annotated[
+        Literal["auto", "off"],
+        Option(
+            "Compile the network for the GPU before the first video; auto: where a compiler is. Later runs find it on "
+            "the machine's disk.",
+            MODEL,
+        ),
+    ] = "auto"
 
     decoder: Annotated[
         Decoder,

@@ -107,6 +107,7 @@ class ActorStart:
             size=size,
             most=self._most,
             each=self.division.describe(),
+            compiles=config.compile == "auto" and (config.device == "cuda" or self.division.gpus > 0),
             start_seconds=cluster.AUTOSCALE_SECONDS if self.connect().grows else cluster.START_SECONDS,
         )
         scheduler = Scheduler(Budgets(config.max_attempts), NodeHealth(), folder=self._folder)

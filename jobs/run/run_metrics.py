@@ -19,6 +19,7 @@ from jobs.watching.progress import Counts
 LABELS: dict[WorkerState, str] = {
     "waiting for a node": "waiting",
     "loading": "loading",
+    "compiling": "compiling",
     "idle": "idle",
     "segmenting": "busy",
     "between videos": "busy",

@@ -85,6 +85,10 @@ class Scheduler:
         """Note on which node a worker is. It does not take shards yet."""
         self.workers[name].node = node
 
+    def compiles(self, name: str) -> None:
+        """Note that a worker has loaded the model and compiles it. It does not take shards yet."""
+        self.workers[name].is_compiling = True
+
     def started(self, name: str) -> None:
         """Note that a worker is up."""
         worker = self.workers[name]

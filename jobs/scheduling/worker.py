@@ -6,7 +6,7 @@ from typing import Literal
 
 from jobs.scheduling.assignment import Assignment
 
-WorkerState = Literal["waiting for a node", "loading", "idle", "segmenting", "between videos"]
+WorkerState = Literal["waiting for a node", "loading", "compiling", "idle", "segmenting", "between videos"]
 
 
 @dataclass(kw_only=True)
@@ -15,7 +15,8 @@ class Worker:
 
     name: str
     node: str | None = None  # where it is; None while it waits for a node
-    is_up: bool = False  # the model is loaded
+    is_compiling: bool = False  # the model is loaded, and being compiled until it is up
+    is_up: bool = False  # the model is loaded, and compiled where it is to be
     assignments: deque[Assignment] = field(default_factory=deque)
     is_leaving: bool = False  # it was told to hand over its finished videos, and gets no other shard
     last_event: float = 0.0  # time, in seconds
@@ -26,7 +27,7 @@ class Worker:
         if self.node is None:
             return "waiting for a node"
         if not self.is_up:
-            return "loading"
+            return "compiling" if self.is_compiling else "loading"
         if not self.assignments:
             return "idle"
         return "segmenting" if self.is_segmenting else "between videos"

@@ -80,7 +80,7 @@ ACTORS = Metric(
     kind="gauge",
     unit="actors",
     meaning="actors that the run wants, by how far they are",
-    labels={"state": "`waiting` for a node, `loading` the model, `idle`, `busy`"},
+    labels={"state": "`waiting` for a node, `loading` the model, `compiling` it, `idle`, `busy`"},
 )
 EVENT_WAIT_SECONDS = Metric(
     name="stcn_event_wait_seconds",

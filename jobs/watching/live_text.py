@@ -85,7 +85,7 @@ def _speed(run: Document) -> str:
 
 def _actors(run: Document) -> str:
     doing = dict(run["phases"])
-    for state in ("between videos", "idle", "loading", "waiting for a node"):
+    for state in ("between videos", "idle", "compiling", "loading", "waiting for a node"):
         if count := sum(worker["state"] == state for worker in run["workers"]):
             doing[state] = count
     starting = f", {number(run['actors_starting'])} starting" if run["actors_starting"] else ""

@@ -81,6 +81,7 @@ def test_plan_takes_options_of_segment() -> None:
         ({"device": "tpu"}, "--device tpu is not usable; legal: auto, cpu, cuda"),
         ({"decoder": "gpu"}, "--decoder gpu is not usable; legal: auto, cpu, cuda"),
         ({"precision": "int8"}, "--precision int8 is not usable; legal: auto, float32, bfloat16, float16"),
+        ({"compile": "on"}, "--compile on is not usable; legal: auto, off"),
         ({"actors": 0}, "--actors 0"),
         ({"max_memory_frames": 1}, "--max-memory-frames 1 is not usable; legal: 2 or more; 0: no bound"),
         ({"memory_policy": "oldest"}, "--memory-policy oldest is not usable; legal: recent, spread, used"),
@@ -167,7 +168,8 @@ def test_record_of_an_earlier_version_is_read(tmp_path: Path) -> None:
         "storage_patience": 300.0,
     }  # fmt: skip
     (tmp_path / "run.json").write_text(json.dumps({"config": options}))
-    later = {"similarity": None, "verify_downloads": False, "compact_at_end": False, "decoder": "auto"}
+    later = {"similarity": None, "verify_downloads": False, "compact_at_end": False}
+    later |= {"compile": "auto", "clips_per_actor": "auto", "decoder": "auto"}
     later |= {"frames_per_second": None, "price_per_hour": None, "min_actors": None, "max_actors": None}
     rules = {"on_bad_frame": "refuse", "on_bad_annotation": "refuse", "overlap": "refuse"}
     assert read_config(str(tmp_path)).as_dict() == options | {"output": str(tmp_path)} | later | rules

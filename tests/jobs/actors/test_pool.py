@@ -120,3 +120,11 @@ def test_video_of_a_sick_worker_is_done_by_another_one_and_counts_once() -> None
         assert process.wait(300) == 0, process.errors()
     found = json.loads(process.output().splitlines()[-1])
     assert found == {"done": ["short", "long"], "twice": ["long"], "actors": 1}
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_actor_that_compiles_for_longer_than_its_time_to_start_is_waited_for() -> None:
+    with Process("-m", "tests.jobs.actors.compiling_pool") as process:
+        assert process.wait(200) == 0, process.errors()
+    found = json.loads(process.output().splitlines()[-1])
+    assert found == {"done": ["a", "b"], "seen_compiling": True, "states": ["idle"]}

@@ -73,6 +73,7 @@ class StandingPool:
         self.workers = [
             Worker(name="waits"),
             Worker(name="loads", node="n"),
+            Worker(name="compiles", node="n", is_compiling=True),
             Worker(name="idles", node="n", is_up=True),
             *(Worker(name=name, node="n", is_up=True) for name in "ab"),
         ]
@@ -97,6 +98,7 @@ def test_gauges_say_how_the_run_stands() -> None:
         (metrics.SHARDS_WAITING,): 4,
         (metrics.ACTORS, "waiting"): 1,
         (metrics.ACTORS, "loading"): 1,
+        (metrics.ACTORS, "compiling"): 1,
         (metrics.ACTORS, "idle"): 1,
         (metrics.ACTORS, "busy"): 2,
         (metrics.EVENT_WAIT_SECONDS,): 0.0,
