@@ -45,7 +45,6 @@ from jobs.segmenting.segment_video import Segmented, segment_video
 from jobs.segmenting.video_progress import VideoProgress
 from jobs.segmenting.work_item import Shard, WorkItem
 from jobs.telemetry.stages import Timed, in_stage
-from stcn_core.acceleration.allocator import keep_freed_memory
 from stcn_core.acceleration.inference import for_inference
 from stcn_core.acceleration.shared_network import ClipNetwork, SharedNetwork
 from stcn_core.device import find_device
@@ -81,7 +80,6 @@ class Segmenter:
         scratch.clear_abandoned()
         load_plugins()
         torch.set_num_threads(share.threads)
-        keep_freed_memory()  # the actor's process is the product's own
         precision = None if settings.precision == "auto" else getattr(torch, settings.precision)
         device = find_device(settings.device)
         self._clips = clips_at_once(settings.clips_per_actor, device, share)

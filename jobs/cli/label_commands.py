@@ -63,10 +63,10 @@ def export(
     """Write masks in another tool's format. Run it again to resume."""
     from jobs.commands.export import export_output
     from jobs.errors import printable
-    from stcn_core.acceleration.allocator import keep_freed_memory
+    from stcn_core.acceleration.allocator import keeping_freed_memory
 
-    keep_freed_memory()  # this process is the command's own; taking memory anew for each batch takes half of the time
-    exported = export_output(output, dest, format, polygons=polygons, frames=frames, only=only)
+    with keeping_freed_memory():  # taking memory anew for each batch takes half of the time
+        exported = export_output(output, dest, format, polygons=polygons, frames=frames, only=only)
     print(f"{exported.masks} masks" + (f" and {exported.frames} frames" if frames else "") + f" in {dest}")
     for video_id, problem in {**exported.warnings, **exported.failures}.items():
         print(printable(f"{video_id}: {problem}"), file=sys.stderr)

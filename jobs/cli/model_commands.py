@@ -41,9 +41,7 @@ def bench(
 ) -> None:
     """Time the product beside the published way, and hold it to its budget."""
     from jobs.commands.bench import bench as run_bench
-    from stcn_core.acceleration.allocator import keep_freed_memory
 
-    keep_freed_memory()  # as actors do
     try:
         late = run_bench(cases or [], device, actors, repeats=repeats, as_json=json)
     except ValueError as error:

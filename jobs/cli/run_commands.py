@@ -118,9 +118,7 @@ def _check_inputs(todo: Sequence["WorkItem"], count: int | None, seed: int) -> b
 
 def _project_sample(job: "Job", todo: Sequence["WorkItem"], count: int, *, seed: int) -> bool:
     from jobs.commands.sample import project_sample
-    from stcn_core.acceleration.allocator import keep_freed_memory
 
-    keep_freed_memory()  # as actors do
     return not project_sample(job, todo, count, seed=seed, tell=functools.partial(print, flush=True))
 
 

@@ -7,7 +7,6 @@ from jobs.inputs.prompts.prompt_builder import Prompts
 from jobs.inputs.videos.reversed_video import ReversedVideo
 from jobs.segmenting.video_context import VideoContext, decoded_ahead
 from jobs.telemetry.stages import Timed
-from stcn_core.acceleration.allocator import trimming_memory
 from stcn_core.config import PropagationConfig
 from stcn_core.models.network import Network
 from stcn_core.propagation.bidirectional import num_backward_frames, run_backward_pass
@@ -41,7 +40,7 @@ def propagate_backward(
             done = run_backward_pass(
                 model, images, prompts.labels, config=config, stack=stack, size=context.size, removals=prompts.removals
             )
-            for index in Timed("propagate", trimming_memory(done)):
+            for index in Timed("propagate", done):
                 yield frames - index
         except ValueError as error:  # propagation rejects frames or prompts
             raise VideoError(str(error)) from error

@@ -20,7 +20,6 @@ from jobs.segmenting.tracks import Tracks
 from jobs.segmenting.video_context import VideoContext
 from jobs.segmenting.video_progress import VideoProgress
 from jobs.telemetry.stages import Timed, in_stage
-from stcn_core.acceleration.allocator import trimming_memory
 from stcn_core.config import PropagationConfig
 from stcn_core.frames import prompted_frames
 from stcn_core.models.network import Network
@@ -101,7 +100,7 @@ def _propagate_forward(
         results = run_forward_pass(
             model, images, labels, config=config, stack=stack, size=context.size, removals=clip.prompts.removals
         )
-        for result in Timed("propagate", trimming_memory(results)):
+        for result in Timed("propagate", results):
             with in_stage("encode"):
                 rows = _rows(context.video_id, *pending.popleft(), result=result, tracks=tracks)
             yield rows

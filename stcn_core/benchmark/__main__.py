@@ -5,7 +5,6 @@ import sys
 
 import torch
 
-from stcn_core.acceleration.allocator import keep_freed_memory
 from stcn_core.benchmark.cases import CASES, Settings
 from stcn_core.benchmark.report import run_cases
 from stcn_core.device import find_device
@@ -22,7 +21,6 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="exit with 1 if a figure misses its budget")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    keep_freed_memory()
     try:
         settings = Settings(find_device(options.device), options.repeats)
         misses = run_cases(CASES, options.cases, settings, as_json=options.json)

@@ -12,7 +12,6 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from stcn_core.acceleration.allocator import trimming_memory
 from stcn_core.acceleration.inference import for_inference
 from stcn_core.benchmark.comparison import compare, propagation
 from stcn_core.benchmark.drawing import drawing_rate, drawing_share
@@ -122,7 +121,7 @@ def long_clip(settings: Settings) -> Figures:
     prompt = clip(1, 240, 427, objects=1)[1]
     started, held = [time.perf_counter()], [resident_memory()]
     results = propagate(model, endless_clip(240, 427, 1, frames=10_000), {0: prompt}, config=config)
-    for number, _ in enumerate(trimming_memory(results), 1):
+    for number, _ in enumerate(results, 1):
         held[-1] = max(held[-1], resident_memory())
         if number % 1_000 == 0:
             started.append(time.perf_counter())

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.profiler import record_function
 
 from stcn_core import masks
+from stcn_core.acceleration.allocator import trim_memory
 from stcn_core.acceleration.float32_products import float32_products
 from stcn_core.acceleration.oom import halve_batch_on_oom
 from stcn_core.config import PropagationConfig
@@ -25,6 +26,10 @@ from stcn_core.propagation.frame_stream import Frame, to_images
 from stcn_core.propagation.memory_schedule import Block
 from stcn_core.propagation.results import FramePlanes
 from stcn_core.propagation.stages import DECODER, KEY, READ, VALUE
+
+# Frames. Memory that is kept is cut into ever smaller pieces: it grew by 130 MB in 9,000 frames, and by nothing if it
+# is given back this often. Taking it anew costs 0.07 s, where this many frames take 14 s or more.
+TRIM_EVERY = 1_000
 
 
 class ClipState:
@@ -49,6 +54,7 @@ class ClipState:
         self._key_batch, self._decode_batch = 2 * config.key_batch, config.decode_batch  # a window has at most 2
         self._memory = ClipMemory(model.config.similarity, config, model.config.locality, memory_read=memory_read)
         self._pending: tuple[Tensor, Query, Tensor, MemoryFrame] | None = None  # what the next block will memorise
+        self._frames_since_trim = 0
 
     @property
     def object_ids(self) -> tuple[int, ...]:
@@ -68,6 +74,13 @@ class ClipState:
                 planes = self._segment_block(block, images[start:end], query[start:end])
             yield planes
             start = end
+        self._trim_at_times(start)
+
+    def _trim_at_times(self, frames: int) -> None:
+        self._frames_since_trim += frames
+        if self._frames_since_trim >= TRIM_EVERY:
+            trim_memory()
+            self._frames_since_trim = 0
 
     def _exactness(self) -> AbstractContextManager[None]:
         return float32_products(self._device, self._dtype)

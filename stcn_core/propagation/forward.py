@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stcn_core.acceleration.allocator import keeping_freed_memory
 from stcn_core.config import PropagationConfig
 from stcn_core.memory.read import MemoryRead, read_memory
 from stcn_core.models.network import Network
@@ -47,8 +48,9 @@ def propagate_planes(
                 yield from without_objects(part, planes, result_size=result_size, block=config.key_batch)
             else:
                 clip = ClipState(model, config, size=seen_at, result_size=result_size, memory_read=memory_read)
-                for window in windows(blocks(part, prompts, config, removals=removals), config.key_batch):
-                    yield from clip.segment(window)
+                with keeping_freed_memory():
+                    for window in windows(blocks(part, prompts, config, removals=removals), config.key_batch):
+                        yield from clip.segment(window)
 
 
 def without_objects(

@@ -1,11 +1,13 @@
 """Masks of one frame at a time, as frames arrive: the code of `propagate`, fed with blocks of one frame."""
 
+import weakref
 from collections.abc import Collection
 from typing import Generic, Literal, TypeVar, overload
 
 import numpy as np
 import torch
 
+from stcn_core.acceleration.allocator import hold_freed_memory, release_freed_memory
 from stcn_core.config import PropagationConfig
 from stcn_core.memory.read import MemoryRead, read_memory
 from stcn_core.models.network import Network
@@ -141,6 +143,8 @@ class Session(Generic[Result]):
             self._clip = ClipState(
                 self._model, self._config, size=seen_at, result_size=size, memory_read=self._memory_read
             )
+            hold_freed_memory()
+            weakref.finalize(self, release_freed_memory)
         if self._clip is None:
             return FramePlanes(index, (), torch.ones(1, 1, 1, device=self._device), size)
         ((planes,),) = self._clip.segment([block])

@@ -21,11 +21,9 @@ PRIVATE = {
 }
 PUBLIC_IN_SPITE_OF_ITS_NAME = {"._replace", "._asdict", "._fields", "os._exit"}
 MAY_KEEP_FREED_MEMORY = {
-    "jobs/actors/segmenter",
     "jobs/cli/label_commands",
-    "jobs/cli/model_commands",
-    "jobs/cli/run_commands",
-    "stcn_core/benchmark/__main__",
+    "stcn_core/propagation/forward",
+    "stcn_core/propagation/session",
 }
 
 
@@ -53,11 +51,12 @@ def test_private_names_of_libraries_have_their_modules(path: Path) -> None:
     assert private_names(path) == PRIVATE.get(str(path.relative_to(ROOT).with_suffix("")), set())
 
 
-def test_only_processes_of_the_product_change_their_allocator() -> None:
+def test_only_what_takes_large_blocks_again_and_again_changes_the_allocator() -> None:
+    names = {f"stcn_core.acceleration.allocator.{name}" for name in ("keeping_freed_memory", "hold_freed_memory")}
     callers = {
         str(path.relative_to(ROOT).with_suffix(""))
         for package in ("stcn_core", "jobs")
         for path in (ROOT / package).rglob("*.py")
-        if "stcn_core.acceleration.allocator.keep_freed_memory" in imports(path)
+        if names & imports(path)
     }
     assert callers == MAY_KEEP_FREED_MEMORY
