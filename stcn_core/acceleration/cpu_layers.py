@@ -1,4 +1,4 @@
-"""Layers in the forms that a CPU computes fastest in float32, for inference only.
+"""Layers in the forms that a CPU computes fastest, for inference only.
 
 Each gives the result of the layer that it replaces, up to rounding. Shapes: B images, O objects, C channels, H x W
 positions.
@@ -8,12 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from stcn_core.acceleration.convolution_choice import winograd_tile
 from stcn_core.acceleration.fused_convolution import conv_add_relu, conv_relu
 from stcn_core.acceleration.winograd import WinogradConv, is_3x3
 from stcn_core.models.backbones import Bottleneck
 from stcn_core.models.blocks import SharedConv, add_to_objects
-
-WINOGRAD_CHANNELS = 96  # fewer do not repay the transforms: at 48 0.7 times a direct convolution's speed, at 96 1.1
 
 
 def use_cpu_layers(module: nn.Module) -> None:
@@ -30,9 +29,11 @@ def use_cpu_layers(module: nn.Module) -> None:
 
 
 def _fastest(conv: nn.Conv2d) -> nn.Module:
-    if is_3x3(conv) and min(conv.in_channels, conv.out_channels) >= WINOGRAD_CHANNELS:
-        return WinogradConv(conv)
-    return OneChannelConv(conv) if is_3x3(conv) and conv.out_channels == 1 else conv
+    if not is_3x3(conv):
+        return conv
+    if tile := winograd_tile(conv.in_channels, conv.out_channels, conv.weight.dtype):
+        return WinogradConv(conv, tile)
+    return OneChannelConv(conv) if conv.out_channels == 1 else conv
 
 
 class FusedBottleneck(nn.Module):

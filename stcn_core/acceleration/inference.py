@@ -6,17 +6,16 @@ layers.
 
 import copy
 import logging
-from collections.abc import Callable
 
 import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from stcn_core.acceleration.convolution_choice import bfloat16_feature
 from stcn_core.acceleration.cpu_layers import use_cpu_layers
 from stcn_core.models.network import Network
 
 LOG = logging.getLogger("stcn_core")
-BFLOAT16_FEATURES = ("amx_bf16", "avx512_bf16")  # of CPUs, as PyTorch names them
 
 
 def for_inference(model: Network, precision: torch.dtype | None = None) -> Network:
@@ -36,7 +35,7 @@ def for_inference(model: Network, precision: torch.dtype | None = None) -> Netwo
     fast.to(precision, memory_format=torch.channels_last)  # type: ignore[call-overload]
     for projection in fast.key_projections():
         projection.to(torch.promote_types(precision, torch.float32))
-    if parameter.device.type == "cpu" and precision == torch.float32:
+    if parameter.device.type == "cpu" and precision in (torch.float32, torch.bfloat16):
         use_cpu_layers(fast)
     return fast
 
@@ -44,9 +43,8 @@ def for_inference(model: Network, precision: torch.dtype | None = None) -> Netwo
 def fastest_precision(device: torch.device) -> torch.dtype:
     """bfloat16 where a GPU or a CPU has instructions for it, else float16 on a GPU with tensor cores, else float32.
 
-    On an AMD EPYC (Zen 4, no AMX) direct bfloat16 convolutions reach 450 GFLOP/s on 2 cores, float32 ones 225, and
-    Winograd's products 130 to 180: STCN is 2.3 times as fast as the published code in bfloat16, and 2.0 in float32.
-    GPUs before Ampere (T4, V100) compute bfloat16 by emulation.
+    On an AMD EPYC (Zen 4, no AMX) bfloat16 convolutions reach 450 GFLOP/s on 2 cores, and float32 ones 225. GPUs
+    before Ampere (T4, V100) compute bfloat16 by emulation.
     """
     if device.type == "cuda":
         if torch.cuda.is_bf16_supported(including_emulation=False):
@@ -56,14 +54,7 @@ def fastest_precision(device: torch.device) -> torch.dtype:
         name = torch.cuda.get_device_name(device)
         LOG.warning("%s has no bfloat16: the network computes in %s", name, str(precision).removeprefix("torch."))
         return precision
-    found = cpu_capabilities()
-    return torch.bfloat16 if any(found.get(name, False) for name in BFLOAT16_FEATURES) else torch.float32
-
-
-def cpu_capabilities() -> dict[str, object]:
-    """The CPU's features as PyTorch names them; empty before PyTorch 2.10."""
-    capabilities: Callable[[], dict[str, object]] = getattr(torch.cpu, "get_capabilities", dict)
-    return dict(capabilities())
+    return torch.float32 if bfloat16_feature() is None else torch.bfloat16
 
 
 def _fold_batch_norm(network: Network) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from stcn_core.acceleration.inference import cpu_capabilities
+from stcn_core.acceleration.convolution_choice import cpu_capabilities
 
 COMPARE: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,

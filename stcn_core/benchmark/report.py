@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
-from stcn_core.acceleration.inference import cpu_capabilities
+from stcn_core.acceleration.convolution_choice import cpu_capabilities
 from stcn_core.benchmark.budget import behind, budget, machine_kinds
 from stcn_core.benchmark.cases import ONLY_IF_NAMED, Figures, Settings
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from stcn_core.acceleration import cpu_layers
+from stcn_core.acceleration.convolution_choice import WINOGRAD, FewestChannels, bfloat16_feature
 from stcn_core.acceleration.cpu_layers import FusedBottleneck, OneChannelConv, use_cpu_layers
 from stcn_core.acceleration.winograd import WinogradConv
 from stcn_core.models.backbones import Bottleneck
@@ -19,18 +19,27 @@ def folded_bottleneck(in_dim: int, width: int, stride: int) -> Bottleneck:
 
 @pytest.mark.parametrize(("in_dim", "width", "stride"), [(32, 8, 1), (16, 8, 1), (16, 8, 2)])
 @pytest.mark.parametrize("winograd_channels", [8, 9])
+@pytest.mark.parametrize(("precision", "rtol", "atol"), [(torch.float32, 1e-4, 1e-5), (torch.bfloat16, 0.05, 0.02)])
 @torch.inference_mode()
 def test_fused_bottleneck_equals_the_plain_one(
-    in_dim: int, width: int, stride: int, winograd_channels: int, monkeypatch: pytest.MonkeyPatch
+    in_dim: int,
+    width: int,
+    stride: int,
+    winograd_channels: int,
+    precision: torch.dtype,
+    rtol: float,
+    atol: float,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(cpu_layers, "WINOGRAD_CHANNELS", winograd_channels)
-    network = nn.Sequential(folded_bottleneck(in_dim, width, stride))
-    x = torch.randn(2, in_dim, 12, 10)
+    monkeypatch.setitem(WINOGRAD, (bfloat16_feature(), precision), FewestChannels(winograd_channels, None))
+    torch.manual_seed(0)
+    network = nn.Sequential(folded_bottleneck(in_dim, width, stride)).to(precision)
+    x = torch.randn(2, in_dim, 12, 10).to(precision)
     expected, given = network(x.clone()), x.clone()
     use_cpu_layers(network)
     assert isinstance(network[0], FusedBottleneck)
     assert isinstance(network[0].conv2, WinogradConv) == (winograd_channels == 8 and stride == 1)
-    torch.testing.assert_close(network(given), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(network(given), expected, rtol=rtol, atol=atol)
     assert torch.equal(given, x)  # the shortcut is its caller's
 
 

@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from stcn_core import PropagationConfig, load_model, propagate
-from stcn_core.acceleration import cpu_layers, inference
+from stcn_core.acceleration import inference
+from stcn_core.acceleration.convolution_choice import WINOGRAD, FewestChannels, bfloat16_feature
 from stcn_core.acceleration.inference import for_inference
 from stcn_core.acceleration.winograd import WinogradConv
 from stcn_core.models.network import Network
@@ -31,7 +32,7 @@ def test_form_for_inference_gives_equal_masks(kind: str) -> None:
 
 
 def test_winograd_takes_the_wide_convolutions_of_objects_and_images(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cpu_layers, "WINOGRAD_CHANNELS", 8)
+    monkeypatch.setitem(WINOGRAD, (bfloat16_feature(), torch.float32), FewestChannels(8, None))
     model = tiny_model()
     fast = for_inference(model, torch.float32)
     names = {name for name, module in fast.named_modules() if isinstance(module, WinogradConv)}
