@@ -36,9 +36,8 @@ def test_winograd_rounding_error_is_small(tile: int, precision: torch.dtype, mos
     conv = nn.Conv2d(128, 64, 3, padding=1, bias=False)
     x = torch.randn(1, 128, 36, 36)
     exact = conv.double()(x.double())
-    error = (
-        WinogradConv(conv.to(precision), tile)(x.to(precision)) - exact
-    ).square().mean().sqrt() / exact.square().mean().sqrt()
+    error = WinogradConv(conv.to(precision), tile)(x.to(precision)) - exact
+    assert error.square().mean().sqrt() < most * exact.square().mean().sqrt()
 
 
 @torch.inference_mode()
