@@ -168,7 +168,7 @@ def test_record_of_an_earlier_version_is_read(tmp_path: Path) -> None:
         "storage_patience": 300.0,
     }  # fmt: skip
     (tmp_path / "run.json").write_text(json.dumps({"config": options}))
-    later = {"similarity": None, "verify_downloads": False, "compact_at_end": False}
+    later: dict[str, object] = {"similarity": None, "verify_downloads": False, "compact_at_end": False}
     later |= {"compile": "auto", "clips_per_actor": "auto", "decoder": "auto"}
     later |= {"frames_per_second": None, "price_per_hour": None, "min_actors": None, "max_actors": None}
     rules = {"on_bad_frame": "refuse", "on_bad_annotation": "refuse", "overlap": "refuse"}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+import torch
 
 from jobs.actors.actor_settings import ActorSettings
 from jobs.actors.segmenter import Segmenter
@@ -17,14 +18,15 @@ from jobs.inputs.limits import ProcessLimits
 from jobs.io.storage_policy import StoragePolicy
 from jobs.planning.shards import make_shard
 from jobs.records import Entry, Event, FramesDone, ShardWritten, VideoFinished, VideoOpened, VideoStarted
+from jobs.segmenting.device_decoding import decoding_for
 from jobs.segmenting.work_item import Shard, VideoOptions, WorkItem
-from stcn_core.acceleration.shared_network import SharedNetwork
 from stcn_core.config import PropagationConfig
 from tests.core.tiny import tiny_model
 
 FRAMES = 12
 SETTINGS = ActorSettings(
-    run="r", device="cpu", precision="float32", similarity=None, allowance=ProcessLimits(), storage=StoragePolicy(),
+    run="r", device="cpu", decoder="cpu", precision="float32", similarity=None,
+    allowance=ProcessLimits(), storage=StoragePolicy(),
 )  # fmt: skip
 
 
@@ -57,8 +59,9 @@ def shard(tmp_path_factory: pytest.TempPathFactory) -> Shard:
 def segmenter(at_once: int, report_seconds: float = 0.0) -> Any:
     """One that has a model, without a driver."""
     made: Any = Segmenter("name", cast(Any, None))
-    made._settings, made._model, made._clips = replace(SETTINGS, report_seconds=report_seconds), tiny_model(), at_once
-    made._shared = SharedNetwork(made._model, at_once=at_once) if at_once > 1 else None
+    made._settings, made._clips = replace(SETTINGS, report_seconds=report_seconds), at_once
+    made._decoding = decoding_for(torch.device("cpu"), files=at_once)
+    made._use(tiny_model())
     made._watchdog = Idle(ProcessLimits(), lambda reason: None)
     return made
 
