@@ -1,6 +1,7 @@
 """Whether a GPU reads its memory through `fused_read`: where Triton is there, compiles, and reads as PyTorch does."""
 
 import logging
+import threading
 from collections.abc import Callable
 from functools import cache, partial
 
@@ -15,6 +16,7 @@ LOG = logging.getLogger("stcn_core")
 SIMILARITIES = ("l2", "cosine", "dot")  # those that the kernels know; registered ones are read through PyTorch
 MAX_K = 128  # positions: 4,096 similarities in the registers of a program
 TRIAL = 3, 7, 9  # memory frames, and height and width of each, of the trial
+_trying = threading.Lock()  # clips of several threads begin at the same time, and a trial compiles for seconds
 TOLERANCE = 0.05  # of values around 1: TF32 may exchange positions whose similarities are nearly equal
 
 
@@ -27,7 +29,8 @@ def fused_read_of(
     if similarity_name not in SIMILARITIES or k > MAX_K:
         return None
     channels = keys.shape[1], values.shape[2]
-    return _tried(keys.device, values.dtype, channels, similarity_name=similarity_name, k=k, is_local=is_local)
+    with _trying:
+        return _tried(keys.device, values.dtype, channels, similarity_name=similarity_name, k=k, is_local=is_local)
 
 
 @cache
