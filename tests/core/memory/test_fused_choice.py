@@ -22,7 +22,7 @@ def test_clips_that_begin_together_wait_for_one_trial(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(fused_choice, "trial", trial)
-    monkeypatch.setitem(sys.modules, "stcn_core.memory.fused_read", SimpleNamespace(read_fused=print))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "stcn_core.memory.fused_read", SimpleNamespace(read_fused=print))
     keys: Any = SimpleNamespace(device=torch.device("cuda"), dtype=torch.float32, shape=(1, 8, 4))
     values: Any = SimpleNamespace(dtype=torch.bfloat16, shape=(1, 4, 16))
 
