@@ -20,7 +20,7 @@ from jobs.inputs.videos.yuv_frame import is_planar
 LOG = logging.getLogger("jobs")
 TRIED_FRAMES = 8  # by both decoders, of the first file of each kind; among them frames that refer to others
 # `auto` leaves to CPUs what they decode faster than a network segments: a core makes planes of 300 million pixels a
-# second (150 frames of 1080p, 780 of 480p), and no GPU is expected to segment more than 1,000 frames a second.
+# second (144 frames of 1080p, 613 to 735 of 480p), and no GPU is expected to segment more than 1,000 frames a second.
 PIXELS_PER_CORE_SECOND, ENOUGH_FRAMES_PER_SECOND = 300e6, 1000
 
 _verdicts: dict[Kind, str | None] = {}
