@@ -24,10 +24,10 @@ DIRECT = FewestChannels(None, None)
 WINOGRAD: dict[tuple[str | None, torch.dtype], FewestChannels] = {
     (None, torch.float32): FewestChannels(96, 256),  # Intel Xeon with AVX-512: 1.1 times a direct convolution at 96
     (None, torch.bfloat16): DIRECT,  # emulated
-    ("avx512_bf16", torch.float32): FewestChannels(96, 192),  # AMD EPYC (Zen 4): 1.1 at 96, 1.6 at 192, 2.0 at 256
-    ("avx512_bf16", torch.bfloat16): FewestChannels(96, None),  # 1.1 at 96, 1.3 at 128, 1.8 at 256, 2.0 at 512
+    ("avx512_bf16", torch.float32): FewestChannels(128, 192),  # AMD EPYC (Zen 4): 0.8 to 1.1 at 96, 1.0 to 1.2 at 128
+    ("avx512_bf16", torch.bfloat16): FewestChannels(128, None),  # 0.7 to 1.1 at 96, 1.2 at 128, 1.8 at 256, 2.0 at 512
     ("amx_bf16", torch.float32): FewestChannels(96, 256),
-    ("amx_bf16", torch.bfloat16): DIRECT,  # its direct convolutions outrun the transforms, which memory bounds
+    ("amx_bf16", torch.bfloat16): DIRECT,  # not measured
 }
 
 

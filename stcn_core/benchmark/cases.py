@@ -14,6 +14,7 @@ import torch
 
 from stcn_core.acceleration.inference import for_inference
 from stcn_core.benchmark.comparison import compare, propagation
+from stcn_core.benchmark.convolutions import compare_forms
 from stcn_core.benchmark.drawing import drawing_rate, drawing_share
 from stcn_core.benchmark.inputs import clip, endless_clip, seeded_stcn
 from stcn_core.benchmark.measure import Run, extra_memory, in_turn, median_ratio, resident_memory
@@ -160,6 +161,11 @@ def throughput(settings: Settings) -> Figures:
     return measure_throughput(settings.device)
 
 
+def convolutions(settings: Settings) -> Figures:
+    """Winograd's convolutions against direct ones, by layer and tile, and layers for which a CPU's table is behind."""
+    return compare_forms(settings.device, settings.repeats)
+
+
 CASES: dict[str, Callable[[Settings], Figures]] = {
     "one-object": one_object,
     "one-object-float32": one_object_float32,
@@ -172,7 +178,11 @@ CASES: dict[str, Callable[[Settings], Figures]] = {
     "memory-policies": memory_policies,
     "drawing": drawing,
     "throughput": throughput,
+    "convolutions": convolutions,
 }
 # Cases that run only if they are named, by kind of device: those for GPUs take an hour on 2 cores, what memory policies
-# do to masks does not depend on the device, and one GPU has one actor.
-ONLY_IF_NAMED = {"cpu": ("throughput", "archive-480p", "archive-1080p"), "cuda": ("memory-policies", "actors")}
+# do to masks does not depend on the device, one GPU has one actor, and the forms of convolutions are a CPU's.
+ONLY_IF_NAMED = {
+    "cpu": ("throughput", "archive-480p", "archive-1080p"),
+    "cuda": ("memory-policies", "convolutions", "actors"),
+}

@@ -22,6 +22,7 @@ PRIVATE = {
 PUBLIC_IN_SPITE_OF_ITS_NAME = {"._replace", "._asdict", "._fields", "os._exit"}
 MAY_KEEP_FREED_MEMORY = {
     "jobs/cli/label_commands",
+    "stcn_core/benchmark/convolutions",
     "stcn_core/propagation/forward",
     "stcn_core/propagation/session",
 }

@@ -18,7 +18,7 @@ BFLOAT16, FLOAT32 = torch.bfloat16, torch.float32
         (XEON, BFLOAT16, (512, 512), None),
         (ZEN_4, FLOAT32, (256, 192), 6),
         (ZEN_4, BFLOAT16, (512, 512), 4),
-        (ZEN_4, BFLOAT16, (95, 512), None),
+        (ZEN_4, BFLOAT16, (127, 512), None),
         (AMX, BFLOAT16, (512, 512), None),
         (AMX, FLOAT32, (512, 512), 6),
         (ZEN_4, torch.float64, (512, 512), None),

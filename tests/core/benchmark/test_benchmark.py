@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from stcn_core import PropagationConfig, for_inference, load_model, propagate
-from stcn_core.benchmark import cases, comparison, online
+from stcn_core.benchmark import cases, comparison, convolutions, online
 from stcn_core.benchmark.__main__ import main
 from stcn_core.benchmark.budget import budget, budgeted_kinds
 from stcn_core.benchmark.cases import CASES, Settings
@@ -136,6 +136,23 @@ def test_session_is_timed_with_arrays_and_tensors(monkeypatch: pytest.MonkeyPatc
     figures = CASES["session"](Settings(CPU, repeats=1))
     assert {f"session.{name}" for name in figures} == {name for name in budget(["cpu"]) if name.startswith("session.")}
     assert all(0.1 < ratio < 10 for ratio in figures.values())
+
+
+def test_convolutions_are_compared_and_layers_whose_form_is_not_the_fastest_are_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slow = {"None": [1.0], "4": [0.5], "6": [2.0]}
+    monkeypatch.setattr(convolutions, "LAYERS", ((64, 64, 120), (96, 96, 120)))
+    monkeypatch.setattr(convolutions, "fastest_precision", lambda device: torch.float32)
+    monkeypatch.setattr(
+        convolutions, "in_turn", lambda runs, repeats, device: [run() for run in runs.values()] and slow
+    )
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
+    figures = CASES["convolutions"](Settings(CPU, repeats=1))
+    name = "float32_64_to_64_at_120"  # direct by the table, and 96 channels by tile 4
+    assert (figures[f"{name}_tile_4"], figures[f"{name}_tile_6"], figures[f"{name}_behind"]) == (2, 0.5, 2)
+    assert "float32_96_to_96_at_120_behind" not in figures
+    assert figures["layers_behind"] == 1
 
 
 def test_read_of_a_full_memory_takes_little_extra_memory() -> None:
