@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier, Lock
@@ -32,7 +33,7 @@ class Entries:
     """Counts who is in at a time."""
 
     def __init__(self, together: int) -> None:
-        self.inside, self.most_of_first, self.number = 0, 0, 0
+        self.inside = self.most_of_first = self.number = 0
         self._lock, self._others = Lock(), Barrier(together)
 
     def come(self, folder: Path, key: str) -> None:
@@ -41,7 +42,8 @@ class Entries:
                 self.inside, self.number = self.inside + 1, self.number + 1
                 is_first = self.number == 1
             if is_first:
-                self.most_of_first = max(self.most_of_first, self.inside)
+                time.sleep(0.1)  # for others to come in beside it
+                self.most_of_first = self.inside
                 assert not (folder / f"{key}.compiled").exists()
             else:
                 self._others.wait(timeout=60)  # breaks unless all others are in together
