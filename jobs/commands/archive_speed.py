@@ -17,6 +17,8 @@ from jobs.outputs.video_writer import VideoWriter
 from jobs.planning.config import SegmentConfig
 from jobs.run.driver import run
 from jobs.watching.progress import Counts, NullReporter
+from stcn_core.acceleration.compiled import compiled
+from stcn_core.acceleration.compiler import missing_for
 from stcn_core.acceleration.inference import for_inference
 from stcn_core.benchmark.cases import Figures, Settings
 from stcn_core.benchmark.inputs import clip
@@ -66,7 +68,9 @@ def archive_speed(settings: Settings, model: Network, height: int, *, width: int
             clips_per_actor=clips,
         )
         run(options, meter)
-        alone = _network_alone(for_inference(model), folder, prompt, clips=clips, short_side=options.short_side)
+        network = for_inference(model)
+        network = network if missing_for(settings.device) else compiled(network)  # as the actor has it
+        alone = _network_alone(network, folder, prompt, clips=clips, short_side=options.short_side)
     return {
         "frames_per_second": meter.frames_per_second,
         "network_frames_per_second": alone,

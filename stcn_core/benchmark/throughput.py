@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stcn_core.acceleration.compiled import compiled
+from stcn_core.acceleration.compiler import missing_for
 from stcn_core.acceleration.inference import fastest_precision, for_inference
 from stcn_core.acceleration.shared_network import SharedNetwork
 from stcn_core.benchmark.inputs import clip, seeded_stcn
@@ -66,25 +68,32 @@ LOADS = tuple(
 def throughput(device: torch.device, loads: Sequence[Load] = LOADS) -> dict[str, float]:
     """Return frames/s and the share of the machine's ceiling for each load, on a GPU also launches and waits a frame.
 
-    The network is STCN with seeded weights at 480x854, in the device's fastest precision.
+    The network is STCN with seeded weights at 480x854, in the device's fastest precision: as it is, and compiled where
+    a compiler is.
     """
     precision = fastest_precision(device)
-    network = for_inference(seeded_stcn(device), precision)
     ceiling = matrix_product_rate(device, precision)
+    forms = {"": for_inference(seeded_stcn(device), precision)}
     figures = {"ceiling_gigaflops": ceiling / 1e9}
-    for load in loads:
-        rate = frames_per_second(network, load)
-        figures[f"{load.name}_frames_per_second"] = rate
-        figures[f"{load.name}_share_of_ceiling"] = rate * _operations(network, load) / ceiling
-        if device.type == "cuda":
-            launches, waits = launches_and_waits(partial(frames_per_second, network, load))
-            figures[f"{load.name}_launches_per_frame"] = launches / (load.clips * load.clip_frames)
-            figures[f"{load.name}_waits_per_frame"] = waits / (load.clips * load.clip_frames)
+    if missing_for(device) is None:
+        started = time.perf_counter()
+        forms["_compiled"] = compiled(forms[""])
+        figures["compiling_seconds"] = time.perf_counter() - started
+    for load, (form, network) in product(loads, forms.items()):
+        for figure, value in _figures(network, load, ceiling).items():
+            figures[f"{load.name}{form}_{figure}"] = value
     return figures
 
 
-def _operations(network: Network, load: Load) -> float:
-    return operations_per_frame(network.config, HEIGHT, PADDED_WIDTH, objects=load.objects, config=load.config)
+def _figures(network: Network, load: Load, ceiling: float) -> dict[str, float]:
+    rate = frames_per_second(network, load)
+    operations = operations_per_frame(network.config, HEIGHT, PADDED_WIDTH, objects=load.objects, config=load.config)
+    figures = {"frames_per_second": rate, "share_of_ceiling": rate * operations / ceiling}
+    if next(network.parameters()).device.type == "cuda":
+        frames = load.clips * load.clip_frames
+        launches, waits = launches_and_waits(partial(frames_per_second, network, load))
+        figures |= {"launches_per_frame": launches / frames, "waits_per_frame": waits / frames}
+    return figures
 
 
 def frames_per_second(network: Network, load: Load) -> float:

@@ -11,7 +11,7 @@ from stcn_core.benchmark.budget import budget
 from stcn_core.benchmark.launches import LAUNCHES, WAITS, counted
 from stcn_core.benchmark.throughput import LOADS, Load, frames_per_second, throughput
 from stcn_core.memory.bank import MemoryBank
-from stcn_core.models.network import Query
+from stcn_core.models.network import Network, Query
 from tests.core.tiny import tiny_model
 
 CPU = torch.device("cpu")
@@ -42,6 +42,25 @@ def test_each_load_has_a_rate_and_a_share_of_the_ceiling() -> None:
         for figure in ("frames_per_second", "share_of_ceiling")
     }
     assert all(value > 0 for value in figures.values())
+
+
+@pytest.mark.usefixtures("small")
+def test_each_load_is_timed_compiled_too_where_a_compiler_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = tiny_model()
+    timed: list[Network] = []
+
+    def noted(network: Network, load: Load) -> float:
+        timed.append(network)
+        return 2.0 if network is made else 1.0
+
+    monkeypatch.setattr(module, "missing_for", lambda device: None)
+    monkeypatch.setattr(module, "compiled", lambda network: made)
+    monkeypatch.setattr(module, "frames_per_second", noted)
+    figures = throughput(CPU, [Load(objects=1, memory_frames=8, clips=1)])
+    assert len(timed) == 2
+    assert figures["objects_1_memory_8_clips_1_frames_per_second"] == 1
+    assert figures["objects_1_memory_8_clips_1_compiled_frames_per_second"] == 2
+    assert figures["compiling_seconds"] >= 0
 
 
 @pytest.mark.usefixtures("small")
