@@ -171,7 +171,7 @@ def test_record_of_an_earlier_version_is_read(tmp_path: Path) -> None:
     later: dict[str, object] = {"similarity": None, "verify_downloads": False, "compact_at_end": False}
     later |= {"compile": "auto", "clips_per_actor": "auto", "decoder": "auto"}
     later |= {"frames_per_second": None, "price_per_hour": None, "min_actors": None, "max_actors": None}
-    rules = {"on_bad_frame": "refuse", "on_bad_annotation": "refuse", "overlap": "refuse", "clips_per_actor": "auto"}
+    rules = {"on_bad_frame": "refuse", "on_bad_annotation": "refuse", "overlap": "refuse"}
     assert read_config(str(tmp_path)).as_dict() == options | {"output": str(tmp_path)} | later | rules
 
 
