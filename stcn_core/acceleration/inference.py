@@ -28,15 +28,21 @@ def for_inference(model: Network, precision: torch.dtype | None = None) -> Netwo
     parameter = next(model.parameters())
     if precision is None:
         precision = fastest_precision(parameter.device) if parameter.dtype == torch.float32 else parameter.dtype
-    fast = copy.deepcopy(model)
     if model.amplifies_rounding and precision == torch.float32:
-        return fast
+        return copy.deepcopy(model)
+    fast = folded(model, precision)
+    if parameter.device.type == "cpu" and precision in (torch.float32, torch.bfloat16):
+        use_cpu_layers(fast)
+    return fast
+
+
+def folded(model: Network, precision: torch.dtype) -> Network:
+    """Copy a network into the form of GPUs: batch norms folded, channels-last, keys in float32 at least."""
+    fast = copy.deepcopy(model)
     _fold_batch_norm(fast)
     fast.to(precision, memory_format=torch.channels_last)  # type: ignore[call-overload]
     for projection in fast.key_projections():
         projection.to(torch.promote_types(precision, torch.float32))
-    if parameter.device.type == "cpu" and precision in (torch.float32, torch.bfloat16):
-        use_cpu_layers(fast)
     return fast
 
 

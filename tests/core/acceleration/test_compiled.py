@@ -12,7 +12,7 @@ from torch import Tensor
 
 from stcn_core import Network, PropagationConfig, load_model, propagate
 from stcn_core.acceleration.compiled import TRAITS, compiled
-from stcn_core.acceleration.inference import for_inference
+from stcn_core.acceleration.inference import folded, for_inference
 from stcn_core.models.network import Query
 from stcn_core.models.stcn import STCN
 from tests.core.clips import noisy_clip
@@ -79,7 +79,7 @@ def told(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 @short_and_long("kind", short=["stcn"], long=["stm"])
 def test_ten_graphs_serve_clips_of_all_lengths_sizes_and_objects(kind: str, caplog: pytest.LogCaptureFixture) -> None:
-    model, compiler = for_inference(tiny_model(kind), HALF), Compiler()
+    model, compiler = folded(tiny_model(kind), HALF), Compiler()
     network = compiled(model, size=(48, 64), backend=compiler)
     assert compiler.graphs == 10
     for clip in CLIPS:
@@ -108,7 +108,7 @@ def test_masks_of_fused_kernels_are_equal_up_to_rounding_and_the_kernels_are_kep
 ) -> None:
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
     """Random weights show each bit of bfloat16: the tiny network computes in float64."""
-    model = for_inference(tiny_model(dtype=torch.float64) if kind == "stcn" else load_model(kind), PRECISION[kind])
+    model = folded(tiny_model(dtype=torch.float64) if kind == "stcn" else load_model(kind), PRECISION[kind])
     network = compiled(model, size=(96, 160), frames=(5,), objects=(3,))
     assert network is not model
     assert memories_differ_by(network, model) <= DIFFERENCE[kind]
@@ -122,7 +122,7 @@ def test_masks_of_fused_kernels_are_equal_up_to_rounding_and_the_kernels_are_kep
 
 
 def test_a_call_that_no_graph_serves_runs_uncompiled_and_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
-    model, compiler = for_inference(tiny_model(), HALF), Compiler()
+    model, compiler = folded(tiny_model(), HALF), Compiler()
     network, clip = compiled(model, **TINY, backend=compiler), (12, 16, 60, 3)  # type: ignore[arg-type]
     np.testing.assert_array_equal(labels(network, clip), labels(model, clip))
     assert compiler.graphs == 3
@@ -135,7 +135,7 @@ def test_a_compiler_that_fails_leaves_the_network_as_it_is_and_says_so(caplog: p
     def backend(graph: torch.fx.GraphModule, inputs: Sequence[Tensor]) -> Graph:
         raise OSError("no space left on device")
 
-    model = for_inference(tiny_model(), HALF)
+    model = folded(tiny_model(), HALF)
     assert compiled(model, **TINY, backend=backend) is model  # type: ignore[arg-type]
     (message,) = told(caplog)
     assert message.startswith("the network runs uncompiled, which is slower: ")
@@ -151,7 +151,7 @@ class Waiting(STCN):
 
 
 def test_a_network_that_is_not_one_graph_stays_as_it_is(caplog: pytest.LogCaptureFixture) -> None:
-    model = for_inference(Waiting(STCN_SIZES).eval(), HALF)
+    model = folded(Waiting(STCN_SIZES).eval(), HALF)
     assert compiled(model, **TINY, backend="eager") is model  # type: ignore[arg-type]
     assert len(told(caplog)) == 1
 
@@ -163,7 +163,7 @@ def test_a_network_that_amplifies_rounding_is_compiled_in_half_precision_alone()
 
 
 def test_a_compiled_network_has_the_traits_and_parameters_of_its_network() -> None:
-    model = for_inference(tiny_model("stm"), HALF)
+    model = folded(tiny_model("stm"), HALF)
     network = compiled(model, **TINY, backend="eager")  # type: ignore[arg-type]
     assert isinstance(network, Network)
     assert network is not model
@@ -176,7 +176,7 @@ def test_a_compiled_network_has_the_traits_and_parameters_of_its_network() -> No
 
 
 def test_memory_that_runs_out_in_a_graph_halves_the_batch(caplog: pytest.LogCaptureFixture) -> None:
-    model, compiler = for_inference(tiny_model(dtype=torch.float64)), Compiler()
+    model, compiler = folded(tiny_model(dtype=torch.float64), torch.float64), Compiler()
     network = compiled(model, size=(48, 64), objects=(1,), backend=compiler)
     compiler.fails_at = compiler.calls + 1
     clip = (17, 70, 90, 1)

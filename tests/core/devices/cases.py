@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from stcn_core import PropagationConfig, load_model, propagate
-from stcn_core.acceleration.inference import for_inference
+from stcn_core.acceleration.inference import folded
 from stcn_core.models.network import Network
 from stcn_core.propagation.results import FrameMasks
 from tests.core.clips import as_planes, noisy_clip
@@ -31,8 +31,8 @@ class Case:
     def model(self) -> Network:
         """In its form for inference, in the case's precision, on the CPU."""
         if self.network == "stcn-mini":
-            return for_inference(load_model("stcn-mini"), self.precision)
-        return for_inference(tiny_model(self.network), self.precision)
+            return folded(load_model("stcn-mini"), self.precision)
+        return folded(tiny_model(self.network), self.precision)
 
     def masks(self, model: Network) -> Iterator[FrameMasks]:
         """Propagate the case's prompts. Ids fall where they should rise, so that planes are put in order."""

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from stcn_core import ModelConfig, PropagationConfig, load_model, propagate
-from stcn_core.acceleration.inference import for_inference
+from stcn_core.acceleration.inference import folded
 from stcn_core.memory import bank, frame_buffers
 from stcn_core.models.network import Network
 from stcn_core.models.network_registry import build_network
@@ -35,7 +35,7 @@ def network(name: str) -> Network:
         "stm": lambda: build_network(STM_PUBLISHED),
         "stcn-mini": lambda: load_model("stcn-mini"),
     }
-    return for_inference(made[name]().eval(), torch.bfloat16)
+    return folded(made[name]().eval(), torch.bfloat16)
 
 
 def launches(model: Network, objects: int, frames: int, *, planes: tuple[int, int] | None = None) -> Launches:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from stcn_core import masks
-from stcn_core.acceleration.inference import for_inference
+from stcn_core.acceleration.inference import folded
 from stcn_core.config import Locality
 from stcn_core.memory.locality import locality_prior
 from stcn_core.memory.read import read_frames, read_memory
@@ -38,7 +38,7 @@ def equal_compiled(function: Callable[..., object], *arguments: object) -> None:
 
 
 def model(kind: str) -> Network:
-    return for_inference(tiny_model(kind), torch.bfloat16)
+    return folded(tiny_model(kind), torch.bfloat16)
 
 
 @pytest.mark.parametrize("kind", KINDS)
