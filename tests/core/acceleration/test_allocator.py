@@ -15,14 +15,15 @@ from stcn_core.propagation import clip_state
 
 glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt and malloc_trim are glibc's")
 
-# Take and free 200 MB in blocks of 40, more than glibc keeps by itself, with a small block behind each.
+# Take and free 200 MB in blocks of 40, more than glibc keeps by itself, with a small block behind each. Afterwards 400:
+# some of them lie where the 200 were that glibc was told to keep, and stay.
 PROGRAM = """
 import torch
 from stcn_core.acceleration.allocator import keeping_freed_memory, trim_memory
 from stcn_core.benchmark.measure import resident_memory
 
-def megabytes_given_back():
-    blocks = [(torch.ones(10_000_000), torch.ones(10_000)) for _ in range(5)]
+def megabytes_given_back(blocks=5):
+    blocks = [(torch.ones(10_000_000), torch.ones(10_000)) for _ in range(blocks)]
     taken = resident_memory()
     small.extend(block[1] for block in blocks)
     del blocks
@@ -35,7 +36,7 @@ with keeping_freed_memory():
     held = resident_memory()
     trim_memory()
     print((held - resident_memory()) // 1_000_000)
-print(megabytes_given_back())
+print(megabytes_given_back(10))
 """
 
 
@@ -53,7 +54,7 @@ def test_freed_memory_is_kept_meanwhile_and_given_back_before_and_after() -> Non
     before, meanwhile, at_trim, afterwards = megabytes_given_back()
     assert meanwhile < 10
     assert min(before, at_trim) > 180
-    assert afterwards > 100  # up to 64 MB free may stay
+    assert afterwards > 150
 
 
 @glibc

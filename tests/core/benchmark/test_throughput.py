@@ -93,11 +93,12 @@ def test_clips_of_a_load_are_under_way_at_once_and_share_calls(monkeypatch: pyte
         return encode(images)
 
     monkeypatch.setattr(model, "encode_query", noted)
+    threads = threading.active_count()  # other tests' are not this one's
     frames_per_second(model, Load(objects=1, memory_frames=2, clips=1))
     alone, batches[:] = max(batches), []
     frames_per_second(model, Load(objects=1, memory_frames=2, clips=3))
     assert max(batches) == 3 * alone
-    assert threading.active_count() < 4  # none is left
+    assert threading.active_count() <= threads  # none is left
 
 
 def test_every_budgeted_figure_is_a_load_of_the_table() -> None:
