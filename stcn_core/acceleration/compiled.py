@@ -12,17 +12,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from stcn_core.acceleration.float32_products import float32_products
 from stcn_core.acceleration.symbolic_sizes import many_graphs, symbolic
-from stcn_core.models.folding import FoldableNorm
 from stcn_core.models.network import Network, Query
+from stcn_core.models.wrapped_network import WrappedNetwork
 
 LOG = logging.getLogger("stcn_core")
-TRAITS = (
-    "memorises_padding", "memorises_prompt_exactly", "keys_from_image", "amplifies_rounding", "published_options",
-)  # fmt: skip
 FRAMES, OBJECTS = (5, 1), (3, 1)  # compiled for: to PyTorch 1 is a constant, and any other number stands for all others
 SIZE = (480, 864)  # pixels: kernels are tuned to it, and serve any other
 MOST_LETTERS = 300  # of an error in the log
@@ -58,15 +55,11 @@ def compiled(
     return network
 
 
-class CompiledNetwork(Network):
-    """A network around another, with its traits and parameters, that calls its steps as they were compiled."""
+class CompiledNetwork(WrappedNetwork):
+    """Calls a network's steps as they were compiled. Preprocessing stays as it is: ten of some hundred launches."""
 
     def __init__(self, network: Network, backend: Backend) -> None:
-        super().__init__(network.config)
-        self.network = network
-        self.train(network.training)
-        for trait in TRAITS:
-            vars(self)[trait] = getattr(network, trait)
+        super().__init__(network)
         self._stance, self._logged = "default", set[str]()
 
         def queries(images: Tensor) -> tuple[Tensor, ...]:
@@ -104,10 +97,6 @@ class CompiledNetwork(Network):
                     self._call(self._segments, symbolic(_channels_last(value), 0, 1, 3, 4), *query)
         self._stance = "eager_on_recompile"
 
-    def preprocess(self, images: Tensor) -> Tensor:
-        """As the network does it: ten of some hundred launches."""
-        return self.network.preprocess(images)
-
     def encode_query(self, images: Tensor) -> Query:
         """As Network says."""
         return _query(self._call(self._queries, _cut(images)))
@@ -121,18 +110,6 @@ class CompiledNetwork(Network):
         """As Network says."""
         probabilities: Tensor = self._call(self._segments, _channels_last(readout), *_parts(query))
         return probabilities
-
-    def key_projections(self) -> list[nn.Module]:
-        return self.network.key_projections()
-
-    def foldable_norms(self) -> list[FoldableNorm]:
-        """None: they were folded before."""
-        return []
-
-    @property
-    def propagation_defaults(self) -> Any:
-        """Those of the network."""
-        return self.network.propagation_defaults
 
     def _call(self, step: Callable[..., Any], *tensors: Tensor) -> Any:
         """Call in the modes in which it was compiled: others would be other graphs."""

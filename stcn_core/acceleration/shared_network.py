@@ -12,16 +12,16 @@ networks are batched over images, so `propagate` and `Session` take a clip's net
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from types import TracebackType
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from stcn_core.acceleration.call_batches import METHODS, alike, num_pixels, run_together
 from stcn_core.acceleration.call_rounds import Call, Rounds
 from stcn_core.models.network import Network, Query
+from stcn_core.models.wrapped_network import WrappedNetwork
 
 LOG = logging.getLogger("stcn_core")
 MAX_PIXELS = 128 * 480 * 864  # of the rows of one call; STCN's decoder holds up to 80 bytes for each: 4 GB
@@ -106,25 +106,15 @@ def _pixels(calls: Sequence[Call]) -> int:
     return sum(num_pixels(call.method, call.arguments) for call in calls)
 
 
-class ClipNetwork(Network):
+class ClipNetwork(WrappedNetwork):
     """A network whose calls are those of a `SharedNetwork`. All else is the model's own.
 
     A context manager. One thread at a time may use it, and no thread may use two: each would wait for the other.
     """
 
     def __init__(self, model: Network, rounds: Rounds) -> None:
-        super().__init__(model.config)
-        self._model = model
-        self.training = model.training
-        vars(self).update({trait: getattr(model, trait) for trait in Network.__annotations__})
+        super().__init__(model)
         self.seat = rounds.join()
-
-    def __getattr__(self, name: str) -> Any:
-        """What a registered network has beyond the contract."""
-        try:
-            return super().__getattr__(name)
-        except AttributeError:
-            return getattr(super().__getattr__("_model"), name)
 
     def __enter__(self) -> "ClipNetwork":
         return self
@@ -134,20 +124,9 @@ class ClipNetwork(Network):
     ) -> None:
         self.seat.leave()
 
-    @property
-    def propagation_defaults(self) -> Mapping[str, object]:
-        """The model's."""
-        return self._model.propagation_defaults
-
-    def preprocess(self, images: Tensor) -> Tensor:
-        return self._model.preprocess(images)
-
     def encode_query(self, images: Tensor) -> Query:
         query: Query = self.seat.ask("encode_query", images)
         return query
-
-    def key_projections(self) -> list[nn.Module]:
-        return self._model.key_projections()
 
     def encode_memory(self, images: Tensor, query: Query, masks: Tensor) -> tuple[Tensor, Tensor]:
         memorised: tuple[Tensor, Tensor] = self.seat.ask("encode_memory", images, query, masks)

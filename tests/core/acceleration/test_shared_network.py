@@ -242,7 +242,7 @@ def test_a_clips_network_has_the_traits_and_extras_of_the_registered_one() -> No
         assert isinstance(network, Network)
         assert isinstance(network, ClipNetwork)
         assert (network.keys_from_image, dict(network.propagation_defaults)) == (True, {"top_k": 1, "memory_every": 2})
-        assert [name for name, _ in network.named_parameters()] == ["_model.colour_scale"]
+        assert [name for name, _ in network.named_parameters()] == ["network.colour_scale"]
         assert torch.equal(network.colour_scale, torch.ones(1, 3))
         assert np.array_equal(masks(network), moving_square()[1])
         with pytest.raises(AttributeError, match="not_there"):
