@@ -13,8 +13,18 @@ from stcn_core.acceleration.shared_network import ClipNetwork, SharedNetwork
 Work = Callable[[WorkItem, ClipNetwork], Generator[Event, None, None]]
 
 
+TAKEN_SECONDS = 0.1  # between two looks at whether anybody still takes events
+
+
 class _End:
     """The last item of a thread."""
+
+
+class _Handed:
+    """An event, and whether whoever takes the events came back for the next one."""
+
+    def __init__(self, event: Event) -> None:
+        self.event, self.taken = event, Flag()
 
 
 class VideosAtOnce:
@@ -22,7 +32,8 @@ class VideosAtOnce:
 
     All videos queue for the network's seats before the first begins. So which of them share calls follows from the
     shard alone, and its masks are the same bytes each time. Some threads more than there are seats fetch and open the
-    next videos, so that a seat is taken as soon as it is free.
+    next videos, so that a seat is taken as soon as it is free. A thread goes on once its event was taken: if a video
+    ends the process, the driver knows that it had begun.
     """
 
     def __init__(self, shared: SharedNetwork, items: Sequence[WorkItem], work: Work, *, at_once: int) -> None:
@@ -31,7 +42,7 @@ class VideosAtOnce:
         self._networks = [shared.clip() for _ in items]
         self._numbers = iter(range(len(items)))  # whose `next` is one step for Python's lock
         self._stopped = Flag()
-        self._queue: SimpleQueue[Event | _End | BaseException] = SimpleQueue()
+        self._queue: SimpleQueue[_Handed | _End | BaseException] = SimpleQueue()
         threads = min(len(items), at_once + max(1, at_once // 2))
         self._threads = [inheriting_thread(self._run) for _ in range(threads)]
 
@@ -58,7 +69,8 @@ class VideosAtOnce:
             if isinstance(received, _End):
                 at_work -= 1
             else:
-                yield received
+                yield received.event
+                received.taken.set()
 
     def _run(self) -> None:
         """In each thread. Once stopped, the videos that nobody began give up their seats: others may wait for them."""
@@ -76,6 +88,8 @@ class VideosAtOnce:
             return
         with closing(self._work(item, network)) as events:
             for event in events:
-                if self._stopped.is_set():
-                    return
-                self._queue.put(event)
+                handed = _Handed(event)
+                self._queue.put(handed)
+                while not handed.taken.wait(TAKEN_SECONDS):
+                    if self._stopped.is_set():
+                        return

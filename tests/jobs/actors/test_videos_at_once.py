@@ -77,6 +77,24 @@ def test_closing_the_events_ends_the_threads() -> None:
     assert threading.active_count() == before
 
 
+def test_no_video_goes_on_before_the_event_of_its_start_was_taken() -> None:
+    """One that ends the process at once would otherwise be one that nobody knows to have begun."""
+    going_on: set[str] = set()
+
+    def work(video: WorkItem, network: ClipNetwork) -> Generator[Event, None, None]:
+        yield VideoStarted(video.work_id)
+        going_on.add(video.work_id)
+        network.encode_query(IMAGE)
+
+    taken: set[str] = set()
+    for event in run(work):
+        assert isinstance(event, VideoStarted)
+        threading.Event().wait(0.05)  # others may go on meanwhile
+        assert going_on <= taken
+        taken.add(event.work_id)
+    assert going_on == taken == {video.work_id for video in ITEMS}
+
+
 def test_a_video_that_makes_no_call_gives_its_seat_up() -> None:
     def work(video: WorkItem, network: ClipNetwork) -> Generator[Event, None, None]:
         yield VideoStarted(video.work_id)
