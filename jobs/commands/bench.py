@@ -79,7 +79,7 @@ def end_to_end(settings: Settings) -> Figures:
 
 
 def end_to_end_480p(settings: Settings) -> Figures:
-    """MP4 to Parquet, compared with the network alone: the published STCN's sizes, 480p, 16 frames (GPU: 400)."""
+    """MP4 to Parquet, compared with the network alone: the published STCN's sizes, 480p, 16 frames, 400 on a GPU."""
     frames = 16 if settings.device.type == "cpu" else 400
     return _whole_video(settings, for_inference(seeded_stcn(settings.device)), 480, width=854, frames=frames)
 
