@@ -11,8 +11,6 @@ from jobs.segmenting.work_item import WorkItem
 from stcn_core.acceleration.shared_network import ClipNetwork, SharedNetwork
 
 Work = Callable[[WorkItem, ClipNetwork], Generator[Event, None, None]]
-
-
 TAKEN_SECONDS = 0.1  # between two looks at whether anybody still takes events
 
 
