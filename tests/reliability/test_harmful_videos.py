@@ -75,6 +75,23 @@ def with_others(folder: Path, others: dict[str, tuple[Path, Path]]) -> Path:
     return manifest
 
 
+def draw_harms(folder: Path, place: Path) -> tuple[Path, Path, Path]:
+    """Draw a video of each harm in a place of the test. Returns a manifest of them among the sound ones, the video
+    whose readers are to be struck, and the one that is not to answer."""
+    lethal, prompts = folder / "long.mp4", folder / "prompts/0"
+    silent, broken, hungry, mask = (place / name for name in ("silent.mp4", "broken.mp4", "hungry.mp4", "huge.png"))
+    silent.write_bytes(lethal.read_bytes())
+    broken.write_bytes(lethal.read_bytes()[:-1000])
+    draw_hungry(hungry, mask)
+    draw_misnamed(place / "misnamed")
+    manifest = with_others(folder, {
+        "0-2-crash": (lethal, prompts), "1-2-hang": (silent, prompts), "2-2-broken": (broken, prompts),
+        "4-2-memory": (hungry, mask), "5-2-prompts": (folder / "videos/1.mp4", mask),
+        "6-2-error": (place / "misnamed", prompts / "00000.png"),
+    })  # fmt: skip
+    return manifest, lethal, silent
+
+
 def outcome(row: VideoRow) -> tuple[str, str | None, int]:
     return row.status, row.error_class, row.attempts
 
@@ -84,17 +101,7 @@ def outcome(row: VideoRow) -> tuple[str, str | None, int]:
 def test_each_harmful_video_is_quarantined_and_harms_no_other(
     tries: int, stall_seconds: int, folder: Path, undisturbed: Masks, model_file: Path, tmp_path: Path
 ) -> None:
-    lethal, prompts = folder / "long.mp4", folder / "prompts/0"
-    silent, broken, hungry, mask = (tmp_path / name for name in ("silent.mp4", "broken.mp4", "hungry.mp4", "huge.png"))
-    silent.write_bytes(lethal.read_bytes())
-    broken.write_bytes(lethal.read_bytes()[:-1000])
-    draw_hungry(hungry, mask)
-    draw_misnamed(tmp_path / "misnamed")
-    manifest = with_others(folder, {
-        "0-2-crash": (lethal, prompts), "1-2-hang": (silent, prompts), "2-2-broken": (broken, prompts),
-        "4-2-memory": (hungry, mask), "5-2-prompts": (folder / "videos/1.mp4", mask),
-        "6-2-error": (tmp_path / "misnamed", prompts / "00000.png"),
-    })  # fmt: skip
+    manifest, lethal, silent = draw_harms(folder, tmp_path)
     output = str(tmp_path / "out")
     with Striking(lethal, signal.SIGSEGV) as strikes, Unanswering(silent) as waiting:
         result = stcn(

@@ -10,9 +10,9 @@ import pytest
 from jobs.outputs import rle, store
 from tests.lengths import short_and_long
 from tests.parts import stcn
-from tests.reliability.harmful_inputs import Striking, Unanswering, draw_hungry, draw_misnamed
+from tests.reliability.harmful_inputs import Striking, Unanswering
 from tests.reliability.small_run import masks, verified_rows
-from tests.reliability.test_harmful_videos import EXPECTED, SOUND, TRIED_ONCE, Masks, outcome, with_others
+from tests.reliability.test_harmful_videos import EXPECTED, SOUND, TRIED_ONCE, Masks, draw_harms, outcome, with_others
 from tests.reliability.test_harmful_videos import folder as folder
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")
@@ -45,17 +45,7 @@ def undisturbed(folder: Path, model_file: Path) -> Masks:
 def test_each_harmful_video_is_charged_alone_with_several_under_way(
     tries: int, stall_seconds: int, folder: Path, undisturbed: Masks, model_file: Path, tmp_path: Path
 ) -> None:
-    lethal, prompts = folder / "long.mp4", folder / "prompts/0"
-    silent, broken, hungry, mask = (tmp_path / name for name in ("silent.mp4", "broken.mp4", "hungry.mp4", "huge.png"))
-    silent.write_bytes(lethal.read_bytes())
-    broken.write_bytes(lethal.read_bytes()[:-1000])
-    draw_hungry(hungry, mask)
-    draw_misnamed(tmp_path / "misnamed")
-    manifest = with_others(folder, {
-        "0-2-crash": (lethal, prompts), "1-2-hang": (silent, prompts), "2-2-broken": (broken, prompts),
-        "4-2-memory": (hungry, mask), "5-2-prompts": (folder / "videos/1.mp4", mask),
-        "6-2-error": (tmp_path / "misnamed", prompts / "00000.png"),
-    })  # fmt: skip
+    manifest, lethal, silent = draw_harms(folder, tmp_path)
     output = str(tmp_path / "out")
     with Striking(lethal, signal.SIGSEGV) as strikes, Unanswering(silent) as waiting:
         result = stcn(
