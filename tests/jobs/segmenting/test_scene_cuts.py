@@ -7,8 +7,10 @@ import pytest
 
 from jobs.inputs.videos.images import VideoFrame
 from jobs.inputs.videos.video import Video
+from jobs.segmenting import scene_cuts
 from jobs.segmenting.scene_cuts import NEIGHBOURS, scenes
 from stcn_core.synthetic.clips import draw_clip
+from stcn_core.yuv import Colours, YuvFrame
 from tests.parts import SHARED, needs_shared
 
 FRAMES = 12
@@ -84,3 +86,16 @@ def test_real_footage_is_cut_only_where_it_was_edited(pattern: str) -> None:
     for path in sorted(SHARED.glob(pattern)):
         with Video(path, end=300, short_side=240) as video:
             assert cuts(video) == CUTS.get(path.name, []), path.name
+
+
+def test_thumbnail_of_a_turned_frame_has_the_cells_of_the_upright_one() -> None:
+    """A phone's upright video is coded lying on its side: its thumbnail is as wide as any other's."""
+    height, width = 160, 200
+    luma = np.random.default_rng(0).integers(16, 236, (height, width), np.uint8)
+    packed = np.concatenate([luma.ravel(), np.full(height * width // 2, 128, np.uint8)])
+    lying = YuvFrame(packed=packed, height=height, width=width, colours=Colours(0.299, 0.114), is_transposed=True)
+    found = scene_cuts._thumbnail(lying)
+    upright = np.rint((luma.T[..., None].astype(np.float32) - 16) * 255 / 219).repeat(3, axis=-1).astype(np.uint8)
+    expected = scene_cuts._thumbnail(upright)
+    assert found.shape == expected.shape == (*scene_cuts.CELLS, 3)
+    assert np.abs(found - expected).max() < 1
