@@ -82,8 +82,12 @@ class Rounds:
         """`Seat.ask`."""
         call = Call(seat, method, arguments)
         with self.changed:
-            if self._is_closed or (seat not in self._seated and seat not in self._queued):
+            if self._is_closed:
+                raise RuntimeError(f"{method} was called after the shared network was closed; make another")
+            if seat not in self._seated and seat not in self._queued:
                 raise RuntimeError(f"{method} was called by a clip that is over; take another for the next clip")
+            if seat in self._calls:
+                raise RuntimeError(f"{method} was called while another thread waits for a call of the same clip")
             self._calls[seat] = call
             seat.waiting_since = time.monotonic()
             self.changed.notify_all()
@@ -127,6 +131,7 @@ class Rounds:
             if self._is_closed:
                 for call in self._calls.values():
                     call.result.set_exception(RuntimeError("the shared network was closed"))
+                self._calls.clear()  # whoever leaves next is not answered again
                 return []
             waiting = [self._calls[seat] for seat in self._seated]
             method = self._method_of(waiting)

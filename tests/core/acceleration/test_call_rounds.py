@@ -144,8 +144,41 @@ def test_a_closed_round_answers_those_who_wait() -> None:
     threading.Timer(0.05, rounds.close).start()
     with pytest.raises(RuntimeError, match="was closed"):
         waits.ask("first", 1)
-    with pytest.raises(RuntimeError):
+    with pytest.raises(RuntimeError, match="after the shared network was closed"):
         waits.ask("first", 1)
+
+
+def test_who_waits_as_the_rounds_close_can_leave() -> None:
+    rounds = Recorded().rounds
+    waits, _absent = rounds.join(), rounds.join()
+    threading.Timer(0.05, rounds.close).start()
+    with pytest.raises(RuntimeError, match="was closed"):
+        waits.ask("first", 1)
+    waits.leave()
+
+
+def test_a_second_thread_of_one_clip_is_told_rather_than_left_to_wait() -> None:
+    rounds = Recorded().rounds
+    shared, absent = rounds.join(), rounds.join()
+    told: list[str] = []
+
+    def ask() -> None:
+        try:
+            shared.ask("first", 1)
+        except RuntimeError as error:
+            told.append(str(error))
+
+    threads = [threading.Thread(target=ask, daemon=True) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    began = time.monotonic()
+    while not told and time.monotonic() < began + 10:
+        time.sleep(0.005)
+    absent.leave()
+    for thread in threads:
+        thread.join(10)
+    assert not any(thread.is_alive() for thread in threads), "a thread waits for ever"
+    assert told == ["first was called while another thread waits for a call of the same clip"]
 
 
 def test_a_clock_stands_still_while_others_are_waited_for_and_goes_on_in_a_call() -> None:
