@@ -4,6 +4,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from queue import SimpleQueue
 from threading import Event as Flag
+from threading import Thread
 
 from jobs.concurrency.threads import inheriting_thread
 from jobs.records import Event
@@ -49,14 +50,16 @@ class VideosAtOnce:
 
         Ends, also by an error or if it is closed, once no thread works any more.
         """
-        for thread in self._threads:
-            thread.start()
         try:
+            for thread in self._threads:
+                thread.start()
             yield from self._received()
         finally:
             self._stopped.set()
-            for thread in self._threads:
+            for thread in filter(Thread.is_alive, self._threads):  # a machine may have refused to start some
                 thread.join()
+            for network in self._networks:
+                network.seat.leave()  # where no thread came to it, the next shard would wait for it
 
     def _received(self) -> Iterator[Event]:
         at_work = len(self._threads)

@@ -102,3 +102,30 @@ def test_a_video_that_makes_no_call_gives_its_seat_up() -> None:
             network.encode_query(IMAGE)
 
     assert len(list(run(work))) == len(ITEMS)
+
+
+@pytest.mark.parametrize("most", [0, 1])
+def test_a_machine_that_starts_no_more_threads_ends_the_shard_and_keeps_no_seat(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A limit on processes is one on threads, too. The actor's next shard has the same network."""
+    start = threading.Thread.start
+    started: list[threading.Thread] = []
+
+    def limited(thread: threading.Thread) -> None:
+        if len(started) == most:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    def work(video: WorkItem, network: ClipNetwork) -> Generator[Event, None, None]:
+        yield VideoStarted(video.work_id)
+        network.encode_query(IMAGE)
+
+    with SharedNetwork(tiny_model(), at_once=2) as shared:
+        with monkeypatch.context() as patched, pytest.raises(RuntimeError, match="can't start new thread"):
+            videos = VideosAtOnce(shared, ITEMS, work, at_once=2)
+            patched.setattr(threading.Thread, "start", limited)
+            list(videos.events())
+        assert not any(thread.is_alive() for thread in started)
+        assert not shared._rounds._seated
