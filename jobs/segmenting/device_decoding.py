@@ -22,8 +22,9 @@ def decoding_for(device: torch.device, decoder: Decoder = "auto", *, files: int 
     where none can work.
     """
     threads = min(MOST_THREADS, max(1, torch.get_num_threads() // files))
+    cores = min(torch.get_num_threads(), files * threads)
     if decoder == "cuda" and (reason := "the network runs on the CPU" if device.type == "cpu" else why_unavailable()):
         raise ValueError(f"--decoder cuda is not usable: {reason}; legal here: auto, cpu")
     if device.type == "cpu":
         return Decoding(threads=threads)
-    return Decoding(True, partial(page_locked, device=device), threads, decoder)
+    return Decoding(True, partial(page_locked, device=device), threads, decoder, cores)

@@ -53,16 +53,16 @@ def _why_not(path: Path, limits: VideoLimits, decoding: Decoding, *, is_strict: 
         return f"{kind.codec} is not decoded on a GPU; codecs that are: {', '.join(nvdec.EXACT)}"
     if not is_planar(kind.pixel_format, kind.width, kind.height) or kind.width % 2 or kind.height % 2:
         return f"{kind.pixel_format} of {kind.width}x{kind.height} is not decoded on a GPU; legal: even 4:2:0 of 8 bits"
-    if decoding.decoder == "auto" and _is_fast_on_cpu(kind, decoding.threads):
-        return f"{decoding.threads} threads decode {kind.width}x{kind.height} faster than a network segments it"
+    if decoding.decoder == "auto" and _is_fast_on_cpu(kind, decoding.cores):
+        return f"{decoding.cores} cores decode {kind.width}x{kind.height} faster than a network segments it"
     with _trying:
         if kind not in _verdicts:
             _verdicts[kind] = _tried(path, limits)
         return _verdicts[kind]
 
 
-def _is_fast_on_cpu(kind: Kind, threads: int) -> bool:
-    return threads * PIXELS_PER_CORE_SECOND >= ENOUGH_FRAMES_PER_SECOND * kind.width * kind.height
+def _is_fast_on_cpu(kind: Kind, cores: int) -> bool:
+    return cores * PIXELS_PER_CORE_SECOND >= ENOUGH_FRAMES_PER_SECOND * kind.width * kind.height
 
 
 def _tried(path: Path, limits: VideoLimits) -> str | None:

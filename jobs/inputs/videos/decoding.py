@@ -27,3 +27,4 @@ class Decoding:
     allocate: "Callable[[int], np.ndarray | Tensor]" = pageable  # memory for planes of so many bytes
     threads: int = 0  # of FFmpeg for a file; 0: as many as there are CPUs, 16 at most
     decoder: Decoder = "cpu"  # `with_decoder` decides what "auto" is for a file
+    cores: int = 1  # for all files that are decoded at the same time

@@ -160,14 +160,18 @@ def test_strict_runs_and_frames_that_the_card_leaves_to_ffmpeg_are_decoded_on_th
     assert "the card does not decode this kind of file (v.mp4)" in caplog.text
 
 
-@pytest.mark.parametrize(("threads", "expected"), [(1, "cuda"), (16, "cpu")])
-def test_auto_leaves_to_the_cpu_what_its_threads_decode_fast_enough(
-    threads: int, expected: str, gpu: Pretended, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("cores", "expected"), [(1, "cuda"), (16, "cpu")])
+@pytest.mark.parametrize("files", [1, 8])
+def test_auto_leaves_to_the_cpu_what_the_actors_cores_decode_fast_enough_together(
+    cores: int, files: int, expected: str, gpu: Pretended, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: cores)
     monkeypatch.setattr(decoder_choice, "PIXELS_PER_CORE_SECOND", 300.0 * 64 * 48)  # 300 frames of this file
     path = h264(tmp_path / "v.mp4")
-    assert chosen(path, replace(CPU, decoder="auto", threads=threads)) == expected
-    assert chosen(path, replace(CUDA, threads=threads)) == "cuda"
+    decoding = replace(decoding_for(torch.device("cuda"), files=files), allocate=CPU.allocate)
+    assert decoding.decoder == "auto"
+    assert chosen(path, decoding) == expected
+    assert chosen(path, replace(decoding, decoder="cuda")) == "cuda"
 
 
 def test_a_decoder_that_fails_in_a_file_is_charged_to_no_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,7 +224,7 @@ def test_files_at_once_share_the_threads(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(torch, "get_num_threads", lambda: 40)
     assert [decoding_for(torch.device("cpu"), files=files).threads for files in (1, 8, 64)] == [16, 5, 1]
     of_gpu = decoding_for(torch.device("cuda"), files=8)
-    assert (of_gpu.as_planes, of_gpu.threads, of_gpu.decoder) == (True, 5, "auto")
+    assert (of_gpu.as_planes, of_gpu.threads, of_gpu.cores, of_gpu.decoder) == (True, 5, 40, "auto")
 
 
 @pytest.mark.skipif(not real_gpu, reason=f"needs a GPU that decodes: {nvdec.why_unavailable()}")
