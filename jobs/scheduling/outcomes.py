@@ -66,12 +66,14 @@ class Outcomes:
         under_way = set(assignment.under_way) if death.is_node_up else set()
         if death.work_id in under_way:
             under_way &= {death.work_id}
+        # The video to blame may have come to its end while its process was being ended: then no other pays for it.
+        is_own = len(under_way) == 1 and death.work_id in (None, *under_way)
         self._rivals.part(assignment)
         self._estimate.drop(assignment)
         items = assignment.unfinished_items()
         self._again(item for item in items if item.work_id not in under_way)
         involved = [item for item in items if item.work_id in under_way]
-        if len(under_way) == 1:
+        if is_own:
             return [(assignment.attempt, self._charge(item, death)) for item in involved]
         return [(assignment.attempt, self._suspected(involved, death))] if involved else []
 

@@ -75,6 +75,17 @@ def test_the_video_to_blame_is_charged_alone_and_the_others_are_no_suspects(to_b
     assert made._budgets.attempts(to_blame) == 2
 
 
+def test_a_death_for_a_video_that_ended_meanwhile_is_not_charged_to_the_one_that_is_left() -> None:
+    """The watchdog names a video, and ends the process a moment later."""
+    made = scheduler(shard(*[100] * 3), under_way=2)
+    made.take("first", VideoFinished(row(item("v-0"))), 1.0)
+    ((_, event),) = made.died("first", death("v-0"))
+    assert isinstance(event, VideosSuspected)
+    assert event.video_ids == ("v-1",)
+    assert shards_left(made) == [["v-0", "v-2"], ["v-1"]]
+    assert {made._budgets.attempts(f"v-{n}") for n in range(3)} == {1}
+
+
 def test_a_lost_node_makes_nobody_a_suspect() -> None:
     made = scheduler(shard(*[100] * 4))
     assert made.died("first", death("v-1", is_node_up=False)) == []
