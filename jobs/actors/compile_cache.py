@@ -40,18 +40,25 @@ def compiled_on_this_machine(model: Network) -> Network:
 
 def cache_folder() -> Path:
     """Where compiled code stays, by version of PyTorch; a folder of this process alone if none can be made there."""
-    if named := os.environ.get(FOLDER_VARIABLE):
-        folder = Path(named)
-    else:
-        caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        folder = Path(caches) / "stcn" / f"compiled-torch-{torch.__version__}"
     try:
+        folder = _wanted_folder()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (folder / "lock").touch()
-    except OSError as error:
+        with (folder / "lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:  # an actor compiles there
+        return folder
+    except (OSError, RuntimeError) as error:  # Lustre and old NFS may have no locks; a user without a name has no home
         LOG.warning("compiled code is not kept for the next run: %s; TORCHINDUCTOR_CACHE_DIR may name a folder", error)
         return Path(_folder_of_this_process().name)
     return folder
+
+
+def _wanted_folder() -> Path:
+    """Raises RuntimeError where the user has no home."""
+    if named := os.environ.get(FOLDER_VARIABLE):
+        return Path(named)
+    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(caches) / "stcn" / f"compiled-torch-{torch.__version__}"
 
 
 @cache

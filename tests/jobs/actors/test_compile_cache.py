@@ -1,11 +1,14 @@
 """What is compiled is kept for this machine, and is compiled once there."""
 
+import errno
+import fcntl
 import logging
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier, Lock
+from typing import IO
 
 import pytest
 import torch
@@ -86,6 +89,33 @@ def test_a_folder_that_cannot_be_made_is_replaced_by_one_of_this_process(
     (home / "stcn").touch()
     folder = cache_folder()
     assert folder.is_dir()
+    assert scratch.PREFIX in str(folder)
+    assert "compiled code is not kept for the next run" in caplog.text
+
+
+@pytest.mark.parametrize("lacking", ["locks", "home"])
+def test_a_machine_without_locks_or_a_home_compiles_all_the_same(
+    lacking: str, home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Some Lustre and NFS mounts refuse locks; a container's user may have no entry that names a home."""
+
+    lock = fcntl.flock
+
+    def refuse(file: IO[str] | int, operation: int) -> None:
+        if not isinstance(file, int) and str(home) in file.name:
+            raise OSError(errno.ENOLCK, "No locks available")
+        lock(file, operation)
+
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    if lacking == "locks":
+        monkeypatch.setattr(fcntl, "flock", refuse)
+    else:
+        monkeypatch.setenv("XDG_CACHE_HOME", "")
+        monkeypatch.setattr(Path, "home", homeless)
+    with first_alone(folder := cache_folder(), "model"):
+        assert folder.is_dir()
     assert scratch.PREFIX in str(folder)
     assert "compiled code is not kept for the next run" in caplog.text
 
