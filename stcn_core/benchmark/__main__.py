@@ -20,6 +20,8 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--check", action="store_true", help="exit with 1 if a figure misses its budget")
     options = parser.parse_args()
+    if options.threads < 1:
+        parser.error(f"--threads {options.threads} is not usable; legal: 1 or more")
     torch.set_num_threads(options.threads)
     try:
         settings = Settings(find_device(options.device), options.repeats)

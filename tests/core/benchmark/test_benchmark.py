@@ -186,6 +186,16 @@ def test_command_refuses_an_unknown_case() -> None:
     assert "no such case: memory; there are: one-object" in wrong.stderr
 
 
+@pytest.mark.parametrize("option", ["--threads", "--repeats"])
+def test_numbers_that_time_nothing_are_refused_in_words(
+    option: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["benchmark", "one-object", "--device", "cpu", option, "0"])
+    with pytest.raises(SystemExit):
+        main()
+    assert f"{option} 0 is not usable; legal: 1 or more" in capsys.readouterr().err
+
+
 def test_bfloat16_masks_match_float32() -> None:
     model, (frames, prompt) = load_model("stcn-mini"), clip(6, 96, 128, objects=1)
 
