@@ -238,7 +238,7 @@ class SegmentConfig:
     threads_per_actor: Annotated[
         CountOrNone,
         Option(
-            "CPU threads of each actor; equal numbers give masks that are equal bit for bit.",
+            "CPU threads of each actor; with equal numbers, masks of videos that share no calls are equal bit for bit.",
             CLUSTER,
             unset="an even share of the CPUs",
         ),
@@ -246,8 +246,9 @@ class SegmentConfig:
     clips_per_actor: Annotated[
         Literal["auto"] | Count,
         Option(
-            "Videos that an actor segments at once, which share each call of the network; auto: 1 on a CPU, and on a "
-            "GPU 8, or fewer where the actor has less than 4 cores or 8 GiB.",
+            "Videos that an actor segments at once, which share each call of the network, and so change each other's "
+            "masks by rounding; auto: 1 on a CPU, and on a GPU 8, or fewer where the actor has less than 4 cores or "
+            "8 GiB.",
             CLUSTER,
             legal="1 or more, or auto",
             run_only=True,
