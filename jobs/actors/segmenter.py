@@ -15,7 +15,7 @@ from jobs.actors.clips_at_once import clips_at_once
 from jobs.actors.compile_cache import compiled_on_this_machine
 from jobs.actors.division import NodeShare
 from jobs.actors.handles import MailboxHandle
-from jobs.actors.mailbox import Message
+from jobs.actors.mailbox import ExitReason, Message
 from jobs.actors.metrics_export import MetricsExport
 from jobs.actors.shard_file import ShardFile
 from jobs.actors.shared_time import SharedTime
@@ -47,7 +47,7 @@ from jobs.segmenting.work_item import Shard, WorkItem
 from jobs.telemetry.stages import Timed, in_stage
 from stcn_core.acceleration.inference import for_inference
 from stcn_core.acceleration.shared_network import ClipNetwork, SharedNetwork
-from stcn_core.device import find_device
+from stcn_core.device import find_device, is_lost
 from stcn_core.models.checkpoint import load_model
 from stcn_core.models.network import Network
 
@@ -135,12 +135,18 @@ class Segmenter:
                 row, tables = quarantined_row(fetched.item, error), []
             except Exception as error:
                 # Whatever a video's bytes bring about is that video's failure, never the job's.
+                self._end_if_lost(error)
                 yield VideoFailed(quarantined_row(fetched.item, error, seconds=seconds()))
                 shard.skip(work_id)
                 return
             row = replace(row, seconds=seconds())
         if shard.add(row, tables):
             yield VideoFinished(row)
+
+    def _end_if_lost(self, error: Exception) -> None:
+        """End the process if its GPU would fail all videos to come. Which one of several is to blame is not known."""
+        if is_lost(next(self._model.parameters()).device):
+            self._watchdog.end(ExitReason("Crash", f"its GPU failed, for this process for good: {error}"))
 
     def _watching(self, work_id: str, model: Network) -> AbstractContextManager[WatchedVideo]:
         if not isinstance(model, ClipNetwork):

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 import psutil
 
@@ -77,8 +78,12 @@ class Watchdog:
             if os.getppid() != self._parent:
                 os._exit(1)  # Ray's own process on this node is gone: another actor does the work
             if reason := self._reason():
-                self._post(reason)
-                os._exit(1)
+                self.end(reason)
+
+    def end(self, reason: ExitReason) -> NoReturn:
+        """End the process, and leave the reason."""
+        self._post(reason)
+        os._exit(1)
 
     def _reason(self) -> ExitReason | None:
         videos = self._videos

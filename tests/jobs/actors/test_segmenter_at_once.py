@@ -2,22 +2,25 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import pytest
 import torch
 
+from jobs.actors import segmenter as segmenter_module
 from jobs.actors.actor_settings import ActorSettings
+from jobs.actors.mailbox import ExitReason
 from jobs.actors.segmenter import Segmenter
 from jobs.actors.watchdog import Watchdog, WatchedVideo
 from jobs.commands.archive import DrawnVideo, draw_archive
 from jobs.inputs.limits import ProcessLimits
 from jobs.io.storage_policy import StoragePolicy
 from jobs.planning.shards import make_shard
-from jobs.records import Entry, Event, FramesDone, ShardWritten, VideoFinished, VideoOpened, VideoStarted
+from jobs.records import Entry, Event, FramesDone, ShardWritten, VideoFailed, VideoFinished, VideoOpened, VideoStarted
 from jobs.segmenting.device_decoding import decoding_for
 from jobs.segmenting.work_item import Shard, VideoOptions, WorkItem
 from stcn_core.config import PropagationConfig
@@ -30,10 +33,18 @@ SETTINGS = ActorSettings(
 )  # fmt: skip
 
 
+class Ended(BaseException):
+    """In place of the end of the process."""
+
+
 class Idle(Watchdog):
     """Ends no process."""
 
     def _watch(self) -> None: ...
+
+    def end(self, reason: ExitReason) -> NoReturn:
+        self._post(reason)
+        raise Ended
 
 
 @pytest.fixture(scope="module")
@@ -110,3 +121,26 @@ def test_a_video_alone_in_its_shard_has_the_network_for_itself(
     alone = Shard("alone", shard.items[:1])
     events = [event for event, _ in watched(actor, alone, tmp_path / "attempt")]
     assert isinstance(events[-1], ShardWritten)
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+@pytest.mark.parametrize("lost", [True, False])
+def test_an_error_after_which_the_gpu_fails_every_call_ends_the_process_and_fails_no_video(
+    at_once: int, lost: bool, shard: Shard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else one bad video fails all that its actor is given from then on."""
+
+    def fail(*arguments: object) -> NoReturn:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    actor, reasons, events = segmenter(at_once), list[ExitReason](), list[Event]()
+    actor._watchdog = Idle(ProcessLimits(), reasons.append)
+    monkeypatch.setattr(actor._model, "segment", fail)
+    monkeypatch.setattr(segmenter_module, "is_lost", lambda device: lost)
+    with pytest.raises(Ended) if lost else nullcontext():
+        for event in actor.run(shard, str(tmp_path / "attempt")):
+            events.append(event)
+    failed = sum(isinstance(event, VideoFailed) for event in events)
+    assert failed == (0 if lost else len(shard.items))
+    assert {(reason.error_class, reason.work_id) for reason in reasons} == ({("Crash", None)} if lost else set())
+    assert all("an illegal memory access" in reason.message for reason in reasons)
