@@ -3,6 +3,7 @@
 So which calls run together follows from what is asked for, and never from which thread was faster.
 """
 
+import logging
 import threading
 import time
 from collections import deque
@@ -11,6 +12,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
+LOG = logging.getLogger("stcn_core")
+LONG_WAIT_SECONDS = 60.0  # for others to call
 MOST_PASSED_OVER = 16  # rounds, after which a call goes first
 
 
@@ -66,7 +69,7 @@ class Rounds:
         self._seated: list[Seat] = []
         self._queued: deque[Seat] = deque()
         self._calls: dict[Seat, Call] = {}
-        self._is_closed = False
+        self._is_closed = self._has_warned = False
         self._thread = threading.Thread(target=self._run_rounds, name="shared network calls", daemon=True)
         self._thread.start()
 
@@ -127,7 +130,8 @@ class Rounds:
     def _next_round(self) -> list[Call]:
         """Wait until all are there, and take the calls that run; none once the rounds are closed."""
         with self.changed:
-            self.changed.wait_for(lambda: self._is_closed or self._all_wait())
+            while not self.changed.wait_for(self._is_ready, LONG_WAIT_SECONDS):
+                self._warn_of_absent()
             if self._is_closed:
                 for call in self._calls.values():
                     call.result.set_exception(RuntimeError("the shared network was closed"))
@@ -141,6 +145,23 @@ class Rounds:
             for call in chosen:
                 self._begin(call, len(chosen))
             return chosen
+
+    def _is_ready(self) -> bool:
+        return self._is_closed or self._all_wait()
+
+    def _warn_of_absent(self) -> None:
+        """Say once that some wait long for others: a clip that is over and keeps its seat shows in no other way."""
+        since = [seat.waiting_since for seat in self._seated if seat.waiting_since is not None]
+        if self._has_warned or not since or time.monotonic() - min(since) < LONG_WAIT_SECONDS:
+            return
+        self._has_warned = True
+        LOG.warning(
+            "clips wait for %d of %d that share calls, for %.0f s so far: these decode slowly, or are over; a clip "
+            "takes part until its `with` block ends",
+            len(self._seated) - len(since),
+            len(self._seated),
+            time.monotonic() - min(since),
+        )
 
     def _all_wait(self) -> bool:
         return bool(self._seated) and all(seat in self._calls for seat in self._seated)

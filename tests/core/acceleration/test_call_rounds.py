@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from stcn_core.acceleration import call_rounds
 from stcn_core.acceleration.call_rounds import MOST_PASSED_OVER, Call, Rounds, Seat
 
 METHODS = ("first", "second")
@@ -179,6 +180,29 @@ def test_a_second_thread_of_one_clip_is_told_rather_than_left_to_wait() -> None:
         thread.join(10)
     assert not any(thread.is_alive() for thread in threads), "a thread waits for ever"
     assert told == ["first was called while another thread waits for a call of the same clip"]
+
+
+def test_who_waits_long_is_told_once_of_a_clip_that_kept_its_seat(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(call_rounds, "LONG_WAIT_SECONDS", 0.05)
+    recorded = Recorded()
+    time.sleep(0.1)  # nobody waits
+    seats = [recorded.rounds.join() for _ in range(3)]
+    waits = [threading.Thread(target=seat.ask, args=("first", 1), daemon=True) for seat in seats[:2]]
+    for thread in waits:
+        thread.start()
+    began = time.monotonic()
+    while not caplog.messages and time.monotonic() < began + 10:
+        time.sleep(0.005)
+    time.sleep(0.1)  # twice as long again
+    seats[2].leave()
+    for thread in waits:
+        thread.join(10)
+    recorded.rounds.close()
+    (message,) = caplog.messages
+    assert "of 3 that share calls" in message
+    assert "a clip takes part until its `with` block ends" in message
 
 
 def test_a_clock_stands_still_while_others_are_waited_for_and_goes_on_in_a_call() -> None:
