@@ -1,19 +1,21 @@
 """Whether the CPU or the GPU decodes a video file. The GPU's decoder is tried before it is used."""
 
 import logging
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import cache
 from itertools import islice
 from pathlib import Path
 from threading import Lock
+from typing import NamedTuple
 
 import numpy as np
 
 from jobs.errors import VideoError
 from jobs.inputs.limits import VideoLimits
 from jobs.inputs.videos import nvdec
-from jobs.inputs.videos.decoding import Decoding
+from jobs.inputs.videos.decoding import Decoder, Decoding
 from jobs.inputs.videos.video_file import Kind, VideoFile
 from jobs.inputs.videos.yuv_frame import is_planar
 
@@ -57,7 +59,10 @@ def _why_not(path: Path, limits: VideoLimits, decoding: Decoding, *, is_strict: 
         return f"{decoding.cores} cores decode {kind.width}x{kind.height} faster than a network segments it"
     with _trying:
         if kind not in _verdicts:
-            _verdicts[kind] = _tried(path, limits)
+            of_cpu = _undamaged_frames(path, limits)
+            if of_cpu is None:
+                return f"the first frames of {path.name} are damaged, so the GPU's decoder cannot be tried on it"
+            _verdicts[kind] = _tried(path, limits, of_cpu)
         return _verdicts[kind]
 
 
@@ -65,25 +70,45 @@ def _is_fast_on_cpu(kind: Kind, cores: int) -> bool:
     return cores * PIXELS_PER_CORE_SECOND >= ENOUGH_FRAMES_PER_SECOND * kind.width * kind.height
 
 
-def _tried(path: Path, limits: VideoLimits) -> str | None:
-    """Decode the first frames on CPU and GPU, and compare them. Returns why the GPU's are not used."""
+class _Frame(NamedTuple):
+    """A frame as a decoder gives it."""
+
+    pixel_format: str
+    is_corrupt: bool
+    planes: np.ndarray
+
+
+def _undamaged_frames(path: Path, limits: VideoLimits) -> list[_Frame] | None:
+    """The first frames by the CPU; None where they are damaged, which each decoder conceals in its own way."""
     try:
-        of_cpu, of_gpu = (_first_frames(path, limits, decoder) for decoder in ("cpu", "cuda"))
+        frames = _first_frames(path, limits, "cpu")
+    except VideoError:  # the video's own, as whoever reads it finds out
+        return None
+    return None if any(frame.is_corrupt for frame in frames) else frames
+
+
+def _tried(path: Path, limits: VideoLimits, of_cpu: Sequence[_Frame]) -> str | None:
+    """Compare the first frames with those that the GPU decodes. Returns why the GPU's are not used."""
+    try:
+        of_gpu = _first_frames(path, limits, "cuda")
     except (VideoError, RuntimeError) as error:
         return f"the GPU's decoder failed on {path.name}: {error}"
-    if not all(name == "nv12" for name, _ in of_gpu):
+    if not all(frame.pixel_format == "nv12" for frame in of_gpu):
         return f"the card does not decode this kind of file ({path.name})"
-    if len(of_cpu) != len(of_gpu) or not all(np.array_equal(a, b) for (_, a), (_, b) in zip(of_cpu, of_gpu)):  # noqa: B905
+    if len(of_cpu) != len(of_gpu) or not all(
+        np.array_equal(one.planes, other.planes)
+        for one, other in zip(of_cpu, of_gpu)  # noqa: B905
+    ):
         return f"the GPU's decoder gives other pixels than the CPU's ({path.name})"
     return None
 
 
-def _first_frames(path: Path, limits: VideoLimits, decoder: str) -> list[tuple[str, np.ndarray]]:
-    """The pixel format in which each frame was decoded, and its planes."""
-    decoding = Decoding(as_planes=True, threads=1, decoder=decoder)  # type: ignore[arg-type]
+def _first_frames(path: Path, limits: VideoLimits, decoder: Decoder) -> list[_Frame]:
+    """What a decoder makes of the first frames. Raises VideoError for a file that cannot be decoded."""
+    decoding = Decoding(as_planes=True, threads=1, decoder=decoder)
     with closing(VideoFile(path, limits, all_frames=False, decoding=decoding)) as file:
         return [
-            (frame.format.name, file.convert(index, frame, None).values)
+            _Frame(frame.format.name, frame.is_corrupt, file.convert(index, frame, None).values)
             for index, frame in islice(file.decode(None), TRIED_FRAMES)
         ]
 

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -125,6 +126,24 @@ def test_each_kind_of_file_is_tried_once(gpu: Pretended, tmp_path: Path) -> None
     for name in ("a.mp4", "b.mp4"):
         assert chosen(h264(tmp_path / name)) == "cuda"
     assert gpu.decoded == ["a.mp4"]
+
+
+def test_a_damaged_first_file_does_not_decide_for_all_files_of_its_kind(
+    gpu: Pretended, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Decoders conceal damage in different ways, so its pixels prove nothing."""
+    damaged = h264(tmp_path / "damaged.mp4")
+    content = bytearray(damaged.read_bytes())
+    start = content.index(b"mdat") + 1_200  # within the first picture, past what x264 notes of itself
+    content[start : start + 300] = bytes(300)
+    damaged.write_bytes(content)
+    with closing(VideoFile(damaged, LIMITS, all_frames=False, decoding=CPU)) as file:
+        assert any(frame.is_corrupt for _, frame in islice(file.decode(None), decoder_choice.TRIED_FRAMES))
+    gpu.wrong = 3
+    assert chosen(damaged) == "cpu"
+    assert "the first frames of damaged.mp4 are damaged" in caplog.text
+    gpu.wrong = None
+    assert chosen(h264(tmp_path / "whole.mp4")) == "cuda"
 
 
 @pytest.mark.parametrize("wrong", [0, 7])
