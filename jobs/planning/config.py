@@ -298,7 +298,8 @@ class SegmentConfig:
         Positive, Option("End an actor whose video yields no frame for this many seconds.", FAILURES, run_only=True)
     ] = ProcessLimits.stall_seconds
     max_video_seconds: Annotated[
-        Positive, Option("End an actor whose video takes more seconds than this.", FAILURES, run_only=True)
+        Positive,
+        Option("End an actor whose video takes more seconds than this, shared ones included.", FAILURES, run_only=True),
     ] = ProcessLimits.video_seconds
 
     allow: Annotated[
