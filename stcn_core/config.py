@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol, get_args
 
+KeyTrunk = Literal["resnet", "efficientnet-lite"]
 Direction = Literal["forward", "backward", "both"]
 
 
@@ -28,8 +29,9 @@ class ModelConfig:
 
     network: str = "stcn"  # its name in `models.network_registry`, which refuses unknown ones when the network is built
     similarity: str = "l2"  # its name in `memory.similarities`, which refuses unknown ones when memory is read
-    key_width: int = 64
-    key_depths: tuple[int, int, int] = (3, 4, 6)  # bottleneck blocks of res2, res3, res4
+    key_trunk: KeyTrunk = "resnet"  # of bottleneck blocks; "efficientnet-lite" for STCN only
+    key_width: int = 64  # of its stem; EfficientNet-Lite's is 32
+    key_depths: tuple[int, ...] = (3, 4, 6)  # blocks of res2, res3, res4, or of EfficientNet-Lite's five stages
     value_width: int = 64  # STCN only: STM's memory encoder has the key trunk's shape
     value_depths: tuple[int, int, int] = (2, 2, 2)  # basic blocks; STCN only
     key_dim: int = 64
@@ -45,9 +47,10 @@ class ModelConfig:
         for name in ("key_width", "value_width", "key_dim", "value_dim", "decoder_dim"):
             size = getattr(self, name)
             _require(isinstance(size, int) and size > 0, name, size, legal="a positive integer")
-        for name in ("key_depths", "value_depths"):
+        _require(self.key_trunk in get_args(KeyTrunk), "key_trunk", self.key_trunk, legal=get_args(KeyTrunk))
+        for name, stages in (("key_depths", 3 if self.key_trunk == "resnet" else 5), ("value_depths", 3)):
             depths = getattr(self, name)
-            _require(len(depths) == 3 and min(depths) > 0, name, depths, legal="three positive integers")
+            _require(len(depths) == stages and min(depths) > 0, name, depths, legal=f"{stages} positive integers")
         dims = self.decoder_dims
         _require(dims is None or (len(dims) == 3 and min(dims) > 0), "decoder_dims", dims, legal="None, or as many")
         _require(

@@ -54,7 +54,7 @@ def main(tree: Path, video: str, folder: Path, init: str, steps: int, short_side
     manifest, tuned = cut_in_half(tree, video, folder), folder / "tuned.safetensors"
     before = score(init, manifest, folder / "before", short_side)
     config = TrainingConfig(
-        output=str(tuned), config="finetune", init=init, data=[str(folder / "first")], steps=steps, final_clips=0,
+        output=str(tuned), config="finetune", init=[init], data=[str(folder / "first")], steps=steps, final_clips=0,
         evaluate_every=10**6,
     )  # fmt: skip
     train(config, print)

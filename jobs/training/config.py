@@ -11,7 +11,7 @@ from jobs.options import Option, config_class, flag
 
 RECIPE, VIDEOS, MACHINE, PROGRESS = "Recipe", "Training clips", "Machine", "Checkpoints and evaluation"
 CHANGE_WEIGHTS = (
-    "config", "init", "textures", "steps", "learning_rate", "clips", "seed", "threads", "processes", "stop_after",
+    "config", "textures", "steps", "learning_rate", "clips", "seed", "threads", "processes", "stop_after",
 )  # fmt: skip
 
 
@@ -23,8 +23,13 @@ class TrainingConfig:
 
     config: Annotated[str, Option("Recipe: mini, long, finetune, stcn, or the path of a TOML file.", RECIPE)] = "mini"
     init: Annotated[
-        str, Option("Weights to begin with: a model, or a ResNet's checkpoint.", RECIPE, unset="random weights")
-    ] = ""
+        list[str] | None,
+        Option(
+            "Weights to begin with: a model, or a classifier's for its trunk. Repeatable.",
+            RECIPE,
+            unset="random weights",
+        ),
+    ] = None
     steps: Annotated[int | None, Field(ge=1), Option("Steps to train.", RECIPE, unset="the recipe's")] = None
     learning_rate: Annotated[
         float | None, Field(gt=0, lt=1), Option("Peak of the learning rate.", RECIPE, unset="the recipe's")
@@ -121,5 +126,6 @@ class TrainingConfig:
         options = [
             f"{flag(name)} {Path(value).name if isinstance(value, str) else value}" for name, value in values.items()
         ]
-        trees = [f"--data {Path(tree).name}" for tree in self.data or ()]
-        return " ".join(["stcn train", Path(self.output).name, *options, *trees])
+        lists = {"init": self.init, "data": self.data}
+        paths = [f"{flag(name)} {Path(path).name}" for name, given in lists.items() for path in given or ()]
+        return " ".join(["stcn train", Path(self.output).name, *options, *paths])

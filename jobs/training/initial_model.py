@@ -1,6 +1,6 @@
 """The network that training starts from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -12,33 +12,44 @@ from stcn_core.models.checkpoint import load_model, read_entries
 from stcn_core.models.network import Network
 from stcn_core.models.network_registry import build_network
 from stcn_core.models.weights_file import CheckpointError
-from stcn_core.training.initialization import backbone_entries, init_residual_blocks_as_identity, load_matching_entries
+from stcn_core.training.initialization import init_residual_blocks_as_identity, load_matching_entries
+from stcn_core.training.published_trunks import published_entries
 
 LEAST_TAKEN = 10  # entries; fewer are a mistake
 
 
-def initial_network(recipe: Recipe, init: str, seed: int) -> tuple[Network, dict[str, object]]:
+def initial_network(recipe: Recipe, init: Sequence[str], seed: int) -> tuple[Network, dict[str, object]]:
     """Build the network that a recipe trains.
 
-    init: a shipped model's name or a file. A recipe without a network takes the file's; a recipe with one takes the
-    entries that fit it. Returns the network, and which entries were taken and left. Raises UserError.
+    init: shipped models' names or files. A recipe without a network takes the first one's; a network takes from each
+    the entries that fit it, from later ones last. Returns the network, and how many entries were taken, and which were
+    left. Raises UserError.
     """
     torch.manual_seed(seed)
     config = recipe.sizes()
     if config is None:
         if not init:
             raise UserError("this recipe trains a model further; give one by --init: a shipped model's name, or a file")
-        return _load(init), {}
-    model = new_network(config)
-    if not init:
-        return model, {}
-    entries = _entries(init)
-    taken = load_matching_entries(model, entries)
-    if not taken["taken"]:  # names of torchvision
-        taken = load_matching_entries(model, backbone_entries(model, entries))
-    if int(str(taken["taken"])) < LEAST_TAKEN:
-        raise UserError(f"--init {init} fits nothing of the network; its entries begin {sorted(entries)[:5]}")
-    return model, taken
+        model, rest = _load(init[0]), init[1:]
+    else:
+        model, rest = new_network(config), init
+    taken = [_take(model, source) for source in rest]
+    left = set.intersection(*(set(names) for _, names in taken)) if taken else set[str]()
+    return model, {"taken": sum(count for count, _ in taken), "left": sorted(left)} if taken else {}
+
+
+def _take(model: Network, source: str) -> tuple[int, list[str]]:
+    """Load a file's entries that fit, by the network's names or a classifier's.
+
+    Returns how many were taken, and the names of those that were left.
+    """
+    entries = _entries(source)
+    taken, left = load_matching_entries(model, entries)
+    if not taken:
+        taken, left = load_matching_entries(model, published_entries(model, entries))
+    if taken < LEAST_TAKEN:
+        raise UserError(f"--init {source} fits nothing of the network; its entries begin {sorted(entries)[:5]}")
+    return taken, left
 
 
 def new_network(config: ModelConfig) -> Network:

@@ -43,7 +43,7 @@ def train_in_processes(config: TrainingConfig, recipe: Recipe, data: Sequence[st
         from ray.train.torch import TorchTrainer
     except ImportError as error:
         raise UserError("--processes needs Ray Train; legal: 1, or first pip install 'stcn[processes]'") from error
-    initial_network(recipe, config.init, config.seed)
+    initial_network(recipe, config.init or (), config.seed)
     read_checkpoint(config.checkpoint_path, collect_provenance(config, recipe))
     with redirect_stdout(sys.stderr), connected():  # the raylet reports dead processes on stdout
         scaling = _scaling(config)

@@ -13,7 +13,7 @@ def collect_provenance(config: TrainingConfig, recipe: Recipe) -> dict[str, obje
     """Collect the inputs that change the weights."""
     textures = digest(config.textures) if config.textures else ""
     return {
-        "recipe": recipe.model_dump(mode="json"), "init": config.init, "textures": textures,
+        "recipe": recipe.model_dump(mode="json"), "init": list(config.init or ()), "textures": textures,
         "data": list(config.data or ()), "seed": config.seed, "threads": config.threads,
         "processes": config.processes,
     }  # fmt: skip

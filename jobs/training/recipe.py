@@ -49,6 +49,7 @@ class Stage(_Strict):
     weight_decay: float = 1e-4
     decoupled_decay: bool = True
     gradient_norm: Positive = 5.0
+    rates: dict[str, Annotated[float, Field(ge=0)]] = {}
     freeze_batch_norm: bool = False
     average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.998
 
@@ -79,6 +80,7 @@ class Stage(_Strict):
             weight_decay=self.weight_decay,
             decoupled_decay=self.decoupled_decay,
             gradient_norm=self.gradient_norm,
+            rates=self.rates,
             freeze_batch_norm=self.freeze_batch_norm,
             average_decay=self.average_decay,
         )

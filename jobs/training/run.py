@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from jobs.errors import UserError
 from jobs.training.batches import Plan, batches
 from jobs.training.checkpoint_file import read_checkpoint, save_checkpoint
 from jobs.training.config import TrainingConfig
@@ -56,7 +57,7 @@ class Run:
 
     def train(self) -> Network:
         """Train from the checkpoint, or from the start, and write the model's file. Returns the model."""
-        model, taken = initial_network(self.recipe, self.config.init, self.config.seed)
+        model, taken = initial_network(self.recipe, self.config.init or (), self.config.seed)
         if taken and not self.state:
             self.report({"event": "begun", **taken})
         model, steps = self._train_stages(model.to(find_device(self.config.device)))
@@ -83,7 +84,10 @@ class Run:
     def _build_trainer(self, model: Network, stage: Stage) -> Trainer:
         """Build this process's trainer of a stage."""
         threads = self.config.threads if next(model.parameters()).device.type == "cpu" else 1
-        return Trainer(model, stage.schedule(), threads, average=self.process.average, bf16=self.recipe.bf16)
+        try:
+            return Trainer(model, stage.schedule(), threads, average=self.process.average, bf16=self.recipe.bf16)
+        except ValueError as error:
+            raise UserError(f"--config {self.config.config}: {error}") from error
 
     def _train_stage(self, trainer: Trainer, stage: Stage, number: int, *, steps_before: int) -> None:
         """Make the remaining steps of a stage, with log lines, checkpoints and evaluations.
@@ -138,7 +142,8 @@ class Run:
         if self.log:
             self.log.close()
         config = self.config
-        names = {"init": Path(config.init).name, "data": [Path(tree).name for tree in config.data or ()]}
+        lists = {"init": config.init, "data": config.data}
+        names = {name: [Path(path).name for path in given or ()] for name, given in lists.items()}
         save_model(
             model, config.output, command=config.command(), training=self.provenance | names | {"steps_made": steps},
             scores=scores, origin=self.provenance["origin"],

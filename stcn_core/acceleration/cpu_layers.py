@@ -4,15 +4,18 @@ Each gives the result of the layer that it replaces, up to rounding. Shapes: B i
 positions.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from stcn_core.acceleration.convolution_choice import winograd_tile
-from stcn_core.acceleration.fused_convolution import conv_add_relu, conv_relu
+from stcn_core.acceleration.fused_convolution import conv_add, conv_add_relu, conv_relu, conv_relu6
 from stcn_core.acceleration.winograd import WinogradConv, is_3x3
-from stcn_core.models.backbones import Bottleneck
 from stcn_core.models.blocks import SharedConv, add_to_objects
+from stcn_core.models.efficientnet import InvertedResidual, Stem
+from stcn_core.models.resnet import Bottleneck
 from stcn_core.precision import at_least_float32
 
 
@@ -25,8 +28,9 @@ def use_cpu_layers(module: nn.Module) -> None:
             setattr(module, name, _fastest(child))
         else:
             use_cpu_layers(child)
-            if isinstance(child, Bottleneck):
-                setattr(module, name, FusedBottleneck(child))
+            for kind, fused in FUSED.items():
+                if isinstance(child, kind):
+                    setattr(module, name, fused(child))
 
 
 def _fastest(conv: nn.Conv2d) -> nn.Module:
@@ -53,6 +57,37 @@ class FusedBottleneck(nn.Module):
         y = conv_relu(self.conv2, y) if isinstance(self.conv2, nn.Conv2d) else self.conv2(y).relu_()
         shortcut = x if self.downsample is None else self.downsample(x)
         return conv_add_relu(self.conv3, y, shortcut)
+
+
+class FusedInvertedResidual(nn.Module):
+    """An `InvertedResidual` whose convolutions also compute the ReLU6s and the addition that follow them."""
+
+    def __init__(self, block: InvertedResidual) -> None:
+        super().__init__()
+        self.conv1 = block.conv1 if block.expands else None
+        self.conv2, self.conv3, self.has_shortcut = block.conv2, block.conv3, block.has_shortcut
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x if self.conv1 is None else conv_relu6(self.conv1, x)
+        y = conv_relu6(self.conv2, y)
+        return conv_add(self.conv3, y, x) if self.has_shortcut else self.conv3(y)
+
+
+class FusedStem(nn.Module):
+    """A `Stem` whose convolution also computes the ReLU6."""
+
+    def __init__(self, stem: Stem) -> None:
+        super().__init__()
+        self.conv1 = stem.conv1
+
+    def forward(self, x: Tensor) -> Tensor:
+        return conv_relu6(self.conv1, x)
+
+
+# Blocks and their forms; `use_cpu_layers` has already exchanged the layers of a block.
+FUSED: dict[type[nn.Module], Callable[..., nn.Module]] = {
+    Bottleneck: FusedBottleneck, InvertedResidual: FusedInvertedResidual, Stem: FusedStem,
+}  # fmt: skip
 
 
 class OneChannelConv(nn.Module):

@@ -15,9 +15,9 @@ class FoldableNorm(NamedTuple):
 
 
 def foldable_norms(network: nn.Module) -> Iterator[FoldableNorm]:
-    """Pairs by the names in `backbones`: conv1 goes with bn1; in a Sequential a norm goes with the layer before it.
+    """Pairs by the names in `resnet` and `efficientnet`: conv1 goes with bn1.
 
-    A norm without such a convolution is left out.
+    In a Sequential a norm goes with the layer before it. A norm without such a convolution is left out.
     """
     for module in network.modules():
         names = [name for name, _ in module.named_children()]

@@ -9,21 +9,19 @@ from torch import Tensor, nn
 
 from stcn_core.config import ModelConfig
 from stcn_core.masks import other_objects
-from stcn_core.models.backbones import BasicBlock, Trunk
 from stcn_core.models.blocks import FeatureFusion, MergeBlock, UpsampleBlock, upsample
+from stcn_core.models.resnet import BasicBlock, ResNet
 
 VALUE_STAGES = ("layer1", "layer2", "layer3")
 
 
-class ValueEncoder(Trunk):
-    """ResNet-18 over image, mask and the other objects' masks, fused with the key encoder's f16."""
+class ValueEncoder(ResNet):
+    """ResNet-18 over image, mask and the other objects' masks, fused with the key encoder's f16 (f16_dim channels)."""
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, f16_dim: int) -> None:
         width, depths = config.value_width, config.value_depths
         super().__init__(BasicBlock, width, depths, stages=VALUE_STAGES, in_dim=5, stem_bias=True)
-        self.fuser = FeatureFusion(
-            config.value_width * 4, config.key_width * 16, config.value_dim, attention=config.attention
-        )
+        self.fuser = FeatureFusion(self.dims[2], f16_dim, config.value_dim, attention=config.attention)
 
     def forward(self, images: Tensor, f16: Tensor, masks: Tensor) -> Tensor:  # type: ignore[override]
         """Images (B, 3, H, W), their f16 (B, C, h, w) and masks (B, O, H, W) -> values (B, O, CV, h, w)."""

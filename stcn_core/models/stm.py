@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 from stcn_core.config import ModelConfig
 from stcn_core.masks import Padding
-from stcn_core.models.backbones import stage_depths
 from stcn_core.models.folding import FoldableNorm
 from stcn_core.models.kind import NetworkKind, State
 from stcn_core.models.network import Network, Query
+from stcn_core.models.resnet import stage_depths
 from stcn_core.models.stm_modules import STAGES, Decoder, KeyValue, MemoryEncoder, QueryEncoder
 from stcn_core.precision import at_least_float32
 

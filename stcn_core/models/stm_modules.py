@@ -9,13 +9,13 @@ from torch import Tensor, nn
 
 from stcn_core.config import ModelConfig
 from stcn_core.masks import IMAGE_MEAN, IMAGE_STD, other_objects
-from stcn_core.models.backbones import Bottleneck, Trunk
 from stcn_core.models.blocks import ResBlock, SharedConv, add_to_objects, upsample
+from stcn_core.models.resnet import Bottleneck, ResNet
 
 STAGES = ("res2", "res3", "res4")
 
 
-class QueryEncoder(Trunk):
+class QueryEncoder(ResNet):
     """ResNet-50 over the image."""
 
     mean: Tensor

@@ -34,6 +34,7 @@ class Schedule:
     weight_decay: float = 1e-4
     decoupled_decay: bool = True  # AdamW; else Adam, with decay in the gradient
     gradient_norm: float = 5.0  # longer gradients are clipped
+    rates: Mapping[str, float] = field(default_factory=dict)  # factors of the rate of modules, by name; 0 freezes
     freeze_batch_norm: bool = False  # keep the initial statistics, as in the published training
     average_decay: float = 0.998  # of the running average of the weights; 0 keeps the last weights
 
@@ -58,13 +59,15 @@ class Trainer:
         self.schedule, self.step, self.bf16 = schedule, 0, bf16
         if schedule.freeze_batch_norm:
             freeze_batch_norm(self.model)
-        self.parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        factors = freeze_modules(self.model, schedule.rates)
+        self.parameters = list(factors)
         self.replicas = [self.model, *(share_parameters(self.model) for _ in range(threads - 1))]
         self.pool = ThreadPoolExecutor(threads)
         optimizer = torch.optim.AdamW if schedule.decoupled_decay else torch.optim.Adam
         self.optimizer = optimizer(
-            self.parameters, lr=schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True
-        )
+            [{"params": group, "factor": factor} for factor, group in by_factor(factors).items()],
+            lr=schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True,
+        )  # fmt: skip
         self.average_state = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
         self.average_gradients = average
 
@@ -80,7 +83,7 @@ class Trainer:
             self.step, schedule.steps, schedule.learning_rate, warmup=schedule.warmup, drops=schedule.drops
         )
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["factor"]
         parts = batch.to(self.device).split(len(self.replicas))
         results = list(self.pool.map(self.gradients, self.replicas, parts))
         shares = [len(part.images) / len(batch.images) for part in parts]
@@ -151,3 +154,29 @@ def freeze_batch_norm(model: Network) -> None:
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eval().requires_grad_(False)
+
+
+def freeze_modules(model: Network, rates: Mapping[str, float]) -> dict[nn.Parameter, float]:
+    """Fix the modules with a factor of 0. Returns the factor of each parameter that is trained, in the model's order.
+
+    rates: factors by the names of modules. Raises ValueError for a name that the network lacks.
+    """
+    modules = dict(model.named_modules())
+    if unknown := sorted(rates.keys() - modules.keys()):
+        raise ValueError(f"rates of {unknown} are not usable; legal: modules, such as {[*modules][1:4]}")
+    factors = {parameter: 1.0 for parameter in model.parameters() if parameter.requires_grad}
+    for name, factor in rates.items():
+        for parameter in modules[name].parameters():
+            if factor == 0:
+                factors.pop(parameter.requires_grad_(False), None)
+            elif parameter in factors:
+                factors[parameter] = factor
+    return factors
+
+
+def by_factor(factors: Mapping[nn.Parameter, float]) -> dict[float, list[nn.Parameter]]:
+    """Group parameters by their factor."""
+    groups: dict[float, list[nn.Parameter]] = {}
+    for parameter, factor in factors.items():
+        groups.setdefault(factor, []).append(parameter)
+    return groups

@@ -5,10 +5,11 @@ import torch
 from torch import nn
 
 from stcn_core.acceleration.convolution_choice import WINOGRAD, FewestChannels, bfloat16_feature
-from stcn_core.acceleration.cpu_layers import FusedBottleneck, OneChannelConv, use_cpu_layers
+from stcn_core.acceleration.cpu_layers import FusedBottleneck, FusedInvertedResidual, OneChannelConv, use_cpu_layers
 from stcn_core.acceleration.winograd import WinogradConv
-from stcn_core.models.backbones import Bottleneck
 from stcn_core.models.blocks import SharedConv, add_to_objects
+from stcn_core.models.efficientnet import STAGES, InvertedResidual, StageShape
+from stcn_core.models.resnet import Bottleneck
 
 
 def folded_bottleneck(in_dim: int, width: int, stride: int) -> Bottleneck:
@@ -39,6 +40,25 @@ def test_fused_bottleneck_equals_the_plain_one(
     use_cpu_layers(network)
     assert isinstance(network[0], FusedBottleneck)
     assert isinstance(network[0].conv2, WinogradConv) == (winograd_channels == 8 and stride == 1)
+    torch.testing.assert_close(network(given), expected, rtol=rtol, atol=atol)
+    assert torch.equal(given, x)  # the shortcut is its caller's
+
+
+@pytest.mark.parametrize(("dim", "stage"), [(8, STAGES[0]), (24, STAGES[1]), (24, STAGES[1]._replace(stride=1))])
+@pytest.mark.parametrize(("precision", "rtol", "atol"), [(torch.float32, 1e-4, 1e-5), (torch.bfloat16, 0.05, 0.02)])
+@torch.inference_mode()
+def test_fused_inverted_residual_equals_the_plain_one(
+    dim: int, stage: StageShape, precision: torch.dtype, rtol: float, atol: float
+) -> None:
+    torch.manual_seed(0)
+    block = InvertedResidual(dim, stage, stage.stride).eval()
+    for name in ("bn1", "bn2", "bn3"):
+        setattr(block, name, nn.Identity())
+    network = nn.Sequential(block).to(precision, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    x = (9 * torch.randn(2, dim, 12, 10)).to(precision)  # beyond the limit of a ReLU6
+    expected, given = network(x.clone()), x.clone()
+    use_cpu_layers(network)
+    assert isinstance(network[0], FusedInvertedResidual)
     torch.testing.assert_close(network(given), expected, rtol=rtol, atol=atol)
     assert torch.equal(given, x)  # the shortcut is its caller's
 

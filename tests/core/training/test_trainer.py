@@ -11,6 +11,7 @@ from torch import Tensor
 from stcn_core.config import Locality, ModelConfig
 from stcn_core.memory.locality import locality_prior
 from stcn_core.training.forward import forward_losses, training_similarity
+from stcn_core.training.trainer import Schedule, Trainer
 from tests.core.training.tiny import TINY, TINY_STM, batch, network, trainer
 
 pytestmark = pytest.mark.heavy
@@ -46,11 +47,32 @@ def test_training_reads_all_positions_whatever_top_k_is() -> None:
     assert one == without
 
 
+def test_modules_learn_at_their_own_rates_and_frozen_ones_not_at_all() -> None:
+    """Adam's first step is as long as its rate, whatever the gradient."""
+    rates = {"key_encoder": 0.0, "value_encoder": 0.1}
+    schedule = Schedule(steps=10, learning_rate=1e-3, warmup=0, weight_decay=0.0, rates=rates)
+    own = Trainer(network(), schedule)
+    before = {name: tensor.clone() for name, tensor in own.model.named_parameters()}
+    own.train_step(batch())
+    moved = {
+        name: float((tensor - before[name]).detach().abs().amax()) for name, tensor in own.model.named_parameters()
+    }
+    assert {moved[name] for name in moved if name.startswith("key_encoder.")} == {0.0}
+    assert moved["value_encoder.fuser.block1.conv1.weight"] == pytest.approx(1e-4, rel=1e-2)
+    assert moved["decoder.pred.weight"] == pytest.approx(1e-3, rel=1e-2)
+
+
+def test_rate_of_an_unknown_module_is_refused() -> None:
+    with pytest.raises(ValueError, match="key_encodr"):
+        Trainer(network(), Schedule(steps=10, learning_rate=1e-3, rates={"key_encodr": 0.1}))
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_fused_update_matches_plain_update_in_channels_last(threads: int) -> None:
     """Fused AdamW reads parameters and gradients as flat memory; different memory formats would mix entries up."""
     fused, plain, seen = trainer(10, threads), trainer(10, threads), batch(2)
-    plain.optimizer = torch.optim.AdamW(plain.model.parameters(), weight_decay=1e-4)
+    groups = [{"params": [*plain.model.parameters()], "factor": 1.0}]
+    plain.optimizer = torch.optim.AdamW(groups, weight_decay=1e-4)
     for _ in range(2):
         fused.train_step(seen)
         plain.train_step(seen)

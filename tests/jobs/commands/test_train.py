@@ -54,7 +54,14 @@ def tiny(tmp_path: Path) -> str:
 def config_in(folder: Path, name: str, **options: object) -> TrainingConfig:
     given: dict[str, object] = {**STEPS, "log_every": 1, "checkpoint_every": 2} | options
     paths = {"output": str(folder / f"{name}.safetensors"), "config": str(folder / "tiny.toml")}
-    return TrainingConfig(**paths, init=str(folder / "tiny.safetensors"), **given)  # type: ignore[arg-type]
+    return TrainingConfig(**paths, init=[str(folder / "tiny.safetensors")], **given)  # type: ignore[arg-type]
+
+
+def recipe_with_rates(folder: Path) -> str:
+    """A recipe whose module's name is mistyped."""
+    path = folder / "rates.toml"
+    path.write_text("[[stages]]\nsteps = 1\nlearning_rate = 0.001\nrates = { key_encodr = 0.1 }\n")
+    return str(path)
 
 
 def losses_of(lines: list[Mapping[str, object]]) -> dict[object, object]:
@@ -85,7 +92,7 @@ def test_a_killed_run_repeats_the_losses_of_an_uninterrupted_one(tmp_path: Path)
     for name, tensor in one.state_dict().items():
         assert torch.equal(tensor, other.state_dict()[name]), name
     card = read_card(config.output)
-    options = f"--config {Path(config.config).name} --init {Path(config.init).name} --steps 6 --clips 2"
+    options = f"--config {Path(config.config).name} --steps 6 --clips 2 --init tiny.safetensors"
     assert card["command"] == f"stcn train broken.safetensors {options}"
     assert str(tmp_path) not in str(card)
     assert card["training"]["steps_made"] == 6  # type: ignore[index]
@@ -139,14 +146,15 @@ def test_an_unusable_option_is_refused_by_name(wrong: dict[str, object]) -> None
 def test_what_a_run_cannot_begin_with_is_named(tmp_path: Path) -> None:
     config = config_in(tmp_path, "model")
     for wrong, reason in (
-        ({"init": ""}, "trains a model further; give one by --init"),
-        ({"init": str(tmp_path / "none")}, "--init: there is no file"),
-        ({"config": "mini", "init": config.config}, "--init: .*not a file of plain tensors"),
+        ({"init": None}, "trains a model further; give one by --init"),
+        ({"init": [str(tmp_path / "none")]}, "--init: there is no file"),
+        ({"config": "mini", "init": [config.config]}, "--init: .*not a file of plain tensors"),
+        ({"config": recipe_with_rates(tmp_path)}, "rates of .'key_encodr'. are not usable; legal: modules, such as"),
         ({"config": "finetune"}, "give them by --data"),
         ({"textures": str(tmp_path)}, "holds no pictures"),
     ):
         with pytest.raises(UserError, match=reason):
-            train(replace(config, **wrong), lambda line: None)  # type: ignore[arg-type]
+            train(replace(config, **wrong), lambda line: None)
 
 
 @pytest.mark.usefixtures("tiny", "ray_cluster")

@@ -39,7 +39,7 @@ def config(tmp_path: Path) -> TrainingConfig:
     return TrainingConfig(
         output=str(tmp_path / "model.safetensors"),
         config=str(tmp_path / "tiny.toml"),
-        init=str(tmp_path / "tiny.safetensors"),
+        init=[str(tmp_path / "tiny.safetensors")],
         processes=2,
         threads=1,
         makers=0,
@@ -70,7 +70,8 @@ def trained_by_threads(config: TrainingConfig) -> dict[str, Tensor]:
     mean, stage = Mean(), read_recipe(config.config).stages[0]
 
     def work(rank: int) -> Trainer:
-        model = load_model(config.init)
+        assert config.init
+        model = load_model(config.init[0])
         trainer = Trainer(model, stage.schedule(), average=lambda gradients: mean.of(rank, gradients))
         for batch in batches(
             Plan(stage=stage, number=0, seed=config.seed, rank=rank), 0, STEPS, processes=0, device=trainer.device

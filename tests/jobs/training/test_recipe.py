@@ -44,7 +44,7 @@ def test_overrides_replace_values_of_the_stage() -> None:
             STAGE + "objects = [0.5]",
             "stages.0 is not usable; legal: at least one size, and chances of objects that add up to 1",
         ),
-        ("network = 'vgg'\n" + STAGE, "network vgg is not usable; legal: stcn, mini, stm"),
+        ("network = 'vgg'\n" + STAGE, "network vgg is not usable; legal: stcn, mini, lite, stm"),
         ("similarity = 'l3'\n" + STAGE, "similarity l3 is not usable; legal: l2, cosine, dot"),
         ("[[", "is no TOML"),
     ],

@@ -1,4 +1,4 @@
-"""ResNet trunks down to stride 16 (He et al., CVPR 2016), with the checkpoints' attribute names.
+"""ResNet down to stride 16 (He et al., CVPR 2016), with the checkpoints' attribute names.
 
 Shapes: B images, C channels, H x W pixels. A number in a name is a stride.
 """
@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from stcn_core.models.trunk import Trunk
 
 
 class Bottleneck(nn.Module):
@@ -55,7 +57,7 @@ class BasicBlock(nn.Module):
 Block = type[Bottleneck] | type[BasicBlock]
 
 
-class Trunk(nn.Module):
+class ResNet(Trunk):
     """A stem and three stages of blocks.
 
     width: channels of the stem; stage i has width * 2**i, times the block's expansion. depths: blocks of each stage.
@@ -76,6 +78,8 @@ class Trunk(nn.Module):
         self.conv1 = nn.Conv2d(in_dim, width, 7, 2, 3, bias=stem_bias)
         self.bn1 = nn.BatchNorm2d(width)
         self.stages = tuple(stages)
+        first, second, third = (width * 2**index * block.expansion for index in range(3))
+        self.dims = first, second, third
         dim = width
         for index, (name, depth) in enumerate(zip(stages, depths, strict=True)):
             stage_width = width * 2**index
