@@ -8,7 +8,7 @@ import torch
 
 from jobs.concurrency.process_map import process_map
 from jobs.errors import UserError
-from jobs.training.pictures import load_pictures
+from jobs.training.pictures import load_all_pictures
 from jobs.training.recipe import Stage
 from jobs.training.sequences import Sequence, find_sequences
 from stcn_core.training.batch import Batch
@@ -29,6 +29,7 @@ class Plan:
     number: int  # of the stage
     seed: int
     textures: str = ""  # a folder of pictures
+    images: tuple[str, ...] = ()  # folders of photographs with masks
     data: tuple[str, ...] = ()  # trees of frames and masks
     rank: int = 0  # of this process, among those that train the model
 
@@ -52,13 +53,13 @@ def use_one_thread() -> None:
 def make_batch(plan: Plan, step: int, device: torch.device | None = None) -> Batch:
     """Make one step's batch. device: draws synthetic clips; the CPU by default.
 
-    Raises UserError for data or textures that cannot be used.
+    Raises UserError for data, textures or images that cannot be used.
     """
     rng = np.random.default_rng([plan.seed, plan.number, step, plan.rank])
     shape = draw_shape(rng, plan.stage, step / plan.stage.steps)
     if plan.stage.drawn < 1 and rng.random() >= plan.stage.drawn:
         return real_batch(rng, plan, shape)
-    pictures = load_pictures(plan.textures) if plan.textures else None
+    pictures = load_all_pictures(plan.textures, plan.images, plan.stage.photographed)
     return draw_batch(rng, shape, plan.stage.zooms, pictures=pictures, device=device or torch.device("cpu"))
 
 

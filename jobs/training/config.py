@@ -55,6 +55,10 @@ class TrainingConfig:
             VIDEOS,
         ),
     ] = None
+    images: Annotated[
+        list[str] | None,
+        Option("Photographs with masks: a folder that holds images/ and masks/. Repeatable.", VIDEOS),
+    ] = None
     textures: Annotated[
         str,
         Option(
@@ -126,6 +130,6 @@ class TrainingConfig:
         options = [
             f"{flag(name)} {Path(value).name if isinstance(value, str) else value}" for name, value in values.items()
         ]
-        lists = {"init": self.init, "data": self.data}
+        lists = {"init": self.init, "images": self.images, "data": self.data}
         paths = [f"{flag(name)} {Path(path).name}" for name, given in lists.items() for path in given or ()]
         return " ".join(["stcn train", Path(self.output).name, *options, *paths])

@@ -9,6 +9,7 @@ from PIL import Image
 
 from jobs.errors import UserError
 from jobs.inputs.videos.images import IMAGES, load_image, to_rgb
+from jobs.training.annotated import load_annotated
 from stcn_core.synthetic.pictures import Pictures
 
 # Pixels at most. Clips show parts of photographs, but whole things.
@@ -23,6 +24,17 @@ def load_pictures(folder: str) -> Pictures:
     if not pictures.photographs and not pictures.cut_outs:
         raise UserError(f"--textures {folder} holds no pictures; legal: files that end in {' '.join(IMAGES)}")
     return pictures
+
+
+@lru_cache(maxsize=2)
+def load_all_pictures(textures: str, images: tuple[str, ...], photographed: float) -> Pictures | None:
+    """Load a folder of pictures, and folders of photographs with masks; None for neither. Raises UserError.
+
+    photographed: share of the scenes that show one of the photographs with masks.
+    """
+    pictures = load_pictures(textures) if textures else Pictures([], []) if images else None
+    annotated = [photograph for folder in images for photograph in load_annotated(folder)]
+    return pictures.with_annotated(annotated, photographed) if pictures and annotated else pictures
 
 
 def digest(folder: str) -> str:

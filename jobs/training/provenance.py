@@ -14,6 +14,7 @@ def collect_provenance(config: TrainingConfig, recipe: Recipe) -> dict[str, obje
     textures = digest(config.textures) if config.textures else ""
     return {
         "recipe": recipe.model_dump(mode="json"), "init": list(config.init or ()), "textures": textures,
+        "images": [digest(folder) for folder in config.images or ()],
         "data": list(config.data or ()), "seed": config.seed, "threads": config.threads,
         "processes": config.processes,
     }  # fmt: skip

@@ -60,6 +60,7 @@ class Stage(_Strict):
     gaps: Points = ((0.0, 4), (0.5, 20))  # frames between two of a clip, at most
     zooms: tuple[Positive, Positive] = (1.0, 2.5)  # of drawn clips
     drawn: Share = 1.0  # of the batches; the rest are from --data
+    photographed: Share = 0.5  # of the drawn clips; where there are --images, they show one with its objects
     deformed: bool = False  # a clip is one frame of --data, turned and bent: for photographs with masks
 
     @model_validator(mode="after")

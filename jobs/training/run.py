@@ -100,6 +100,7 @@ class Run:
             number=number,
             seed=config.seed,
             textures=config.textures,
+            images=tuple(config.images or ()),
             data=tuple(self.data),
             rank=self.process.rank,
         )

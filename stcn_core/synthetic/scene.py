@@ -14,11 +14,11 @@ from torch import Tensor
 
 from stcn_core.synthetic.exposure import Exposure
 from stcn_core.synthetic.motion import Path, camera_path, enter, object_path
+from stcn_core.synthetic.photographed import Frame, MovingThing, View, draw_view
 from stcn_core.synthetic.pictures import Pictures
-from stcn_core.synthetic.surfaces import Look, Thing, draw_thing
+from stcn_core.synthetic.surfaces import MAX_BACKGROUND_TEXELS, MAX_THING_TEXELS, Look, Thing, draw_thing
 
 MIN_HALF_SIZE, MAX_HALF_SIZE = 0.08, 0.45  # half sides of things, as shares of the frame's shorter side
-MAX_THING_TEXELS, MAX_BACKGROUND_TEXELS = 192, 320  # of a side
 MAX_DISTRACTORS = 3  # things without a label
 PROCEDURAL_PROBABILITY = 0.35  # of a clip that uses no pictures, though there are some
 
@@ -78,47 +78,61 @@ def draw_scene(
     zoom: enlarges everything.
     distractors: their number; by default 0 to MAX_DISTRACTORS, at random.
     """
-    short_side = min(height, width) * zoom
-    pictures = pictures if pictures and rng.random() >= PROCEDURAL_PROBABILITY else None
-    looks = [Look.draw(rng, int(rng.integers(3, 7)), pictures)]
-    camera = camera_path(rng, height, width, short_side=short_side)
-    half_size = 0.62 * math.hypot(height, width)
-    ground = looks[0].texture(rng, round(min(1.4 * half_size, MAX_BACKGROUND_TEXELS)))
+    frame = Frame(height, width, zoom)
+    if pictures and pictures.annotated and rng.random() < pictures.photographed:
+        photograph = pictures.annotated[int(rng.integers(len(pictures.annotated)))]
+        view = draw_view(rng, photograph, frame, objects=objects, distractors=distractors or 0)
+    else:
+        pictures = pictures if pictures and rng.random() >= PROCEDURAL_PROBABILITY else None
+        view = _draw_ground(rng, frame, pictures)
     layers = [
         Layer(
-            texture=ground, distance=None, label=0, half_size=half_size, softness=1.0, path=camera, glow=torch.zeros(3)
+            texture=view.ground, distance=None, label=0, half_size=view.half_size, softness=1.0, path=view.camera,
+            glow=torch.zeros(3),
         )
-    ]
+    ]  # fmt: skip
     if distractors is None:
         distractors = int(rng.integers(0, MAX_DISTRACTORS + 1))
-    things: list[tuple[Thing, float]] = []
+    things, looks = list[MovingThing](), [view.look]
     for label in rng.permutation([*range(1, objects + 1), *[0] * distractors]).tolist():
-        thing, half_size = _draw_sized_thing(rng, things, short_side, looks=looks, pictures=pictures)
-        things.append((thing, half_size))
-        path = object_path(rng, height, width, short_side=short_side, camera=camera, upright=thing.upright)
-        glow = torch.tensor([rng.exponential(0.08), rng.uniform(0.02, 0.2), rng.uniform(0, 6.3)])
-        layers.append(
-            Layer(
-                texture=thing.texture,
-                distance=thing.distance,
-                label=label,
-                half_size=half_size,
-                softness=rng.uniform(0.8, 2.5),
-                path=path,
-                glow=glow.clamp(max=6.3),
-                appears=late.get(label, 0),
-            )
+        things.append(
+            view.take(label) or _draw_moving_thing(rng, things, frame, view=view, looks=looks, pictures=pictures)
         )
-    return Scene(layers, _draw_shadow(rng, short_side), Exposure.draw(rng))
+        layers.append(_as_layer(rng, things[-1], label, appears=late.get(label, 0)))
+    return Scene(layers, _draw_shadow(rng, frame.short_side), Exposure.draw(rng))
+
+
+def _draw_ground(rng: Generator, frame: Frame, pictures: Pictures | None) -> View:
+    """Draw a background alone, and the camera's motion over it."""
+    look = Look.draw(rng, int(rng.integers(3, 7)), pictures)
+    camera = camera_path(rng, frame.height, frame.width, short_side=frame.short_side)
+    half_size = 0.62 * math.hypot(frame.height, frame.width)
+    ground = look.texture(rng, round(min(1.4 * half_size, MAX_BACKGROUND_TEXELS)))
+    return View(ground=ground, half_size=half_size, camera=camera, look=look)
+
+
+def _as_layer(rng: Generator, moving: MovingThing, label: int, *, appears: int) -> Layer:
+    """Draw how a thing's brightness changes, and how soft its outline is."""
+    glow = torch.tensor([rng.exponential(0.08), rng.uniform(0.02, 0.2), rng.uniform(0, 6.3)])
+    return Layer(
+        texture=moving.thing.texture, distance=moving.thing.distance, label=label, half_size=moving.half_size,
+        softness=rng.uniform(0.8, 2.5), path=moving.path, glow=glow.clamp(max=6.3), appears=appears,
+    )  # fmt: skip
+
+
+def _draw_moving_thing(
+    rng: Generator, things: list[MovingThing], frame: Frame, *, view: View, looks: list[Look], pictures: Pictures | None
+) -> MovingThing:
+    """Draw a thing and its motion."""
+    thing, half_size = _draw_sized_thing(rng, things, frame.short_side, looks=looks, pictures=pictures)
+    path = object_path(
+        rng, frame.height, frame.width, short_side=frame.short_side, camera=view.camera, upright=thing.upright
+    )
+    return MovingThing(thing, half_size, path)
 
 
 def _draw_sized_thing(
-    rng: Generator,
-    things: list[tuple[Thing, float]],
-    short_side: float,
-    *,
-    looks: list[Look],
-    pictures: Pictures | None,
+    rng: Generator, things: list[MovingThing], short_side: float, *, looks: list[Look], pictures: Pictures | None
 ) -> tuple[Thing, float]:
     """Draw a thing and its half side in pixels.
 
@@ -126,8 +140,8 @@ def _draw_sized_thing(
     """
     half_size = short_side * math.exp(rng.uniform(math.log(MIN_HALF_SIZE), math.log(MAX_HALF_SIZE)))
     if things and rng.random() < 1 / 6:
-        twin, twin_half_size = things[rng.integers(len(things))]
-        return twin, twin_half_size * rng.uniform(0.8, 1.2)
+        twin = things[rng.integers(len(things))]
+        return twin.thing, twin.half_size * rng.uniform(0.8, 1.2)
     look = Look.draw(rng, int(rng.integers(2, 6)), pictures)
     if rng.random() < 0.5:
         look = (looks[0] if rng.random() < 0.6 else looks[rng.integers(len(looks))]).for_another_thing(rng)

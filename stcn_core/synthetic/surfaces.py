@@ -11,10 +11,12 @@ import torch
 from numpy.random import Generator
 from torch import Tensor
 
-from stcn_core.synthetic.pictures import Pictures, crop, cut_out
+from stcn_core.synthetic.cut_outs import cut_out
+from stcn_core.synthetic.pictures import Pictures, crop
 from stcn_core.synthetic.shapes import draw_shape
 from stcn_core.synthetic.textures import draw_palette, draw_texture
 
+MAX_THING_TEXELS, MAX_BACKGROUND_TEXELS = 192, 320  # of a side
 PHOTOGRAPH_PROBABILITY = 0.8  # of a look, if there are photographs
 CUT_OUT_PROBABILITY = 0.6  # of a thing, if there are cut-outs
 

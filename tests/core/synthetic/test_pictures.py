@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from stcn_core.synthetic.pictures import REACH, CutOut, Pictures, crop, cut_out, outline_distance
+from stcn_core.synthetic.cut_outs import REACH, CutOut, cut_out, outline_distance
+from stcn_core.synthetic.pictures import Pictures, crop
 from stcn_core.synthetic.surfaces import ColourJitter
 
 RNG = np.random.default_rng(0)
