@@ -27,7 +27,16 @@ def test_unknown_options_are_named_with_the_known_ones() -> None:
         PropagationConfig.for_model(tiny_model(), topk=3)
 
 
-@pytest.mark.parametrize("sizes", [{"key_width": 0}, {"key_depths": (1, 2)}, {"value_dim": 24}])
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"key_width": 0},
+        {"key_depths": (1, 2)},
+        {"value_dim": 24},
+        {"key_trunk": "vgg"},
+        {"key_depths": (3, 4, 6), "key_trunk": "efficientnet-lite"},
+    ],
+)
 def test_sizes_that_make_no_network(sizes: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(sizes))):
         ModelConfig(**sizes)  # type: ignore[arg-type]

@@ -13,10 +13,11 @@ import torch
 from stcn_core import CheckpointError, ModelConfig, load_model, save_model
 from stcn_core.config import Locality
 from stcn_core.models.checkpoint import find_checkpoint, read_card, shipped_models
+from stcn_core.models.network_registry import build_network
 from stcn_core.models.stcn import STCN
 from stcn_core.models.stm import STM, STM_PUBLISHED
 from tests.core.conformance import published_state
-from tests.core.tiny import STM_SIZES, tiny_model
+from tests.core.tiny import STCN_SIZES, STM_SIZES, tiny_model
 
 State = dict[str, torch.Tensor]
 
@@ -93,6 +94,28 @@ def test_our_own_file_keeps_sizes_similarity_and_card(kind: str, tmp_path: Path)
 
 
 @pytest.mark.heavy
+@pytest.mark.parametrize("depths", [(1, 2, 2, 3, 3), (1, 3, 3, 4, 4)])
+def test_a_trunk_of_efficientnet_lite_is_read_off_the_entries(depths: tuple[int, ...], tmp_path: Path) -> None:
+    config = dataclasses.replace(STCN_SIZES, key_trunk="efficientnet-lite", key_width=32, key_depths=depths)
+    model = build_network(config)
+    save_model(model, tmp_path / "lite.safetensors", torch.float32)
+    loaded = load_model(tmp_path / "lite.safetensors")
+    assert loaded.config == model.config
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(loaded.state_dict()[name], tensor), name
+
+
+def test_a_trunk_without_blocks_of_a_stage_is_refused_by_name() -> None:
+    model = build_network(
+        dataclasses.replace(STCN_SIZES, key_trunk="efficientnet-lite", key_width=32, key_depths=(1, 2, 2, 3, 3))
+    )
+    state = {
+        name: tensor for name, tensor in model.state_dict().items() if not name.startswith("key_encoder.blocks.8.")
+    }
+    with pytest.raises(CheckpointError, match=r"missing: key_encoder\.blocks\.8\."):
+        load_model(state)
+
+
 def test_a_file_is_recognised_whatever_its_first_byte(tmp_path: Path) -> None:
     """It is the length of the header's low byte: 0x80 begins a pickle too, and 0x50 a zip."""
     path, config = tmp_path / "m.safetensors", tiny_model().config
