@@ -21,7 +21,9 @@ class TrainingConfig:
 
     output: Annotated[str, Option("Model file to write; its name ends in .safetensors.")]
 
-    config: Annotated[str, Option("Recipe: mini, long, finetune, stcn, or the path of a TOML file.", RECIPE)] = "mini"
+    config: Annotated[str, Option("Recipe: mini, lite, long, finetune, stcn, or the path of a TOML file.", RECIPE)] = (
+        "mini"
+    )
     init: Annotated[
         list[str] | None,
         Option(

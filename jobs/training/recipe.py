@@ -1,4 +1,4 @@
-"""Training recipes: TOML files. Four presets ship with the project, and docs/TRAINING.md explains them."""
+"""Training recipes: TOML files. Five presets ship with the project, and docs/TRAINING.md explains them."""
 
 import dataclasses
 import tomllib

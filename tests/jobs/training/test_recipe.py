@@ -17,7 +17,13 @@ STAGE = "[[stages]]\nsteps = 5\nlearning_rate = 0.001\n"
 
 @pytest.mark.parametrize(
     ("name", "network", "steps"),
-    [("mini", "mini", [4000]), ("long", None, [1400]), ("finetune", None, [400]), ("stcn", "stcn", [300_000, 150_000])],
+    [
+        ("mini", "mini", [4000]),
+        ("lite", "lite", [1600, 3400]),
+        ("long", None, [1400]),
+        ("finetune", None, [400]),
+        ("stcn", "stcn", [300_000, 150_000]),
+    ],
 )
 def test_presets_are_valid(name: str, network: str | None, steps: list[int]) -> None:
     recipe = read_recipe(name)
@@ -66,7 +72,7 @@ def test_recipe_takes_a_registered_similarity(tmp_path: Path) -> None:
 
 
 def test_missing_recipe_and_overrides_of_several_stages_raise() -> None:
-    with pytest.raises(UserError, match="legal: finetune, long, mini, stcn, or a file"):
+    with pytest.raises(UserError, match="legal: finetune, lite, long, mini, stcn, or a file"):
         read_recipe("big")
     with pytest.raises(UserError, match="steps: stcn has 2 stages"):
         read_recipe("stcn", steps=3)
