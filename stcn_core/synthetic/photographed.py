@@ -18,6 +18,8 @@ from stcn_core.synthetic.surfaces import MAX_BACKGROUND_TEXELS, MAX_THING_TEXELS
 
 STILL_PROBABILITY = 0.25  # of an object that hardly moves by itself
 UNLABELLED_PROBABILITY = 0.5  # of a further object that moves too, without a label; else it stays in the picture
+# Scale, where 1 lets the photograph just cover the frame. What is beyond the photograph shows its mirror image.
+LEAST_COVER, MOST_COVER = 0.5, 1.4
 MARGIN = 0.12  # of the frame, in which no object begins
 
 
@@ -101,10 +103,11 @@ class Placement:
     def draw(
         cls, rng: Generator, photograph: AnnotatedPhotograph, frame: Frame, *, chosen: list[PlacedObject]
     ) -> "Placement":
-        """Let the photograph about fill the frame, which shows the chosen objects in its middle where it can."""
+        """Show the chosen objects in the middle where the photograph reaches, the first of them in a usual size."""
         height, width = size = (photograph.picture.shape[1], photograph.picture.shape[2])
-        covering = max(frame.height / height, frame.width / width)
-        scale = covering * math.exp(rng.uniform(math.log(0.8), math.log(1.3))) * math.sqrt(frame.zoom)
+        covering, magnified = max(frame.height / height, frame.width / width), math.sqrt(frame.zoom)
+        half_side = min(frame.height, frame.width) * math.exp(rng.uniform(math.log(0.15), math.log(0.6)))
+        scale = min(max(2 * half_side / chosen[0].side, LEAST_COVER * covering), MOST_COVER * covering) * magnified
         is_mirrored = rng.random() < 0.5
         path = camera_path(rng, frame.height, frame.width, short_side=frame.short_side)
         aim = np.mean([placed.centre for placed in chosen], axis=0) + rng.normal(0, 0.06, 2) * (width, height)
