@@ -20,11 +20,12 @@ LEGAL = "legal: a folder with images/ and, under the same names, masks/*.png"
 
 @lru_cache(maxsize=16)
 def load_annotated(folder: str) -> tuple[AnnotatedPhotograph, ...]:
-    """Load the photographs of a folder that show an object, scaled down. Raises UserError."""
-    loaded = (_load(image, mask) for image, mask in find_annotated(folder))
-    photographs = tuple(photograph for photograph in loaded if photograph.objects)
-    if not photographs:
-        raise UserError(f"--images {folder}: no mask shows an object; legal: PNG masks with ids from 1")
+    """Load the photographs of a folder, scaled down. Raises UserError."""
+    photographs = tuple(_load(image, mask) for image, mask in find_annotated(folder))
+    if not any(photograph.objects for photograph in photographs):
+        raise UserError(
+            f"--images {folder}: no mask shows an object of usable size; legal: PNG masks with ids from 1 to 255"
+        )
     return photographs
 
 

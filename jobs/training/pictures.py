@@ -1,6 +1,7 @@
 """Pictures for synthetic clips, read from a folder: photographs as surfaces, pictures with alpha as things."""
 
 import os
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
@@ -37,12 +38,16 @@ def load_all_pictures(textures: str, images: tuple[str, ...], photographed: floa
     return pictures.with_annotated(annotated, photographed) if pictures and annotated else pictures
 
 
-def digest(folder: str) -> str:
-    """Return the SHA-256 of the pictures' names and contents, which identifies them in a model card."""
+def digest(folder: str, files: Iterable[Path] = ()) -> str:
+    """Return the SHA-256 of pictures' names and contents, which identifies them in a model card.
+
+    files: below the folder; by default all pictures there.
+    """
     import hashlib
 
     sha256 = hashlib.sha256()
-    for path in sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in IMAGES):
+    found = (path for path in Path(folder).rglob("*") if path.suffix.lower() in IMAGES)
+    for path in sorted(files or found):
         sha256.update(os.fsencode(path.relative_to(folder)) + b"\0" + hashlib.sha256(path.read_bytes()).digest())
     return sha256.hexdigest()
 

@@ -4,6 +4,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from jobs.training.annotated import find_annotated
 from jobs.training.config import TrainingConfig
 from jobs.training.pictures import digest
 from jobs.training.recipe import Recipe
@@ -14,10 +15,15 @@ def collect_provenance(config: TrainingConfig, recipe: Recipe) -> dict[str, obje
     textures = digest(config.textures) if config.textures else ""
     return {
         "recipe": recipe.model_dump(mode="json"), "init": list(config.init or ()), "textures": textures,
-        "images": [digest(folder) for folder in config.images or ()],
+        "images": [_digest_annotated(folder) for folder in config.images or ()],
         "data": list(config.data or ()), "seed": config.seed, "threads": config.threads,
         "processes": config.processes,
     }  # fmt: skip
+
+
+def _digest_annotated(folder: str) -> str:
+    """Return the digest of a folder's photographs and their masks."""
+    return digest(folder, [path for pair in find_annotated(folder) for path in pair])
 
 
 def origin(state: Mapping[str, object] | None) -> dict[str, object]:

@@ -152,6 +152,7 @@ def test_what_a_run_cannot_begin_with_is_named(tmp_path: Path) -> None:
         ({"config": recipe_with_rates(tmp_path)}, "rates of .'key_encodr'. are not usable; legal: modules, such as"),
         ({"config": "finetune"}, "give them by --data"),
         ({"textures": str(tmp_path)}, "holds no pictures"),
+        ({"images": [str(tmp_path)]}, "has no folder images"),
     ):
         with pytest.raises(UserError, match=reason):
             train(replace(config, **wrong), lambda line: None)
