@@ -17,6 +17,7 @@ from stcn_core.synthetic.photographs import AnnotatedPhotograph, PlacedObject
 from stcn_core.synthetic.surfaces import MAX_BACKGROUND_TEXELS, MAX_THING_TEXELS, ColourJitter, Look, Thing
 
 STILL_PROBABILITY = 0.25  # of an object that hardly moves by itself
+NEARING_PROBABILITY = 0.2  # of an object that comes near or goes away: its size about doubles or halves
 UNLABELLED_PROBABILITY = 0.5  # of a further object that moves too, without a label; else it stays in the picture
 # Scale, where 1 lets the photograph just cover the frame. What is beyond the photograph shows its mirror image.
 LEAST_COVER, MOST_COVER = 0.5, 1.4
@@ -40,6 +41,7 @@ class View:
     half_size: float  # pixels of the ground, the geometric mean of its half sides
     camera: Path
     look: Look
+    is_photographed: bool = False
     labelled: dict[int, MovingThing] = field(default_factory=dict)  # by label
     unlabelled: list[MovingThing] = field(default_factory=list)
 
@@ -84,6 +86,7 @@ def draw_view(rng: Generator, photograph: AnnotatedPhotograph, frame: Frame, *, 
         half_size=half_size,
         camera=placement.camera,
         look=Look(photograph=photograph.filled, jitter=jitter),
+        is_photographed=True,
         labelled={index + 1: thing for index, thing in enumerate(moving[: len(chosen)])},
         unlabelled=moving[len(chosen) :],
     )
@@ -148,7 +151,8 @@ def draw_path(rng: Generator, placement: Placement, place: tuple[float, float]) 
     """Draw the motion of an object that begins at a place in pixels, and follows the camera by half to wholly."""
     strength = rng.uniform(0, 0.2) if rng.random() < STILL_PROBABILITY else rng.uniform(0.5, 1.2)
     reach = placement.frame.short_side * (rng.uniform(0.15, 0.4) if rng.random() < 0.25 else rng.exponential(0.1))
-    sizes = [reach, 0.7 * reach, rng.exponential(0.15), rng.exponential(0.15), 0.06, rng.exponential(0.12)]
+    nearing = rng.uniform(0.3, 0.8) if rng.random() < NEARING_PROBABILITY else rng.exponential(0.15)
+    sizes = [reach, 0.7 * reach, nearing, rng.exponential(0.15), 0.06, rng.exponential(0.12)]
     own = draw_waves(rng, [strength * size for size in sizes], rng.uniform(30, 140))
     camera, follows = placement.camera, rng.uniform(0.5, 1.0) if rng.random() < 0.6 else 1.0
     carried = torch.tensor([follows, follows, follows, follows, 0.0, 0.0]) * camera.amplitude

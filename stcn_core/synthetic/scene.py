@@ -20,6 +20,7 @@ from stcn_core.synthetic.surfaces import MAX_BACKGROUND_TEXELS, MAX_THING_TEXELS
 
 MIN_HALF_SIZE, MAX_HALF_SIZE = 0.08, 0.45  # half sides of things, as shares of the frame's shorter side
 MAX_DISTRACTORS = 3  # things without a label
+JOINED_PROBABILITY = 0.25  # of a photographed scene in which a thing belongs to an object
 PROCEDURAL_PROBABILITY = 0.35  # of a clip that uses no pictures, though there are some
 
 
@@ -99,7 +100,27 @@ def draw_scene(
             view.take(label) or _draw_moving_thing(rng, things, frame, view=view, looks=looks, pictures=pictures)
         )
         layers.append(_as_layer(rng, things[-1], label, appears=late.get(label, 0)))
+    if view.is_photographed and rng.random() < JOINED_PROBABILITY:
+        join(rng, layers)
     return Scene(layers, _draw_shadow(rng, frame.short_side), Exposure.draw(rng))
+
+
+def join(rng: Generator, layers: list[Layer]) -> None:
+    """Let a thing without a label belong to an object, as a board or a bicycle to its rider: one label, one motion.
+
+    Does nothing if all things have labels.
+    """
+    free = [index for index, layer in enumerate(layers) if layer.distance is not None and not layer.label]
+    riders = [layer for layer in layers if layer.label]
+    if not free:
+        return
+    index, rider = free[int(rng.integers(len(free)))], riders[int(rng.integers(len(riders)))]
+    thing, direction = layers[index], rng.uniform(0, 2 * math.pi)
+    apart = 0.6 * (rider.half_size + thing.half_size)
+    start = rider.path.start.clone()
+    start[:2] += apart * torch.tensor([math.cos(direction), math.sin(direction)])
+    path = replace(rider.path, start=start, bends=thing.path.bends, hinges=thing.path.hinges)
+    layers[index] = replace(thing, label=rider.label, path=path, appears=rider.appears)
 
 
 def _draw_ground(rng: Generator, frame: Frame, pictures: Pictures | None) -> View:

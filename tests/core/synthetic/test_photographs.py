@@ -12,10 +12,15 @@ from stcn_core.synthetic.cut_outs import REACH
 from stcn_core.synthetic.photographs import HALO, AnnotatedPhotograph, dilate, fill
 from stcn_core.synthetic.pictures import Pictures
 from stcn_core.synthetic.rendering import render
-from stcn_core.synthetic.scene import Scene, draw_scene
+from stcn_core.synthetic.scene import Scene, draw_scene, join
 
 GROUND, RED = (20, 200, 20), (220, 20, 20)
 HEIGHT, WIDTH = 96, 128
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_joined(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stcn_core.synthetic.scene.JOINED_PROBABILITY", 0.0)
 
 
 def photograph(*boxes: tuple[int, int, int, int], size: tuple[int, int] = (120, 160)) -> AnnotatedPhotograph:
@@ -154,3 +159,35 @@ def test_share_of_photographed_scenes_is_as_asked() -> None:
     assert all(is_photographed(seed, 1.0) for seed in range(8))
     assert not any(is_photographed(seed, 0.0) for seed in range(8))
     assert 8 < sum(is_photographed(seed, 0.5) for seed in range(32)) < 24
+
+
+def test_a_thing_that_is_joined_to_an_object_has_its_label_and_moves_as_it_does() -> None:
+    scene = draw_scene(
+        np.random.default_rng(3), HEIGHT, WIDTH, objects=2, late={}, zoom=1.0, pictures=pictures_of(ONE), distractors=1
+    )
+    layers, times = list(scene.layers), torch.tensor([0.0, 7.0, 30.0])
+    index = next(at for at, layer in enumerate(layers) if layer.distance is not None and not layer.label)
+    join(np.random.default_rng(0), layers)
+    joined = layers[index]
+    rider = next(layer for layer in layers if layer.label == joined.label and layer is not joined)
+    apart = joined.pose(times, WIDTH) - rider.pose(times, WIDTH)
+    torch.testing.assert_close(apart, apart[:1].expand_as(apart))
+    assert float(apart[0, :2].norm()) == pytest.approx(0.6 * (rider.half_size + joined.half_size), rel=1e-4)
+    assert torch.equal(joined.texture, scene.layers[index].texture)
+
+
+def test_a_scene_whose_things_all_have_labels_stays_as_it_is() -> None:
+    layers = list(plain_scene(0, pictures_of(ONE)).layers)
+    before = list(layers)
+    join(np.random.default_rng(0), layers)
+    assert layers == before
+
+
+def test_drawn_scenes_join_no_things(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fixed clips that models are scored on are such scenes."""
+    monkeypatch.setattr("stcn_core.synthetic.scene.JOINED_PROBABILITY", 1.0)
+    for pictures, labels in ((None, [0, 0, 1]), (pictures_of(ONE), [0, 1, 1])):
+        scene = draw_scene(
+            np.random.default_rng(1), HEIGHT, WIDTH, objects=1, late={}, zoom=1.0, pictures=pictures, distractors=1
+        )
+        assert sorted(layer.label for layer in scene.layers) == labels
