@@ -1,10 +1,11 @@
 """Trust falls with all that makes a mask doubtful, and is a number from 0 to 1 whatever the columns hold."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.outputs.trust import CUT_FACTOR, trust
+from jobs.outputs.trust import CUT_FACTOR, DISTANCE_WEIGHT, trust
 
 STABILITIES = st.floats(0, 1)
 DISTANCES = st.integers(0, 2**31 - 1)
@@ -24,9 +25,17 @@ def test_trust_rises_with_stability(one: float, other: float, distance: int) -> 
 
 
 @given(STABILITIES, DISTANCES, DISTANCES)
-def test_trust_falls_with_distance_from_the_prompt(stability: float, one: int, other: int) -> None:
+def test_trust_never_rises_with_distance_from_the_prompt(stability: float, one: int, other: int) -> None:
     near, far = sorted((one, other))
     assert of_one(stability, far) <= of_one(stability, near)
+
+
+def test_distance_from_the_prompt_counts_by_its_weight(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shipped model's weight may be 0, so another one shows that trust falls."""
+    assert DISTANCE_WEIGHT >= 0
+    monkeypatch.setattr("jobs.outputs.trust.DISTANCE_WEIGHT", 0.4)
+    assert of_one(0.8, 1) > of_one(0.8, 10) > of_one(0.8, 100)
+    assert of_one(0.8, 0) == of_one(0.8, -5)
 
 
 def test_a_prompt_is_certain_an_empty_mask_is_nothing_and_a_cut_halves() -> None:
@@ -38,7 +47,7 @@ def test_a_prompt_is_certain_an_empty_mask_is_nothing_and_a_cut_halves() -> None
 
 def test_an_estimate_of_iou() -> None:
     """As in the table of docs/LABELS.md: what is stable and near is right, what is unstable is not."""
-    assert of_one(1.0, 1) > 0.98
+    assert of_one(1.0, 1) > 0.95
     assert 0.8 < of_one(0.8, 10) < 0.9
     assert of_one(0.0, 10) < 0.15
 
