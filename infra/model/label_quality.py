@@ -29,6 +29,7 @@ from jobs.watching.progress import NullReporter
 
 CLIPS, FRAMES, SEEDS = 12, 48, {"fitted": 3000, "others": 5000}
 SHARES = (0.75, 0.5, 0.25)  # of the masks, the most trusted ones
+LOST_BELOW = 0.3  # J of a mask that is of something else
 BINS = (0, 0.3, 0.5, 0.7, 0.8, 0.9, 1)  # bounds of ranges of trust
 
 Masks = Mapping[str, np.ndarray]
@@ -143,10 +144,13 @@ def mean_text(j: np.ndarray) -> str:
 
 
 def estimates(masks: Masks) -> Iterator[str]:
-    """Yield lines: the mean J of the masks whose trust is in a range."""
+    """Yield lines: the mean J of the masks whose trust is in a range, and how many masks missed their object."""
     for low, high in pairwise(BINS):
         group = select_rows(masks, (masks["area"] > 0) & (masks["trust"] > low) & (masks["trust"] <= high))
         yield f"trust {low} to {high}: mean J {mean_text(group['j'])} of {len(group['j'])} masks"
+    lost = select_rows(masks, (masks["area"] > 0) & (masks["j"] < LOST_BELOW))
+    of_track = [len(track["j"]) for track in groups(lost, "video_id", "object_id").values()]
+    yield f"masks of J below {LOST_BELOW} by track: {sum(of_track)} = {sorted(of_track, reverse=True)}"
     empty = masks["area"] == 0
     yield f"empty masks {empty.sum()}, of visible objects {(empty & (masks['true_area'] > 0)).sum()}"
 

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-# Odds of being right, fitted on 1,044 masks by stcn-mini in 12 drawn clips (logistic regression on IoU). The distance
-# adds nothing to what the stability tells of this model's masks. docs/LABELS.md has the tables.
+# Odds of being right, fitted on 1,044 masks by stcn-mini in 12 drawn clips (logistic regression on IoU). The weight of
+# the distance rounds to 0 for this model. docs/LABELS.md has the tables, and how far the fit holds.
 BIAS, STABILITY_WEIGHT, DISTANCE_WEIGHT = 0.57, 0.70, 0.0
 SOFTENING = 0.02  # keeps the odds of a stability of 0 or 1 finite
 CUT_FACTOR = 0.5  # another scene between a mask and its prompt
