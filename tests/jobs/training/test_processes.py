@@ -103,7 +103,12 @@ def trainers_of(port: str) -> list[psutil.Process]:
 def command(config: TrainingConfig) -> list[str]:
     """The arguments of `stcn`, which runs in a process of its own: Ray allows a process one cluster."""
     given = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)[1:]}
-    options = [f"--{name.replace('_', '-')}={value}" for name, value in given.items() if value not in (None, "")]
+    options = [
+        f"--{name.replace('_', '-')}={value}"
+        for name, values in given.items()
+        for value in (values if isinstance(values, list) else [values])
+        if value not in (None, "")
+    ]
     return ["train", config.output, *options]
 
 
@@ -127,7 +132,7 @@ def test_two_processes_train_by_mean_gradients_through_the_death_of_one(config: 
     assert load_model(config.output)
 
 
-@pytest.mark.parametrize("wrong", [{"init": ""}, {"init": "no such model"}])
+@pytest.mark.parametrize("wrong", [{"init": None}, {"init": ["no such model"]}])
 def test_wrong_init_is_told_before_ray_starts(wrong: dict[str, object], config: TrainingConfig) -> None:
     """The address leads nowhere: whoever asks Ray first ends with another error."""
     nowhere = in_cluster("127.0.0.1:1")
