@@ -93,7 +93,6 @@ def test_our_own_file_keeps_sizes_similarity_and_card(kind: str, tmp_path: Path)
         assert torch.equal(loaded.state_dict()[name], tensor)
 
 
-@pytest.mark.heavy
 @pytest.mark.parametrize("depths", [(1, 2, 2, 3, 3), (1, 3, 3, 4, 4)])
 def test_a_trunk_of_efficientnet_lite_is_read_off_the_entries(depths: tuple[int, ...], tmp_path: Path) -> None:
     config = dataclasses.replace(STCN_SIZES, key_trunk="efficientnet-lite", key_width=32, key_depths=depths)
@@ -116,6 +115,7 @@ def test_a_trunk_without_blocks_of_a_stage_is_refused_by_name() -> None:
         load_model(state)
 
 
+@pytest.mark.heavy
 def test_a_file_is_recognised_whatever_its_first_byte(tmp_path: Path) -> None:
     """It is the length of the header's low byte: 0x80 begins a pickle too, and 0x50 a zip."""
     path, config = tmp_path / "m.safetensors", tiny_model().config

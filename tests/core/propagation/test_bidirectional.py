@@ -141,10 +141,10 @@ def test_an_object_that_is_removed_is_gone_until_it_is_prompted_again(
 
 @pytest.mark.heavy
 def test_between_two_prompts_both_sides_are_better_than_either() -> None:
-    """By 0.017 here, on the mean of six clips, none of which alone would say much."""
+    """By 0.023 here, on the mean of 20 clips, none of which alone would say much."""
     model = for_inference(load_model("stcn-mini"))
     scores: dict[str, list[float]] = {"forward": [], "backward": [], "both": []}
-    for number in range(14, 20):
+    for number in range(20):
         clip = draw_clip(2**41 + number, range(24), 120, width=213, objects=1)
         truth = clip.labels.astype(int)
         for direction in scores:
@@ -154,7 +154,7 @@ def test_between_two_prompts_both_sides_are_better_than_either() -> None:
             pairs = [(result.labels == 1, truth[t] == 1) for t, result in enumerate(results) if 0 < t < 23]
             scores[direction] += [float(region_similarity(mask, true)) for mask, true in pairs]
     forward, backward, both = (float(np.mean(values)) for values in scores.values())
-    assert both >= max(forward, backward) + 0.01
+    assert both >= max(forward, backward) + 0.02
 
 
 class Alive:
