@@ -1,6 +1,6 @@
 """The network that training starts from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -30,12 +30,27 @@ def initial_network(recipe: Recipe, init: Sequence[str], seed: int) -> tuple[Net
     if config is None:
         if not init:
             raise UserError("this recipe trains a model further; give one by --init: a shipped model's name, or a file")
-        model, rest = _load(init[0]), init[1:]
+        model, rest, left = _load(init[0]), init[1:], set[str]()
     else:
         model, rest = new_network(config), init
+        left = set(model.state_dict())
     taken = [_take(model, source) for source in rest]
-    left = set.intersection(*(set(names) for _, names in taken)) if taken else set[str]()
+    left = left.intersection(*(names for _, names in taken))
+    if any(stage.freeze_batch_norm for stage in recipe.stages):
+        _require_statistics(left)
     return model, {"taken": sum(count for count, _ in taken), "left": sorted(left)} if taken else {}
+
+
+def _require_statistics(left: Collection[str]) -> None:
+    """Raise UserError if a batch norm is among the entries that no file gave, and is never to learn.
+
+    Residual blocks begin with scales of zero, so they would stay shortcuts for good.
+    """
+    if names := sorted(name for name in left if name.endswith(".running_mean")):
+        raise UserError(
+            f"freeze_batch_norm keeps what --init gives, and it gives no {names[0]} ({len(names)} are missing); legal: "
+            "further files by --init, such as stcn-mini for recipe lite, or freeze_batch_norm = false"
+        )
 
 
 def _take(model: Network, source: str) -> tuple[int, list[str]]:

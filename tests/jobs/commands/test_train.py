@@ -150,6 +150,10 @@ def test_what_a_run_cannot_begin_with_is_named(tmp_path: Path) -> None:
         ({"init": [str(tmp_path / "none")]}, "--init: there is no file"),
         ({"config": "mini", "init": [config.config]}, "--init: .*not a file of plain tensors"),
         ({"config": recipe_with_rates(tmp_path)}, "rates of .'key_encodr'. are not usable; legal: modules, such as"),
+        (
+            AS_THE_RECIPE_SAYS | {"config": "lite", "init": None},
+            r"gives no key_encoder\..*running_mean \(42 are missing",
+        ),
         ({"config": "finetune"}, "give them by --data"),
         ({"textures": str(tmp_path)}, "holds no pictures"),
         ({"images": [str(tmp_path)]}, "has no folder images"),
